@@ -1,0 +1,16 @@
+"""In memory: a handler that remembers what it was given."""
+
+from qontract.application.ports.event_handler import EventHandler
+from qontract.domain.events import DomainEvent
+
+
+class InMemoryEventHandler(EventHandler):
+    """Keeps the events that it handled in `handled`."""
+
+    def __init__(self, *types: str) -> None:
+        self.types = types or ("*",)
+        self.handled: list[DomainEvent] = []
+
+    async def handle(self, event: DomainEvent) -> None:
+        """Keep the event."""
+        self.handled.append(event)

@@ -1,0 +1,46 @@
+"""In memory: Slack workspaces as they would be if Slack did just what it is told."""
+
+from qontract.application.ports.slack_workspaces import SlackWorkspaces, SlackWorkspacesError
+from qontract.domain.slack_usergroups import Action, CreateUsergroup, UpdateMetadata, UpdateUsers
+from qontract.domain.slack_workspace import SlackUsergroup, SlackWorkspace
+
+
+class InMemorySlackWorkspaces(SlackWorkspaces):
+    """Keeps the workspaces in `workspaces`, by name."""
+
+    def __init__(self, *workspaces: SlackWorkspace) -> None:
+        self.workspaces = {workspace.name: workspace for workspace in workspaces}
+
+    def read(self, workspace: str) -> SlackWorkspace:
+        """Return the workspace."""
+        try:
+            return self.workspaces[workspace]
+        except KeyError:
+            raise SlackWorkspacesError(f"no token for the workspace {workspace!r}") from None
+
+    def apply(self, action: Action) -> None:
+        """Change the workspace."""
+        workspace = self.read(action.workspace)
+        groups = {group.handle: group for group in workspace.usergroups}
+        match action:
+            case CreateUsergroup() if action.usergroup in groups:
+                raise SlackWorkspacesError(f"a usergroup {action.usergroup!r} is there already")
+            case CreateUsergroup():
+                changed = SlackUsergroup(
+                    id=f"S{len(groups):08}",
+                    handle=action.usergroup,
+                    description=action.description,
+                    user_ids=action.user_ids,
+                    channel_ids=action.channel_ids,
+                )
+            case _ if action.usergroup not in groups:
+                raise SlackWorkspacesError(f"there is no usergroup {action.usergroup!r}")
+            case UpdateUsers(user_ids=user_ids):
+                group = groups[action.usergroup]
+                changed = group.model_copy(update={"enabled": bool(user_ids), "user_ids": user_ids or group.user_ids})
+            case UpdateMetadata(description=description, channel_ids=channel_ids):
+                changed = groups[action.usergroup].model_copy(
+                    update={"description": description, "channel_ids": channel_ids}
+                )
+        groups[action.usergroup] = changed
+        self.workspaces[workspace.name] = workspace.model_copy(update={"usergroups": tuple(groups.values())})

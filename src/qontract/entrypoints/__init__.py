@@ -1,0 +1,1 @@
+"""Processes and commands, their settings, and the container that wires them."""

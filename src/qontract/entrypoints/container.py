@@ -1,0 +1,89 @@
+"""The composition root: the one place that knows which adapter stands behind each port."""
+
+from functools import cache, partial
+
+from dependency_injector import containers, providers
+
+from qontract.adapters.celery import CeleryJobQueue
+from qontract.adapters.jsonlines import JsonLinesEventHandler
+from qontract.adapters.memory import InMemoryEventPublisher
+from qontract.adapters.redis import RedisBroker, RedisEventPublisher
+from qontract.adapters.slack import SlackApiWorkspaces, SlackEventHandler
+from qontract.application import slack_usergroups
+from qontract.application.event_manager import EventManager
+from qontract.application.jobs import Runners
+from qontract.application.ports.event_publisher import EventPublisher
+from qontract.application.ports.slack_workspaces import SlackWorkspaces
+from qontract.entrypoints.settings import Settings, load_settings
+
+
+def _event_publisher(settings: Settings) -> EventPublisher:
+    events = settings.events
+    if events.backend == "memory":
+        return InMemoryEventPublisher(source=events.source)
+    broker = RedisBroker(settings.cache_broker_url.get_secret_value())
+    return RedisEventPublisher(broker, channel=events.channel, stream=events.stream, source=events.source)
+
+
+def _event_manager(settings: Settings, publisher: EventPublisher) -> EventManager | None:
+    return EventManager(publisher) if settings.events.enabled else None
+
+
+def _slack_workspaces(settings: Settings) -> SlackWorkspaces:
+    tokens = {workspace: token.get_secret_value() for workspace, token in settings.slack.tokens.items()}
+    return SlackApiWorkspaces(tokens, api_url=settings.slack.api_url, timeout=settings.slack.timeout)
+
+
+def _runners(workspaces: SlackWorkspaces, events: EventManager | None) -> Runners:
+    return {slack_usergroups.INTEGRATION: partial(slack_usergroups.reconcile, workspaces=workspaces, events=events)}
+
+
+def _job_queue(settings: Settings, runners: Runners) -> CeleryJobQueue:
+    return CeleryJobQueue(
+        settings.cache_broker_url.get_secret_value(),
+        runners,
+        prefix=f"qontract:{{{settings.events.channel}}}:",
+        time_limit=settings.worker.time_limit,
+    )
+
+
+def _audit_log(settings: Settings) -> JsonLinesEventHandler:
+    return JsonLinesEventHandler(settings.subscriber.audit_file)
+
+
+def _slack_notifier(settings: Settings) -> SlackEventHandler | None:
+    """Return the notifier, if the settings say where it posts."""
+    slack = settings.slack
+    if not (slack.notify_workspace and slack.notify_channel):
+        return None
+    token = slack.tokens.get(slack.notify_workspace)
+    if token is None:
+        raise SystemExit(f"qontract: QAPI_SLACK__NOTIFY_WORKSPACE: no token for {slack.notify_workspace!r}")
+    return SlackEventHandler(
+        token.get_secret_value(), slack.notify_channel, api_url=slack.api_url, timeout=slack.timeout
+    )
+
+
+class Container(containers.DeclarativeContainer):
+    """One of each thing that a process needs, made when it is first asked for."""
+
+    settings = providers.Singleton(load_settings)
+    event_publisher = providers.Singleton(_event_publisher, settings)
+    event_manager = providers.Singleton(_event_manager, settings, event_publisher)
+    slack_workspaces = providers.Singleton(_slack_workspaces, settings)
+    runners = providers.Singleton(_runners, slack_workspaces, event_manager)
+    job_queue = providers.Singleton(_job_queue, settings, runners)
+    audit_log = providers.Singleton(_audit_log, settings)
+    slack_notifier = providers.Singleton(_slack_notifier, settings)
+
+
+@cache
+def get_container() -> Container:
+    """Return the container of this process."""
+    return Container()
+
+
+def get_event_manager() -> EventManager | None:
+    """Return the event manager of this process; None if events are disabled."""
+    manager: EventManager | None = get_container().event_manager()
+    return manager
