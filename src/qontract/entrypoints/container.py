@@ -1,19 +1,26 @@
 """The composition root: the one place that knows which adapter stands behind each port."""
 
+from collections.abc import Iterable
 from functools import cache, partial
+from os import getpid
+from socket import gethostname
+from typing import Any
 
 from dependency_injector import containers, providers
+from faststream.redis import RedisBroker as FastStreamBroker
 
 from qontract.adapters.celery import CeleryJobQueue
+from qontract.adapters.cloudevents import asyncapi
 from qontract.adapters.jsonlines import JsonLinesEventHandler
 from qontract.adapters.memory import InMemoryEventPublisher
-from qontract.adapters.redis import RedisBroker, RedisEventPublisher
+from qontract.adapters.redis import RedisBroker, RedisEventConsumer, RedisEventPublisher, faststream_broker
 from qontract.adapters.slack import SlackApiWorkspaces, SlackEventHandler
 from qontract.application import slack_usergroups
 from qontract.application.event_manager import EventManager
 from qontract.application.jobs import Runners
 from qontract.application.ports.event_publisher import EventPublisher
 from qontract.application.ports.slack_workspaces import SlackWorkspaces
+from qontract.application.subscriptions import Subscription
 from qontract.entrypoints.settings import Settings, load_settings
 
 
@@ -38,13 +45,40 @@ def _runners(workspaces: SlackWorkspaces, events: EventManager | None) -> Runner
     return {slack_usergroups.INTEGRATION: partial(slack_usergroups.reconcile, workspaces=workspaces, events=events)}
 
 
+def _prefix(settings: Settings) -> str:
+    """Return what every key of ours begins with; the braces keep them in one slot of a cluster."""
+    return f"qontract:{{{settings.events.channel}}}:"
+
+
 def _job_queue(settings: Settings, runners: Runners) -> CeleryJobQueue:
     return CeleryJobQueue(
         settings.cache_broker_url.get_secret_value(),
         runners,
-        prefix=f"qontract:{{{settings.events.channel}}}:",
+        prefix=_prefix(settings),
         time_limit=settings.worker.time_limit,
     )
+
+
+def _faststream_broker(settings: Settings) -> FastStreamBroker:
+    return faststream_broker(settings.cache_broker_url.get_secret_value())
+
+
+def _event_consumer(
+    settings: Settings, broker: FastStreamBroker, subscriptions: Iterable[Subscription]
+) -> RedisEventConsumer:
+    return RedisEventConsumer(
+        broker.connect,
+        subscriptions,
+        prefix=_prefix(settings),
+        stream=settings.events.stream,
+        replica=f"{gethostname()}-{getpid()}",
+        batch=settings.subscriber.batch,
+    )
+
+
+def _asyncapi(settings: Settings) -> dict[str, Any]:
+    events = settings.events
+    return asyncapi(channel=events.channel, stream=events.stream, source=events.source)
 
 
 def _audit_log(settings: Settings) -> JsonLinesEventHandler:
@@ -73,6 +107,9 @@ class Container(containers.DeclarativeContainer):
     slack_workspaces = providers.Singleton(_slack_workspaces, settings)
     runners = providers.Singleton(_runners, slack_workspaces, event_manager)
     job_queue = providers.Singleton(_job_queue, settings, runners)
+    faststream_broker = providers.Singleton(_faststream_broker, settings)
+    event_consumer = providers.Factory(_event_consumer, settings, faststream_broker)
+    asyncapi = providers.Singleton(_asyncapi, settings)
     audit_log = providers.Singleton(_audit_log, settings)
     slack_notifier = providers.Singleton(_slack_notifier, settings)
 

@@ -1,0 +1,37 @@
+"""Redis: each event goes to a stream, which keeps it, and to a channel, for who listens."""
+
+from collections.abc import Sequence
+
+import redis
+from prometheus_client import Counter
+
+from qontract.adapters.cloudevents import to_cloudevent
+from qontract.adapters.redis.broker import RedisBroker
+from qontract.application.ports.event_publisher import EventPublisher, EventPublisherError
+from qontract.domain.events import DomainEvent
+
+PUBLISHED = Counter("qontract_events_published_total", "Events that Redis accepted")
+NOT_PUBLISHED = Counter("qontract_events_not_published_total", "Events that Redis did not accept, or not surely")
+
+
+class RedisEventPublisher(EventPublisher):
+    """Publishes through the broker. An empty `stream` keeps nothing, and leaves the live channel alone."""
+
+    def __init__(self, broker: RedisBroker, *, channel: str, stream: str, source: str) -> None:
+        self._broker = broker
+        self._channel = channel
+        self._stream = stream
+        self._source = source
+
+    def publish(self, events: Sequence[DomainEvent]) -> None:
+        """Publish all the events in one atomic round trip."""
+        if not events:
+            return
+        try:
+            self._broker.publish_all(
+                [to_cloudevent(event, self._source) for event in events], channel=self._channel, stream=self._stream
+            )
+        except (redis.RedisError, OSError, ValueError) as error:
+            NOT_PUBLISHED.inc(len(events))
+            raise EventPublisherError(f"{type(error).__name__}: {error}") from error
+        PUBLISHED.inc(len(events))

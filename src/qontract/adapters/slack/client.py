@@ -1,0 +1,61 @@
+"""Calls to Slack's Web API."""
+
+from http.client import HTTPException
+from typing import Any
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.http_retry.builtin_handlers import (
+    ConnectionErrorRetryHandler,
+    RateLimitErrorRetryHandler,
+    ServerErrorRetryHandler,
+)
+
+from qontract.application.ports.slack_workspaces import SlackWorkspacesError
+
+_PAGE = 999
+_RATE_LIMITED_RETRIES = 5
+_RETRIES = 2
+
+
+class SlackClient:
+    """Calls the Web API of one workspace; `timeout` is for one attempt, in seconds.
+
+    A call that Slack refused for its rate (429) is tried again after `Retry-After`, for it was not carried out. One that
+    failed otherwise may have been: it is tried again only if doing it twice is the same as once.
+
+    Every failure is a SlackWorkspacesError with the method and Slack's reason.
+    """
+
+    def __init__(self, token: str, *, api_url: str, timeout: float) -> None:
+        def client(*more: Any) -> WebClient:
+            handlers = [RateLimitErrorRetryHandler(max_retry_count=_RATE_LIMITED_RETRIES), *more]
+            return WebClient(token, base_url=api_url, timeout=max(1, round(timeout)), retry_handlers=handlers)
+
+        self._once = client()
+        self._repeatable = client(
+            ConnectionErrorRetryHandler(max_retry_count=_RETRIES), ServerErrorRetryHandler(max_retry_count=_RETRIES)
+        )
+
+    def call(self, method: str, *, once: bool = False, **arguments: Any) -> Any:
+        """Call a method and return its answer. `once`: doing it twice would make two of what it makes."""
+        client = self._once if once else self._repeatable
+        try:
+            return client.api_call(method, data=arguments).data
+        except SlackApiError as error:
+            reason = error.response.get("error") if isinstance(error.response.data, dict) else None
+            status = getattr(error.response, "status_code", "?")
+            raise SlackWorkspacesError(f"Slack refused {method}: {reason or f'HTTP {status}'}") from None
+        except (SlackClientError, HTTPException, OSError, ValueError) as error:
+            raise SlackWorkspacesError(f"Slack did not answer {method}: {type(error).__name__}: {error}") from None
+
+    def pages(self, method: str, key: str, **arguments: Any) -> list[Any]:
+        """Return what a paged method lists under `key`, of all its pages."""
+        found: list[Any] = []
+        cursor = ""
+        while True:
+            page = self.call(method, limit=_PAGE, **arguments, **({"cursor": cursor} if cursor else {}))
+            found += page[key]
+            cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                return found

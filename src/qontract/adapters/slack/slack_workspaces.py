@@ -1,0 +1,102 @@
+"""Slack's Web API: usergroups, and the users and channels that they are made of."""
+
+from collections.abc import Mapping
+from functools import cache
+from html import unescape
+from typing import Any
+
+from qontract.adapters.slack.client import SlackClient
+from qontract.application.ports.slack_workspaces import SlackWorkspaces, SlackWorkspacesError
+from qontract.domain.slack_usergroups import Action, CreateUsergroup, UpdateMetadata, UpdateUsers
+from qontract.domain.slack_workspace import SlackChannel, SlackUser, SlackUsergroup, SlackWorkspace
+
+
+class SlackApiWorkspaces(SlackWorkspaces):
+    """Reads and changes each workspace with its bot token.
+
+    The token needs the scopes usergroups:read, usergroups:write, users:read, users:read.email, channels:read and
+    groups:read. `timeout` is for one call, in seconds.
+    """
+
+    def __init__(self, tokens: Mapping[str, str], *, api_url: str, timeout: float) -> None:
+        self._tokens = tokens
+        self._client = cache(lambda workspace: SlackClient(tokens[workspace], api_url=api_url, timeout=timeout))
+
+    def read(self, workspace: str) -> SlackWorkspace:
+        """Return the workspace: one call for all usergroups, and one for each page of users and channels."""
+        slack = self._slack(workspace)
+        groups = slack.call("usergroups.list", include_users=True, include_disabled=True)["usergroups"]
+        return SlackWorkspace(
+            name=workspace,
+            users=tuple(map(_user, slack.pages("users.list", "members"))),
+            channels=tuple(
+                SlackChannel(id=channel["id"], name=channel["name"])
+                for channel in slack.pages(
+                    "conversations.list", "channels", types="public_channel,private_channel", exclude_archived=True
+                )
+            ),
+            usergroups=tuple(map(_usergroup, groups)),
+        )
+
+    def apply(self, action: Action) -> None:
+        """Make the calls of the action."""
+        slack = self._slack(action.workspace)
+        match action:
+            case CreateUsergroup():
+                _create(slack, action)
+            case UpdateUsers(usergroup_id=usergroup_id, user_ids=()):
+                # Giving it an empty list is refused, and done all the same.
+                slack.call("usergroups.disable", usergroup=usergroup_id)
+            case UpdateUsers(usergroup_id=usergroup_id, user_ids=user_ids, enable=enable):
+                if enable:
+                    slack.call("usergroups.enable", usergroup=usergroup_id)
+                slack.call("usergroups.users.update", usergroup=usergroup_id, users=",".join(user_ids))
+            case UpdateMetadata():
+                slack.call(
+                    "usergroups.update",
+                    usergroup=action.usergroup_id,
+                    description=action.description,
+                    channels=",".join(action.channel_ids),
+                )
+
+    def _slack(self, workspace: str) -> SlackClient:
+        if workspace not in self._tokens:
+            raise SlackWorkspacesError(f"no token for the workspace {workspace!r}: add it to QAPI_SLACK__TOKENS")
+        return self._client(workspace)
+
+
+def _create(slack: SlackClient, action: CreateUsergroup) -> None:
+    """Create the usergroup, then set what creating does not set, or not reliably."""
+    created = slack.call(
+        "usergroups.create", once=True, name=action.usergroup, handle=action.usergroup, description=action.description
+    )
+    usergroup_id = created["usergroup"]["id"]
+    try:
+        if action.channel_ids:
+            slack.call("usergroups.update", usergroup=usergroup_id, channels=",".join(action.channel_ids))
+        if action.user_ids:
+            slack.call("usergroups.users.update", usergroup=usergroup_id, users=",".join(action.user_ids))
+    except SlackWorkspacesError as error:
+        raise SlackWorkspacesError(f"created as {usergroup_id}, but not complete: {error}") from None
+
+
+def _user(user: Mapping[str, Any]) -> SlackUser:
+    grid_id = (user.get("enterprise_user") or {}).get("id")
+    return SlackUser(
+        id=user["id"],
+        name=user["name"],
+        email=(user.get("profile") or {}).get("email"),
+        other_ids=(grid_id,) if grid_id and grid_id != user["id"] else (),
+        active=not user.get("deleted", False),
+    )
+
+
+def _usergroup(group: Mapping[str, Any]) -> SlackUsergroup:
+    return SlackUsergroup(
+        id=group["id"],
+        handle=group["handle"],
+        description=unescape(group.get("description") or ""),
+        user_ids=tuple(group.get("users") or ()),
+        channel_ids=tuple((group.get("prefs") or {}).get("channels") or ()),
+        enabled=not group.get("date_delete"),
+    )

@@ -1,0 +1,148 @@
+"""The command line."""
+
+import json
+import runpy
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+
+_EXAMPLES = Path(__file__).parent / "examples"
+_SCOPES = ["reconcile:plan", "reconcile:apply"]
+
+
+@app.command()
+def api() -> None:
+    """Run the HTTP API."""
+    _run("api")
+
+
+@app.command()
+def worker() -> None:
+    """Run the worker, which does what the API accepted."""
+    _run("worker")
+
+
+@app.command()
+def subscriber() -> None:
+    """Run the subscriber, which reacts to events."""
+    _run("subscriber")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
+def slack_sandbox(context: typer.Context) -> None:
+    """Run a Slack of your own, for tests; see --help."""
+    sys.argv = ["qontract slack-sandbox", *context.args]
+    _run("slack_sandbox")
+
+
+def _run(process: str) -> None:
+    runpy.run_module(f"qontract.entrypoints.{process}", run_name="__main__", alter_sys=True)
+
+
+_Workspace = Annotated[
+    Path, typer.Option(exists=True, dir_okay=False, help="Users, channels and usergroups that the sandbox starts with")
+]
+_Desired = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The desired state")]
+
+
+@app.command()
+def dev(workspace: _Workspace = _EXAMPLES / "workspace.json", data: Path = Path(".dev")) -> None:
+    """Run everything on this machine, with an embedded Valkey and the Slack sandbox, until Ctrl-C."""
+    from qontract.entrypoints.dev import run
+
+    with _ended_by_signals():
+        run(workspace, data)
+
+
+@app.command()
+def demo(
+    desired: _Desired = _EXAMPLES / "desired-state.json", workspace: _Workspace = _EXAMPLES / "workspace.json"
+) -> None:
+    """Reconcile a desired state on this machine, show each event, and end."""
+    from qontract.entrypoints.demo import run
+
+    with _ended_by_signals():
+        run(_json(desired), workspace)
+
+
+@app.command()
+def reconcile(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The desired state")],
+    token: Annotated[str, typer.Option(envvar="QAPI_TOKEN", help="A bearer token; see `qontract token`")],
+    apply: Annotated[bool, typer.Option("--apply", help="Apply the plan; without it, only show it")] = False,
+    api_url: Annotated[str, typer.Option(envvar="QAPI_API_URL")] = "http://localhost:8080",
+) -> None:
+    """Bring Slack to the desired state that FILE describes. Exits with 1 if anything failed or was skipped."""
+    from rich.console import Console
+
+    from qontract.entrypoints import client, report
+
+    try:
+        result = client.reconcile(api_url, token, _json(file), apply=apply)
+    except client.ClientError as error:
+        raise SystemExit(f"qontract: {error}") from None
+    report.show(result, Console())
+    raise typer.Exit(0 if result["status"] == "success" else 1)
+
+
+@app.command()
+def token(
+    subject: Annotated[str, typer.Option(help="Who the token is for")] = "cli",
+    scope: Annotated[list[str], typer.Option(help="Once for each scope")] = _SCOPES[:1],
+    expires: Annotated[int, typer.Option(min=1, help="Seconds that it is valid")] = 3600,
+) -> None:
+    """Print a bearer token, signed with QAPI_AUTH__SECRET."""
+    from qontract.entrypoints.settings import load_settings
+    from qontract.entrypoints.tokens import issue_token
+
+    auth = load_settings().auth
+    if auth.secret is None:
+        raise SystemExit("qontract: QAPI_AUTH__SECRET: not set; it is the key that the API has")
+    typer.echo(
+        issue_token(
+            auth.secret.get_secret_value(),
+            subject,
+            scope,
+            timedelta(seconds=expires),
+            audience=auth.audience,
+            issuer=auth.issuer,
+        )
+    )
+
+
+def _json(file: Path) -> Any:
+    try:
+        return json.loads(file.read_bytes())
+    except ValueError as error:
+        raise SystemExit(f"qontract: {file}: not JSON: {error}") from None
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM and Ctrl-C end the body in good order, and a StackError with a line."""
+    from qontract.entrypoints.stack import StackError
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except StackError as error:
+        raise SystemExit(f"qontract: {error}") from None
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

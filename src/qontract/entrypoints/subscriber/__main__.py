@@ -1,0 +1,5 @@
+"""`python -m qontract.entrypoints.subscriber`."""
+
+from qontract.entrypoints.subscriber import main
+
+main()
