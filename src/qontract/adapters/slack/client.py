@@ -21,8 +21,8 @@ _RETRIES = 2
 class SlackClient:
     """Calls the Web API of one workspace; `timeout` is for one attempt, in seconds.
 
-    A call that Slack refused for its rate (429) is tried again after `Retry-After`, for it was not carried out. One that
-    failed otherwise may have been: it is tried again only if doing it twice is the same as once.
+    A call that Slack refused for its rate (429) is tried again after `Retry-After`, for it was not carried out. One
+    that failed otherwise may have been: it is tried again only if doing it twice is the same as once.
 
     Every failure is a SlackWorkspacesError with the method and Slack's reason.
     """
@@ -51,11 +51,9 @@ class SlackClient:
 
     def pages(self, method: str, key: str, **arguments: Any) -> list[Any]:
         """Return what a paged method lists under `key`, of all its pages."""
-        found: list[Any] = []
-        cursor = ""
-        while True:
-            page = self.call(method, limit=_PAGE, **arguments, **({"cursor": cursor} if cursor else {}))
+        page = self.call(method, limit=_PAGE, **arguments)
+        found: list[Any] = page[key]
+        while cursor := (page.get("response_metadata") or {}).get("next_cursor"):
+            page = self.call(method, limit=_PAGE, cursor=cursor, **arguments)
             found += page[key]
-            cursor = (page.get("response_metadata") or {}).get("next_cursor") or ""
-            if not cursor:
-                return found
+        return found

@@ -2,4 +2,5 @@
 
 from qontract.entrypoints.subscriber import main
 
-main()
+if __name__ == "__main__":
+    main()
