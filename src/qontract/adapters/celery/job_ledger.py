@@ -1,0 +1,156 @@
+"""What Redis knows about each job: the job, its number, its result, and who runs what."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from qontract.domain.jobs import Job, JobResult
+
+KEPT_SECONDS = 24 * 60 * 60
+_SOCKET_SECONDS = 5
+
+# KEYS: job, number. ARGV: the job, its first result, seconds it is kept.
+_RECORD = """
+redis.call('HSET', KEYS[1], 'job', ARGV[1], 'result', ARGV[2], 'number', redis.call('INCR', KEYS[2]), 'attempts', 0)
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+"""
+
+# KEYS: job, then the lock of each name, then the number begun for each. ARGV: the run, milliseconds of a lock.
+# Returns the number of runs so far, then the place of each name that is lost; nothing if one of the others is locked.
+_BEGIN = """
+local number, names = tonumber(redis.call('HGET', KEYS[1], 'number')), (#KEYS - 1) / 2
+local mine, lost = {}, {}
+for i = 1, names do
+  if tonumber(redis.call('GET', KEYS[1 + names + i]) or 0) > number then
+    lost[#lost + 1] = i
+  elseif redis.call('EXISTS', KEYS[1 + i]) == 1 then
+    return false
+  else
+    mine[#mine + 1] = i
+  end
+end
+for _, i in ipairs(mine) do
+  redis.call('SET', KEYS[1 + i], ARGV[1], 'PX', ARGV[2])
+  redis.call('SET', KEYS[1 + names + i], number)
+end
+return {redis.call('HINCRBY', KEYS[1], 'attempts', 1), unpack(lost)}
+"""
+
+# KEYS: the locks. ARGV: the run, milliseconds. A lock that was lost with Redis is taken again, if it is free.
+_RENEW = """
+for _, key in ipairs(KEYS) do
+  if redis.call('GET', key) == ARGV[1] then redis.call('PEXPIRE', key, ARGV[2])
+  else redis.call('SET', key, ARGV[1], 'PX', ARGV[2], 'NX') end
+end
+"""
+
+# KEYS: job, then the locks. ARGV: the run, the result, seconds it is kept.
+_FINISH = """
+redis.call('HSET', KEYS[1], 'result', ARGV[2])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+for i = 2, #KEYS do if redis.call('GET', KEYS[i]) == ARGV[1] then redis.call('DEL', KEYS[i]) end end
+"""
+
+
+class Run(NamedTuple):
+    """A run of a job that has begun: its own id, which run of the job it is (from 1), what it has lost and locked."""
+
+    id: str
+    job: Job
+    attempt: int
+    lost: frozenset[str]
+    locks: tuple[str, ...]
+
+
+class JobLedger:
+    """The records of jobs, in Redis below `prefix`. What a run locks stays locked for `lock_seconds` after its death.
+
+    Every method raises redis.RedisError if Redis cannot be reached; `finish` only after a minute of trying.
+    """
+
+    def __init__(self, url: str, *, prefix: str, lock_seconds: float = 60) -> None:
+        self._prefix = prefix
+        self._lock_seconds = lock_seconds
+        self._redis = _client(url, retries=1)
+        self._patient_redis = _client(url, retries=60)
+
+    def record(self, job: Job) -> None:
+        """Enter a job that is submitted; its number is higher than that of any before."""
+        keys = [self._key(job.id), f"{self._prefix}job-number"]
+        self._redis.eval(_RECORD, len(keys), *keys, job.model_dump_json(), JobResult().model_dump_json(), KEPT_SECONDS)
+
+    def result(self, job_id: str) -> JobResult | None:
+        """Return the result as it is now; None for a job that was never recorded, or is no longer kept."""
+        result: Any = self._redis.hget(self._key(job_id), "result")
+        return JobResult.model_validate_json(result) if result else None
+
+    def begin(self, job_id: str) -> Run | None:
+        """Lock what the job changes and is not lost to a later one; None if it is locked by another run.
+
+        Raises LookupError for a job that is not recorded.
+        """
+        raw: Any = self._redis.hget(self._key(job_id), "job")
+        if raw is None:
+            raise LookupError(f"job {job_id} is not recorded, or no longer")
+        job = Job.model_validate_json(raw)
+        locks = [f"{self._prefix}lock:{name}" for name in job.exclusive]
+        begun = [f"{self._prefix}begun:{name}" for name in job.exclusive]
+        keys = [self._key(job_id), *locks, *begun]
+        run_id = str(uuid4())
+        answer: Any = self._redis.eval(_BEGIN, len(keys), *keys, run_id, self._lock_milliseconds)
+        if answer is None:
+            return None
+        attempt, *places = answer
+        lost = {place - 1 for place in places}
+        return Run(
+            run_id,
+            job,
+            attempt,
+            frozenset(job.exclusive[place] for place in lost),
+            tuple(lock for place, lock in enumerate(locks) if place not in lost),
+        )
+
+    @contextmanager
+    def kept(self, run: Run) -> Iterator[None]:
+        """Keep the locks of the run while the body runs, also through an outage of Redis."""
+        ended = Event()
+
+        def renew() -> None:
+            while not ended.wait(self._lock_seconds / 20):
+                with suppress(redis.RedisError, OSError):
+                    self._redis.eval(_RENEW, len(run.locks), *run.locks, run.id, self._lock_milliseconds)
+
+        thread = Thread(target=renew, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def finish(self, run: Run, result: JobResult) -> None:
+        """Enter the final result, and free what the run has locked, in one step."""
+        keys = [self._key(run.job.id), *run.locks]
+        self._patient_redis.eval(_FINISH, len(keys), *keys, run.id, result.model_dump_json(), KEPT_SECONDS)
+
+    def _key(self, job_id: str) -> str:
+        return f"{self._prefix}job:{job_id}"
+
+    @property
+    def _lock_milliseconds(self) -> int:
+        return int(self._lock_seconds * 1000)
+
+
+def _client(url: str, *, retries: int) -> redis.Redis:
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=_SOCKET_SECONDS,
+        socket_connect_timeout=_SOCKET_SECONDS,
+        retry=Retry(ExponentialBackoff(cap=1, base=0.05), retries),
+    )
