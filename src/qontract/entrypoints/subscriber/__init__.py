@@ -21,7 +21,7 @@ from prometheus_client import make_asgi_app
 
 from qontract.entrypoints.container import Container, get_container
 from qontract.entrypoints.logs import configure_logs
-from qontract.entrypoints.subscriber.page import page
+from qontract.entrypoints.pages import asyncapi_page
 from qontract.entrypoints.subscriptions import subscriptions
 
 log = logging.getLogger(__name__)
@@ -67,8 +67,9 @@ def create_app(container: Container | None = None) -> AsgiFastStream:
         return _json(document())
 
     @get(include_in_schema=False)
-    async def asyncapi_page(_: Scope) -> AsgiResponse:
-        return AsgiResponse(page(document()).encode(), 200, {"content-type": "text/html; charset=utf-8"})
+    async def docs(_: Scope) -> AsgiResponse:
+        html = asyncapi_page(document(), "asyncapi.json")
+        return AsgiResponse(html.encode(), 200, {"content-type": "text/html; charset=utf-8"})
 
     app = AsgiFastStream(
         broker,
@@ -79,7 +80,7 @@ def create_app(container: Container | None = None) -> AsgiFastStream:
             ("/health/live", live),
             ("/health/ready", ready),
             ("/metrics", make_asgi_app()),
-            ("/docs/asyncapi", asyncapi_page),
+            ("/docs/asyncapi", docs),
             ("/docs/asyncapi.json", asyncapi_json),
         ],
     )
