@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, SerializeAsAny
 
 _types: dict[str, type["DomainEvent"]] = {}
 
@@ -32,7 +32,7 @@ class DomainEvent(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     type: str = Field(min_length=1)
-    data: dict[str, JsonValue] | EventData
+    data: dict[str, JsonValue] | SerializeAsAny[EventData]
     subject: str | None = Field(default=None, min_length=1)
     source: str | None = Field(default=None, min_length=1, description="None: the source that the settings name")
     id: str = Field(default_factory=lambda: str(uuid4()), min_length=1)

@@ -13,6 +13,10 @@ def _handle(text: str) -> str:
     return text.strip().removeprefix("@").casefold()
 
 
+def _user(text: str) -> str:
+    return text.strip().removeprefix("@")
+
+
 def _channel(text: str) -> str:
     return text.strip().removeprefix("#").casefold()
 
@@ -21,7 +25,7 @@ def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-_Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
+_UserName = Annotated[str, StringConstraints(max_length=255), AfterValidator(_user), StringConstraints(pattern=r"\S")]
 WorkspaceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 Handle = Annotated[
     str, StringConstraints(max_length=80), AfterValidator(_handle), StringConstraints(pattern=r"^[\w.-]+$")
@@ -41,7 +45,7 @@ class DesiredUsergroup(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     handle: Handle
-    users: Annotated[tuple[_Name, ...], Field(max_length=10_000), AfterValidator(_unique)]
+    users: Annotated[tuple[_UserName, ...], Field(max_length=10_000), AfterValidator(_unique)]
     description: Description | None = None
     channels: Annotated[tuple[ChannelName, ...], Field(max_length=1_000), AfterValidator(_unique)] | None = None
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     NestedSecretsSettingsSource,
@@ -13,11 +14,20 @@ from pydantic_settings import (
     SettingsError,
 )
 
+SECRET_BYTES = 32
+"""The shortest key for HS256 (RFC 7518, 3.2): as long as the hash."""
+
 
 def _redis_url(url: SecretStr) -> SecretStr:
     if not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("must begin with redis://, rediss:// or unix://")
     return url
+
+
+def _signing_key(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value().encode()) < SECRET_BYTES:
+        raise ValueError(f"must have at least {SECRET_BYTES} bytes")
+    return secret
 
 
 class _Group(BaseModel):
@@ -35,7 +45,7 @@ class EventsSettings(_Group):
 
 
 class SlackSettings(_Group):
-    """`QAPI_SLACK__…`: how Slack is reached. `notify_…`: where the Slack notifier posts; nowhere, unless both are set."""
+    """`QAPI_SLACK__…`: how Slack is reached. `notify_…`: where the notifier posts; nowhere, unless both are set."""
 
     api_url: Annotated[str, StringConstraints(pattern=r"^https?://\S+/$")] = "https://slack.com/api/"
     tokens: dict[str, SecretStr] = Field(default_factory=dict)
@@ -47,7 +57,7 @@ class SlackSettings(_Group):
 class AuthSettings(_Group):
     """`QAPI_AUTH__…`: the bearer tokens that the API accepts (HS256)."""
 
-    secret: SecretStr | None = Field(default=None, min_length=32)
+    secret: Annotated[SecretStr, AfterValidator(_signing_key)] | None = None
     audience: str = "qontract-api"
     issuer: str = "qontract"
 
@@ -96,10 +106,10 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is given
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is given
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read the environment, then a file for each setting: `slack/tokens/coreos` below `QAPI_SECRETS_DIR`."""
@@ -117,17 +127,36 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Read the settings. A wrong one ends the process with a line that names its variable, and not its value."""
+    """Read the settings. Each wrong one is a line that names its variable, and not its value; they end the process."""
     try:
         return Settings()
     except SettingsError as error:
-        field = str(error).split('"')[1] if '"' in str(error) else ""
-        raise SystemExit(f"qontract: QAPI_{field.upper()}__…: cannot be read; a map is written as JSON") from None
+        raise SystemExit(f"qontract: {_unreadable(error)}") from None
+    except (OSError, UnicodeError) as error:
+        raise SystemExit(f"qontract: QAPI_SECRETS_DIR: a file cannot be read: {type(error).__name__}") from None
     except ValidationError as error:
-        raise SystemExit("\n".join(map(_line, error.errors(include_input=False, include_url=False)))) from None
+        problems = error.errors(include_input=False, include_url=False, include_context=False)
+        raise SystemExit("\n".join(_line(problem) for problem in problems if problem["type"] not in _FOLLOWS)) from None
 
 
-def _line(problem: object) -> str:
-    assert isinstance(problem, dict)
-    variable = "QAPI_" + "__".join(str(part) for part in problem["loc"]).upper()
-    return f"qontract: {variable}: {problem['msg']}"
+_FOLLOWS = {"default_factory_not_called"}
+"""Problems that are there only because of another."""
+
+
+def _line(problem: ErrorDetails) -> str:
+    """Name the variable that was set: a map, or a whole group, may be given as JSON in one."""
+    path = [str(part) for part in problem["loc"]]
+    names = ["QAPI_" + "__".join(path[:length]).upper() for length in range(len(path), 0, -1)]
+    variables = {name.upper() for name in os.environ}
+    name = next((name for name in names if name in variables), names[0])
+    inside = "".join(f"{part}: " for part in path[len(names) - names.index(name) :])
+    return f"qontract: {name}: {inside}{problem['msg'].removeprefix('Value error, ')}"
+
+
+def _unreadable(error: SettingsError) -> str:
+    """Name the variable whose text is not JSON; if there is none, it is the secrets directory, or a file there."""
+    if error.__cause__ is None:
+        return f"QAPI_SECRETS_DIR: {error}"
+    text = getattr(error.__cause__, "doc", None)
+    names = [name.upper() for name, value in os.environ.items() if value == text and name.upper().startswith("QAPI_")]
+    return f"{names[0] if names else 'QAPI_SECRETS_DIR'}: not JSON, which a map is written in"

@@ -4,6 +4,7 @@ Rules: CloudEvents specification 1.0.2 (context attributes, type system) and its
 """
 
 import re
+from base64 import b64decode
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import uuid4
@@ -11,17 +12,19 @@ from uuid import uuid4
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    Base64Bytes,
+    Base64Encoder,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    EncodedBytes,
     Field,
     model_validator,
 )
 
 CONTENT_TYPE = "application/cloudevents+json"
 
-_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_NONCHARACTERS = "".join(chr(plane | last) for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF))
+_FORBIDDEN = re.compile(rf"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef{_NONCHARACTERS}]")
 _EXTENSION_NAME = re.compile(r"[a-z0-9]+")
 _URI_REFERENCE = re.compile(r"(?:[\w\-.~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+", re.ASCII)
 _ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+")
@@ -50,11 +53,26 @@ def _timestamp(value: object) -> object:
     raise ValueError("not an RFC 3339 timestamp")
 
 
+def _utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("before the year 1 or after the year 9999 in UTC") from None
+
+
+class _StrictBase64(Base64Encoder):
+    """Base64 (RFC 4648, 4). What is not in its alphabet is refused; pydantic leaves it out."""
+
+    @classmethod
+    def decode(cls, data: bytes) -> bytes:
+        return b64decode(data, validate=True)
+
+
 _String = Annotated[str, Field(min_length=1), AfterValidator(_string)]
 _Source = Annotated[_String, _matching(_URI_REFERENCE, "a URI reference (RFC 3986)")]
 _Schema = Annotated[_String, _matching(_ABSOLUTE_URI, "an absolute URI")]
 _MediaType = Annotated[_String, _matching(_MEDIA_TYPE, "a media type (RFC 2046)")]
-_Time = Annotated[AwareDatetime, BeforeValidator(_timestamp), AfterValidator(lambda time: time.astimezone(UTC))]
+_Time = Annotated[AwareDatetime, BeforeValidator(_timestamp), AfterValidator(_utc)]
 
 
 class Event(BaseModel):
@@ -74,7 +92,7 @@ class Event(BaseModel):
     datacontenttype: _MediaType | None = "application/json"
     dataschema: _Schema | None = None
     data: Any = None
-    data_base64: Base64Bytes | None = None
+    data_base64: Annotated[bytes, EncodedBytes(encoder=_StrictBase64)] | None = None
 
     @model_validator(mode="after")
     def _extensions_are_valid(self) -> Self:
@@ -106,4 +124,5 @@ class Event(BaseModel):
         missing = {"specversion", "id"} - event.model_fields_set
         if missing:
             raise ValueError(f"not a CloudEvent: {' and '.join(sorted(missing))} missing")
-        return event if "time" in event.model_fields_set else event.model_copy(update={"time": None})
+        absent = {"time", "datacontenttype"} - event.model_fields_set
+        return event.model_copy(update=dict.fromkeys(absent)) if absent else event

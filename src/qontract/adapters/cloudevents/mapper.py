@@ -8,18 +8,19 @@ from qontract.domain.events import DomainEvent, catalogue
 
 def to_cloudevent(event: DomainEvent, source: str) -> Event:
     """Return the wire form; `source` is for an event that names none. Raises ValueError if CloudEvents forbids it."""
-    attributes = dict(event.extensions)
-    if event.correlation_id:
-        attributes["correlationid"] = event.correlation_id
-    return Event(
-        **attributes,
-        id=event.id,
-        time=event.time,
-        type=event.type,
-        source=event.source or source,
-        subject=event.subject,
-        data=event.model_dump(mode="json", include={"data"})["data"],
-    )
+    attributes = {
+        "id": event.id,
+        "time": event.time,
+        "type": event.type,
+        "source": event.source or source,
+        "subject": event.subject,
+        "data": event.model_dump(mode="json", include={"data"})["data"],
+        "correlationid": event.correlation_id,
+    }
+    taken = event.extensions.keys() & (attributes.keys() | Event.model_fields.keys())
+    if taken:
+        raise ValueError(f"not a name for an extension attribute: {', '.join(sorted(taken))}")
+    return Event.model_validate(attributes | event.extensions)
 
 
 def from_cloudevent(event: Event) -> DomainEvent:

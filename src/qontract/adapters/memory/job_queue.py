@@ -37,7 +37,7 @@ class InMemoryJobQueue(JobQueue):
         """Run a job that was submitted."""
         number, job = self._jobs[job_id]
         with ExitStack() as running:
-            for name in sorted(job.exclusive):
+            for name in sorted(set(job.exclusive)):
                 running.enter_context(self._running[name])
             if self._results[job_id].status is not JobStatus.PENDING:
                 return

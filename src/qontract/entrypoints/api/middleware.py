@@ -5,6 +5,7 @@ import re
 from time import perf_counter
 from uuid import uuid4
 
+from fastapi import HTTPException
 from prometheus_client import Counter, Histogram
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,14 +16,22 @@ from qontract.entrypoints.api.problems import problem
 log = logging.getLogger(__name__)
 
 REQUESTS = Counter("qontract_http_requests_total", "Requests answered", ["method", "route", "status"])
-SECONDS = Histogram("qontract_http_request_seconds", "How long requests took", ["method", "route"])
+SECONDS = Histogram(
+    "qontract_http_request_seconds",
+    "How long requests took",
+    ["method", "route"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
+)
 
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class Observed:
-    """Gives each request a correlation id, its own if it brings a sane `X-Correlation-ID`, and tells how it went."""
+    """Gives each request a correlation id, tells how it went, and makes an unexpected error an answer.
+
+    The id is the request's own if it brings a sane one, as `X-Correlation-ID` or `X-Request-ID`.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -32,10 +41,9 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        sent = Headers(scope=scope).get("x-correlation-id", "")
-        correlation_id = sent if _CORRELATION_ID.fullmatch(sent) else str(uuid4())
+        correlation_id = _correlation_id(Headers(scope=scope))
         scope.setdefault("state", {})["correlation_id"] = correlation_id
-        started, status = perf_counter(), 500
+        started, status = perf_counter(), 0
 
         async def observe(message: Message) -> None:
             nonlocal status
@@ -47,16 +55,30 @@ class Observed:
         with bound_contextvars(correlation_id=correlation_id):
             try:
                 await self._app(scope, receive, observe)
+            except Exception:
+                log.exception("unexpected error")
+                if status:
+                    raise  # half an answer is out: the server has to break the connection
+                await problem(500, "An unexpected error; it is in the log.")(scope, receive, observe)
             finally:
-                seconds = perf_counter() - started
-                method = scope["method"] if scope["method"] in _METHODS else "other"
-                route = getattr(scope.get("route"), "path", "none")
-                REQUESTS.labels(method, route, status).inc()
-                SECONDS.labels(method, route).observe(seconds)
-                log.info(
-                    "request",
-                    extra={"method": method, "path": scope["path"], "status": status, "seconds": round(seconds, 4)},
-                )
+                _tell(scope, status, perf_counter() - started)
+
+
+def _correlation_id(headers: Headers) -> str:
+    for name in ("x-correlation-id", "x-request-id"):
+        if _CORRELATION_ID.fullmatch(headers.get(name, "")):
+            return headers[name]
+    return str(uuid4())
+
+
+def _tell(scope: Scope, status: int, seconds: float) -> None:
+    """Log and count a request. The query is left out of the log; `status` 0: there was no answer."""
+    method = scope["method"] if scope["method"] in _METHODS else "other"
+    route = getattr(scope.get("route"), "path", "none")
+    REQUESTS.labels(method, route, status).inc()
+    SECONDS.labels(method, route).observe(seconds)
+    told = {"method": method, "path": scope["path"], "status": status, "seconds": round(seconds, 4)}
+                log.info("request", extra=told)
 
 
 class LimitedBody:
@@ -67,36 +89,23 @@ class LimitedBody:
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle a request: read its body, as far as is allowed, then hand it on whole."""
+        """Handle a request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = bytearray()
-        length = Headers(scope=scope).get("content-length", "")
-        too_long = length.isdecimal() and int(length[:20]) > self._limit
-        more = not too_long
-        while more:
+        detail = f"The body is limited to {self._limit} bytes."
+        left = self._limit
+
+        async def receive_within_limit() -> Message:
+            nonlocal left
             message = await receive()
-            if message["type"] == "http.disconnect":
-                return
-            body += message.get("body", b"")
-            too_long = len(body) > self._limit
-            more = message.get("more_body", False) and not too_long
-        if too_long:
-            answer = problem(413, f"The body is limited to {self._limit} bytes.", {"connection": "close"})
-            await answer(scope, receive, send)
-            return
-        await self._app(scope, _replay(bytes(body), receive), send)
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise HTTPException(413, detail, {"connection": "close"})
+            return message
 
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    first = True
-
-    async def replay() -> Message:
-        nonlocal first
-        if first:
-            first = False
-            return {"type": "http.request", "body": body, "more_body": False}
-        return await receive()
-
-    return replay
+        length = Headers(scope=scope).get("content-length", "")
+        if length.isdecimal() and int(length[:20]) > self._limit:
+            await problem(413, detail, {"connection": "close"})(scope, receive, send)
+        else:
+            await self._app(scope, receive_within_limit, send)

@@ -1,60 +1,70 @@
 """Errors as problem details (RFC 9457)."""
 
+import json
 import logging
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from qontract.application.ports.job_queue import JobQueueError
 
 log = logging.getLogger(__name__)
 
+_MEDIA_TYPE = "application/problem+json"
+_MOST_ERRORS = 100
+_LONGEST_NAME = 100
 
-def problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: Any) -> JSONResponse:
+
+class Problem(BaseModel):
+    """What went wrong. `errors`: each is a `msg`, and the `pointer` (RFC 6901) into the body or the `parameter`."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[dict[str, str]] | None = Field(default=None, description=f"The first {_MOST_ERRORS}")
+
+
+def problem(
+    status: int, detail: str, headers: dict[str, str] | None = None, errors: list[dict[str, str]] | None = None
+) -> Response:
     """Return the response for an error; `detail` says what to do about it."""
-    title = HTTPStatus(status).phrase
-    return JSONResponse(
-        {"type": "about:blank", "title": title, "status": status, "detail": detail, **more},
-        status,
-        headers,
-        media_type="application/problem+json",
-    )
+    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors)
+    # In ASCII: a name in the request may have a character that UTF-8 has not (a lone surrogate).
+    return Response(json.dumps(body.model_dump(exclude_none=True)), status, headers, _MEDIA_TYPE)
 
 
-async def _http(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)  # noqa: S101 - how Starlette types its handlers
-    return problem(error.status_code, str(error.detail), dict(error.headers or {}))
-
-
-async def _invalid(_: Request, error: Exception) -> JSONResponse:
-    """Say what is wrong and where, and do not repeat what was sent."""
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
-    errors = [{"pointer": _pointer(found["loc"]), "msg": found["msg"]} for found in error.errors()]
-    return problem(422, "The request is not what is expected; see `errors`.", errors=errors)
-
-
-def _pointer(location: tuple[int | str, ...]) -> str:
-    """Return where in the request it is, as a JSON pointer (RFC 6901); a name that was sent is made printable."""
-    return "".join(f"/{str(part).encode('unicode_escape').decode()}" for part in location)
-
-
-async def _queue(_: Request, error: Exception) -> JSONResponse:
-    log.error("job queue", extra={"error": str(error)})
-    return problem(503, "The job queue cannot be reached; try again.", {"retry-after": "5"})
-
-
-async def _unexpected(_: Request, error: Exception) -> JSONResponse:
-    log.error("unexpected", exc_info=error)
-    return problem(500, "An unexpected error; it is in the log.")
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return these answers for the OpenAPI document."""
+    content = {_MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
 
 def add_problems(app: FastAPI) -> None:
     """Make every error of the application a problem."""
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(JobQueueError, _queue)
-    app.add_exception_handler(Exception, _unexpected)
+
+    @app.exception_handler(HTTPException)
+    async def refused(_: Request, error: HTTPException) -> Response:
+        return problem(error.status_code, str(error.detail), dict(error.headers or {}))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
+        errors = [_place(found["loc"]) | {"msg": found["msg"]} for found in error.errors()[:_MOST_ERRORS]]
+        return problem(422, "The request is not what is expected; see `errors`.", errors=errors)
+
+    @app.exception_handler(JobQueueError)
+    async def no_queue(_: Request, error: JobQueueError) -> Response:
+        log.error("job queue", extra={"error": str(error)})
+        return problem(503, "The job queue cannot be reached; try again.", {"retry-after": "5"})
+
+
+def _place(location: tuple[int | str, ...]) -> dict[str, str]:
+    """Say where it is, without what was sent there."""
+    where, *path = (str(part)[:_LONGEST_NAME] for part in location)
+    if where != "body":
+        return {"parameter": "/".join(path)}
+    return {"pointer": "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path)}

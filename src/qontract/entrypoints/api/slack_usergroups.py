@@ -1,21 +1,27 @@
 """Slack usergroups over HTTP: accept a desired state, tell how it went."""
 
-from collections.abc import Callable
+import logging
+import re
 from typing import Annotated
 
 import anyio
 import anyio.to_thread
-from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Query, Request, Response
 from pydantic import BaseModel
 
 from qontract.application.ports.job_queue import JobQueue
 from qontract.application.slack_usergroups import INTEGRATION, job
 from qontract.domain.jobs import JobResult, JobStatus
 from qontract.domain.slack_usergroups import DesiredState
-from qontract.entrypoints.api.auth import APPLY, PLAN, Scopes, require
+from qontract.entrypoints.api.auth import APPLY, PLAN, ScopesIn, require
+from qontract.entrypoints.api.problems import documented
+from qontract.entrypoints.api.routing import integration_router
+
+log = logging.getLogger(__name__)
 
 _LONGEST_WAIT = 300
 _LONGEST_PAUSE = 0.5
+_JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Accepted(BaseModel):
@@ -26,39 +32,44 @@ class Accepted(BaseModel):
     status_url: str
 
 
-def router(queue: JobQueue, scopes_in: Callable[..., Scopes]) -> APIRouter:
+def router(queue: JobQueue, scopes_in: ScopesIn) -> APIRouter:
     """Return the routes; jobs go to the queue."""
-    routes = APIRouter(prefix=f"/integrations/{INTEGRATION}/reconcile", tags=[INTEGRATION])
-    Allowed = Annotated[Scopes, Depends(scopes_in)]  # noqa: N806 - a type
+    routes = integration_router(INTEGRATION, scopes_in)
 
-    @routes.post("", status_code=202)
-    def reconcile(request: Request, response: Response, desired: DesiredState, scopes: Allowed) -> Accepted:
+    @routes.post("/reconcile", status_code=202, responses=documented(415))
+    def reconcile(request: Request, response: Response, desired: DesiredState) -> Accepted:
         """Accept a desired state. The worker plans it, and applies the plan unless it is a dry run."""
-        require(scopes, *([PLAN, APPLY] if desired.dry_run else [APPLY]))
+        require(request, PLAN if desired.dry_run else APPLY)
         accepted = job(desired, request.state.correlation_id)
         queue.submit(accepted)
-        status_url = str(request.url_for("result", job_id=accepted.id).path)
+        log.info("accepted", extra={"job": accepted.id, "dry_run": desired.dry_run})
+        status_url = request.url_for("result", job_id=accepted.id).path
         response.headers["location"] = status_url
         return Accepted(id=accepted.id, status=JobStatus.PENDING, status_url=status_url)
 
-    @routes.get("/{job_id}", name="result")
+    @routes.get("/reconcile/{job_id}", name="result", responses=documented(404, 408))
     async def result(
-        job_id: Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")],
-        scopes: Allowed,
-        timeout: Annotated[float, Query(ge=0, le=_LONGEST_WAIT, allow_inf_nan=False)] = 0,
+        request: Request,
+        job_id: str,
+        seconds: Annotated[float | None, Query(alias="timeout", ge=0, le=_LONGEST_WAIT, allow_inf_nan=False)] = None,
     ) -> JobResult:
-        """Tell how far the job has come. With `timeout`, in seconds, wait so long for its end."""
-        require(scopes, PLAN, APPLY)
-        pause, until = 0.02, anyio.current_time() + timeout
-        while True:
-            found = await anyio.to_thread.run_sync(queue.result, job_id)
-            if found is None:
-                raise HTTPException(404, "No such job was submitted in the last day.")
-            if found.status is not JobStatus.PENDING or not timeout:
-                return found
-            if anyio.current_time() >= until:
-                raise HTTPException(408, f"The job has not ended within {timeout:g} s; ask again.")
-            await anyio.sleep(min(pause, max(0, until - anyio.current_time())))
-            pause = min(2 * pause, _LONGEST_PAUSE)
+        """Tell how far the job has come. With `timeout`, wait so many seconds for its end."""
+        require(request, PLAN)
+        pause, until = 0.02, anyio.current_time() + (seconds or 0)
+        while (found := await _result(queue, job_id)).status is JobStatus.PENDING and seconds is not None:
+            left = until - anyio.current_time()
+            if left <= 0 or await request.is_disconnected():
+                raise HTTPException(408, f"The job has not ended within {seconds:g} s; ask again.")
+            await anyio.sleep(min(pause, left))
+            pause = min(1.5 * pause, _LONGEST_PAUSE)
+        return found
 
     return routes
+
+
+async def _result(queue: JobQueue, job_id: str) -> JobResult:
+    """Return the result, or answer 404. The queue is asked for what can be an id only."""
+    found = await anyio.to_thread.run_sync(queue.result, job_id) if _JOB_ID.fullmatch(job_id) else None
+    if found is None:
+        raise HTTPException(404, "No such job was submitted, or it is too long ago.")
+    return found

@@ -1,0 +1,54 @@
+"""Celery's own settings: each message is acknowledged when its job has ended, and holds nothing but JSON."""
+
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from celery import Celery
+
+GRACE_SECONDS = 90
+"""How long after its time limit a process that did not end its job is killed: enough to outlast storing the result."""
+
+
+def celery_app(url: str, *, prefix: str, time_limit: int) -> Celery:
+    """Return the Celery application, not connected; its keys in Redis are below `prefix`, its limit is in seconds."""
+    app = Celery("qontract", broker=broker_url(url), set_as_current=False)
+    app.conf.update(
+        accept_content=["json"],
+        broker_connection_max_retries=None,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={
+            "global_keyprefix": prefix,
+            "max_retries": 1,
+            "socket_connect_timeout": 2,
+            "socket_timeout": 10,
+            "unacked_restore_throttle": 1,
+            "visibility_timeout": time_limit + GRACE_SECONDS + 30,
+        },
+        task_acks_late=True,
+        task_acks_on_timeout=False,
+        task_default_queue="jobs",
+        task_ignore_result=True,
+        task_reject_on_worker_lost=True,
+        task_serializer="json",
+        task_soft_time_limit=time_limit,
+        task_time_limit=time_limit + GRACE_SECONDS,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_enable_remote_control=False,
+        worker_prefetch_multiplier=1,
+        worker_send_task_events=False,
+    )
+    return app
+
+
+def broker_url(url: str) -> str:
+    """Return a URL for redis-py as Celery's transport wants it, with the same meaning.
+
+    The transport has another name for unix sockets, and would not verify certificates unless it is told to.
+    """
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    if parts.scheme == "unix":
+        query["virtual_host"] = query.pop("db", "0")
+        return f"redis+socket://{parts.netloc}{parts.path}?{urlencode(query)}"
+    if parts.scheme == "rediss":
+        query.setdefault("ssl_cert_reqs", "required")
+    return parts._replace(query=urlencode(query)).geturl()

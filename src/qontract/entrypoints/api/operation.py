@@ -1,0 +1,46 @@
+"""For those who run it: health, metrics and documents. No token is needed, and nothing here is secret."""
+
+import anyio
+import anyio.to_thread
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from qontract.application.ports.job_queue import JobQueue, JobQueueError
+from qontract.entrypoints.pages import openapi_page
+
+_READY_SECONDS = 2
+
+
+def router(queue: JobQueue) -> APIRouter:
+    """Return the routes."""
+    routes = APIRouter(tags=["operation"])
+    one_at_a_time = anyio.CapacityLimiter(1)  # probes of a queue that hangs leave the threads to the requests
+
+    @routes.get("/health/live")
+    async def live() -> dict[str, str]:
+        """Tell that the process turns."""
+        return {"status": "ok"}
+
+    @routes.get("/health/ready", responses={503: {"description": "The job queue does not answer"}})
+    async def ready() -> JSONResponse:
+        """Tell whether jobs can be accepted."""
+        try:
+            with anyio.fail_after(_READY_SECONDS):
+                await anyio.to_thread.run_sync(
+                    queue.result, "readiness-probe", limiter=one_at_a_time, abandon_on_cancel=True
+                )
+        except (JobQueueError, TimeoutError):
+            return JSONResponse({"status": "failed", "job_queue": "does not answer"}, 503)
+        return JSONResponse({"status": "ok"})
+
+    @routes.get("/metrics", response_class=Response)
+    async def metrics() -> Response:
+        """Tell Prometheus."""
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    @routes.get("/docs", include_in_schema=False)
+    async def docs(request: Request) -> HTMLResponse:
+        return HTMLResponse(openapi_page(request.app.openapi(), "openapi.json"))
+
+    return routes
