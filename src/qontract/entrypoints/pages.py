@@ -14,8 +14,8 @@ h2, h3 { margin-top: 2.5rem } td { padding: .2rem 1rem .2rem 0; vertical-align: 
 def openapi_page(document: dict[str, Any], url: str) -> str:
     """Return the HTML of an OpenAPI 3 document, found at `url`: each operation, and the schemas."""
     operations = "".join(
-        f"<h2><code>{escape(method.upper())} {escape(path)}</code></h2><p>{escape(operation.get('description', ''))}</p>"
-        + _details("Parameters, body and answers", operation)
+        f"<h2><code>{escape(method.upper())} {escape(path)}</code></h2>"
+        f"<p>{escape(operation.get('description', ''))}</p>{_details('Parameters, body and answers', operation)}"
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     )
@@ -29,7 +29,7 @@ def openapi_page(document: dict[str, Any], url: str) -> str:
 def asyncapi_page(document: dict[str, Any], url: str) -> str:
     """Return the HTML of an AsyncAPI 3 document, found at `url`: channels, messages with example and schema."""
     channels = "".join(
-        f"<tr><td><code>{escape(channel['address'])}</code></td><td>{escape(channel.get('description') or '')}</td></tr>"
+        f"<tr><td><code>{escape(channel['address'])}</code><td>{escape(channel.get('description') or '')}"
         for channel in document["channels"].values()
     )
     schemas = document["components"]["schemas"]

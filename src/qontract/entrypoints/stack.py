@@ -187,7 +187,7 @@ def _free_port() -> int:
 def _tell(name: str, lines: IO[str] | None, console: Console | None) -> None:
     for line in lines or ():
         if console:
-            console.print(Text(f"{name:>10} ", style=_COLOURS[name]) + Text(_readable(line.rstrip())))
+            console.print(Text(f"{name:>10} ", style=_COLOURS[name]) + Text(_readable(line.rstrip())), soft_wrap=True)
 
 
 def _readable(line: str) -> str:

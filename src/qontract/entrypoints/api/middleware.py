@@ -78,7 +78,7 @@ def _tell(scope: Scope, status: int, seconds: float) -> None:
     REQUESTS.labels(method, route, status).inc()
     SECONDS.labels(method, route).observe(seconds)
     told = {"method": method, "path": scope["path"], "status": status, "seconds": round(seconds, 4)}
-                log.info("request", extra=told)
+    log.info("request", extra=told)
 
 
 class LimitedBody:

@@ -153,4 +153,5 @@ def main() -> None:
     arguments = parser.parse_args()
     configure_logs()
     app = create_app([load(file) for file in arguments.workspace])
-    uvicorn.run(app, host=arguments.host, port=arguments.port, log_config=None, access_log=False)
+    log.info("serving", extra={"port": arguments.port})
+    uvicorn.run(app, host=arguments.host, port=arguments.port, log_config=None, log_level="warning", access_log=False)

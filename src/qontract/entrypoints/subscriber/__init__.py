@@ -73,6 +73,7 @@ def create_app(container: Container | None = None) -> AsgiFastStream:
 
     app = AsgiFastStream(
         broker,
+        logger=log,
         specification=AsyncAPI(title="qontract", version="0.1.0", description="What qontract did, as CloudEvents"),
         on_startup=[start],
         on_shutdown=[stop],
@@ -104,11 +105,13 @@ def main() -> None:
     """Serve until SIGTERM."""
     settings = get_container().settings()
     configure_logs(settings.log_level)
+    log.info("serving", extra={"port": settings.subscriber.port})
     uvicorn.run(
         create_app(),
         host=settings.subscriber.host,
         port=settings.subscriber.port,
         log_config=None,
+        log_level="warning",
         access_log=False,
         server_header=False,
     )

@@ -1,0 +1,125 @@
+"""RedisBroker on a real Valkey."""
+
+import json
+import multiprocessing
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import redis
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
+
+from qontract.adapters.cloudevents import Event
+from qontract.adapters.redis import RedisBroker
+
+STREAM = "qontract:{main}:events"
+
+
+def an_event(number: int = 0) -> Event:
+    return Event(source="qontract-api", type="qontract-api.test.happened", subject="ünïcode/ø", data={"number": number})
+
+
+@pytest.fixture
+def client(valkey_url: str) -> Any:
+    with redis.Redis.from_url(valkey_url) as client:
+        yield client
+
+
+def kept(client: Any) -> list[bytes]:
+    return [fields[b"__data__"] for _, fields in client.xrange(STREAM)]
+
+
+def test_the_same_bytes_go_to_the_stream_and_the_channel_and_any_cloudevents_sdk_reads_them(
+    valkey_url: str, client: Any
+) -> None:
+    event = an_event()
+    with client.pubsub() as listener, RedisBroker(valkey_url) as broker:
+        listener.subscribe("main")
+        listener.get_message(timeout=5)
+        broker.publish(event, channel="main", stream=STREAM)
+        live = listener.get_message(timeout=5)
+    [stored] = kept(client)
+    assert stored == live["data"]
+    read = JSONFormat().read(CloudEvent, stored)
+    assert (read.get_id(), read.get_subject(), read.get_data()) == (event.id, "ünïcode/ø", {"number": 0})
+
+
+def test_the_events_of_a_task_take_one_round_trip(valkey_url: str, client: Any) -> None:
+    with RedisBroker(valkey_url) as broker:
+        broker.publish_all([an_event()], channel="main", stream=STREAM)
+        client.config_resetstat()
+        broker.publish_all([an_event(number) for number in range(100)], channel="main", stream=STREAM)
+    commands = client.info("commandstats")
+    assert commands["cmdstat_evalsha"]["calls"] == 1
+    assert commands["cmdstat_xadd"]["calls"] == 100
+    assert "cmdstat_script|load" not in commands
+
+
+def test_an_empty_stream_keeps_nothing_and_leaves_the_channel_alone(valkey_url: str, client: Any) -> None:
+    with client.pubsub() as listener, RedisBroker(valkey_url) as broker:
+        listener.subscribe("main")
+        listener.get_message(timeout=5)
+        broker.publish(an_event(), channel="main")
+        assert listener.get_message(timeout=5)
+    assert [key for key in client.keys() if client.type(key) == b"stream"] == []
+
+
+def test_an_event_that_is_sent_again_is_in_the_stream_once(valkey_url: str, client: Any) -> None:
+    event = an_event()
+    with RedisBroker(valkey_url) as broker:
+        broker.publish(event, channel="main", stream=STREAM)
+        broker.publish_all([event, an_event(1), event], channel="main", stream=STREAM)
+    assert [json.loads(raw)["data"]["number"] for raw in kept(client)] == [0, 1]
+
+
+def test_every_key_begins_with_the_prefix_of_the_channel(valkey_url: str, client: Any) -> None:
+    with RedisBroker(valkey_url) as broker:
+        broker.publish(an_event(), channel="main", stream=STREAM)
+    assert client.keys()
+    assert all(key.startswith(b"qontract:{main}:") for key in client.keys())
+
+
+def test_eight_threads_share_one_long_lived_connection(valkey_url: str, client: Any) -> None:
+    before = client.info("stats")["total_connections_received"]
+    with RedisBroker(valkey_url) as broker, ThreadPoolExecutor(8) as threads:
+        publishing = [
+            threads.submit(broker.publish, an_event(number), channel="main", stream=STREAM) for number in range(400)
+        ]
+        for done in publishing:
+            done.result()
+    assert len(kept(client)) == 400
+    assert client.info("stats")["total_connections_received"] == before + 1
+
+
+def test_a_forked_process_publishes_on_a_connection_of_its_own(valkey_url: str, client: Any) -> None:
+    def child() -> None:
+        broker.publish(an_event(1), channel="main", stream=STREAM)
+        os._exit(0)
+
+    with RedisBroker(valkey_url) as broker:
+        broker.publish(an_event(0), channel="main", stream=STREAM)
+        process = multiprocessing.get_context("fork").Process(target=child)
+        process.start()
+        process.join(10)
+        broker.publish(an_event(2), channel="main", stream=STREAM)
+    assert process.exitcode == 0
+    assert [json.loads(raw)["data"]["number"] for raw in kept(client)] == [0, 1, 2]
+
+
+def test_a_connection_that_was_cut_is_opened_again_and_nothing_is_lost_or_doubled(valkey_url: str, client: Any) -> None:
+    with RedisBroker(valkey_url) as broker:
+        for number in range(5):
+            broker.publish(an_event(number), channel="main", stream=STREAM)
+            client.client_kill_filter(_type="normal", skipme=True)
+    assert [json.loads(raw)["data"]["number"] for raw in kept(client)] == [0, 1, 2, 3, 4]
+
+
+def test_a_refused_connection_is_an_error_without_the_password() -> None:
+    with (
+        RedisBroker("redis://:hush-hush@127.0.0.1:1/0") as broker,
+        pytest.raises(redis.RedisError) as caught,
+    ):
+        broker.publish(an_event(), channel="main")
+    assert "hush" not in str(caught.value)

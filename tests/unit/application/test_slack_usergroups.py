@@ -1,0 +1,231 @@
+"""The use case: workspaces are brought to their desired state, and what was done is told."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from qontract.adapters.memory import InMemoryEventPublisher, InMemorySlackWorkspaces
+from qontract.application.event_manager import EventManager
+from qontract.application.ports.event_publisher import EventPublisher
+from qontract.application.ports.slack_workspaces import SlackWorkspacesError
+from qontract.application.slack_usergroups import job, reconcile
+from qontract.domain.events import DomainEvent
+from qontract.domain.jobs import JobResult, JobStatus
+from qontract.domain.slack_usergroups import Action, DesiredState
+from qontract.domain.slack_workspace import SlackUser, SlackUsergroup, SlackWorkspace
+
+USERS = (SlackUser(id="U1", name="alice"), SlackUser(id="U2", name="bob"), SlackUser(id="U3", name="carol"))
+TEAM_A = SlackUsergroup(id="S1", handle="team-a", user_ids=("U1",))
+TEAM_B = SlackUsergroup(id="S2", handle="team-b", user_ids=("U1",))
+
+
+class Faulty(InMemorySlackWorkspaces):
+    """Refuses to apply to the usergroups in `refused`, and to read the workspaces in it; counts what it is asked."""
+
+    def __init__(
+        self, *workspaces: SlackWorkspace, refused: Sequence[str] = (), error: Exception | None = None
+    ) -> None:
+        super().__init__(*workspaces)
+        self.refused = refused
+        self.error = error or SlackWorkspacesError("Slack refused it: not_today")
+        self.reads: list[str] = []
+        self.applied: list[str] = []
+
+    def read(self, workspace: str) -> SlackWorkspace:
+        self.reads.append(workspace)
+        if workspace in self.refused:
+            raise self.error
+        return super().read(workspace)
+
+    def apply(self, action: Action) -> None:
+        self.applied.append(f"{action.workspace}/{action.usergroup}")
+        if action.usergroup in self.refused:
+            raise self.error
+        super().apply(action)
+
+
+class Recording(EventPublisher):
+    """Keeps each call that it gets."""
+
+    def __init__(self) -> None:
+        self.calls: list[Sequence[DomainEvent]] = []
+
+    def publish(self, events: Sequence[DomainEvent]) -> None:
+        self.calls.append(list(events))
+
+
+def slack(name: str = "coreos", *usergroups: SlackUsergroup) -> SlackWorkspace:
+    return SlackWorkspace(name=name, users=USERS, usergroups=usergroups or (TEAM_A, TEAM_B))
+
+
+def wanted(name: str = "coreos", users: Sequence[str] = ("bob",), handles: Sequence[str] = ("team-a", "team-b")) -> Any:
+    return {"name": name, "usergroups": [{"handle": handle, "users": users} for handle in handles]}
+
+
+def run(
+    workspaces: InMemorySlackWorkspaces, *desired: Any, publisher: EventPublisher | None = None, dry_run: bool = False
+) -> JobResult:
+    state = DesiredState.model_validate({"workspaces": desired, "dry_run": dry_run})
+    events = EventManager(publisher) if publisher else None
+    return reconcile(job(state, "request-1"), workspaces=workspaces, events=events)
+
+
+def members(workspaces: InMemorySlackWorkspaces, name: str = "coreos") -> dict[str, tuple[str, ...]]:
+    return {group.handle: group.user_ids for group in workspaces.workspaces[name].usergroups}
+
+
+def test_what_was_planned_is_applied_and_told() -> None:
+    workspaces, publisher = InMemorySlackWorkspaces(slack()), InMemoryEventPublisher()
+    result = run(workspaces, wanted(), publisher=publisher)
+    assert result.status is JobStatus.SUCCESS
+    assert result.errors == ()
+    assert result.actions == result.applied_actions
+    assert members(workspaces) == {"team-a": ("U2",), "team-b": ("U2",)}
+    assert [event.model_dump(mode="json")["data"] for event in publisher.events] == list(result.applied_actions)
+    assert [event.subject for event in publisher.events] == ["coreos/team-a", "coreos/team-b"]
+    assert {event.correlation_id for event in publisher.events} == {"request-1"}
+
+
+def test_a_dry_run_plans_the_same_and_changes_and_tells_nothing() -> None:
+    workspaces, recording = InMemorySlackWorkspaces(slack()), Recording()
+    planned = run(workspaces, wanted(), publisher=recording, dry_run=True)
+    assert members(workspaces) == {"team-a": ("U1",), "team-b": ("U1",)}
+    assert planned.applied_actions == ()
+    assert recording.calls == []
+    assert planned.actions == run(workspaces, wanted()).actions != ()
+
+
+def test_a_dry_run_that_fails_tells_nothing_either() -> None:
+    recording = Recording()
+    result = run(InMemorySlackWorkspaces(), wanted(), publisher=recording, dry_run=True)
+    assert result.status is JobStatus.FAILED
+    assert recording.calls == []
+
+
+def test_a_dry_run_excludes_nothing_and_any_other_run_its_workspaces() -> None:
+    state = DesiredState.model_validate({"workspaces": [wanted("one"), wanted("two")]})
+    assert job(state).exclusive == ()
+    assert job(state.model_copy(update={"dry_run": False})).exclusive == (
+        "slack-usergroups/one",
+        "slack-usergroups/two",
+    )
+
+
+def test_a_second_run_right_after_the_first_plans_nothing_and_tells_nothing() -> None:
+    workspaces, recording = InMemorySlackWorkspaces(slack()), Recording()
+    run(workspaces, wanted(handles=["team-a", "team-c"]))
+    second = run(workspaces, wanted(handles=["team-a", "team-c"]), publisher=recording)
+    assert (second.status, second.actions) == (JobStatus.SUCCESS, ())
+    assert recording.calls == []
+
+
+def test_a_failing_action_does_not_stop_the_others() -> None:
+    workspaces, publisher = Faulty(slack(), refused=["team-a"]), InMemoryEventPublisher()
+    result = run(workspaces, wanted(), publisher=publisher)
+    assert members(workspaces) == {"team-a": ("U1",), "team-b": ("U2",)}
+    assert result.status is JobStatus.FAILED
+    assert result.errors == ("coreos/team-a: Slack refused it: not_today",)
+    assert [action["usergroup"] for action in result.actions] == ["team-a", "team-b"]
+    assert [action["usergroup"] for action in result.applied_actions] == ["team-b"]
+    error, applied = publisher.events
+    assert error.type == "qontract-api.slack-usergroups.error"
+    assert error.model_dump()["data"] == {
+        "workspace": "coreos",
+        "usergroup": "team-a",
+        "action_type": "update_users",
+        "error": "Slack refused it: not_today",
+    }
+    assert (error.subject, error.correlation_id) == ("coreos/team-a", "request-1")
+    assert applied.type == "qontract-api.slack-usergroups.update_users"
+
+
+def test_a_workspace_that_cannot_be_read_does_not_stop_the_others() -> None:
+    workspaces, publisher = Faulty(slack("one"), slack("two"), refused=["one"]), InMemoryEventPublisher()
+    result = run(workspaces, wanted("one"), wanted("two"), publisher=publisher)
+    assert members(workspaces, "one") == {"team-a": ("U1",), "team-b": ("U1",)}
+    assert members(workspaces, "two") == {"team-a": ("U2",), "team-b": ("U2",)}
+    assert result.errors == ("one: Slack refused it: not_today",)
+    assert publisher.events[0].type == "qontract-api.slack-usergroups.error"
+    assert [event.subject for event in publisher.events] == ["one", "two/team-a", "two/team-b"]
+
+
+def test_an_unknown_workspace_does_not_stop_the_others() -> None:
+    workspaces = InMemorySlackWorkspaces(slack("two"))
+    result = run(workspaces, wanted("one"), wanted("two"))
+    assert result.errors == ("one: no token for the workspace 'one'",)
+    assert members(workspaces, "two") == {"team-a": ("U2",), "team-b": ("U2",)}
+
+
+def test_groups_of_one_handle_in_two_workspaces_have_nothing_to_do_with_each_other() -> None:
+    workspaces = InMemorySlackWorkspaces(slack("one"), slack("two", TEAM_A), slack("three"))
+    result = run(workspaces, wanted("one", ["bob"]), wanted("two", ["carol"], ["team-a"]))
+    assert result.errors == ()
+    assert members(workspaces, "one") == {"team-a": ("U2",), "team-b": ("U2",)}
+    assert members(workspaces, "two") == {"team-a": ("U3",)}
+    assert members(workspaces, "three") == {"team-a": ("U1",), "team-b": ("U1",)}
+
+
+def test_an_unknown_user_fails_the_run_by_name_and_the_rest_is_applied() -> None:
+    workspaces = InMemorySlackWorkspaces(slack())
+    result = run(workspaces, wanted(users=["bob", "ghost"], handles=["team-a"]))
+    assert result.status is JobStatus.FAILED
+    assert result.errors == ("coreos/team-a: Slack has no active user 'ghost'",)
+    assert members(workspaces)["team-a"] == ("U2",)
+
+
+def test_the_events_of_a_task_are_published_in_one_call() -> None:
+    recording = Recording()
+    run(Faulty(slack("one"), slack("two"), refused=["team-b"]), wanted("one"), wanted("two"), publisher=recording)
+    (events,) = recording.calls
+    assert [event.subject for event in events] == ["one/team-a", "one/team-b", "two/team-a", "two/team-b"]
+
+
+def test_a_publisher_that_raises_does_not_break_the_run() -> None:
+    class Broken(EventPublisher):
+        def publish(self, events: Sequence[DomainEvent]) -> None:
+            raise RuntimeError("anything")
+
+    workspaces = InMemorySlackWorkspaces(slack())
+    result = run(workspaces, wanted(), publisher=Broken())
+    assert result == run(InMemorySlackWorkspaces(slack()), wanted())
+    assert members(workspaces) == {"team-a": ("U2",), "team-b": ("U2",)}
+
+
+def test_without_an_event_manager_the_work_is_done_all_the_same() -> None:
+    workspaces = InMemorySlackWorkspaces(slack())
+    assert run(workspaces, wanted()).status is JobStatus.SUCCESS
+    assert members(workspaces) == {"team-a": ("U2",), "team-b": ("U2",)}
+
+
+def test_a_run_that_is_cut_short_still_tells_what_it_did() -> None:
+    workspaces, publisher = Faulty(slack(), refused=["team-b"], error=TimeoutError()), InMemoryEventPublisher()
+    with pytest.raises(TimeoutError):
+        run(workspaces, wanted(), publisher=publisher)
+    assert [event.subject for event in publisher.events] == ["coreos/team-a"]
+
+
+def test_a_workspace_that_was_lost_to_a_later_job_is_not_even_read() -> None:
+    workspaces = Faulty(slack("one"), slack("two"))
+    state = DesiredState.model_validate({"workspaces": [wanted("one"), wanted("two")], "dry_run": False})
+    reconcile(job(state), {"slack-usergroups/one"}, workspaces=workspaces)
+    assert set(workspaces.reads) == {"two"}
+    assert members(workspaces, "one") == {"team-a": ("U1",), "team-b": ("U1",)}
+
+
+def test_a_workspace_is_read_once_and_only_what_differs_is_written() -> None:
+    class Counting(Faulty):
+        def apply(self, action: Action) -> None:
+            self.applied.append(action.usergroup)
+
+    workspaces = Counting(slack())
+    run(workspaces, wanted(users=["alice"], handles=["team-a"]), wanted("other"))
+    assert workspaces.reads == ["coreos", "other"]
+    assert workspaces.applied == []
+
+
+def test_two_thousand_groups_are_created_in_one_run() -> None:
+    workspaces = InMemorySlackWorkspaces(slack())
+    handles = [f"group-{number}" for number in range(2000)]
+    planned = run(workspaces, wanted(handles=handles), dry_run=True)
+    assert len(planned.actions) == 2000
