@@ -90,10 +90,10 @@ class _Run:
             return
         self.applied.append(action)
         self.events.append(applied(action, self._correlation_id))
-        log.info("applied", extra={"action": action.model_dump(mode="json")})
+        log.info("applied", extra=action.model_dump(include={"action_type", "workspace", "usergroup"}))
 
     def _fail(self, failure: Failure) -> None:
         event = failed(failure, self._correlation_id)
         self.errors.append(f"{event.subject}: {failure.error}")
         self.events.append(event)
-        log.error("failed", extra={"failure": failure.model_dump(mode="json")})
+        log.error("failed", extra=failure.model_dump(exclude_none=True))

@@ -46,13 +46,13 @@ def _reconcile(console: Console, stack: Stack, desired: dict[str, Any], audit_fi
     show(planned, console)
 
     applied = reconcile(stack.api_url, token, desired, apply=True)
-    _say(console, "Applied")
-    show(applied, console)
+    _say(console, f"Applied {len(applied['applied_actions'])} actions, {len(applied['errors'])} errors")
 
     events = _events(stack, audit_file, expected=len(applied["applied_actions"]))
     _say(console, f"{len(events)} events, as the subscriber received them")
     for event in events:
-        console.print(f"  {event['time']}  [bold]{escape(event['type'])}[/]  {escape(event.get('subject', ''))}")
+        line = f"  {event['time']}  [bold]{escape(event['type'])}[/]  {escape(event.get('subject', ''))}"
+        console.print(line, soft_wrap=True)
 
     again = reconcile(stack.api_url, token, desired, apply=True)
     _say(console, f"A second run plans {len(again['actions'])} actions")

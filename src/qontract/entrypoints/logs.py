@@ -5,6 +5,9 @@ import sys
 
 import structlog
 
+_CHATTY = ("celery.worker.strategy", "celery.app.trace", "uvicorn.error")
+"""Loggers that tell each step of what one line of ours tells; their warnings stay."""
+
 
 def configure_logs(level: str = "INFO") -> None:
     """Send all logs of this process to stderr, with what is bound in structlog's context variables."""
@@ -14,6 +17,7 @@ def configure_logs(level: str = "INFO") -> None:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.stdlib.ExtraAdder(),
+        _without_what_is_said_twice,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[structlog.typing.Processor] = (
@@ -35,3 +39,13 @@ def configure_logs(level: str = "INFO") -> None:
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
     logging.captureWarnings(capture=True)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _without_what_is_said_twice(
+    _: structlog.typing.WrappedLogger, __: str, entry: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Drop uvicorn's second form of its message, with colours."""
+    entry.pop("color_message", None)
+    return entry

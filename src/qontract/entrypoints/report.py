@@ -12,7 +12,9 @@ def show(result: dict[str, Any], console: Console) -> None:
     applied = [
         (action["workspace"], action["usergroup"], action["action_type"]) for action in result["applied_actions"]
     ]
-    table = Table("action", "usergroup", "what changes", "applied", box=None, header_style="bold")
+    table = Table(box=None, header_style="bold")
+    for title, no_wrap in (("action", True), ("usergroup", True), ("what changes", False), ("applied", True)):
+        table.add_column(title, no_wrap=no_wrap, overflow="fold")
     for action in result["actions"]:
         done = (action["workspace"], action["usergroup"], action["action_type"]) in applied
         where = f"{action['workspace']}/{action['usergroup']}"

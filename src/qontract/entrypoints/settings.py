@@ -159,4 +159,4 @@ def _unreadable(error: SettingsError) -> str:
         return f"QAPI_SECRETS_DIR: {error}"
     text = getattr(error.__cause__, "doc", None)
     names = [name.upper() for name, value in os.environ.items() if value == text and name.upper().startswith("QAPI_")]
-    return f"{names[0] if names else 'QAPI_SECRETS_DIR'}: not JSON, which a map is written in"
+    return f"{names[0] if names else 'QAPI_SECRETS_DIR: a file'}: not JSON, which a map is written in"

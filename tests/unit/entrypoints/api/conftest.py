@@ -1,0 +1,69 @@
+"""An API with its adapters in memory."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from functools import partial
+
+import httpx
+import pytest
+from dependency_injector import providers
+from fastapi import FastAPI
+
+from qontract.adapters.memory import InMemoryJobQueue, InMemorySlackWorkspaces
+from qontract.application.slack_usergroups import INTEGRATION, reconcile
+from qontract.domain.slack_workspace import SlackUser, SlackWorkspace
+from qontract.entrypoints.api import create_app
+from qontract.entrypoints.container import Container
+from qontract.entrypoints.settings import ApiSettings, AuthSettings, Settings
+from qontract.entrypoints.tokens import issue_token
+
+SECRET = "a-secret-of-at-least-thirty-two-bytes"
+PATH = "/api/v1/integrations/slack-usergroups/reconcile"
+DESIRED = {"workspaces": [{"name": "coreos", "usergroups": [{"handle": "team-a", "users": ["alice"]}]}]}
+MAX_BODY_BYTES = 20_000
+
+
+def bearer(*scopes: str, secret: str = SECRET, **claims) -> dict[str, str]:
+    """The header of a request with a token."""
+    about = {"lifetime": timedelta(minutes=5), "audience": "qontract-api", "issuer": "qontract"} | claims
+    return {"authorization": f"Bearer {issue_token(secret, 'ci', scopes, **about)}"}
+
+
+PLANS = bearer("reconcile:plan")
+APPLIES = bearer("reconcile:apply")
+
+
+@pytest.fixture
+def queue() -> InMemoryJobQueue:
+    """Jobs wait in it until the test runs them."""
+    workspaces = InMemorySlackWorkspaces([SlackWorkspace(name="coreos", users=(SlackUser(id="U1", name="alice"),))])
+    return InMemoryJobQueue({INTEGRATION: partial(reconcile, workspaces=workspaces)}, hold=True)
+
+
+@pytest.fixture
+def make_app() -> Callable[..., FastAPI]:
+    def make(queue, **auth) -> FastAPI:
+        container = Container()
+        settings = Settings(
+            auth=AuthSettings(**({"secret": SECRET} | auth)), api=ApiSettings(max_body_bytes=MAX_BODY_BYTES)
+        )
+        container.settings.override(providers.Object(settings))
+        container.job_queue.override(providers.Object(queue))
+        return create_app(container)
+
+    return make
+
+
+@pytest.fixture
+def app(make_app: Callable[..., FastAPI], queue: InMemoryJobQueue) -> FastAPI:
+    return make_app(queue)
+
+
+def client_of(app: FastAPI) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api")
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(app) as client:
+        yield client

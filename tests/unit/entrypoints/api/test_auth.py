@@ -1,0 +1,130 @@
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import jwt
+import pytest
+
+from qontract.entrypoints.settings import AuthSettings
+from tests.unit.entrypoints.api.conftest import APPLIES, DESIRED, PATH, PLANS, SECRET, bearer
+
+pytestmark = pytest.mark.anyio
+
+CLAIMS = {"aud": "qontract-api", "iss": "qontract", "scope": "reconcile:apply"}
+
+
+def _signed(secret: str = SECRET, algorithm: str = "HS256", **claims) -> dict[str, str]:
+    claims = {key: value for key, value in (CLAIMS | {"exp": _soon()} | claims).items() if value is not None}
+    return {"authorization": f"Bearer {jwt.encode(claims, secret, algorithm=algorithm)}"}
+
+
+def _soon() -> datetime:
+    return datetime.now(UTC) + timedelta(minutes=5)
+
+
+def _encoded(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+
+
+WRONG_TOKENS = {
+    "another key": bearer("reconcile:apply", secret="another-secret-of-thirty-two-bytes-"),
+    "another audience": bearer("reconcile:apply", audience="elsewhere"),
+    "another issuer": bearer("reconcile:apply", issuer="somebody"),
+    "expired": bearer("reconcile:apply", lifetime=timedelta(seconds=-1)),
+    "without exp": _signed(exp=None),
+    "without aud": _signed(aud=None),
+    "without iss": _signed(iss=None),
+    "exp is no number": _signed(exp="tomorrow"),
+    "another algorithm": _signed("k" * 64, algorithm="HS512"),
+    "the same key, another algorithm": _signed(SECRET * 2, algorithm="HS384"),
+    "algorithm none": {"authorization": f"Bearer {jwt.encode(CLAIMS | {'exp': _soon()}, None, algorithm='none')}"},
+    "no token at all": {"authorization": "Bearer nonsense"},
+    "two dots": {"authorization": "Bearer .."},
+    "nested": {"authorization": f"Bearer {_encoded('[' * 5000)}.e30.AAAA"},
+    "a header of odd types": {"authorization": f"Bearer {_encoded(json.dumps({'alg': {}, 'kid': []}))}.e30.AAAA"},
+    "not ASCII": {"authorization": "Bearer é.ü.ß".encode("latin-1")},
+}
+NO_TOKENS = {
+    "none": {},
+    "empty": {"authorization": ""},
+    "scheme only": {"authorization": "Bearer"},
+    "another scheme": {"authorization": "Basic YTpi"},
+    "without scheme": {"authorization": PLANS["authorization"].removeprefix("Bearer ")},
+    "not UTF-8": {"authorization": b"\xff\xfe"},
+}
+
+
+@pytest.mark.parametrize("headers", WRONG_TOKENS.values(), ids=WRONG_TOKENS.keys())
+async def test_a_token_that_is_not_valid_answers_401(client, headers):
+    for response in (
+        await client.post(PATH, json=DESIRED, headers=headers),
+        await client.get(f"{PATH}/{uuid4()}", headers=headers),
+    ):
+        assert response.status_code == 401
+        assert response.headers["www-authenticate"] == 'Bearer realm="qontract", error="invalid_token"'
+        assert response.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("headers", NO_TOKENS.values(), ids=NO_TOKENS.keys())
+async def test_a_request_without_a_token_answers_401_and_how_to_bring_one(client, headers):
+    response = await client.post(PATH, json=DESIRED, headers=headers)
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"] == 'Bearer realm="qontract"'
+
+
+async def test_the_name_of_the_scheme_has_no_case(client):
+    headers = {"authorization": PLANS["authorization"].replace("Bearer", "bEARER")}
+    assert (await client.post(PATH, json=DESIRED, headers=headers)).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("headers", "dry_run", "status"),
+    [
+        (PLANS, True, 202),
+        (PLANS, False, 403),
+        (APPLIES, True, 202),
+        (APPLIES, False, 202),
+        (bearer("reconcile:plan", "reconcile:apply"), False, 202),
+        (bearer("events:read"), True, 403),
+        (bearer(), True, 403),
+        (_signed(scope=["reconcile:apply"]), True, 403),
+        (_signed(scope=None), True, 403),
+        (_signed(scope="reconcile:applyx xreconcile:plan"), True, 403),
+    ],
+)
+async def test_a_scope_is_needed_for_what_is_asked(client, headers, dry_run, status):
+    response = await client.post(PATH, json=DESIRED | {"dry_run": dry_run}, headers=headers)
+    assert response.status_code == status
+    if status == 403:
+        needed = "reconcile:plan" if dry_run else "reconcile:apply"
+        challenge = f'Bearer realm="qontract", error="insufficient_scope", scope="{needed}"'
+        assert response.headers["www-authenticate"] == challenge
+        assert needed in response.json()["detail"]
+
+
+@pytest.mark.parametrize(("headers", "status"), [(PLANS, 404), (APPLIES, 404), (bearer("events:read"), 403)])
+async def test_a_scope_is_needed_for_a_result(client, headers, status):
+    assert (await client.get(f"{PATH}/{uuid4()}", headers=headers)).status_code == status
+
+
+async def test_who_has_no_token_has_no_body_read(client):
+    async def body():
+        yield b"{"
+        raise AssertionError("read on")
+
+    response = await client.post(PATH, content=body(), headers={"content-type": "application/json"})
+    assert response.status_code == 401
+    assert (await client.post(PATH, content=b"{", headers={"content-type": "text/plain"})).status_code == 401
+
+
+def test_the_api_does_not_start_without_a_secret(make_app, queue):
+    with pytest.raises(SystemExit) as ended:
+        make_app(queue, secret=None)
+    assert str(ended.value) == "qontract: QAPI_AUTH__SECRET: the API needs a secret of at least 32 bytes"
+
+
+def test_a_secret_is_measured_in_bytes():
+    assert AuthSettings(secret="é" * 16).secret is not None
+    with pytest.raises(ValueError, match="at least 32 bytes"):
+        AuthSettings(secret="é" * 15 + "e")

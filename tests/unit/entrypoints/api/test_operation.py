@@ -1,0 +1,174 @@
+import json
+import logging
+import re
+from threading import Event
+
+import pytest
+import structlog
+from prometheus_client.parser import text_string_to_metric_families
+
+from qontract.adapters.memory import InMemoryJobQueue
+from qontract.application.ports.job_queue import JobQueueError
+from qontract.entrypoints import api
+from qontract.entrypoints.api import operation
+from tests.unit.entrypoints.api.conftest import DESIRED, PATH, PLANS, client_of
+
+pytestmark = pytest.mark.anyio
+
+
+class _Queue(InMemoryJobQueue):
+    def __init__(self, result):
+        super().__init__({})
+        self.result = result
+
+
+async def test_it_is_alive_and_ready(client):
+    for path in ("/health/live", "/health/ready"):
+        response = await client.get(path)
+        assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+async def test_it_is_alive_but_not_ready_without_its_queue(make_app):
+    def refuse(_):
+        raise JobQueueError("nobody listens")
+
+    async with client_of(make_app(_Queue(refuse))) as client:
+        assert (await client.get("/health/live")).status_code == 200
+        assert (await client.get("/health/ready")).status_code == 503
+
+
+async def test_it_is_not_ready_while_its_queue_hangs(make_app, monkeypatch):
+    monkeypatch.setattr(operation, "_READY_SECONDS", 0.05)
+    hanging, asked = Event(), []
+
+    def hang(job_id):
+        asked.append(job_id)
+        hanging.wait(10)
+
+    async with client_of(make_app(_Queue(hang))) as client:
+        try:
+            statuses = [(await client.get("/health/ready")).status_code for _ in range(3)]
+        finally:
+            hanging.set()
+    assert statuses == [503] * 3
+    assert len(asked) == 1
+
+
+async def _requests(client, **labels) -> float:
+    families = text_string_to_metric_families((await client.get("/metrics")).text)
+    samples = [sample for family in families for sample in family.samples]
+    return sum(
+        s.value for s in samples if s.name == "qontract_http_requests_total" and s.labels.items() >= labels.items()
+    )
+
+
+async def test_requests_are_counted_by_method_route_and_status(client):
+    labels = {"method": "POST", "route": PATH, "status": "202"}
+    before = await _requests(client, **labels)
+    job = (await client.post(PATH, json=DESIRED, headers=PLANS)).json()["id"]
+    assert await _requests(client, **labels) == before + 1
+    labels = {"method": "GET", "route": f"{PATH}/{{job_id}}", "status": "401"}
+    before = await _requests(client, **labels)
+    await client.get(f"{PATH}/{job}")
+    assert await _requests(client, **labels) == before + 1
+
+
+async def test_what_strangers_send_makes_no_new_label(client):
+    before = await _requests(client, method="other", route="none", status="404")
+    for number in range(3):
+        await client.request(f"M{number}", f"/nowhere/{number}")
+    assert await _requests(client, method="other", route="none", status="404") == before + 3
+
+
+async def test_seconds_are_measured(client):
+    await client.get("/health/live")
+    assert (
+        'qontract_http_request_seconds_bucket{le="0.5",method="GET",route="/health/live"}'
+        in (await client.get("/metrics")).text
+    )
+
+
+def test_two_applications_can_live_in_one_process(make_app, queue):
+    assert make_app(queue) is not make_app(queue)
+
+
+@pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
+async def test_documents_need_nothing_from_elsewhere(client, path):
+    response = await client.get(path)
+    assert response.status_code == 200
+    assert "<script" not in response.text
+    assert not re.search(r"""(src|href)=["']?(https?:)?//""", response.text)
+    assert PATH in response.text
+
+
+async def test_openapi_tells_of_tokens_answers_and_the_body(client):
+    document = (await client.get("/openapi.json")).json()
+    schemes = document["components"]["securitySchemes"]
+    post, get = document["paths"][PATH]["post"], document["paths"][f"{PATH}/{{job_id}}"]["get"]
+    assert [(scheme["type"], scheme["scheme"]) for scheme in schemes.values()] == [("http", "bearer")]
+    assert post["security"] == get["security"] == [{name: []} for name in schemes]
+    assert {"202", "400", "401", "403", "413", "415", "422", "503"} == post["responses"].keys()
+    assert {"200", "400", "401", "403", "404", "408", "413", "422", "503"} == get["responses"].keys()
+    for status, answer in (post["responses"] | get["responses"]).items():
+        assert list(answer["content"]) == ["application/json" if status < "400" else "application/problem+json"]
+    assert post["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith("/DesiredState")
+    assert [parameter["name"] for parameter in get["parameters"]] == ["job_id", "timeout"]
+    assert "security" not in document["paths"]["/health/ready"]["get"]
+
+
+@pytest.mark.parametrize("header", ["X-Correlation-ID", "X-Request-ID"])
+async def test_a_sane_correlation_id_is_kept(client, header):
+    sane = "a.B_9-" + "x" * 122
+    assert (await client.get("/health/live", headers={header: sane})).headers["x-correlation-id"] == sane
+
+
+@pytest.mark.parametrize("sent", ["", "a b", "x" * 129, "a;b", "é".encode(), b"a\x00", '"', "{}"])
+async def test_any_other_correlation_id_is_replaced(client, sent):
+    made = (await client.get("/health/live", headers={"X-Correlation-ID": sent})).headers["x-correlation-id"]
+    assert re.fullmatch(r"[0-9a-f-]{36}", made)
+
+
+async def test_every_answer_has_a_correlation_id_of_its_own(client):
+    answers = [await client.get(path) for path in ("/health/live", "/nowhere", PATH)]
+    assert len({answer.headers["x-correlation-id"] for answer in answers}) == 3
+
+
+async def test_each_request_is_told_in_one_line_without_its_secrets(client, caplog):
+    caplog.set_level(logging.INFO, "qontract")
+    await client.get(f"{PATH}/1?timeout=5&token=hunter2", headers=PLANS)
+    (record,) = caplog.records
+    told = vars(record)
+    assert (record.message, told["method"], told["path"], told["status"]) == ("request", "GET", f"{PATH}/1", 404)
+    assert 0 <= told["seconds"] < 5
+    assert "hunter2" not in json.dumps(told, default=str)
+    assert PLANS["authorization"][7:] not in json.dumps(told, default=str)
+
+
+async def test_the_log_lines_of_a_request_have_its_correlation_id_and_those_after_it_have_not(make_app):
+    seen = []
+
+    def look(_):
+        seen.append(structlog.contextvars.get_contextvars())
+
+    async with client_of(make_app(_Queue(look))) as client:
+        await client.get("/health/ready", headers={"X-Correlation-ID": "one"})
+        await client.get("/health/ready", headers={"X-Correlation-ID": "two"})
+    assert seen == [{"correlation_id": "one"}, {"correlation_id": "two"}]
+    assert structlog.contextvars.get_contextvars() == {}
+
+
+def test_nothing_but_app_is_made_on_demand():
+    with pytest.raises(AttributeError, match="application"):
+        api.application  # noqa: B018 - asking is the test
+
+
+def test_app_is_made_once_when_it_is_asked_for(monkeypatch, request):
+    monkeypatch.setenv("QAPI_AUTH__SECRET", "s" * 32)
+    made = []
+    monkeypatch.setattr(api, "create_app", lambda: made.append(object()) or made[-1])
+    monkeypatch.setattr(api, "configure_logs", lambda _: None)
+    request.addfinalizer(api._app.cache_clear)
+    api._app.cache_clear()
+    assert made == []
+    assert api.app is api.app
+    assert len(made) == 1
