@@ -7,7 +7,6 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-import uvicorn
 from fastapi import FastAPI
 
 from qontract.entrypoints.api import operation, slack_usergroups
@@ -16,9 +15,7 @@ from qontract.entrypoints.api.middleware import LimitedBody, Observed
 from qontract.entrypoints.api.problems import add_problems
 from qontract.entrypoints.container import Container, get_container
 from qontract.entrypoints.logs import configure_logs
-
-GRACE_SECONDS = 5
-"""How long requests have to end after SIGTERM; those that wait for a job are then cut off."""
+from qontract.entrypoints.serve import serve
 
 
 def create_app(container: Container | None = None) -> FastAPI:
@@ -45,15 +42,7 @@ def main() -> None:
     """Serve until SIGTERM."""
     app = _app()
     api = get_container().settings().api
-    uvicorn.run(
-        app,
-        host=api.host,
-        port=api.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
+    serve(app, api.host, api.port)
 
 
 def __getattr__(name: str) -> Any:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import uvicorn
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -25,6 +24,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from qontract.entrypoints.logs import configure_logs
+from qontract.entrypoints.serve import serve
 from qontract.entrypoints.slack_sandbox.workspace import Refusal, SandboxWorkspace, StartFile
 
 log = logging.getLogger(__name__)
@@ -153,5 +153,4 @@ def main() -> None:
     arguments = parser.parse_args()
     configure_logs()
     app = create_app([load(file) for file in arguments.workspace])
-    log.info("serving", extra={"port": arguments.port})
-    uvicorn.run(app, host=arguments.host, port=arguments.port, log_config=None, log_level="warning", access_log=False)
+    serve(app, arguments.host, arguments.port)

@@ -12,7 +12,6 @@ from contextlib import suppress
 from functools import cache
 from typing import Any
 
-import uvicorn
 from faststream.asgi import AsgiFastStream, AsgiResponse, get
 from faststream.asgi.types import Scope
 from faststream.redis import RedisBroker
@@ -22,6 +21,7 @@ from prometheus_client import make_asgi_app
 from qontract.entrypoints.container import Container, get_container
 from qontract.entrypoints.logs import configure_logs
 from qontract.entrypoints.pages import asyncapi_page
+from qontract.entrypoints.serve import serve
 from qontract.entrypoints.subscriptions import subscriptions
 
 log = logging.getLogger(__name__)
@@ -105,16 +105,7 @@ def main() -> None:
     """Serve until SIGTERM."""
     settings = get_container().settings()
     configure_logs(settings.log_level)
-    log.info("serving", extra={"port": settings.subscriber.port})
-    uvicorn.run(
-        create_app(),
-        host=settings.subscriber.host,
-        port=settings.subscriber.port,
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-    )
+    serve(create_app(), settings.subscriber.host, settings.subscriber.port)
 
 
 @cache

@@ -1,0 +1,44 @@
+"""Processes of ours, for tests: started on a free port, waited for, stopped."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def process(*arguments: str, ready: str = "", seconds: float = 20, **settings: str) -> Iterator[subprocess.Popen[str]]:
+    """Run `python ARGUMENTS` with these settings until the body ends; `ready` is the URL to wait for."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("QAPI_")} | settings
+    running = subprocess.Popen(
+        [sys.executable, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        deadline = time.monotonic() + seconds
+        while ready and not _answers(ready):
+            assert running.poll() is None, running.communicate()[0]
+            assert time.monotonic() < deadline, f"{ready} is not ready"
+            time.sleep(0.05)
+        yield running
+    finally:
+        running.kill()
+        running.communicate()
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url).is_success
+    except httpx.HTTPError:
+        return False
