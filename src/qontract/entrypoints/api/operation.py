@@ -15,7 +15,6 @@ _READY_SECONDS = 2
 def router(queue: JobQueue) -> APIRouter:
     """Return the routes."""
     routes = APIRouter(tags=["operation"])
-    one_at_a_time = anyio.CapacityLimiter(1)  # probes of a queue that hangs leave the threads to the requests
 
     @routes.get("/health/live")
     async def live() -> dict[str, str]:
@@ -27,9 +26,7 @@ def router(queue: JobQueue) -> APIRouter:
         """Tell whether jobs can be accepted."""
         try:
             with anyio.fail_after(_READY_SECONDS):
-                await anyio.to_thread.run_sync(
-                    queue.result, "readiness-probe", limiter=one_at_a_time, abandon_on_cancel=True
-                )
+                await anyio.to_thread.run_sync(queue.result, "readiness-probe", abandon_on_cancel=True)
         except (JobQueueError, TimeoutError):
             return JSONResponse({"status": "failed", "job_queue": "does not answer"}, 503)
         return JSONResponse({"status": "ok"})

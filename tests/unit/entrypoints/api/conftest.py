@@ -36,7 +36,7 @@ APPLIES = bearer("reconcile:apply")
 @pytest.fixture
 def queue() -> InMemoryJobQueue:
     """Jobs wait in it until the test runs them."""
-    workspaces = InMemorySlackWorkspaces([SlackWorkspace(name="coreos", users=(SlackUser(id="U1", name="alice"),))])
+    workspaces = InMemorySlackWorkspaces(SlackWorkspace(name="coreos", users=(SlackUser(id="U1", name="alice"),)))
     return InMemoryJobQueue({INTEGRATION: partial(reconcile, workspaces=workspaces)}, hold=True)
 
 

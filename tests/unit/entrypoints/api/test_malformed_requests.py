@@ -1,5 +1,6 @@
 import json
 from functools import partial
+from urllib.parse import quote, urlencode
 
 import anyio
 import httpx
@@ -47,9 +48,8 @@ _segments = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
     headers=_headers,
     body=_bodies,
 )
-def test_no_request_makes_an_error_of_the_server(app, method, segment, query, headers, body):
-    path = PATH if segment is None else f"{PATH}/{segment}"
-    url = httpx.URL("http://api").copy_with(path=path, params=query)
+def test_no_request_makes_an_error_of_the_server(*, app, method, segment, query, headers, body):
+    url = f"http://api{PATH if segment is None else f'{PATH}/{quote(segment)}'}?{urlencode(query)}"
     answer = anyio.run(partial(_answer, app, method, url, APPLIES | headers, body))
     assert answer.status_code < 500
     assert answer.is_success or answer.headers["content-type"] == "application/problem+json"
@@ -64,7 +64,7 @@ def test_no_request_makes_an_error_of_the_server(app, method, segment, query, he
 @given(body=_bodies | st.sampled_from([json.dumps(DESIRED).encode()]))
 def test_no_body_makes_an_error_of_the_server(app, body):
     headers = APPLIES | {"content-type": "application/json"}
-    answer = anyio.run(partial(_answer, app, "POST", httpx.URL(f"http://api{PATH}"), headers, body))
+    answer = anyio.run(partial(_answer, app, "POST", f"http://api{PATH}", headers, body))
     assert answer.status_code in {202, 400, 413, 422}
 
 

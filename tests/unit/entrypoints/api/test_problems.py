@@ -71,7 +71,7 @@ async def test_a_body_that_is_not_a_desired_state_answers_422(client, body):
 async def test_the_pointer_says_where_in_the_body_it_is(client):
     body = {"workspaces": [{"name": "a", "usergroups": [], "x~y/z": 1}], "dry_run": "perhaps"}
     errors = (await client.post(PATH, json=body, headers=PLANS)).json()["errors"]
-    assert [error["pointer"] for error in errors] == ["/workspaces/0/x~0y~1z", "/dry_run"]
+    assert {"/workspaces/0/x~0y~1z", "/dry_run"} <= {error["pointer"] for error in errors}
     assert "perhaps" not in json.dumps(errors)
 
 

@@ -1,0 +1,145 @@
+import os
+
+import pytest
+
+from qontract.entrypoints.settings import Settings, load_settings
+
+SECRET = "xoxb-never-to-be-seen"
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch):
+    for name in [name for name in os.environ if name.upper().startswith("QAPI_")]:
+        monkeypatch.delenv(name)
+
+
+def load(monkeypatch, **environment: object) -> Settings:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, str(value))
+    return load_settings()
+
+
+def problems(monkeypatch, **environment: object) -> list[str]:
+    with pytest.raises(SystemExit) as ended:
+        load(monkeypatch, **environment)
+    return str(ended.value).splitlines()
+
+
+def test_without_any_variable_all_have_the_documented_defaults():
+    settings = load_settings()
+    assert settings.start_mode == "api"
+    assert settings.cache_broker_url.get_secret_value() == "redis://localhost:6379/0"
+    assert settings.events.model_dump() == {
+        "enabled": True,
+        "channel": "main",
+        "stream": "qontract:{main}:events",
+        "source": "qontract-api",
+        "backend": "redis",
+    }
+    assert (settings.slack.api_url, settings.slack.tokens) == ("https://slack.com/api/", {})
+    assert settings.auth.secret is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("QAPI_START_MODE", "everything", "Input should be 'api', 'worker' or 'subscriber'"),
+        ("QAPI_LOG_LEVEL", "debug", "Input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+        ("QAPI_CACHE_BROKER_URL", f"http://:{SECRET}@host", "must begin with redis://, rediss:// or unix://"),
+        ("QAPI_EVENTS__BACKEND", "kafka", "Input should be 'redis' or 'memory'"),
+        ("QAPI_EVENTS__BACKENDD", "redis", "Extra inputs are not permitted"),
+        ("QAPI_EVENTS__ENABLED", "perhaps", "Input should be a valid boolean, unable to interpret input"),
+        ("QAPI_EVENTS__CHANNEL", "two words", "String should match pattern '^[A-Za-z0-9._:-]+$'"),
+        ("QAPI_EVENTS__SOURCE", "", "String should have at least 1 character"),
+        ("QAPI_EVENTS", "{", "not JSON, which a map is written in"),
+        ("QAPI_SLACK__TOKENS", f'{{"coreos": "{SECRET}"', "not JSON, which a map is written in"),
+        ("QAPI_SLACK__TOKENS", SECRET, "not JSON, which a map is written in"),
+        ("QAPI_SLACK__TOKENS", f'["{SECRET}"]', "Input should be a valid dictionary"),
+        ("QAPI_SLACK__TOKENS", f'{{"coreos": ["{SECRET}"]}}', "coreos: Input should be a valid string"),
+        ("QAPI_SLACK", '{"timeout": 0}', "timeout: Input should be greater than 0"),
+        ("QAPI_SLACK__TIMEOUT", "0", "Input should be greater than 0"),
+        ("QAPI_AUTH__SECRET", "s" * 31, "must have at least 32 bytes"),
+        ("QAPI_AUTH__SECRET", "", "must have at least 32 bytes"),
+        ("QAPI_API__PORT", "65536", "Input should be less than or equal to 65535"),
+        ("QAPI_API__PORT", "http", "Input should be a valid integer, unable to parse string as an integer"),
+        ("QAPI_SECRETS_DIR", "/nowhere", 'directory "/nowhere" does not exist'),
+    ],
+)
+def test_a_wrong_setting_ends_the_process_with_one_line_that_names_it(monkeypatch, name, value, said):
+    assert problems(monkeypatch, **{name: value}) == [f"qontract: {name}: {said}"]
+
+
+def test_each_wrong_setting_has_its_line(monkeypatch):
+    lines = problems(monkeypatch, QAPI_EVENTS__BACKEND="kafka", QAPI_API__PORT="x", QAPI_AUTH__SECRET=SECRET)
+    assert [line.split(": ")[1] for line in lines] == ["QAPI_EVENTS__BACKEND", "QAPI_AUTH__SECRET", "QAPI_API__PORT"]
+    assert SECRET not in "".join(lines)
+
+
+def test_a_variable_in_lower_case_is_named_as_it_is_documented(monkeypatch):
+    (line,) = problems(monkeypatch, qapi_events__backend="kafka")
+    assert line.startswith("qontract: QAPI_EVENTS__BACKEND: ")
+
+
+@pytest.mark.parametrize(("channel", "stream"), [("main", "qontract:{main}:events"), ("eu", "qontract:{eu}:events")])
+def test_the_stream_follows_the_channel(monkeypatch, channel, stream):
+    assert load(monkeypatch, QAPI_EVENTS__CHANNEL=channel).events.stream == stream
+
+
+def test_the_stream_may_be_empty(monkeypatch):
+    assert not load(monkeypatch, QAPI_EVENTS__STREAM="").events.stream
+
+
+def test_the_stream_may_have_a_name_of_its_own(monkeypatch):
+    assert load(monkeypatch, QAPI_EVENTS__CHANNEL="eu", QAPI_EVENTS__STREAM="kept").events.stream == "kept"
+
+
+def test_tokens_are_read_from_json_and_from_variables_of_their_own(monkeypatch):
+    tokens = load(monkeypatch, QAPI_SLACK__TOKENS='{"a": "1"}', QAPI_SLACK__TOKENS__B="2").slack.tokens
+    assert {workspace: token.get_secret_value() for workspace, token in tokens.items()} == {"a": "1", "b": "2"}
+
+
+def test_secrets_are_read_from_files(monkeypatch, tmp_path):
+    for file, text in {"slack/tokens/coreos": "1\n", "slack/tokens/sre": "2", "auth/secret": "s" * 32 + "\n"}.items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(text)
+    settings = load(monkeypatch, QAPI_SECRETS_DIR=tmp_path)
+    tokens = {workspace: token.get_secret_value() for workspace, token in settings.slack.tokens.items()}
+    assert tokens == {"coreos": "1", "sre": "2"}
+    assert settings.auth.secret.get_secret_value() == "s" * 32
+
+
+def test_a_variable_has_precedence_over_a_file(monkeypatch, tmp_path):
+    (tmp_path / "slack" / "tokens").mkdir(parents=True)
+    (tmp_path / "slack" / "tokens" / "coreos").write_text("from the file")
+    (tmp_path / "slack" / "tokens" / "sre").write_text("from the file")
+    tokens = load(monkeypatch, QAPI_SECRETS_DIR=tmp_path, QAPI_SLACK__TOKENS='{"coreos": "given"}').slack.tokens
+    assert {name: token.get_secret_value() for name, token in tokens.items()} == {
+        "coreos": "given",
+        "sre": "from the file",
+    }
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "line"),
+    [
+        ("auth/secret", SECRET.encode(), "QAPI_AUTH__SECRET: must have at least 32 bytes"),
+        ("auth/secret", b"\xff\xfe" + SECRET.encode(), "QAPI_SECRETS_DIR: a file cannot be read: UnicodeDecodeError"),
+        ("auth/nonsense", SECRET.encode(), "QAPI_AUTH__NONSENSE: Extra inputs are not permitted"),
+        ("slack/tokens", SECRET.encode(), "QAPI_SECRETS_DIR: a file: not JSON, which a map is written in"),
+    ],
+)
+def test_a_wrong_file_ends_the_process_with_one_line(monkeypatch, tmp_path, file, text, line):
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_bytes(text)
+    assert problems(monkeypatch, QAPI_SECRETS_DIR=tmp_path) == [f"qontract: {line}"]
+
+
+def test_settings_show_no_secret(monkeypatch):
+    settings = load(
+        monkeypatch,
+        QAPI_CACHE_BROKER_URL=f"redis://:{SECRET}@host",
+        QAPI_AUTH__SECRET=SECRET * 2,
+        QAPI_SLACK__TOKENS=f'{{"coreos": "{SECRET}"}}',
+    )
+    for shown in (repr(settings), str(settings), settings.model_dump_json()):
+        assert SECRET not in shown
