@@ -1,35 +1,44 @@
+# Everything that a newcomer types. `make test` in a fresh clone sets itself up.
+
 PYTHON ?= python3
-BIN := .venv/bin
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
 
-.PHONY: help setup demo dev test lint lock
+.DEFAULT_GOAL := help
+.PHONY: help setup demo dev test lint format lock
 
-help:
-	@echo "make demo | dev | test | lint | setup | lock"
+help: ## Say what there is
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
 
-setup: .venv/ready
+setup: $(READY) ## Make .venv with all that is needed, of the versions in requirements.lock
 
-.venv/ready: requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit("qontract needs Python 3.11 or later: make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv .venv
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "qontract needs Python 3.11 or later: make PYTHON=python3.11 setup")'
+	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: setup
+demo: $(READY) ## Reconcile a small organisation end to end on this machine, and show its events
 	$(BIN)/qontract demo
 
-dev: setup
+dev: $(READY) ## Run everything on this machine until Ctrl-C
 	$(BIN)/qontract dev
 
-test: setup
+test: $(READY) ## Run the tests
 	$(BIN)/pytest -q
 
-lint: setup
+lint: $(READY) ## Check format, rules, types and the layers
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-lock:
-	$(PYTHON) -m uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-header --no-annotate --quiet --output-file requirements.lock
+format: $(READY) ## Format, and fix what can be fixed
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+lock: ## Write requirements.lock anew from pyproject.toml; needs uv
+	uv pip compile pyproject.toml --group dev --universal --generate-hashes --upgrade \
+		--custom-compile-command "make lock" --quiet --output-file requirements.lock

@@ -1,5 +1,7 @@
 """In memory: Slack workspaces as they would be if Slack did just what it is told."""
 
+from itertools import count
+
 from qontract.application.ports.slack_workspaces import SlackWorkspaces, SlackWorkspacesError
 from qontract.domain.slack_usergroups import Action, CreateUsergroup, UpdateMetadata, UpdateUsers
 from qontract.domain.slack_workspace import SlackUsergroup, SlackWorkspace
@@ -21,26 +23,26 @@ class InMemorySlackWorkspaces(SlackWorkspaces):
     def apply(self, action: Action) -> None:
         """Change the workspace."""
         workspace = self.read(action.workspace)
-        groups = {group.handle: group for group in workspace.usergroups}
+        groups = {group.id: group for group in workspace.usergroups}
         match action:
-            case CreateUsergroup() if action.usergroup in groups:
+            case CreateUsergroup() if action.usergroup in {group.handle.casefold() for group in groups.values()}:
                 raise SlackWorkspacesError(f"a usergroup {action.usergroup!r} is there already")
             case CreateUsergroup():
                 changed = SlackUsergroup(
-                    id=f"S{len(groups):08}",
+                    id=next(id_ for number in count() if (id_ := f"S{number:08}") not in groups),
                     handle=action.usergroup,
                     description=action.description,
                     user_ids=action.user_ids,
                     channel_ids=action.channel_ids,
                 )
-            case _ if action.usergroup not in groups:
+            case _ if action.usergroup_id not in groups:
                 raise SlackWorkspacesError(f"there is no usergroup {action.usergroup!r}")
             case UpdateUsers(user_ids=user_ids):
-                group = groups[action.usergroup]
+                group = groups[action.usergroup_id]
                 changed = group.model_copy(update={"enabled": bool(user_ids), "user_ids": user_ids or group.user_ids})
             case UpdateMetadata(description=description, channel_ids=channel_ids):
-                changed = groups[action.usergroup].model_copy(
+                changed = groups[action.usergroup_id].model_copy(
                     update={"description": description, "channel_ids": channel_ids}
                 )
-        groups[action.usergroup] = changed
+        groups[changed.id] = changed
         self.workspaces[workspace.name] = workspace.model_copy(update={"usergroups": tuple(groups.values())})

@@ -9,6 +9,9 @@ from qontract.adapters.slack.client import SlackClient
 from qontract.application.ports.event_handler import EventHandler
 from qontract.domain.events import DomainEvent
 
+_LONGEST = 3000
+"""Characters of one detail: Slack refuses a message of more than 40,000, and would do so each time."""
+
 
 class SlackEventHandler(EventHandler):
     """Posts a line to `channel` (a name or an id) with a bot token that has the scope chat:write.
@@ -38,4 +41,6 @@ def _line(event: DomainEvent) -> str:
 def _text(value: Any) -> str:
     """Return text with what Slack reads as markup escaped (Slack, "Formatting text": escaping)."""
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}…"
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

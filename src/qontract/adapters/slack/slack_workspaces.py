@@ -25,18 +25,24 @@ class SlackApiWorkspaces(SlackWorkspaces):
     def read(self, workspace: str) -> SlackWorkspace:
         """Return the workspace: one call for all usergroups, and one for each page of users and channels."""
         slack = self._slack(workspace)
-        groups = slack.call("usergroups.list", include_users=True, include_disabled=True)["usergroups"]
-        return SlackWorkspace(
-            name=workspace,
-            users=tuple(map(_user, slack.pages("users.list", "members"))),
-            channels=tuple(
-                SlackChannel(id=channel["id"], name=channel["name"])
-                for channel in slack.pages(
-                    "conversations.list", "channels", types="public_channel,private_channel", exclude_archived=True
-                )
-            ),
-            usergroups=tuple(map(_usergroup, groups)),
-        )
+        types = "public_channel,private_channel"
+        try:
+            return SlackWorkspace(
+                name=workspace,
+                users=tuple(map(_user, slack.pages("users.list", "members"))),
+                channels=tuple(
+                    SlackChannel(id=channel["id"], name=channel["name"])
+                    for channel in slack.pages("conversations.list", "channels", types=types, exclude_archived=True)
+                ),
+                usergroups=tuple(
+                    map(
+                        _usergroup,
+                        slack.call("usergroups.list", include_users=True, include_disabled=True)["usergroups"],
+                    )
+                ),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise SlackWorkspacesError(f"Slack's answer about {workspace!r} has not its shape: {error!r}") from None
 
     def apply(self, action: Action) -> None:
         """Make the calls of the action."""
@@ -46,10 +52,10 @@ class SlackApiWorkspaces(SlackWorkspaces):
                 _create(slack, action)
             case UpdateUsers(usergroup_id=usergroup_id, user_ids=()):
                 # Giving it an empty list is refused, and done all the same.
-                slack.call("usergroups.disable", usergroup=usergroup_id)
+                slack.call("usergroups.disable", done="already_disabled", usergroup=usergroup_id)
             case UpdateUsers(usergroup_id=usergroup_id, user_ids=user_ids, enable=enable):
                 if enable:
-                    slack.call("usergroups.enable", usergroup=usergroup_id)
+                    slack.call("usergroups.enable", done="already_enabled", usergroup=usergroup_id)
                 slack.call("usergroups.users.update", usergroup=usergroup_id, users=",".join(user_ids))
             case UpdateMetadata():
                 slack.call(
@@ -71,13 +77,18 @@ def _create(slack: SlackClient, action: CreateUsergroup) -> None:
         "usergroups.create", once=True, name=action.usergroup, handle=action.usergroup, description=action.description
     )
     usergroup_id = created["usergroup"]["id"]
-    try:
-        if action.channel_ids:
-            slack.call("usergroups.update", usergroup=usergroup_id, channels=",".join(action.channel_ids))
-        if action.user_ids:
-            slack.call("usergroups.users.update", usergroup=usergroup_id, users=",".join(action.user_ids))
-    except SlackWorkspacesError as error:
-        raise SlackWorkspacesError(f"created as {usergroup_id}, but not complete: {error}") from None
+    steps = {
+        "channels": ("usergroups.update", action.channel_ids),
+        "users": ("usergroups.users.update", action.user_ids),
+    }
+    missing = [what for what, (_, ids) in steps.items() if ids]
+    while missing:
+        method, ids = steps[missing[0]]
+        try:
+            slack.call(method, usergroup=usergroup_id, **{missing[0]: ",".join(ids)})
+        except SlackWorkspacesError as error:
+            raise SlackWorkspacesError(f"created, but without its {' and '.join(missing)}: {error}") from None
+        del missing[0]
 
 
 def _user(user: Mapping[str, Any]) -> SlackUser:
@@ -92,11 +103,12 @@ def _user(user: Mapping[str, Any]) -> SlackUser:
 
 
 def _usergroup(group: Mapping[str, Any]) -> SlackUsergroup:
+    defaults = group.get("prefs") or {}
     return SlackUsergroup(
         id=group["id"],
         handle=group["handle"],
         description=unescape(group.get("description") or ""),
         user_ids=tuple(group.get("users") or ()),
-        channel_ids=tuple((group.get("prefs") or {}).get("channels") or ()),
+        channel_ids=(*(defaults.get("channels") or ()), *(defaults.get("groups") or ())),  # groups: private channels
         enabled=not group.get("date_delete"),
     )

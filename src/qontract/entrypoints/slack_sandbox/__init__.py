@@ -4,7 +4,7 @@
     GET    /sandbox/workspaces/NAME   the state, in the shape of the start file, and the messages posted
     GET    /sandbox/calls             what was called; DELETE forgets it
     POST   /sandbox/faults            {"method": "usergroups.create" or "*", "status": 429, "retry_after": 1,
-                                      "delay": 0, "times": 1}; DELETE takes all back
+                                      "delay": 0, "times": 1, "after": false}; DELETE takes all back
 
 A workspace answers to the token `xoxb-sandbox-NAME`.
 """
@@ -13,6 +13,7 @@ import argparse
 import json
 import logging
 from collections.abc import Iterable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,10 @@ log = logging.getLogger(__name__)
 
 
 class _Fault(BaseModel):
-    """What to answer in place of Slack (`status`), how late (`delay`, in seconds), and how many times."""
+    """What to answer in place of Slack (`status`), how late (`delay`, in seconds), and how many times.
+
+    `after`: only the answer is at fault, and the call is carried out.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -40,6 +44,7 @@ class _Fault(BaseModel):
     retry_after: int = Field(default=1, ge=0)
     delay: float = Field(default=0, ge=0)
     times: int = Field(default=1, ge=1)
+    after: bool = False
 
 
 class _Sandbox:
@@ -50,32 +55,22 @@ class _Sandbox:
 
     async def api(self, request: Request) -> Response:
         method = request.path_params["method"]
-        arguments = await _arguments(request)
+        try:
+            arguments = await _arguments(request)
+        except (ValueError, AttributeError):
+            return _refused(method, "invalid_json")
         token = request.headers.get("authorization", "").removeprefix("Bearer ") or arguments.pop("token", "")
         workspace = self.by_token.get(token)
         self.calls.append({"method": method, "workspace": workspace.name if workspace else ""})
-        if response := await self._faulty(method):
-            return response
-        if not workspace:
-            return _refused(method, "invalid_auth" if token else "not_authed")
-        try:
-            answer = workspace.call(method, arguments)
-        except Refusal as refusal:
-            return _refused(method, str(refusal))
-        log.info(method, extra={"workspace": workspace.name, "answer": "ok"})
-        return JSONResponse(answer)
-
-    async def _faulty(self, method: str) -> Response | None:
-        for fault in self.faults:
-            if fault.method in {method, "*"} and fault.times:
-                fault.times -= 1
-                await anyio.sleep(fault.delay)
-                if fault.status:
-                    log.info(method, extra={"answer": fault.status})
-                    headers = {"retry-after": str(fault.retry_after)} if fault.status == 429 else {}  # noqa: PLR2004
-                    return JSONResponse({"ok": False, "error": "ratelimited"}, fault.status, headers)
-                return None
-        return None
+        fault = next((fault for fault in self.faults if fault.method in {method, "*"} and fault.times), None)
+        if fault:
+            fault.times -= 1
+            await anyio.sleep(fault.delay)
+        if not (fault and fault.status):
+            return _answer(workspace, method, arguments, token)
+        if fault.after:
+            _answer(workspace, method, arguments, token)
+        return _faulty(method, fault)
 
     async def ready(self, _: Request) -> Response:
         return JSONResponse({"workspaces": [workspace.name for workspace in self.by_token.values()]})
@@ -103,6 +98,27 @@ class _Sandbox:
         return Response(status_code=204)
 
 
+def _answer(workspace: SandboxWorkspace | None, method: str, arguments: dict[str, str], token: str) -> Response:
+    if not workspace:
+        return _refused(method, "invalid_auth" if token else "not_authed")
+    try:
+        answer = workspace.call(method, arguments)
+    except Refusal as refusal:
+        return _refused(method, str(refusal))
+    log.info(method, extra={"workspace": workspace.name, "answer": "ok"})
+    return JSONResponse(answer)
+
+
+def _faulty(method: str, fault: _Fault) -> Response:
+    log.info(method, extra={"answer": fault.status})
+    limited = fault.status == HTTPStatus.TOO_MANY_REQUESTS
+    return JSONResponse(
+        {"ok": False, "error": "ratelimited" if limited else "internal_error"},
+        fault.status or HTTPStatus.OK,
+        {"retry-after": str(fault.retry_after)} if limited else {},
+    )
+
+
 def _refused(method: str, code: str) -> Response:
     log.info(method, extra={"answer": code})
     return JSONResponse({"ok": False, "error": code})
@@ -113,9 +129,16 @@ async def _arguments(request: Request) -> dict[str, str]:
     arguments = dict(request.query_params)
     if request.headers.get("content-type", "").startswith("application/json"):
         body: Any = await request.json()
-        return arguments | {key: value if isinstance(value, str) else json.dumps(value) for key, value in body.items()}
+        return arguments | {key: _plain(value) for key, value in body.items()}
     async with request.form() as form:
         return arguments | {key: str(value) for key, value in form.items()}
+
+
+def _plain(value: Any) -> str:
+    """Return a JSON value as it would be in a form: a list is separated by commas."""
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def create_app(workspaces: Iterable[SandboxWorkspace]) -> Starlette:
@@ -140,7 +163,7 @@ def load(file: Path) -> SandboxWorkspace:
         problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"]))
         raise SystemExit(f"slack-sandbox: {file}: {where}: {problem['msg']}") from None
-    except (OSError, KeyError) as error:
+    except OSError as error:
         raise SystemExit(f"slack-sandbox: {file}: {type(error).__name__}: {error}") from None
 
 

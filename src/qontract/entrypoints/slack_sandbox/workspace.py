@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable
 from html import escape
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 _Arguments = dict[str, str]
 
@@ -14,15 +14,29 @@ class Refusal(Exception):  # noqa: N818 - Slack's `ok: false` is an answer, and 
     """Slack's `ok: false`; the message is Slack's error code."""
 
 
+def _with(*names: str) -> AfterValidator:
+    def check(item: dict[str, Any]) -> dict[str, Any]:
+        if missing := [name for name in names if name not in item]:
+            raise ValueError(f"{' and '.join(missing)} missing")
+        return item
+
+    return AfterValidator(check)
+
+
+_Item = dict[str, Any]
+_Named = Annotated[_Item, _with("id", "name")]
+_Usergroup = Annotated[_Item, _with("id", "name", "handle", "description", "date_delete", "users", "prefs")]
+
+
 class StartFile(BaseModel):
     """What a sandbox starts from, and what it shows of its state, in Slack's own JSON shapes."""
 
     model_config = ConfigDict(extra="allow")
 
-    team: dict[str, Any]
-    users: list[dict[str, Any]] = Field(default_factory=list)
-    channels: list[dict[str, Any]] = Field(default_factory=list)
-    usergroups: list[dict[str, Any]] = Field(default_factory=list)
+    team: Annotated[_Item, _with("name")]
+    users: list[_Named] = Field(default_factory=list)
+    channels: list[_Named] = Field(default_factory=list)
+    usergroups: list[_Usergroup] = Field(default_factory=list)
 
 
 class SandboxWorkspace:
@@ -37,13 +51,13 @@ class SandboxWorkspace:
             "auth.test": lambda _: {"team": self.name, "team_id": start.team.get("id", "T0"), "user_id": "U0SANDBOX"},
             "users.list": lambda a: _page("members", self.state.users, a),
             "conversations.list": self._conversations,
-            "conversations.history": lambda a: {"messages": [m for m in self.messages if m["channel"] == a["channel"]]},
+            "conversations.history": self._history,
             "chat.postMessage": self._post,
             "usergroups.list": self._usergroups,
             "usergroups.create": self._create,
             "usergroups.update": self._update,
-            "usergroups.enable": lambda a: self._set_disabled(a, 0),
-            "usergroups.disable": lambda a: self._set_disabled(a, int(time.time())),
+            "usergroups.enable": self._enable,
+            "usergroups.disable": self._disable,
             "usergroups.users.list": lambda a: {"users": self._group(a, enabled=False)["users"]},
             "usergroups.users.update": self._update_users,
         }
@@ -68,14 +82,22 @@ class SandboxWorkspace:
         return _page("channels", shown, arguments)
 
     def _post(self, arguments: _Arguments) -> dict[str, Any]:
+        channel = self._channel(arguments)
+        if channel.get("is_archived"):
+            raise Refusal("is_archived")
+        message = {"channel": channel["id"], "text": arguments["text"], "ts": f"{time.time():.6f}"}
+        self.messages.append(message)
+        return message
+
+    def _history(self, arguments: _Arguments) -> dict[str, Any]:
+        channel = self._channel(arguments)
+        return {"messages": [m for m in reversed(self.messages) if m["channel"] == channel["id"]]}
+
+    def _channel(self, arguments: _Arguments) -> dict[str, Any]:
         wanted = arguments["channel"].removeprefix("#")
         for channel in self.state.channels:
             if wanted in {channel["id"], channel["name"]}:
-                if channel.get("is_archived"):
-                    raise Refusal("is_archived")
-                message = {"channel": channel["id"], "text": arguments["text"], "ts": f"{time.time():.6f}"}
-                self.messages.append(message)
-                return message
+                return channel
         raise Refusal("channel_not_found")
 
     def _usergroups(self, arguments: _Arguments) -> dict[str, Any]:
@@ -106,17 +128,21 @@ class SandboxWorkspace:
         group = self._group(arguments)
         if "channels" in arguments:
             wanted = [channel for channel in arguments["channels"].split(",") if channel]
-            if not {channel["id"] for channel in self.state.channels}.issuperset(wanted):
+            private = {channel["id"]: bool(channel.get("is_private")) for channel in self.state.channels}
+            if not private.keys() >= set(wanted):
                 raise Refusal("channel_not_found")
-            group["prefs"] = {"channels": wanted, "groups": []}
+            group["prefs"] = {
+                "channels": [channel for channel in wanted if not private[channel]],
+                "groups": [channel for channel in wanted if private[channel]],
+            }
         group.update({key: arguments[key] for key in ("name", "handle", "description") if key in arguments})
         return {"usergroup": _shown(group)}
 
     def _update_users(self, arguments: _Arguments) -> dict[str, Any]:
         group = self._group(arguments)
         wanted = [user for user in arguments["users"].split(",") if user]
-        active = {user["id"] for user in self.state.users if not user.get("deleted")}
-        active |= {user["enterprise_user"]["id"] for user in self.state.users if "enterprise_user" in user}
+        users = [user for user in self.state.users if not user.get("deleted")]
+        active = {user["id"] for user in users} | {u["enterprise_user"]["id"] for u in users if "enterprise_user" in u}
         if not active.issuperset(wanted):
             raise Refusal("invalid_users")
         group["users"] = wanted
@@ -124,9 +150,18 @@ class SandboxWorkspace:
             raise Refusal("invalid_users")  # as has been read: it refuses, and empties the group all the same
         return {"usergroup": _shown(group, users=True)}
 
-    def _set_disabled(self, arguments: _Arguments, when: int) -> dict[str, Any]:
+    def _enable(self, arguments: _Arguments) -> dict[str, Any]:
         group = self._group(arguments, enabled=False)
-        group["date_delete"] = when
+        if not group["date_delete"]:
+            raise Refusal("already_enabled")
+        group["date_delete"] = 0
+        return {"usergroup": _shown(group)}
+
+    def _disable(self, arguments: _Arguments) -> dict[str, Any]:
+        group = self._group(arguments, enabled=False)
+        if group["date_delete"]:
+            raise Refusal("already_disabled")
+        group["date_delete"] = int(time.time())
         return {"usergroup": _shown(group)}
 
     def _group(self, arguments: _Arguments, *, enabled: bool = True) -> dict[str, Any]:
