@@ -5,8 +5,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import httpx
 
@@ -19,22 +20,37 @@ def free_port() -> int:
 
 
 @contextmanager
-def process(*arguments: str, ready: str = "", seconds: float = 20, **settings: str) -> Iterator[subprocess.Popen[str]]:
-    """Run `python ARGUMENTS` with these settings until the body ends; `ready` is the URL to wait for."""
+def process(
+    *arguments: str, ready: str = "", seconds: float = 20, log: Path | None = None, **settings: str
+) -> Iterator[subprocess.Popen[str]]:
+    """Run `python ARGUMENTS` with these settings until the body ends; `ready` is the URL to wait for.
+
+    What it says goes to the file `log`, or else comes from `communicate`.
+    """
     environment = {key: value for key, value in os.environ.items() if not key.startswith("QAPI_")} | settings
-    running = subprocess.Popen(
-        [sys.executable, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    try:
-        deadline = time.monotonic() + seconds
-        while ready and not _answers(ready):
-            assert running.poll() is None, running.communicate()[0]
-            assert time.monotonic() < deadline, f"{ready} is not ready"
-            time.sleep(0.05)
-        yield running
-    finally:
-        running.kill()
-        running.communicate()
+    with ExitStack() as stack:
+        output = stack.enter_context(log.open("a")) if log else subprocess.PIPE
+        running = subprocess.Popen(
+            [sys.executable, *arguments], env=environment, stdout=output, stderr=subprocess.STDOUT, text=True
+        )
+        try:
+            deadline = time.monotonic() + seconds
+            while ready and not _answers(ready):
+                assert running.poll() is None, log.read_text() if log else running.communicate()[0]
+                assert time.monotonic() < deadline, f"{ready} is not ready"
+                time.sleep(0.05)
+            yield running
+        finally:
+            running.kill()
+            running.communicate()
+
+
+def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait for the condition. Fails if it does not become true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.02)
 
 
 def _answers(url: str) -> bool:

@@ -35,23 +35,9 @@ def _free_port() -> int:
         return listener.getsockname()[1]
 
 
-def _until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=3).is_success
-    except httpx.HTTPError:
-        return False
-
-
 @contextmanager
 def _api(
-    valkey_url: str, log: Path, command: list[str] = MODULE
+    valkey_url: str, log: Path, command: list[str] = MODULE, up: str = "/health/ready"
 ) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
     port = _free_port()
     environment = os.environ | {
@@ -60,17 +46,29 @@ def _api(
         "QAPI_API__HOST": "127.0.0.1",
         "QAPI_API__PORT": str(port),
     }
-    arguments = [*command, str(port)] if command == UVICORN else command
-    with (
-        log.open("wb") as stderr,
-        subprocess.Popen([sys.executable, *arguments], env=environment, stderr=stderr) as process,
-    ):
+    arguments = [sys.executable, *command, *([str(port)] if command == UVICORN else [])]
+    with log.open("wb") as stderr, subprocess.Popen(arguments, env=environment, stderr=stderr) as process:
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=_token(), timeout=10) as client:
-                _until(lambda: process.poll() is not None or _answers(f"{client.base_url}health/ready"))
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=_token(), timeout=30) as client:
+                _until(lambda: _answers(str(client.base_url.join(up))), process)
                 yield client, process
         finally:
             process.kill()
+
+
+def _until(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 20
+    while not condition():
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).is_success
+    except httpx.HTTPError:
+        return False
 
 
 def _ended(process: subprocess.Popen[bytes]) -> int:
@@ -88,6 +86,7 @@ def test_a_job_is_accepted_and_waits_for_a_worker(valkey_url, tmp_path, command)
         assert client.get(status_url, params={"timeout": 0.1}).status_code == 408
         assert client.get(f"{PATH}/00000000-0000-0000-0000-000000000000").status_code == 404
         assert _ended(process) in {0, -signal.SIGTERM}
+    assert "Traceback" not in (tmp_path / "log").read_text()
 
 
 def test_each_request_is_one_line_of_json_with_its_correlation_id(valkey_url, tmp_path):
@@ -103,33 +102,60 @@ def test_each_request_is_one_line_of_json_with_its_correlation_id(valkey_url, tm
     assert all(secret not in text for secret in ("hunter2", SECRET, client.headers["authorization"][7:]))
 
 
-def test_without_valkey_it_lives_and_is_not_ready(valkey_url, tmp_path):
-    with _api(valkey_url, tmp_path / "log") as (client, _):
-        assert client.get("/health/ready").status_code == 200
+def test_without_valkey_it_lives_but_accepts_nothing(tmp_path):
     nowhere = f"redis://:hunter2@127.0.0.1:{_free_port()}/0"
-    with _api_that_only_lives(nowhere, tmp_path / "log") as client:
+    with _api(nowhere, tmp_path / "log", up="/health/live") as (client, _):
         assert client.get("/health/ready").status_code == 503
         answer = client.post(PATH, json=DESIRED)
         assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
     assert "hunter2" not in (tmp_path / "log").read_text()
 
 
-@contextmanager
-def _api_that_only_lives(valkey_url: str, log: Path) -> Iterator[httpx.Client]:
-    port = _free_port()
-    environment = os.environ | {
-        "QAPI_CACHE_BROKER_URL": valkey_url,
-        "QAPI_AUTH__SECRET": SECRET,
-        "QAPI_API__HOST": "127.0.0.1",
-        "QAPI_API__PORT": str(port),
-    }
-    with (
-        log.open("wb") as stderr,
-        subprocess.Popen([sys.executable, *MODULE], env=environment, stderr=stderr) as process,
-    ):
-        try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=_token(), timeout=30) as client:
-                _until(lambda: _answers(f"{client.base_url}health/live"))
-                yield client
-        finally:
-            process.kill()
+def test_it_ends_soon_though_somebody_waits_for_a_job(valkey_url, tmp_path):
+    with _api(valkey_url, tmp_path / "log") as (client, process):
+        status_url = client.post(PATH, json=DESIRED).json()["status_url"]
+        host, port = client.base_url.host, client.base_url.port
+        with socket.create_connection((host, port)) as waiting:
+            head = f"GET {status_url}?timeout=300 HTTP/1.1\r\nHost: x\r\n"
+            waiting.sendall(f"{head}Authorization: {_token()['authorization']}\r\n\r\n".encode())
+            assert client.get("/health/live").is_success
+            started = time.monotonic()
+            assert _ended(process) in {0, -signal.SIGTERM}
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("command", [MODULE, [*UVICORN, "0"]], ids=["module", "uvicorn"])
+@pytest.mark.parametrize("secret", [None, "too short"])
+def test_it_does_not_start_without_a_secret(command, secret):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("QAPI_")}
+    environment |= {"QAPI_AUTH__SECRET": secret} if secret else {}
+    ended = subprocess.run(
+        [sys.executable, *command], env=environment, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("qontract: QAPI_AUTH__SECRET: ")
+    assert "32 bytes" in line
+    assert "too short" not in line
+
+
+def test_bytes_that_are_no_request_make_no_error_of_the_server(valkey_url, tmp_path):
+    requests = [
+        b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /%00%ff%ed%a0%80 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET " + PATH.encode() + b"/1?timeout=%ff\xff HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX-Correlation-ID: \xff\x00\r\n\r\n",
+        b"POST " + PATH.encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n{}",
+        b"POST " + PATH.encode() + b" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /docs HTTP/1.1\r\nHost: \xe9[\r\n\r\n",
+        b"nonsense\r\n\r\n",
+    ]
+    with _api(valkey_url, tmp_path / "log") as (client, _):
+        for request in requests:
+            with socket.create_connection((client.base_url.host, client.base_url.port), timeout=10) as connection:
+                connection.sendall(request)
+                status = connection.recv(100).split(b" ")[1]
+            assert status.startswith(b"4") or request.startswith(b"GET /docs"), request
+        assert client.get("/health/ready").status_code == 200
+    assert "Traceback" not in (tmp_path / "log").read_text()

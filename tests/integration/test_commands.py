@@ -6,8 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -44,13 +43,6 @@ def left(mark: str) -> list[str]:
         except OSError:
             continue
     return found
-
-
-def until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_the_demo_shows_the_plan_the_events_and_an_empty_second_run_and_leaves_nothing_running(mark: str) -> None:

@@ -2,8 +2,7 @@
 
 import json
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from qontract.application.subscriptions import Subscription
 from qontract.domain.events import DomainEvent, catalogue
 from qontract.domain.slack_usergroups import UpdateUsers, applied
 from tests.joined_log import JoinedLog
-from tests.processes import free_port, process
+from tests.processes import free_port, process, until
 
 STREAM = "qontract:{main}:events"
 EVENT = applied(
@@ -39,13 +38,6 @@ EVENT = applied(
 def publish(url: str, event: DomainEvent) -> None:
     with RedisBroker(url) as broker:
         broker.publish(to_cloudevent(event, "qontract-api"), channel="main", stream=STREAM)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 15
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def lines(file: Path) -> list[str]:

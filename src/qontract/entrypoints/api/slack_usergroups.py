@@ -42,12 +42,12 @@ def router(queue: JobQueue, scopes_in: ScopesIn) -> APIRouter:
         require(request, PLAN if desired.dry_run else APPLY)
         accepted = job(desired, request.state.correlation_id)
         queue.submit(accepted)
-        log.info("accepted", extra={"job": accepted.id, "dry_run": desired.dry_run})
-        status_url = request.url_for("result", job_id=accepted.id).path
+        log.info("accepted", extra={"job_id": accepted.id, "dry_run": desired.dry_run})
+        status_url = f"{request.scope['path']}/{accepted.id}"
         response.headers["location"] = status_url
         return Accepted(id=accepted.id, status=JobStatus.PENDING, status_url=status_url)
 
-    @routes.get("/reconcile/{job_id}", name="result", responses=documented(404, 408))
+    @routes.get("/reconcile/{job_id}", responses=documented(404, 408))
     async def result(
         request: Request,
         job_id: str,
