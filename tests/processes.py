@@ -36,13 +36,15 @@ def process(
         try:
             deadline = time.monotonic() + seconds
             while ready and not _answers(ready):
-                assert running.poll() is None, log.read_text() if log else running.communicate()[0]
+                assert running.poll() is None, log.read_text() if log else running.stdout and running.stdout.read()
                 assert time.monotonic() < deadline, f"{ready} is not ready"
                 time.sleep(0.05)
             yield running
         finally:
             running.kill()
-            running.communicate()
+            running.wait()
+            if running.stdout:
+                running.stdout.close()
 
 
 def until(condition: Callable[[], bool], seconds: float = 20) -> None:

@@ -19,8 +19,12 @@ def run(job: Job, runners: Runners, lost: Collection[str]) -> JobResult:
     reasons = tuple(f"{name}: skipped, for a later request has begun" for name in sorted(lost))
     if job.exclusive and set(job.exclusive) <= set(lost):
         return JobResult(status=JobStatus.SKIPPED, errors=reasons)
+    runner = runners.get(job.integration)
+    if runner is None:
+        errors = (*reasons, f"no runner for the integration {job.integration!r}")
+        return JobResult(status=JobStatus.FAILED, errors=errors)
     try:
-        result = runners[job.integration](job, lost)
+        result = runner(job, lost)
     except Exception as error:
         log.exception("job failed", extra={"job": job.id})
         return JobResult(status=JobStatus.FAILED, errors=(*reasons, f"{type(error).__name__}: {error}"))

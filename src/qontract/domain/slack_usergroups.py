@@ -25,7 +25,13 @@ def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-_UserName = Annotated[str, StringConstraints(max_length=255), AfterValidator(_user), StringConstraints(pattern=r"\S")]
+# Control characters are refused: CloudEvents forbids them in a subject, and nobody means them.
+_UserName = Annotated[
+    str,
+    StringConstraints(max_length=255),
+    AfterValidator(_user),
+    StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]+$"),
+]
 WorkspaceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 Handle = Annotated[
     str, StringConstraints(max_length=80), AfterValidator(_handle), StringConstraints(pattern=r"^[\w.-]+$")
@@ -33,7 +39,9 @@ Handle = Annotated[
 ChannelName = Annotated[
     str, StringConstraints(max_length=120), AfterValidator(_channel), StringConstraints(pattern=r"^\S+$")
 ]
-Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)]
+Description = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=1000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$")
+]
 
 
 class DesiredUsergroup(BaseModel):
@@ -45,9 +53,11 @@ class DesiredUsergroup(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     handle: Handle
-    users: Annotated[tuple[_UserName, ...], Field(max_length=10_000), AfterValidator(_unique)]
+    users: Annotated[tuple[_UserName, ...], Field(max_length=10_000, fail_fast=True), AfterValidator(_unique)]
     description: Description | None = None
-    channels: Annotated[tuple[ChannelName, ...], Field(max_length=1_000), AfterValidator(_unique)] | None = None
+    channels: (
+        Annotated[tuple[ChannelName, ...], Field(max_length=1_000, fail_fast=True), AfterValidator(_unique)] | None
+    ) = None
 
 
 class DesiredWorkspace(BaseModel):
@@ -56,8 +66,10 @@ class DesiredWorkspace(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: WorkspaceName
-    usergroups: Annotated[tuple[DesiredUsergroup, ...], Field(max_length=20_000)]
-    managed_usergroups: Annotated[tuple[Handle, ...], Field(max_length=20_000), AfterValidator(_unique)] | None = None
+    usergroups: Annotated[tuple[DesiredUsergroup, ...], Field(max_length=20_000, fail_fast=True)]
+    managed_usergroups: (
+        Annotated[tuple[Handle, ...], Field(max_length=20_000, fail_fast=True), AfterValidator(_unique)] | None
+    ) = None
 
     @model_validator(mode="after")
     def _each_handle_once(self) -> Self:
@@ -70,8 +82,8 @@ class DesiredState(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    workspaces: Annotated[tuple[DesiredWorkspace, ...], Field(min_length=1, max_length=100)]
-    dry_run: bool = True
+    workspaces: Annotated[tuple[DesiredWorkspace, ...], Field(min_length=1, max_length=100, fail_fast=True)]
+    dry_run: bool = Field(default=True, strict=True)
 
     @model_validator(mode="after")
     def _each_workspace_once(self) -> Self:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from functools import cache, partial
 from os import getpid
+from secrets import token_hex
 from socket import gethostname
 from typing import Any
 
@@ -12,12 +13,19 @@ from faststream.redis import RedisBroker as FastStreamBroker
 from qontract.adapters.celery import CeleryJobQueue
 from qontract.adapters.cloudevents import asyncapi
 from qontract.adapters.jsonlines import JsonLinesEventHandler
-from qontract.adapters.memory import InMemoryEventPublisher
-from qontract.adapters.redis import RedisBroker, RedisEventConsumer, RedisEventPublisher, faststream_broker
+from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEventPublisher
+from qontract.adapters.redis import (
+    RedisBroker,
+    RedisDeadLetters,
+    RedisEventConsumer,
+    RedisEventPublisher,
+    faststream_broker,
+)
 from qontract.adapters.slack import SlackApiWorkspaces, SlackEventHandler
 from qontract.application import slack_usergroups
 from qontract.application.event_manager import EventManager
 from qontract.application.jobs import Runners
+from qontract.application.ports.dead_letters import DeadLetters
 from qontract.application.ports.event_publisher import EventPublisher
 from qontract.application.ports.slack_workspaces import SlackWorkspaces
 from qontract.application.subscriptions import Subscription
@@ -71,9 +79,21 @@ def _event_consumer(
         subscriptions,
         prefix=_prefix(settings),
         stream=settings.events.stream,
-        replica=f"{gethostname()}-{getpid()}",
+        replica=f"{gethostname()}-{getpid()}-{token_hex(2)}",
         batch=settings.subscriber.batch,
+        in_flight=settings.subscriber.in_flight,
+        take_over_seconds=settings.subscriber.take_over_seconds,
+        grace_seconds=settings.subscriber.grace_seconds,
+        retention_seconds=settings.subscriber.retention_seconds,
+        abandoned_seconds=settings.subscriber.abandoned_seconds,
+        refuse_eviction=settings.subscriber.refuse_eviction,
     )
+
+
+def _dead_letters(settings: Settings) -> DeadLetters:
+    if settings.events.backend == "memory":
+        return InMemoryDeadLetters()
+    return RedisDeadLetters(settings.cache_broker_url.get_secret_value(), prefix=_prefix(settings))
 
 
 def _asyncapi(settings: Settings) -> dict[str, Any]:
@@ -109,6 +129,7 @@ class Container(containers.DeclarativeContainer):
     job_queue = providers.Singleton(_job_queue, settings, runners)
     faststream_broker = providers.Singleton(_faststream_broker, settings)
     event_consumer = providers.Factory(_event_consumer, settings, faststream_broker)
+    dead_letters = providers.Singleton(_dead_letters, settings)
     asyncapi = providers.Singleton(_asyncapi, settings)
     audit_log = providers.Singleton(_audit_log, settings)
     slack_notifier = providers.Singleton(_slack_notifier, settings)

@@ -3,6 +3,8 @@
 import logging
 import signal
 import sys
+from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -10,16 +12,31 @@ import uvicorn
 log = logging.getLogger(__name__)
 
 _GRACE_SECONDS = 5
-"""How long requests have to end after SIGTERM; those that wait for a job are then cut off."""
+"""How long requests have to end after SIGTERM."""
 
 
-def serve(app: Any, host: str, port: int) -> None:
-    """Serve an ASGI application until SIGTERM or Ctrl-C; end with exit code 0 when it has shut down."""
+class _Server(uvicorn.Server):
+    """Tells that it is to end before it waits for the requests under way."""
+
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._on_stop()
+        super().handle_exit(sig, frame)
+
+
+def serve(app: Any, host: str, port: int, *, on_stop: Callable[[], None] = lambda: None) -> None:
+    """Serve an ASGI application until SIGTERM or Ctrl-C; end with exit code 0 when it has shut down.
+
+    `on_stop` is called first: so that requests that wait can be answered.
+    """
     # uvicorn raises the signal again, after it has shut down.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     log.info("serving", extra={"host": host, "port": port})
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=host,
         port=port,
@@ -29,3 +46,7 @@ def serve(app: Any, host: str, port: int) -> None:
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
+    server = _Server(config, on_stop)
+    server.run()
+    if not server.started:
+        sys.exit(1)

@@ -86,6 +86,12 @@ class SubscriberSettings(_Group):
     port: int = Field(default=8081, ge=0, le=65535)
     audit_file: str = "-"
     batch: int = Field(default=100, ge=1, le=10_000, description="Events read at once")
+    in_flight: int = Field(default=1000, ge=1, description="Events held at once")
+    take_over_seconds: float = Field(default=30, gt=0, description="Until the events of a dead replica are taken over")
+    grace_seconds: float = Field(default=20, ge=0, description="For handlers at work to end after SIGTERM")
+    retention_seconds: float = Field(default=7 * 24 * 3600, gt=0, description="Events are kept for at least so long")
+    abandoned_seconds: float = Field(default=14 * 24 * 3600, gt=0, description="Until a silent group counts no more")
+    refuse_eviction: bool = False
 
 
 class Settings(BaseSettings):

@@ -6,26 +6,28 @@
 """
 
 import atexit
+import json
+import logging
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, partial
+from http import HTTPStatus
 from socketserver import ThreadingMixIn
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from celery import Celery
-from celery.signals import setup_logging, worker_ready
+from celery.signals import setup_logging, worker_init, worker_process_init
 
+from qontract.application.ports.job_queue import JobQueue, JobQueueError
 from qontract.entrypoints.logs import configure_logs
+from qontract.entrypoints.settings import Settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-    from qontract.application.ports.job_queue import JobQueue
-    from qontract.entrypoints.settings import Settings
 
 
 @cache
@@ -38,9 +40,16 @@ def _app() -> Celery:
     queue = container.job_queue()
     app: Celery = queue.app
     app.conf.worker_concurrency = settings.worker.concurrency
-    setup_logging.connect(lambda **_: configure_logs(settings.log_level), weak=False)
-    worker_ready.connect(lambda **_: _serve(settings.worker.host, settings.worker.port, queue), weak=False)
+    setup_logging.connect(partial(_configure_logs, settings.log_level), weak=False)
+    worker_init.connect(partial(_serve, settings, queue), weak=False)
     return app
+
+
+def _configure_logs(level: str, **_: Any) -> None:
+    """Log as all processes do. Of messages that come, go and come back, the queue tells all there is to tell."""
+    configure_logs(level)
+    for chatty in ("celery.worker.strategy", "celery.app.trace"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
 
 
 def _share_metrics_between_processes() -> None:
@@ -64,12 +73,18 @@ class _Handler(WSGIRequestHandler):
         """Say nothing: probes come every few seconds."""
 
 
-def _serve(host: str, port: int, queue: "JobQueue") -> None:
-    server = make_server(host, port, _web(queue), server_class=_Server, handler_class=_Handler)
+def _serve(settings: Settings, queue: JobQueue, **_: Any) -> None:
+    host, port = settings.worker.host, settings.worker.port
+    try:
+        server = make_server(host, port, _web(queue), server_class=_Server, handler_class=_Handler)
+    except OSError as error:
+        raise SystemExit(f"qontract: QAPI_WORKER__PORT: {host}:{port}: {error.strerror}") from None
+    # A child that outlives its parent must not keep the port.
+    worker_process_init.connect(lambda **_: server.socket.close(), weak=False)
     Thread(target=server.serve_forever, daemon=True).start()
 
 
-def _web(queue: "JobQueue") -> "WSGIApplication":
+def _web(queue: JobQueue) -> "WSGIApplication":
     """Return the pages: /health/live, /health/ready (Redis answers), /metrics (of all children)."""
     from prometheus_client import CollectorRegistry, make_wsgi_app  # noqa: PLC0415 - after its directory is set
     from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415
@@ -79,25 +94,26 @@ def _web(queue: "JobQueue") -> "WSGIApplication":
     metrics: Callable[..., Iterable[bytes]] = make_wsgi_app(registry)
 
     def web(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        path = environ["PATH_INFO"]
-        if path == "/metrics":
-            return metrics(environ, start_response)
-        status = "404 Not Found"
-        if path == "/health/live" or (path == "/health/ready" and _answers(queue)):
-            status = "200 OK"
-        elif path == "/health/ready":
-            status = "503 Service Unavailable"
-        start_response(status, [("Content-Type", "text/plain")])
-        return [status.encode()]
+        match environ["PATH_INFO"]:
+            case "/metrics":
+                return metrics(environ, start_response)
+            case "/health/live":
+                status, body = HTTPStatus.OK, {"status": "ok"}
+            case "/health/ready" if _answers(queue):
+                status, body = HTTPStatus.OK, {"status": "ok"}
+            case "/health/ready":
+                status, body = HTTPStatus.SERVICE_UNAVAILABLE, {"status": "failed", "job_queue": "does not answer"}
+            case _:
+                status, body = HTTPStatus.NOT_FOUND, {"status": "not found"}
+        start_response(f"{status.value} {status.phrase}", [("Content-Type", "application/json")])
+        return [json.dumps(body).encode()]
 
     return web
 
 
-def _answers(queue: "JobQueue") -> bool:
-    from qontract.application.ports.job_queue import JobQueueError  # noqa: PLC0415
-
+def _answers(queue: JobQueue) -> bool:
     try:
-        queue.result("readiness")
+        queue.result("readiness-probe")
     except JobQueueError:
         return False
     return True
@@ -105,7 +121,7 @@ def _answers(queue: "JobQueue") -> bool:
 
 def main() -> None:
     """Run jobs until SIGTERM, and let those at work end."""
-    _app().worker_main(["worker", "--loglevel=INFO", "--without-gossip", "--without-mingle", "--without-heartbeat"])
+    _app().worker_main(["--quiet", "worker", "--without-gossip", "--without-mingle", "--without-heartbeat"])
 
 
 def __getattr__(name: str) -> Any:

@@ -69,7 +69,7 @@ class CeleryJobQueue(JobQueue):
         try:
             begun = self._ledger.begin(job_id)
         except LookupError:
-            log.warning("job is done, or no longer known", extra={"job_id": job_id})
+            log.info("job is done, or no longer known", extra={"job_id": job_id})
             return True
         if begun is None:
             return False

@@ -1,8 +1,15 @@
 """Every port in memory: what integration authors swap in for their tests."""
 
+from qontract.adapters.memory.dead_letters import InMemoryDeadLetters
 from qontract.adapters.memory.event_handler import InMemoryEventHandler
 from qontract.adapters.memory.event_publisher import InMemoryEventPublisher
 from qontract.adapters.memory.job_queue import InMemoryJobQueue
 from qontract.adapters.memory.slack_workspaces import InMemorySlackWorkspaces
 
-__all__ = ["InMemoryEventHandler", "InMemoryEventPublisher", "InMemoryJobQueue", "InMemorySlackWorkspaces"]
+__all__ = [
+    "InMemoryDeadLetters",
+    "InMemoryEventHandler",
+    "InMemoryEventPublisher",
+    "InMemoryJobQueue",
+    "InMemorySlackWorkspaces",
+]

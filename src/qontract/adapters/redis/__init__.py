@@ -1,8 +1,9 @@
 """Redis: events go out through its streams and channels, and come in again."""
 
 from qontract.adapters.redis.broker import RedisBroker
+from qontract.adapters.redis.dead_letters import RedisDeadLetters
 from qontract.adapters.redis.event_consumer import RedisEventConsumer
 from qontract.adapters.redis.event_publisher import RedisEventPublisher
 from qontract.adapters.redis.faststream import faststream_broker
 
-__all__ = ["RedisBroker", "RedisEventConsumer", "RedisEventPublisher", "faststream_broker"]
+__all__ = ["RedisBroker", "RedisDeadLetters", "RedisEventConsumer", "RedisEventPublisher", "faststream_broker"]

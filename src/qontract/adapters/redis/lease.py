@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from time import monotonic
 
 import anyio
 from redis.asyncio import Redis
@@ -22,14 +23,19 @@ class Lease:
         self._key = key
         self._holder = holder
         self._seconds = seconds
+        self._renewed = 0.0
+
+    @property
+    def valid(self) -> bool:
+        """Whether it is sure that nobody else holds it; false also after this process has stood still for too long."""
+        return monotonic() - self._renewed < self._seconds
 
     async def acquire(self) -> bool:
         """Try once. Raises RedisError."""
-        milliseconds = int(self._seconds * 1000)
-        return bool(
-            await self._redis.set(self._key, self._holder, nx=True, px=milliseconds)
-            or await self._redis.eval(_RENEW, 1, self._key, self._holder, milliseconds)
-        )
+        asked = monotonic()
+        if await self._redis.set(self._key, self._holder, nx=True, px=int(self._seconds * 1000)):
+            self._renewed = asked
+        return self.valid
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
@@ -40,15 +46,15 @@ class Lease:
                 yield
             finally:
                 group.cancel_scope.cancel()
-                with anyio.CancelScope(shield=True), suppress(RedisError, OSError):
+                with anyio.CancelScope(shield=True), anyio.move_on_after(1), suppress(RedisError, OSError):
                     await self._redis.eval(_RELEASE, 1, self._key, self._holder)
 
     async def _renew(self, scope: anyio.CancelScope) -> None:
-        renewed = anyio.current_time()
-        while anyio.current_time() - renewed < self._seconds:
+        while self.valid:
             await anyio.sleep(self._seconds / 5)
+            asked = monotonic()
             with suppress(RedisError, OSError):
                 if not await self._redis.eval(_RENEW, 1, self._key, self._holder, int(self._seconds * 1000)):
                     break
-                renewed = anyio.current_time()
+                self._renewed = asked
         scope.cancel()

@@ -44,9 +44,7 @@ class SlackClient:
 
         def client(*more: RetryHandler) -> WebClient:
             handlers = [RateLimitErrorRetryHandler(max_retry_count=_RATE_LIMITED_RETRIES), *more]
-            made = WebClient(token, base_url=api_url, timeout=timeout, retry_handlers=handlers)  # type: ignore[arg-type]  # a float will do
-            made.proxy = None  # slack_sdk ignores NO_PROXY; urllib itself heeds it, and HTTPS_PROXY
-            return made
+            return WebClient(token, base_url=api_url, timeout=timeout, retry_handlers=handlers)  # type: ignore[arg-type]  # a float will do
 
         self._once = client()
         self._repeatable = client(

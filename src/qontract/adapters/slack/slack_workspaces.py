@@ -76,7 +76,10 @@ def _create(slack: SlackClient, action: CreateUsergroup) -> None:
     created = slack.call(
         "usergroups.create", once=True, name=action.usergroup, handle=action.usergroup, description=action.description
     )
-    usergroup_id = created["usergroup"]["id"]
+    try:
+        usergroup_id = created["usergroup"]["id"]
+    except (KeyError, TypeError):
+        raise SlackWorkspacesError("Slack's answer to usergroups.create has no usergroup in it") from None
     steps = {
         "channels": ("usergroups.update", action.channel_ids),
         "users": ("usergroups.users.update", action.user_ids),
@@ -84,8 +87,9 @@ def _create(slack: SlackClient, action: CreateUsergroup) -> None:
     missing = [what for what, (_, ids) in steps.items() if ids]
     while missing:
         method, ids = steps[missing[0]]
+        arguments: dict[str, Any] = {"usergroup": usergroup_id, missing[0]: ",".join(ids)}
         try:
-            slack.call(method, usergroup=usergroup_id, **{missing[0]: ",".join(ids)})
+            slack.call(method, **arguments)
         except SlackWorkspacesError as error:
             raise SlackWorkspacesError(f"created, but without its {' and '.join(missing)}: {error}") from None
         del missing[0]

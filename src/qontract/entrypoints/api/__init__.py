@@ -5,6 +5,7 @@ uvicorn qontract.entrypoints.api:app
 
 from functools import cache
 from importlib.metadata import version
+from threading import Event
 from typing import Any
 
 from fastapi import FastAPI
@@ -24,6 +25,7 @@ def create_app(container: Container | None = None) -> FastAPI:
     settings = container.settings()
     queue = container.job_queue()
     app = FastAPI(title="qontract", version=version("qontract"), docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.stopping = Event()
     add_problems(app)
     app.add_middleware(LimitedBody, limit=settings.api.max_body_bytes)
     app.add_middleware(Observed)  # the last is the outermost
@@ -42,7 +44,7 @@ def main() -> None:
     """Serve until SIGTERM."""
     app = _app()
     api = get_container().settings().api
-    serve(app, api.host, api.port)
+    serve(app, api.host, api.port, on_stop=app.state.stopping.set)
 
 
 def __getattr__(name: str) -> Any:

@@ -56,9 +56,9 @@ class Observed:
             try:
                 await self._app(scope, receive, observe)
             except Exception:
-                log.exception("unexpected error")
                 if status:
-                    raise  # half an answer is out: the server has to break the connection
+                    raise  # half an answer is out: the server logs it, and breaks the connection
+                log.exception("unexpected error")
                 await problem(500, "An unexpected error; it is in the log.")(scope, receive, observe)
             finally:
                 _tell(scope, status, perf_counter() - started)

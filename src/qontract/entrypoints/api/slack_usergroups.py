@@ -58,8 +58,8 @@ def router(queue: JobQueue, scopes_in: ScopesIn) -> APIRouter:
         pause, until = 0.02, anyio.current_time() + (seconds or 0)
         while (found := await _result(queue, job_id)).status is JobStatus.PENDING and seconds is not None:
             left = until - anyio.current_time()
-            if left <= 0 or await request.is_disconnected():
-                raise HTTPException(408, f"The job has not ended within {seconds:g} s; ask again.")
+            if left <= 0 or request.app.state.stopping.is_set() or await request.is_disconnected():
+                raise HTTPException(408, "The job has not ended yet; ask again.")
             await anyio.sleep(min(pause, left))
             pause = min(1.5 * pause, _LONGEST_PAUSE)
         return found

@@ -128,7 +128,7 @@ async def _arguments(request: Request) -> dict[str, str]:
     """Return the arguments, whether they come in the query, as a form or as JSON."""
     arguments = dict(request.query_params)
     if request.headers.get("content-type", "").startswith("application/json"):
-        body: Any = await request.json()
+        body: Any = json.loads(await request.body() or "{}")  # slack_sdk sends no body when there are no arguments
         return arguments | {key: _plain(value) for key, value in body.items()}
     async with request.form() as form:
         return arguments | {key: str(value) for key, value in form.items()}

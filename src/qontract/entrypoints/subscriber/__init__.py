@@ -27,7 +27,6 @@ from qontract.entrypoints.subscriptions import subscriptions
 log = logging.getLogger(__name__)
 
 STALLED_SECONDS = 30
-GRACE_SECONDS = 20
 
 
 def create_app(container: Container | None = None) -> AsgiFastStream:
@@ -40,6 +39,7 @@ def create_app(container: Container | None = None) -> AsgiFastStream:
 
     async def start() -> None:
         if settings.events.stream:
+            await consumer.check_eviction()
             running.append(asyncio.create_task(consumer.run()))
         else:
             log.warning("no subscription runs: QAPI_EVENTS__STREAM is empty, so no event is kept")
@@ -47,7 +47,7 @@ def create_app(container: Container | None = None) -> AsgiFastStream:
     async def stop() -> None:
         consumer.stop()
         with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*running), GRACE_SECONDS)
+            await asyncio.wait_for(asyncio.gather(*running), settings.subscriber.grace_seconds + 5)
 
     @get(include_in_schema=False)
     async def live(_: Scope) -> AsgiResponse:

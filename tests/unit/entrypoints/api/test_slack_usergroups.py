@@ -174,3 +174,17 @@ async def test_a_queue_that_hangs_does_not_make_the_others_wait(make_app):
         with anyio.fail_after(5):
             assert (await client.get("/health/live")).status_code == 200
         released.set()
+
+
+@pytest.mark.parametrize("host", ["[", "é", "a b", ""])
+async def test_the_host_that_was_asked_makes_no_difference(client, host):
+    accepted = await client.post(PATH, json=DESIRED, headers=PLANS | {"host": host.encode()})
+    assert accepted.headers["location"].startswith(f"{PATH}/")
+
+
+async def test_who_waits_is_answered_when_the_process_is_to_end(app, client):
+    accepted = (await client.post(PATH, json=DESIRED, headers=PLANS)).json()
+    app.state.stopping.set()
+    with anyio.fail_after(5):
+        response = await client.get(accepted["status_url"], params={"timeout": 300}, headers=PLANS)
+    assert response.status_code == 408

@@ -1,0 +1,213 @@
+"""A subscription's consumer group: what Redis is asked on its behalf.
+
+Redis-py and not FastStream, whose stream subscriber makes its groups at the end of the stream, never gets back what
+another replica had read, and stops for good when the stream disappears.
+"""
+
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from qontract.domain.events import DomainEvent
+
+DATA = b"__data__"
+
+# KEYS: stream, dead letters, failures. ARGV: group, entry, field of failures, bytes, subscription, failures.
+_BURY = """
+if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 1 then
+  redis.call('XADD', KEYS[2], '*', '__data__', ARGV[4], 'subscription', ARGV[5], 'entry', ARGV[2], 'failures', ARGV[6])
+end
+redis.call('HDEL', KEYS[3], ARGV[3])
+"""
+
+# KEYS: stream. ARGV: group, consumer, entries. Shows that the entries are being worked on, if they still are its own.
+_KEEP = """
+for i = 3, #ARGV do
+  if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2]) == 1 then
+    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'JUSTID')
+  end
+end
+"""
+
+# KEYS: stream. ARGV: group, consumer. A consumer with pending entries is never deleted, for they would go with it.
+_LEAVE = """
+if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2]) == 0 then
+  redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
+end
+"""
+
+
+@dataclass(eq=False, slots=True)
+class Entry:
+    """An entry of a stream. `content` may have been let go of, and is then read again; b"" if it is gone for good."""
+
+    stream: str
+    id: bytes
+    content: bytes | None
+    failures: list[dict[str, str]] = field(default_factory=list)
+    due: float = 0
+    takes_room: bool = False
+    event: DomainEvent | None = None
+
+    @property
+    def key(self) -> tuple[str, bytes]:
+        """What tells it from every other entry."""
+        return self.stream, self.id
+
+    @property
+    def field(self) -> str:
+        """Where its failures are recorded."""
+        return f"{self.stream}/{self.id.decode()}"
+
+
+class ConsumerGroup:
+    """The group of a subscription on the stream, and on the one of the events that were redriven for it alone.
+
+    Every method raises redis.RedisError if Redis cannot be reached, and ResponseError if the group has disappeared.
+    """
+
+    def __init__(self, redis: Redis, *, prefix: str, stream: str, name: str, replica: str) -> None:
+        self._redis = redis
+        self._prefix = prefix
+        self._name = name
+        self._replica = replica
+        self._failures = f"{prefix}failures:{name}"
+        self.streams = (f"{prefix}redriven:{name}", stream)
+
+    async def make(self) -> bool:
+        """Make the group where it is not there, from the first entry. Say whether it was not."""
+        made = False
+        for stream in self.streams:
+            with suppress(ResponseError):  # BUSYGROUP: it is there
+                await self._redis.xgroup_create(stream, self._name, id="0", mkstream=True)
+                made = made or stream == self.streams[-1]
+        return made
+
+    async def read(self, count: int) -> list[Entry]:
+        """Return entries that no replica has read; wait a second for the first of them."""
+        return _entries(
+            await self._redis.xreadgroup(
+                self._name, self._replica, dict.fromkeys(self.streams, ">"), count=count, block=1000
+            )
+        )
+
+    async def read_pending(self, stream: str, after: bytes, count: int) -> list[Entry]:
+        """Return entries of this replica that are not acknowledged, in order, with their failures."""
+        entries = _entries(await self._redis.xreadgroup(self._name, self._replica, {stream: after}, count=count))
+        return await self._with_failures(entries)
+
+    async def take_over_all(self) -> None:
+        """Own everything that is not acknowledged."""
+        for stream in self.streams:
+            claimed: Any = True
+            last = "0"
+            while claimed:
+                claimed = await self._redis.xautoclaim(
+                    stream, self._name, self._replica, min_idle_time=0, start_id=f"({last}", count=1000, justid=True
+                )
+                last = claimed[-1].decode() if claimed else last
+
+    async def take_over_idle(self, seconds: float, count: int) -> list[Entry]:
+        """Own what its reader has shown no sign of working on for so long, and return it, with its failures."""
+        entries: list[Entry] = []
+        for stream in self.streams:
+            answer: Any = await self._redis.xautoclaim(
+                stream, self._name, self._replica, min_idle_time=int(seconds * 1000), start_id="0-0", count=count
+            )
+            entries += _entries([(stream.encode(), answer[1])])
+        return await self._with_failures(entries)
+
+    async def keep(self, entries: Iterable[Entry]) -> None:
+        """Show that this replica is working on the entries, so that no other takes them over."""
+        await self._for_each_stream(_KEEP, entries)
+
+    async def give_back(self, entries: Iterable[Entry], idle_seconds: float) -> None:
+        """Let another replica take over the entries at once, as if they had been idle for so long."""
+        for stream, ids in _by_stream(entries).items():
+            await self._redis.xclaim(
+                stream, self._name, self._replica, 0, ids, idle=int(idle_seconds * 1000), justid=True
+            )
+
+    async def content(self, entry: Entry) -> bytes:
+        """Read an entry again; b"" if it is gone."""
+        found: Any = await self._redis.xrange(entry.stream, entry.id, entry.id)
+        return bytes(found[0][1].get(DATA, b"")) if found else b""
+
+    async def acknowledge(self, entries: Iterable[Entry], handled: Iterable[str], remember: float) -> None:
+        """Be done with the entries, in one step; and remember the ids of the events that were handled, for so long."""
+        entries = list(entries)
+        async with self._redis.pipeline(transaction=True) as pipeline:
+            for event_id in handled:
+                pipeline.set(self._handled_key(event_id), "", px=int(remember * 1000))
+            for stream, ids in _by_stream(entries).items():
+                pipeline.xack(stream, self._name, *ids)
+                if stream == self.streams[0]:
+                    pipeline.xdel(stream, *ids)
+            if failed := [entry.field for entry in entries if entry.failures or entry.due]:
+                pipeline.hdel(self._failures, *failed)
+            await pipeline.execute()
+
+    async def was_handled(self, event_id: str) -> bool:
+        """Say whether the id is remembered."""
+        return bool(await self._redis.exists(self._handled_key(event_id)))
+
+    async def record(self, entry: Entry) -> None:
+        """Record the failures of the entry and when it is due again, so that another replica knows them."""
+        record = json.dumps({"failures": entry.failures, "due": entry.due})
+        await self._redis.hset(self._failures, entry.field, record)
+
+    async def bury(self, entry: Entry) -> None:
+        """Move the entry to the dead letters, with its bytes as they came and its failures, in one step."""
+        content = await self.content(entry) if entry.content is None else entry.content
+        keys = [entry.stream, f"{self._prefix}dead", self._failures]
+        told: list[Any] = [self._name, entry.id, entry.field, content, self._name, json.dumps(entry.failures)]
+        await self._redis.eval(_BURY, len(keys), *keys, *told)
+
+    async def leave(self) -> None:
+        """Take the name of this replica, and of others that are long gone, from the group, if nothing is pending."""
+        for stream in self.streams:
+            await self._redis.eval(_LEAVE, 1, stream, self._name, self._replica)
+
+    async def forget_the_dead(self, idle_seconds: float) -> None:
+        """Take the names of replicas from the group that have done nothing for so long, if nothing is pending."""
+        for stream in self.streams:
+            consumers: Any = await self._redis.xinfo_consumers(stream, self._name)
+            for consumer in consumers:
+                if consumer["idle"] > idle_seconds * 1000 and not consumer["pending"]:
+                    await self._redis.eval(_LEAVE, 1, stream, self._name, consumer["name"])
+
+    def _handled_key(self, event_id: str) -> str:
+        return f"{self._prefix}handled:{self._name}:{event_id}"
+
+    async def _for_each_stream(self, script: str, entries: Iterable[Entry]) -> None:
+        for stream, ids in _by_stream(entries).items():
+            await self._redis.eval(script, 1, stream, self._name, self._replica, *ids)
+
+    async def _with_failures(self, entries: list[Entry]) -> list[Entry]:
+        if entries:
+            records: Any = await self._redis.hmget(self._failures, [entry.field for entry in entries])
+            for entry, record in zip(entries, records, strict=True):
+                if record:
+                    known = json.loads(record)
+                    entry.failures, entry.due = known["failures"], known["due"]
+        return entries
+
+
+def _entries(streams: Any) -> list[Entry]:
+    return [
+        Entry(stream.decode(), entry_id, (fields or {}).get(DATA, b""))
+        for stream, entries in streams or ()
+        for entry_id, fields in entries
+    ]
+
+
+def _by_stream(entries: Iterable[Entry]) -> dict[str, list[Any]]:
+    ids: dict[str, list[Any]] = {}
+    for entry in entries:
+        ids.setdefault(entry.stream, []).append(entry.id)
+    return ids

@@ -1,0 +1,308 @@
+"""The dead letters in a real Valkey, and their commands as processes."""
+
+import json
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import anyio
+import pytest
+import redis
+
+from qontract.adapters.memory import InMemoryEventHandler
+from qontract.adapters.redis import RedisDeadLetters, RedisEventConsumer, faststream_broker
+from qontract.application.ports.dead_letters import DeadLettersError
+from qontract.application.ports.event_handler import Never
+from qontract.application.subscriptions import Subscription
+from qontract.domain.events import DomainEvent
+from tests.contracts.dead_letters import EVENT, FAILURES, DeadLettersContract, Failures, Store
+from tests.processes import free_port
+
+PREFIX = "qontract:{main}:"
+DEAD = f"{PREFIX}dead"
+
+
+@pytest.fixture
+def server(valkey_url: str) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(valkey_url) as client:
+        yield client
+
+
+@pytest.fixture
+def store(valkey_url: str, server: redis.Redis) -> Store:
+    def bury(subscription: str, data: bytes, failures: Failures, entry: str) -> str:
+        told = [{"time": f"{f.time:%Y-%m-%dT%H:%M:%S.%fZ}", "error": f.error} for f in failures]
+        fields: Any = {"__data__": data, "subscription": subscription, "entry": entry, "failures": json.dumps(told)}
+        id_: Any = server.xadd(DEAD, fields)
+        return id_.decode()
+
+    def redriven() -> dict[str, list[bytes]]:
+        found: dict[str, list[bytes]] = {}
+        for key in server.scan_iter(f"{PREFIX}redriven:*"):
+            entries: Any = server.xrange(key)
+            assert all(fields.keys() == {b"__data__"} for _, fields in entries)
+            found[key.decode().removeprefix(f"{PREFIX}redriven:")] = [fields[b"__data__"] for _, fields in entries]
+        return found
+
+    return Store(RedisDeadLetters(valkey_url, prefix=PREFIX), bury, redriven)
+
+
+class TestRedisDeadLetters(DeadLettersContract):
+    @pytest.fixture
+    def store(self, store: Store) -> Store:
+        return store
+
+
+def test_a_redrive_writes_to_no_other_key(store: Store, server: redis.Redis) -> None:
+    server.xadd(f"{PREFIX}events", {"__data__": EVENT})
+    first, second = store.die("audit-log"), store.die("slack")
+    assert store.dead_letters.redrive(first)
+    assert set(server.keys()) == {f"{PREFIX}{key}".encode() for key in ("events", "dead", "redriven:audit-log")}
+    assert server.xlen(f"{PREFIX}events") == 1
+    assert store.ids() == [second]
+
+
+def test_a_letter_that_could_not_be_moved_stays(store: Store, server: redis.Redis) -> None:
+    id_ = store.die("s")
+    server.set(f"{PREFIX}redriven:s", "not a stream")
+    with pytest.raises(DeadLettersError, match="WRONGTYPE"):
+        store.dead_letters.redrive(id_)
+    assert store.ids() == [id_]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"__data__": b"x"},
+        {"other": "x"},
+        {"subscription": "s", "failures": "[1]"},
+        {"__data__": b"\xff", "failures": "?"},
+    ],
+)
+def test_an_entry_that_is_not_ours_is_shown_never_redriven_and_can_be_discarded(
+    store: Store, server: redis.Redis, fields: dict[Any, Any]
+) -> None:
+    added: Any = server.xadd(DEAD, fields)
+    foreign, ours = added.decode(), store.die("s")
+    assert store.ids() == [foreign, ours]
+    assert not store.dead_letters.redrive(foreign)
+    assert store.ids() == [foreign, ours]
+    assert store.redriven() == {}
+    assert store.dead_letters.discard(foreign)
+
+
+def test_letters_are_read_in_bounded_memory(store: Store) -> None:
+    for number in range(1000):
+        store.die("s", b"%d" % number + b"x" * 10_000)
+    tracemalloc.start()
+    count = sum(1 for _ in store.dead_letters.iterate())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 1000
+    assert peak < 5_000_000
+
+
+def away() -> str:
+    return f"redis://:hush@127.0.0.1:{free_port()}/0"
+
+
+def test_a_redis_that_is_away_is_one_error_without_the_password() -> None:
+    dead_letters = RedisDeadLetters(away(), prefix=PREFIX)
+    for call in (
+        lambda: list(dead_letters.iterate()),
+        lambda: dead_letters.get("1-1"),
+        lambda: dead_letters.redrive("1-1"),
+        lambda: dead_letters.discard("1-1"),
+    ):
+        with pytest.raises(DeadLettersError, match="ConnectionError") as raised:
+            call()
+        assert "hush" not in str(raised.value)
+
+
+def qontract(*arguments: str, url: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "qontract.entrypoints.cli", "dead-letters", *arguments],
+        env={"QAPI_CACHE_BROKER_URL": url, "COLUMNS": "200"} | environment,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def lines(done: subprocess.CompletedProcess[str]) -> list[list[str]]:
+    assert done.returncode == 0, done.stderr
+    return [line.split("  ") for line in done.stdout.splitlines()]
+
+
+def test_the_list_shows_each_letter_on_a_line_and_filters_choose(store: Store, valkey_url: str) -> None:
+    first, second = store.die("audit-log"), store.die("slack", b"\xff\x1b[2J")
+    assert lines(qontract("list", url=valkey_url)) == [
+        [
+            first,
+            "2026-01-31T09:30:02+00:00",
+            "audit-log",
+            "a.b",
+            "coreos/team-a",
+            "2",
+            r"ValueError: Grüße\u001b[2J\nand more",
+        ],
+        [second, "2026-01-31T09:30:02+00:00", "slack", "-", "-", "2", r"ValueError: Grüße\u001b[2J\nand more"],
+    ]
+    chosen = qontract("list", "--type", "a.*", "--subject", "coreos/team-a", "--older-than", "60", url=valkey_url)
+    assert [line[0] for line in lines(chosen)] == [first]
+    assert lines(qontract("list", "--subscription", "other", url=valkey_url)) == []
+
+
+def test_the_list_as_json_has_everything(store: Store, valkey_url: str) -> None:
+    id_ = store.die("audit-log")
+    (line,) = qontract("list", "--json", url=valkey_url).stdout.splitlines()
+    assert json.loads(line) == {
+        "id": id_,
+        "subscription": "audit-log",
+        "entry": "1-1",
+        "type": "a.b",
+        "subject": "coreos/team-a",
+        "event_id": "1",
+        "failures": [{"time": failure.time.isoformat(), "error": failure.error} for failure in FAILURES],
+        "event": EVENT.decode(),
+    }
+
+
+def test_a_letter_is_shown_with_its_attempts_and_its_event_as_it_came(store: Store, valkey_url: str) -> None:
+    shown = qontract("show", store.die("s"), url=valkey_url).stdout.splitlines()
+    assert shown[-1] == EVENT.decode()
+    assert [failure["error"] for failure in json.loads("".join(shown[:-1]))["failures"]] == [f.error for f in FAILURES]
+
+
+def test_bytes_that_a_terminal_would_obey_are_escaped(store: Store, valkey_url: str) -> None:
+    id_ = store.die("s", b'{"type": "a\x1b[2J\x9b\xff\\u202e\\ud800"}\r\n\x7f\x00')
+    odd = store.die("s", b'{"type": "a\\u001b[2J\\u202e\\ud800"}')
+    for arguments in (["show", id_], ["show", odd], ["list"], ["list", "--json"]):
+        done = qontract(*arguments, url=valkey_url)
+        assert done.returncode == 0, done.stderr
+        assert [char for char in done.stdout if not char.isprintable() and char not in "\n\x7f"] == []
+    assert r"\xff" in qontract("show", id_, url=valkey_url).stdout
+
+
+def test_one_letter_is_redriven_by_its_id_once(store: Store, valkey_url: str) -> None:
+    first, second = store.die("s", b"1"), store.die("s", b"2")
+    assert [line[0] for line in lines(qontract("redrive", first, url=valkey_url))] == [first]
+    again = qontract("redrive", first, url=valkey_url)
+    assert again.returncode == 1
+    assert again.stderr.strip() == f"qontract: {first}: no such dead letter; see `qontract dead-letters list`"
+    assert store.redriven() == {"s": [b"1"]}
+    assert store.ids() == [second]
+
+
+def test_a_dry_run_shows_what_the_run_then_does(store: Store, valkey_url: str) -> None:
+    store.die("other")
+    died = [store.die("s") for _ in range(3)]
+    dry = qontract("redrive", "--subscription", "s", "--dry-run", url=valkey_url)
+    assert [line[0] for line in lines(dry)] == died
+    assert dry.stderr.strip() == "3 would be redriven"
+    assert store.redriven() == {}
+    wet = qontract("redrive", "--subscription", "s", url=valkey_url)
+    assert wet.stdout == dry.stdout
+    assert wet.stderr.strip() == "3 redriven"
+    assert store.redriven() == {"s": [EVENT] * 3}
+
+
+def test_all_letters_are_discarded(store: Store, valkey_url: str) -> None:
+    store.die("one")
+    store.die("two")
+    done = qontract("discard", "--all", url=valkey_url)
+    assert (done.returncode, done.stderr.strip()) == (0, "2 discarded")
+    assert store.ids() == []
+    assert store.redriven() == {}
+
+
+@pytest.mark.parametrize("command", ["redrive", "discard"])
+@pytest.mark.parametrize(
+    "arguments", [[], ["--dry-run"], ["1-1", "--all"], ["--all", "--type", "a.b"], ["1-1", "--subject", "x"]]
+)
+def test_a_change_needs_an_id_or_filters_or_all(
+    store: Store, valkey_url: str, command: str, arguments: list[str]
+) -> None:
+    died = store.die("s")
+    done = qontract(command, *arguments, url=valkey_url)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "qontract: give one of these: an id, filters, or --all\n"
+    assert store.ids() == [died]
+
+
+def test_an_empty_filter_is_not_everything(store: Store, valkey_url: str) -> None:
+    died = store.die("s")
+    done = qontract("discard", "--subscription", "", url=valkey_url)
+    assert (done.returncode, done.stderr.strip()) == (0, "0 discarded")
+    assert store.ids() == [died]
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["show", "1-1"], ["redrive", "1-1"], ["discard", "1-1"]])
+def test_a_redis_that_is_away_is_one_line_of_the_command(arguments: list[str]) -> None:
+    done = qontract(*arguments, url=away())
+    assert done.returncode == 1
+    assert done.stderr.startswith("qontract: QAPI_CACHE_BROKER_URL: Redis refused or did not answer: ConnectionError")
+    assert len(done.stderr.splitlines()) == 1
+    assert "hush" not in done.stderr
+
+
+def test_another_channel_has_its_own_dead_letters(store: Store, valkey_url: str) -> None:
+    store.die("s")
+    assert lines(qontract("list", url=valkey_url, QAPI_EVENTS__CHANNEL="other")) == []
+
+
+def test_the_help_is_quick() -> None:
+    """It imports nothing of what it does not need: neither the container nor Redis."""
+    code = (
+        "import sys, qontract.entrypoints.cli; sys.exit(any(n in sys.modules for n in ('redis', 'celery', 'pydantic')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+class Refusing(InMemoryEventHandler):
+    """Refuses the first so many events that it is given."""
+
+    def __init__(self, refusals: int) -> None:
+        super().__init__()
+        self.refusals = refusals
+
+    async def handle(self, event: DomainEvent) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise Never("not this one")
+        await super().handle(event)
+
+
+@pytest.mark.anyio
+async def test_what_the_subscriber_gave_up_is_handled_after_a_redrive_by_the_subscription_that_failed_alone(
+    store: Store, server: redis.Redis, valkey_url: str
+) -> None:
+    refusing, other = Refusing(2), InMemoryEventHandler()
+    broker = faststream_broker(valkey_url)
+    consumer = RedisEventConsumer(
+        broker.connect,
+        [Subscription("refusing", refusing), Subscription("other", other)],
+        prefix=PREFIX,
+        stream=f"{PREFIX}events",
+        replica="one",
+    )
+    server.xadd(f"{PREFIX}events", {"__data__": EVENT})
+    with anyio.fail_after(20):
+        async with broker, anyio.create_task_group() as group:
+            group.start_soon(consumer.run)
+            for refusal in range(2):
+                while refusing.refusals != 1 - refusal or len(store.ids()) != 1:
+                    await anyio.sleep(0.01)
+                [letter] = store.dead_letters.iterate()
+                assert (letter.subscription, letter.data) == ("refusing", EVENT)
+                assert "not this one" in letter.failures[-1].error
+                assert store.dead_letters.redrive(letter.id)
+            while not refusing.handled:
+                await anyio.sleep(0.01)
+            consumer.stop()
+    assert [event.id for event in refusing.handled] == ["1"]
+    assert [event.id for event in other.handled] == ["1"]
+    assert store.ids() == []

@@ -1,0 +1,27 @@
+"""The dead letters in memory."""
+
+from itertools import count
+
+import pytest
+
+from qontract.adapters.memory import InMemoryDeadLetters
+from qontract.domain.dead_letters import DeadLetter
+from tests.contracts.dead_letters import DeadLettersContract, Failures, Store
+
+
+class TestInMemoryDeadLetters(DeadLettersContract):
+    @pytest.fixture
+    def store(self) -> Store:
+        dead_letters, numbers = InMemoryDeadLetters(), count()
+
+        def bury(subscription: str, data: bytes, failures: Failures, entry: str) -> str:
+            letter = DeadLetter(f"letter-{next(numbers)}", subscription, data, tuple(failures), entry)
+            dead_letters.letters[letter.id] = letter
+            return letter.id
+
+        return Store(dead_letters, bury, lambda: dead_letters.redriven)
+
+
+def test_it_starts_with_the_letters_that_it_is_given() -> None:
+    letter = DeadLetter("1", "s", b"", (), "1-1")
+    assert list(InMemoryDeadLetters(letter).iterate()) == [letter]
