@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test lint format lock
+.PHONY: help setup demo dev test chaos lint format lock
 
 help: ## Say what there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -28,6 +28,9 @@ dev: $(READY) ## Run everything on this machine until Ctrl-C
 
 test: $(READY) ## Run the tests
 	$(BIN)/pytest -q
+
+chaos: $(READY) ## Kill, freeze and cut off the subscriber at random, for some minutes, and count what is lost
+	$(BIN)/python -m tests.chaos
 
 lint: $(READY) ## Check format, rules, types and the layers
 	$(BIN)/ruff format --check

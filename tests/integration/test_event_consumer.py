@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import pytest
 import redis
+from prometheus_client import REGISTRY
 
 from qontract.adapters.memory import InMemoryEventHandler
 from qontract.adapters.redis import RedisBroker, RedisEventConsumer, RedisEventPublisher, faststream_broker
@@ -110,6 +111,13 @@ def pending(url: str, group: str = "number-0") -> int:
         return int(ask(url, "XPENDING", STREAM, group)["pending"])
     except redis.ResponseError:
         return -1
+
+
+def consumers(url: str) -> dict[str, int]:
+    """Return how many entries are pending for each consumer of the group."""
+    with redis.Redis.from_url(url) as client:
+        found: Any = client.xinfo_consumers(STREAM, "number-0")
+    return {consumer["name"].decode(): consumer["pending"] for consumer in found}
 
 
 def dead(url: str) -> list[dict[str, Any]]:
@@ -328,19 +336,23 @@ async def test_what_was_read_and_not_begun_goes_back_to_be_taken_at_once(valkey_
     assert slow.ended == 1
 
 
-async def test_a_replica_that_stops_takes_its_name_away_unless_something_is_pending(valkey_url: str) -> None:
-    def names() -> list[bytes]:
-        return [consumer[1] for consumer in ask(valkey_url, "XINFO", "CONSUMERS", STREAM, "number-0")]
+async def test_a_replica_that_stops_takes_its_name_away(valkey_url: str) -> None:
+    publish(valkey_url, an_event(0))
+    handler = Recording()
+    async with consuming(valkey_url, handler) as consumer:
+        await until(lambda: numbers(handler) == [0] and consumers(valkey_url) == {"one": 0})
+        consumer.stop()
+        await until(lambda: consumers(valkey_url) == {})
 
-    publish(valkey_url, an_event(0), an_event(1))
-    handler = Recording(n0=ERROR)
-    handler.policy = Policy(pause=30)
-    async with consuming(valkey_url, handler, replica="one") as consumer:
+
+async def test_a_replica_with_pending_entries_keeps_its_name(valkey_url: str) -> None:
+    publish(valkey_url, an_event(0))
+    handler = Recording(Policy(pause=60), n0=ERROR)
+    async with consuming(valkey_url, handler) as consumer:
         await until(lambda: ask(valkey_url, "HLEN", "qontract:{main}:failures:number-0") == 1)
         consumer.stop()
         await until(lambda: ask(valkey_url, "EXISTS", "qontract:{main}:lease:number-0") == 0)
-        left = ask(valkey_url, "XINFO", "CONSUMERS", STREAM, "number-0")
-        assert len(left) == 1
+    assert consumers(valkey_url) == {"one": 1}
 
 
 async def test_an_event_of_an_unknown_type_is_a_plain_event_for_who_wants_it(valkey_url: str) -> None:
@@ -408,3 +420,84 @@ async def test_a_subscription_that_makes_no_progress_is_stalled(valkey_url: str)
         await until(lambda: consumer.stalled(0.2) == ["number-0"])
         handler.may_end.set()
         await until(lambda: consumer.stalled(2) == [])
+
+
+async def test_a_group_that_disappears_is_made_again_within_5_seconds_and_counted(valkey_url: str) -> None:
+    handler = Recording()
+    publish(valkey_url, an_event(1))
+    async with consuming(valkey_url, handler) as consumer:
+        await until(lambda: numbers(handler) == [1])
+        ask(valkey_url, "XGROUP", "DESTROY", STREAM, "number-0")
+        with anyio.fail_after(5):
+            await until(lambda: pending(valkey_url) == 0)
+        publish(valkey_url, an_event(2))
+        await until(lambda: numbers(handler)[-1] == 2)
+        assert consumer.stalled(5) == []
+    rebuilt = REGISTRY.get_sample_value("qontract_groups_rebuilt_total", {"subscription": "number-0"})
+    assert rebuilt is not None
+    assert rebuilt >= 1
+
+
+async def test_what_a_live_group_has_not_acknowledged_is_never_trimmed_and_what_all_have_and_is_old_is(
+    valkey_url: str,
+) -> None:
+    def kept() -> list[int]:
+        entries = ask(valkey_url, "XRANGE", STREAM, "-", "+")
+        return [json.loads(fields[b"__data__"])["data"]["number"] for _, fields in entries]
+
+    publish(valkey_url, *(an_event(number, f"subject-{number}") for number in range(5)))
+    handler = Recording(n3=ERROR)
+    handler.policy = Policy(pause=1000, longest_pause=1000)
+    async with consuming(valkey_url, handler, retention_seconds=0.01):
+        await until(lambda: pending(valkey_url) == 1)
+        await until(lambda: kept() == [3, 4])
+
+
+async def test_a_group_that_is_gone_for_too_long_no_longer_holds_back_the_trimming(valkey_url: str) -> None:
+    publish(valkey_url, an_event(0))
+    ask(valkey_url, "XGROUP", "CREATE", STREAM, "gone", "0")
+    ask(valkey_url, "HSET", "qontract:{main}:alive", "gone", "1")
+    async with consuming(valkey_url, Recording(), retention_seconds=0.01, abandoned_seconds=60):
+        await until(lambda: pending(valkey_url) == 0)
+        publish(valkey_url, an_event(1))
+        await until(lambda: ask(valkey_url, "XLEN", STREAM) == 1)
+    assert REGISTRY.get_sample_value("qontract_subscription_abandoned", {"subscription": "gone"}) == 1
+
+
+async def test_how_far_a_subscription_has_come_is_measured(valkey_url: str) -> None:
+    def measured(name: str) -> float | None:
+        return REGISTRY.get_sample_value(f"qontract_events_{name}", {"subscription": "number-0"})
+
+    publish(valkey_url, *(an_event(number) for number in range(30)))
+    slow = Slow(PATIENT)
+    async with consuming(valkey_url, slow, in_flight=10, retention_seconds=0.05):
+        await slow.begun.wait()
+        await until(lambda: (measured("pending"), measured("lag"), measured("in_flight")) == (10, 20, 1))
+        await until(lambda: (measured("oldest_seconds") or 0) > 0.5)
+        slow.may_end.set()
+        await until(lambda: (measured("pending"), measured("lag"), measured("oldest_seconds")) == (0, 0, 0))
+
+
+@pytest.mark.parametrize("refuse", [False, True])
+async def test_an_evicting_server_is_warned_of_or_refused(
+    valkey_url: str, refuse: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    ask(valkey_url, "CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    try:
+        async with consuming(valkey_url, refuse_eviction=refuse) as consumer:
+            if refuse:
+                with pytest.raises(SystemExit, match="allkeys-lru"):
+                    await consumer.check_eviction()
+            else:
+                await consumer.check_eviction()
+                assert "may evict" in caplog.text
+    finally:
+        ask(valkey_url, "CONFIG", "SET", "maxmemory-policy", "noeviction")
+
+
+async def test_the_names_of_dead_replicas_do_not_pile_up(valkey_url: str) -> None:
+    ask(valkey_url, "XGROUP", "CREATE", STREAM, "number-0", "0", "MKSTREAM")
+    for name in ("dead-1", "dead-2"):
+        ask(valkey_url, "XGROUP", "CREATECONSUMER", STREAM, "number-0", name)
+    async with consuming(valkey_url, Recording(Policy(shared=True)), take_over_seconds=0.1):
+        await until(lambda: consumers(valkey_url) == {"one": 0})

@@ -14,7 +14,7 @@ def _handle(text: str) -> str:
 
 
 def _user(text: str) -> str:
-    return text.strip().removeprefix("@")
+    return text.strip().removeprefix("@").strip()
 
 
 def _channel(text: str) -> str:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
@@ -21,6 +22,10 @@ SECRET_BYTES = 32
 def _redis_url(url: SecretStr) -> SecretStr:
     if not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("must begin with redis://, rediss:// or unix://")
+    try:
+        urlsplit(url.get_secret_value()).port  # noqa: B018 - reading it checks it
+    except ValueError:
+        raise ValueError("is no URL; in a password, write / : @ # as %2F %3A %40 %23") from None
     return url
 
 

@@ -74,6 +74,7 @@ def running_stack(
     )
     with ExitStack() as stops:
         environment = os.environ | {
+            "NO_PROXY": "127.0.0.1,localhost",
             "QAPI_CACHE_BROKER_URL": stops.enter_context(_valkey(data, keep=keep)),
             "QAPI_SLACK__API_URL": f"{stack.sandbox_url}/api/",
             "QAPI_SLACK__TOKENS": json.dumps({team: f"xoxb-sandbox-{team}"}),

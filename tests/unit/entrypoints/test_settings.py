@@ -143,3 +143,12 @@ def test_settings_show_no_secret(monkeypatch):
     )
     for shown in (repr(settings), str(settings), settings.model_dump_json()):
         assert SECRET not in shown
+
+
+def test_a_url_whose_password_has_to_be_encoded_is_refused_without_showing_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QAPI_CACHE_BROKER_URL", "redis://:hush/hush@localhost:6379/0")
+    with pytest.raises(SystemExit) as refused:
+        load_settings()
+    assert "QAPI_CACHE_BROKER_URL" in str(refused.value)
+    assert "%2F" in str(refused.value)
+    assert "hush" not in str(refused.value)

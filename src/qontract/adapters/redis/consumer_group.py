@@ -17,10 +17,11 @@ from qontract.domain.events import DomainEvent
 
 DATA = b"__data__"
 
-# KEYS: stream, dead letters, failures. ARGV: group, entry, field of failures, bytes, subscription, failures.
+# KEYS: stream, dead letters, failures. ARGV: group, entry, field of failures, bytes, failures, whether to delete it.
 _BURY = """
 if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 1 then
-  redis.call('XADD', KEYS[2], '*', '__data__', ARGV[4], 'subscription', ARGV[5], 'entry', ARGV[2], 'failures', ARGV[6])
+  redis.call('XADD', KEYS[2], '*', '__data__', ARGV[4], 'subscription', ARGV[1], 'entry', ARGV[2], 'failures', ARGV[5])
+  if ARGV[6] == '1' then redis.call('XDEL', KEYS[1], ARGV[2]) end
 end
 redis.call('HDEL', KEYS[3], ARGV[3])
 """
@@ -165,7 +166,8 @@ class ConsumerGroup:
         """Move the entry to the dead letters, with its bytes as they came and its failures, in one step."""
         content = await self.content(entry) if entry.content is None else entry.content
         keys = [entry.stream, f"{self._prefix}dead", self._failures]
-        told: list[Any] = [self._name, entry.id, entry.field, content, self._name, json.dumps(entry.failures)]
+        only_mine = int(entry.stream == self.streams[0])
+        told: list[Any] = [self._name, entry.id, entry.field, content, json.dumps(entry.failures), only_mine]
         await self._redis.eval(_BURY, len(keys), *keys, *told)
 
     async def leave(self) -> None:

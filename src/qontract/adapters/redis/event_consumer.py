@@ -146,7 +146,7 @@ class RedisEventConsumer:
             with suppress(RedisError, OSError, ResponseError):
                 for subscription in list(self._at_work):
                     await show_life(redis, prefix=self._prefix, stream=self._stream, group=subscription.name)
-                if monotonic() - trimmed > _TRIM_SECONDS:
+                if monotonic() - trimmed > min(_TRIM_SECONDS, self._retention_seconds):
                     trimmed = monotonic()
                     await trim(
                         redis,
