@@ -1,6 +1,8 @@
 """What all tests share: the event loop's kind, one real Valkey server, and one Slack sandbox."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -16,7 +18,11 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def valkey_server() -> Iterator[str]:
-    with ValkeyServer() as server:
+    """The URL of the embedded Valkey, or of the server of the machine that REDIS_SERVER names, such as Redis 7.0."""
+    server = ValkeyServer(config={"save": ""})
+    if binary := os.environ.get("REDIS_SERVER"):
+        server._binary_path = Path(binary)
+    with server:
         yield f"{server.connection_url}/0"
 
 
