@@ -32,6 +32,11 @@ def test_the_handler_of_the_readme_works_in_the_test_of_the_readme() -> None:
     assert told == "qontract-api.slack-usergroups.test acme/team-a: {'any': 'thing'}\n"
 
 
+def test_the_handler_of_the_subscriptions_page_can_be_made() -> None:
+    [code] = examples("docs/subscriptions.md", "python")
+    assert run(f"{code}\nprint(Invite().policy.attempts)") == "5\n"
+
+
 def test_what_one_example_of_the_events_page_publishes_another_one_reads(valkey_url: str) -> None:
     live, reader, publisher = examples("docs/events.md", "python")
     compile(live, "docs/events.md", "exec")  # the subscriber's tests run the same
