@@ -1,0 +1,66 @@
+"""A TCP proxy on this machine, whose connections can be cut and stalled."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import anyio
+from anyio.abc import SocketStream
+from anyio.from_thread import start_blocking_portal
+
+from tests.processes import free_port
+
+
+class Proxy:
+    """Forwards each connection to the port `upstream`, while the body of `running` runs."""
+
+    def __init__(self, upstream: int) -> None:
+        self.port = free_port()
+        self._upstream = upstream
+        self._connections: set[anyio.CancelScope] = set()
+
+    def cut(self) -> None:
+        """Close every connection; new ones are accepted."""
+        self._portal.call(lambda: [connection.cancel() for connection in self._connections])
+
+    def stall(self, seconds: float) -> None:
+        """Keep every connection open, and forward nothing for so long."""
+        self._portal.start_task_soon(self._stall, seconds)
+
+    async def _stall(self, seconds: float) -> None:
+        flowing = self._flowing = anyio.Event()
+        await anyio.sleep(seconds)
+        flowing.set()
+
+    async def _forward(self, client: SocketStream) -> None:
+        with anyio.CancelScope() as connection, suppress(OSError):
+            self._connections.add(connection)
+            async with (
+                client,
+                await anyio.connect_tcp("127.0.0.1", self._upstream) as server,
+                anyio.create_task_group() as pumps,
+            ):
+                pumps.start_soon(self._pump, client, server, connection)
+                pumps.start_soon(self._pump, server, client, connection)
+        self._connections.discard(connection)
+
+    async def _pump(self, source: SocketStream, sink: SocketStream, connection: anyio.CancelScope) -> None:
+        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+            async for data in source:
+                await self._flowing.wait()
+                await sink.send(data)
+        connection.cancel()
+
+    async def _serve(self) -> None:
+        await self._stall(0)
+        async with await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=self.port) as listener:
+            await listener.serve(self._forward)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Forward while the body runs."""
+        with start_blocking_portal() as self._portal:
+            serving = self._portal.start_task_soon(self._serve)
+            try:
+                yield
+            finally:
+                serving.cancel()

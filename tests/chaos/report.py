@@ -1,0 +1,99 @@
+"""What became of the events: counted, explained, and as a table."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from rich.table import Table
+
+COLUMNS = ("attempted", "accepted", "handled", "dead", "wrongly dead", "lost", "duplicated", "out of order", "seconds")
+REACH = 6_000_000_000
+"""How long before an event was first handled that may have begun which made it be handled again, in ns."""
+
+
+class Record(NamedTuple):
+    """A handling that succeeded. The times are in ns; an event's id is its subject, `-`, its number in the subject."""
+
+    begin: int
+    end: int
+    pid: int
+    event: str
+    told: int
+
+    @classmethod
+    def read(cls, line: str) -> "Record":
+        begin, end, pid, event, told = line.split()
+        return cls(int(begin), int(end), int(pid), event, int(told))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The numbers of one run, or of several added up; `causes` are those of the duplicates."""
+
+    kind: str
+    label: str
+    numbers: Counter[str]
+    causes: Counter[str]
+
+    @property
+    def sound(self) -> bool:
+        """Say whether the promises were kept."""
+        broken = self.numbers["lost"] + self.numbers["wrongly dead"]
+        return not (broken or (self.kind == "ordered" and self.numbers["out of order"]))
+
+
+def first_handlings(records: Iterable[Record]) -> dict[str, Record]:
+    """Return of each event the handling that ended first."""
+    return {record.event: record for record in sorted(records, key=lambda record: -record.end)}
+
+
+def out_of_order(records: Iterable[Record], dead: set[str]) -> int:
+    """Count the events that were not handled yet when a later one of their subject was begun.
+
+    Of each event that handling counts which ended first. Event n is out of order if the one of a later event of its
+    subject began before n's ended. So a replica that wakes up without its lease, and finishes or repeats what another
+    one has handled meanwhile, makes a duplicate and no disorder; two events of one subject at once are disorder. Dead
+    letters are left out: they make way for the later ones.
+    """
+    subjects: dict[str, list[tuple[int, Record]]] = defaultdict(list)
+    for event, record in first_handlings(records).items():
+        subject, number = event.rsplit("-", 1)
+        subjects[subject].append((-int(number), record))
+    found = 0
+    for handled in subjects.values():
+        next_begin = float("inf")
+        for _, record in sorted(handled):
+            if record.event not in dead:
+                found += record.end > next_begin
+                next_begin = min(next_begin, record.begin)
+    return found
+
+
+def causes(records: Iterable[Record], incidents: Sequence[tuple[int, str]]) -> Counter[str]:
+    """Count the further handlings of events by what happened since shortly before the first, or last before this one.
+
+    The loss of the group goes first: it brings back all that is kept.
+    """
+    records = list(records)
+    first = first_handlings(records)
+    found: Counter[str] = Counter()
+    for record in records:
+        if record is not first[record.event]:
+            near = [name for at, name in incidents if first[record.event].begin - REACH < at < record.begin]
+            found["group lost" if "group lost" in near else near[-1] if near else "unexplained"] += 1
+    return found
+
+
+def table(outcomes: Sequence[Outcome]) -> Table:
+    """Return a row for each run, all of one kind, and their sum."""
+    made = Table("seed", *COLUMNS, "duplicates after", title=outcomes[0].kind)
+    total = Outcome(outcomes[0].kind, "total", Counter(), Counter())
+    for outcome in outcomes:
+        total.numbers.update(outcome.numbers)
+        total.causes.update(outcome.causes)
+    for outcome in [*outcomes, total]:
+        why = ", ".join(f"{cause} {number}" for cause, number in outcome.causes.most_common())
+        numbers = [str(outcome.numbers[name]) for name in COLUMNS]
+        made.add_row(outcome.label, *numbers, why, style=None if outcome.sound else "bold red")
+    return made
