@@ -63,4 +63,5 @@ class Proxy:
             try:
                 yield
             finally:
-                serving.cancel()
+                if not serving.cancel():
+                    serving.result()

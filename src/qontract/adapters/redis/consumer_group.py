@@ -17,6 +17,26 @@ from qontract.domain.events import DomainEvent
 
 DATA = b"__data__"
 
+# KEYS: the streams, the lease. ARGV: group, consumer, count, holder of the lease, last entry received of each stream.
+# A replica that has lost its lease and reads would hide entries from the one that holds it, and an answer that gets lost
+# would hide them from both. So the lease is checked, and what was read and not received comes first.
+_READ = """
+if KEYS[3] ~= '' and redis.call('GET', KEYS[3]) ~= ARGV[4] then return {'no lease'} end
+local function read(...) return redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[3], 'STREAMS', ...) end
+for i = 1, 2 do
+  local again = read(KEYS[i], ARGV[4 + i])
+  if again and #again[1][2] > 0 then return {'again', again} end
+end
+local new = read(KEYS[1], KEYS[2], '>', '>')
+if new then return {'new', new} end
+local ends = {}
+for i = 1, 2 do
+  local info = redis.call('XINFO', 'STREAM', KEYS[i])
+  for j = 1, #info, 2 do if info[j] == 'last-generated-id' then ends[i] = info[j + 1] end end
+end
+return {'nothing', ends}
+"""
+
 # KEYS: stream, dead letters, failures. ARGV: group, entry, field of failures, bytes, failures, whether to delete it.
 _BURY = """
 if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 1 then
@@ -41,6 +61,10 @@ if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2]) == 0 then
   redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
 end
 """
+
+
+class LeaseLostError(Exception):
+    """Another replica works on the subscription."""
 
 
 @dataclass(eq=False, slots=True)
@@ -72,8 +96,10 @@ class ConsumerGroup:
     Every method raises redis.RedisError if Redis cannot be reached, and ResponseError if the group has disappeared.
     """
 
-    def __init__(self, redis: Redis, *, prefix: str, stream: str, name: str, replica: str) -> None:
+    def __init__(self, redis: Redis, *, prefix: str, stream: str, name: str, replica: str, lease_key: str = "") -> None:
         self._redis = redis
+        self._lease_key = lease_key
+        self._read = redis.register_script(_READ)
         self._prefix = prefix
         self._name = name
         self._replica = replica
@@ -89,18 +115,23 @@ class ConsumerGroup:
                 made = made or stream == self.streams[-1]
         return made
 
-    async def read(self, count: int) -> list[Entry]:
-        """Return entries that no replica has read; wait a second for the first of them."""
-        return _entries(
-            await self._redis.xreadgroup(
-                self._name, self._replica, dict.fromkeys(self.streams, ">"), count=count, block=1000
-            )
-        )
+    async def read(self, last: dict[str, bytes], count: int) -> list[Entry]:
+        """Return entries of this replica after the `last` received of each stream, or else some that nobody has read.
 
-    async def read_pending(self, stream: str, after: bytes, count: int) -> list[Entry]:
-        """Return entries of this replica that are not acknowledged, in order, with their failures."""
-        entries = _entries(await self._redis.xreadgroup(self._name, self._replica, {stream: after}, count=count))
-        return await self._with_failures(entries)
+        If there are none, wait up to a second for the first. Raises LeaseLostError.
+        """
+        keys = [*self.streams, self._lease_key]
+        args: list[Any] = [self._name, self._replica, count, self._replica, *(last[stream] for stream in self.streams)]
+        kind, *answer = await self._read(keys=keys, args=args)
+        if kind == b"no lease":
+            raise LeaseLostError
+        if kind == b"nothing":
+            await self._redis.xread(dict(zip(self.streams, answer[0], strict=True)), count=1, block=1000)
+            return []
+        entries = _entries(
+            (stream, [(entry_id, _fields(flat)) for entry_id, flat in found]) for stream, found in answer[0]
+        )
+        return await self._with_failures(entries) if kind == b"again" else entries
 
     async def take_over_all(self) -> None:
         """Own everything that is not acknowledged."""
@@ -206,6 +237,10 @@ def _entries(streams: Any) -> list[Entry]:
         for stream, entries in streams or ()
         for entry_id, fields in entries
     ]
+
+
+def _fields(flat: list[bytes] | None) -> dict[bytes, bytes]:
+    return dict(zip(flat[::2], flat[1::2], strict=True)) if flat else {}
 
 
 def _by_stream(entries: Iterable[Entry]) -> dict[str, list[Any]]:

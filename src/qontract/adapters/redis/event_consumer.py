@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from qontract.adapters.redis import metrics
-from qontract.adapters.redis.consumer_group import ConsumerGroup
+from qontract.adapters.redis.consumer_group import ConsumerGroup, LeaseLostError
 from qontract.adapters.redis.following import Following, Limits
 from qontract.adapters.redis.lease import Lease
 from qontract.adapters.redis.retention import evicting_policy, show_life, trim
@@ -101,6 +101,8 @@ class RedisEventConsumer:
         while not self._stopping:
             try:
                 await self._follow(redis, subscription)
+            except* LeaseLostError:
+                log.warning("lease lost", extra={"subscription": subscription.name})
             except* (RedisError, OSError) as errors:
                 error = errors.exceptions[0]
                 log.warning(
@@ -114,11 +116,14 @@ class RedisEventConsumer:
     async def _follow(self, redis: Redis, subscription: Subscription) -> None:
         """Work on the subscription, if it is this replica's turn; otherwise wait a moment."""
         name = subscription.name
-        group = ConsumerGroup(redis, prefix=self._prefix, stream=self._stream, name=name, replica=self._replica)
-        if subscription.handler.policy.shared:
+        lease_key = "" if subscription.handler.policy.shared else f"{self._prefix}lease:{name}"
+        group = ConsumerGroup(
+            redis, prefix=self._prefix, stream=self._stream, name=name, replica=self._replica, lease_key=lease_key
+        )
+        if not lease_key:
             await self._work(subscription, group, None)
             return
-        lease = Lease(redis, f"{self._prefix}lease:{name}", self._replica, self._take_over_seconds / 2)
+        lease = Lease(redis, lease_key, self._replica, self._take_over_seconds / 2)
         if await lease.acquire():
             async with lease.kept():
                 await self._work(subscription, group, lease)

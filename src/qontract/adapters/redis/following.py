@@ -16,7 +16,7 @@ from structlog.contextvars import bound_contextvars
 
 from qontract.adapters.cloudevents import Event, from_cloudevent
 from qontract.adapters.redis import metrics
-from qontract.adapters.redis.consumer_group import ConsumerGroup, Entry
+from qontract.adapters.redis.consumer_group import ConsumerGroup, Entry, LeaseLostError
 from qontract.adapters.redis.lanes import Lanes
 from qontract.adapters.redis.lease import Lease
 from qontract.application.ports.event_handler import Never, NotNow, attempt
@@ -57,6 +57,8 @@ class Following:
         self._lease = lease
         self._limits = limits
         self._lanes = Lanes(self._run, concurrency=self._policy.concurrency, room=limits.in_flight)
+        self._last = dict.fromkeys(group.streams, b"0-0")
+        self._held: dict[tuple[str, bytes], Entry] = {}
         self._done: list[tuple[Entry, str]] = []
         self._some_done = anyio.Event()
         self._stopping = False
@@ -79,35 +81,28 @@ class Following:
             tasks.cancel_scope.cancel()
         with anyio.move_on_after(1):
             if not self._lease:
-                await self._group.give_back(self._lanes.held.values(), self._limits.take_over_seconds)
+                await self._group.give_back(self._held.values(), self._limits.take_over_seconds)
             await self._group.leave()
 
     async def _read(self, tasks: TaskGroup) -> None:
         if self._lease:
-            await self._read_what_was_begun(tasks)
+            await self._surely(self._group.take_over_all)
         while not self._stopping:
             with anyio.move_on_after(0.5) as waiting:
                 count = min(self._limits.batch, await self._lanes.room())
-            if not waiting.cancelled_caught:
-                self._add(await self._surely(partial(self._group.read, count)), tasks)
-                self.progress = monotonic()
-
-    async def _read_what_was_begun(self, tasks: TaskGroup) -> None:
-        await self._surely(self._group.take_over_all)
-        for stream in self._group.streams:
-            after = b"0"
-            while not self._stopping:
-                count = min(self._limits.batch, await self._lanes.room())
-                entries = await self._surely(partial(self._group.read_pending, stream, after, count))
-                if not entries:
-                    break
-                metrics.RECLAIMED.labels(self._subscription.name).inc(len(entries))
-                self._add(entries, tasks)
-                after = entries[-1].id
-                self.progress = monotonic()
+            if waiting.cancelled_caught:
+                continue
+            entries = await self._surely(partial(self._group.read, self._last, count))
+            for entry in entries:
+                self._last[entry.stream] = entry.id
+            self._add(entries, tasks)
+            self.progress = monotonic()
 
     def _add(self, entries: list[Entry], tasks: TaskGroup) -> None:
         for entry in entries:
+            if entry.key in self._held:
+                continue
+            self._held[entry.key] = entry
             try:
                 entry.event = _event(entry)
             except ValueError:
@@ -122,7 +117,7 @@ class Following:
         if wait > 0:
             return wait
         if self._lease and not self._lease.valid:
-            await anyio.sleep_forever()  # the end of the lease ends this, too
+            raise LeaseLostError
         name = self._subscription.name
         try:
             event = entry.event or await self._read_again(entry)
@@ -177,6 +172,7 @@ class Following:
     async def _bury(self, entry: Entry, reason: str) -> None:
         entry.failures.append(_failure(reason))
         await self._surely(lambda: self._group.bury(entry))
+        del self._held[entry.key]
         metrics.DEAD.labels(self._subscription.name).inc()
         log.error(
             "event is dead", extra={"subscription": self._subscription.name, "entry": entry.field, "error": reason}
@@ -201,6 +197,8 @@ class Following:
             entries = [entry for entry, _ in done]
             await self._surely(partial(self._group.acknowledge, entries, handled, self._policy.once_for))
             del self._done[: len(done)]
+            for entry in entries:
+                del self._held[entry.key]
 
     async def _keep_up(self, tasks: TaskGroup) -> None:
         """While the handlers work: show that, and take over what dead replicas had read."""
@@ -211,7 +209,7 @@ class Following:
             if self._lease is None and not self._stopping:
                 if monotonic() - kept > self._limits.take_over_seconds / 4:
                     kept = monotonic()
-                    await self._surely(lambda: self._group.keep(self._lanes.held.values()))
+                    await self._surely(lambda: self._group.keep(list(self._held.values())))
                 with anyio.move_on_after(0.1):
                     count = min(self._limits.batch, await self._lanes.room())
                     idle = self._limits.take_over_seconds * 0.8
@@ -240,6 +238,7 @@ class Following:
 
     async def _rebuild(self) -> None:
         self.progress = 0
+        self._last = dict.fromkeys(self._group.streams, b"0-0")
         if await self._surely(self._group.make):
             metrics.REBUILT.labels(self._subscription.name).inc()
             log.error(

@@ -24,7 +24,6 @@ class Lanes:
         self._room = room
         self._changed = anyio.Event()
         self.closed = False
-        self.held: dict[tuple[str, bytes], Entry] = {}
         self.running = 0
 
     async def room(self) -> int:
@@ -39,15 +38,12 @@ class Lanes:
             await self._changed.wait()
 
     def add(self, lane: str, entry: Entry, tasks: TaskGroup) -> None:
-        """Put the entry at the end of its lane, unless it is held already; a lane is followed by a task."""
-        if entry.key in self.held:
-            return
+        """Put the entry at the end of its lane, which one of the tasks follows."""
         if lane not in self._waiting:
             entry.takes_room = True
             self._room -= 1
         else:
             entry.content = entry.event = None
-        self.held[entry.key] = entry
         if lane in self._lanes:
             self._lanes[lane].append(entry)
         else:
@@ -67,9 +63,7 @@ class Lanes:
                     self.running -= 1
                     self._tell()
             if pause is None:
-                entry = entries.popleft()
-                del self.held[entry.key]
-                self._make_room(entry)
+                self._make_room(entries.popleft())
             else:
                 await self._wait(lane, entries, pause)
         del self._lanes[lane]
