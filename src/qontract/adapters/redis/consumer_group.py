@@ -18,11 +18,13 @@ from qontract.domain.events import DomainEvent
 DATA = b"__data__"
 
 # KEYS: the streams, the lease. ARGV: group, consumer, count, holder of the lease, last entry received of each stream.
-# A replica that has lost its lease and reads would hide entries from the one that holds it, and an answer that gets lost
+# A replica that reads without the lease would hide entries from the one that holds it, and an answer that gets lost
 # would hide them from both. So the lease is checked, and what was read and not received comes first.
 _READ = """
 if KEYS[3] ~= '' and redis.call('GET', KEYS[3]) ~= ARGV[4] then return {'no lease'} end
-local function read(...) return redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[3], 'STREAMS', ...) end
+local function read(...)
+  return redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[3], 'STREAMS', ...)
+end
 for i = 1, 2 do
   local again = read(KEYS[i], ARGV[4 + i])
   if again and #again[1][2] > 0 then return {'again', again} end
