@@ -92,12 +92,13 @@ def test_importing_an_entrypoint_builds_nothing_and_needs_no_setting(module: str
     assert done.returncode == 0, done.stderr
 
 
-def test_the_subscriber_module_has_app_and_broker_when_asked() -> None:
+def test_the_subscriber_module_has_app_and_broker_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     from faststream.asgi import AsgiFastStream
     from faststream.redis import RedisBroker as FastStreamBroker
 
     from qontract.entrypoints import subscriber
 
+    monkeypatch.setattr(subscriber, "configure_logs", lambda _: None)  # the logs here are pytest's
     subscriber._app.cache_clear()
     assert isinstance(subscriber.app, AsgiFastStream)
     assert isinstance(subscriber.broker, FastStreamBroker)
