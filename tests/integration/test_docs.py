@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from qontract.adapters.cloudevents import Event, asyncapi
-from qontract.domain.events import catalogue
 from qontract.entrypoints.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -52,11 +51,6 @@ def test_the_event_on_the_events_page_is_the_one_in_the_asyncapi_document() -> N
     [example] = messages["qontract-api.slack-usergroups.update_users"]["examples"]
     assert json.loads(shown) == example["payload"]
     assert Event.from_json(shown)
-
-
-def test_the_events_page_names_every_type_of_the_catalogue() -> None:
-    page = (ROOT / "docs/events.md").read_text()
-    assert [name for name in catalogue() if name.startswith("qontract-api.slack") and name not in page] == []
 
 
 def test_the_operations_page_names_every_setting() -> None:

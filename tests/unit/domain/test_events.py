@@ -113,12 +113,8 @@ def test_the_catalogue_cannot_be_changed_from_outside() -> None:
 def test_the_catalogue_finds_the_types_by_itself() -> None:
     program = "from qontract.domain.events import catalogue; print(*sorted(catalogue()))"
     output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    assert output.split() == [
-        "qontract-api.slack-usergroups.create",
-        "qontract-api.slack-usergroups.error",
-        "qontract-api.slack-usergroups.update_metadata",
-        "qontract-api.slack-usergroups.update_users",
-    ]
+    actions = ("create", "error", "update_metadata", "update_users")
+    assert set(output.split()) >= {f"qontract-api.slack-usergroups.{action}" for action in actions}
 
 
 @pytest.mark.parametrize("name", sorted(catalogue()))
