@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 from uuid import uuid4
 
 import pytest
@@ -61,6 +62,33 @@ def test_a_real_organisation_is_reconciled_by_2_create_and_10_update_users_and_1
     told = re.findall(r"qontract-api\.slack-usergroups\.(\w+)  kubernetes/", done.stdout)
     assert sorted(told) == ["create"] * 2 + ["update_users"] * 10
     assert "A second run plans 0 actions" in done.stdout
+    [correlation_id] = re.findall(r"worker applied correlation_id=(\S+) .*usergroup=k8s-infra-leads", done.stdout)
+    assert re.search(rf"^ *api .*{correlation_id}", done.stdout, re.MULTILINE)
+
+
+def test_dev_runs_everything_until_it_is_told_to_end_and_a_client_reconciles_against_it(
+    mark: str, tmp_path: Path
+) -> None:
+    desired = str(Path(__file__).parents[2] / "src" / "qontract" / "entrypoints" / "examples" / "desired-state.json")
+    with subprocess.Popen(
+        [*QONTRACT, "dev", "--data", str(tmp_path / "data")],
+        env=environment(MARK=mark),
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as dev:
+        assert dev.stdout
+        token = next(line.split("=", 1)[1].strip() for line in dev.stdout if "QAPI_TOKEN=" in line)
+        Thread(target=dev.stdout.read, daemon=True).start()
+        planned = run("reconcile", desired, QAPI_TOKEN=token)
+        applied = run("reconcile", desired, "--apply", QAPI_TOKEN=token)
+        again = run("reconcile", desired, QAPI_TOKEN=token)
+        os.killpg(dev.pid, signal.SIGTERM)
+        dev.wait(30)
+    assert (planned.returncode, applied.returncode, again.returncode) == (0, 0, 0), planned.stderr + applied.stderr
+    assert (planned.stdout.count(" no"), applied.stdout.count(" yes")) == (3, 3)
+    assert again.stdout == "Nothing to do: Slack is as desired.\n"
+    assert list((tmp_path / "data").glob("appendonlydir/*")), "what Valkey holds is kept"
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])

@@ -9,6 +9,7 @@ import anyio
 import pytest
 import redis
 from prometheus_client import REGISTRY
+from structlog.contextvars import get_contextvars
 
 from qontract.adapters.memory import InMemoryEventHandler
 from qontract.adapters.redis import RedisBroker, RedisEventConsumer, RedisEventPublisher, faststream_broker
@@ -501,3 +502,18 @@ async def test_the_names_of_dead_replicas_do_not_pile_up(valkey_url: str) -> Non
         ask(valkey_url, "XGROUP", "CREATECONSUMER", STREAM, "number-0", name)
     async with consuming(valkey_url, Recording(Policy(shared=True)), take_over_seconds=0.1):
         await until(lambda: not {"dead-1", "dead-2"} & consumers(valkey_url).keys())
+
+
+async def test_what_a_handler_logs_has_the_correlation_id_of_the_event(valkey_url: str) -> None:
+    seen: list[dict[str, Any]] = []
+
+    class Looking(EventHandler):
+        async def handle(self, event: DomainEvent) -> None:
+            seen.append(dict(get_contextvars()))
+
+    event = DomainEvent(type="a.b", data={}, correlation_id="r-42")
+    publish(valkey_url, event)
+    async with consuming(valkey_url, Looking()):
+        await until(lambda: len(seen) == 1)
+    bound = {"correlation_id": "r-42", "event_id": event.id, "event_type": "a.b", "subscription": "number-0"}
+    assert seen == [bound]

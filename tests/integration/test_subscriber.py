@@ -19,6 +19,7 @@ from qontract.domain.events import DomainEvent, catalogue
 from qontract.domain.slack_usergroups import UpdateUsers, applied
 from tests.joined_log import JoinedLog
 from tests.processes import free_port, process, until
+from tests.slack_sandbox import Sandbox
 
 STREAM = "qontract:{main}:events"
 EVENT = applied(
@@ -115,6 +116,21 @@ def test_uvicorn_serves_the_app_and_a_plain_faststream_handler_gets_every_event_
         publish(valkey_url, EVENT)
         until(lambda: lines(tmp_path / "heard") == ["qontract-api.slack-usergroups.update_users team-a"])
         until(lambda: len(lines(tmp_path / "audit.jsonl")) == 1)
+
+
+def test_the_slack_notifier_posts_each_event_to_the_channel_that_is_configured(
+    settings: dict[str, str], valkey_url: str, slack_sandbox: Sandbox
+) -> None:
+    slack = {
+        "QAPI_SLACK__API_URL": slack_sandbox.url,
+        "QAPI_SLACK__TOKENS": json.dumps({"coreos": "xoxb-sandbox-coreos"}),
+        "QAPI_SLACK__NOTIFY_WORKSPACE": "coreos",
+        "QAPI_SLACK__NOTIFY_CHANNEL": "general",
+    }
+    publish(valkey_url, EVENT)
+    with process("-m", "qontract.entrypoints.subscriber", **settings, **slack):
+        until(lambda: len(slack_sandbox.messages("coreos")) == 1)
+    assert "coreos/team-a" in slack_sandbox.messages("coreos")[0]
 
 
 def test_sigterm_ends_it_cleanly(settings: dict[str, str]) -> None:
