@@ -133,7 +133,8 @@ def _ended_by_signals() -> Iterator[None]:
     """Let SIGTERM and Ctrl-C end the body in good order, and a StackError with a line."""
     from qontract.entrypoints.stack import StackError
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGINT):  # the second may be ignored, in a job of a shell
+        signal.signal(number, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt:
