@@ -135,8 +135,9 @@ class ConsumerGroup:
         )
         return await self._with_failures(entries) if kind == b"again" else entries
 
-    async def take_over_all(self) -> None:
-        """Own everything that is not acknowledged."""
+    async def take_over_all(self) -> int:
+        """Own everything that is not acknowledged, and return how many entries that is."""
+        taken_over = 0
         for stream in self.streams:
             claimed: Any = True
             last = "0"
@@ -145,6 +146,8 @@ class ConsumerGroup:
                     stream, self._name, self._replica, min_idle_time=0, start_id=f"({last}", count=1000, justid=True
                 )
                 last = claimed[-1].decode() if claimed else last
+                taken_over += len(claimed)
+        return taken_over
 
     async def take_over_idle(self, seconds: float, count: int) -> list[Entry]:
         """Own what its reader has shown no sign of working on for so long, and return it, with its failures."""

@@ -58,6 +58,7 @@ class RedisEventConsumer:
         self._refuse_eviction = refuse_eviction
         self._standing_by = {subscription: monotonic() for subscription in subscriptions}
         self._at_work: dict[Subscription, Following] = {}
+        self._known: set[Subscription] = set()
         self._stopping = False
 
     async def run(self) -> None:
@@ -133,9 +134,10 @@ class RedisEventConsumer:
 
     async def _work(self, subscription: Subscription, group: ConsumerGroup, lease: Lease | None) -> None:
         following = Following(subscription, group, lease, self._limits)
-        if await group.make():
-            metrics.REBUILT.labels(subscription.name).inc(0)
-            log.info("subscription begins at the first event", extra={"subscription": subscription.name})
+        if await group.make() and subscription in self._known:
+            metrics.REBUILT.labels(subscription.name).inc()
+            log.error("the consumer group had disappeared", extra={"subscription": subscription.name})
+        self._known.add(subscription)
         self._at_work[subscription] = following
         if self._stopping:
             following.stop()

@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_MOST_WAITING = 100
+"""How many times as many entries may wait without their content, behind others that have failed."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -86,11 +89,14 @@ class Following:
 
     async def _read(self, tasks: TaskGroup) -> None:
         if self._lease:
-            await self._surely(self._group.take_over_all)
+            taken_over = await self._surely(self._group.take_over_all)
+            metrics.RECLAIMED.labels(self._subscription.name).inc(taken_over)
         while not self._stopping:
-            with anyio.move_on_after(0.5) as waiting:
-                count = min(self._limits.batch, await self._lanes.room())
-            if waiting.cancelled_caught:
+            with anyio.move_on_after(0.5):
+                await self._lanes.room()
+            count = min(self._limits.batch, self._lanes.free, _MOST_WAITING * self._limits.in_flight - len(self._held))
+            if count <= 0:
+                await anyio.sleep(0.01)
                 continue
             entries = await self._surely(partial(self._group.read, self._last, count))
             for entry in entries:
@@ -210,8 +216,7 @@ class Following:
                 if monotonic() - kept > self._limits.take_over_seconds / 4:
                     kept = monotonic()
                     await self._surely(lambda: self._group.keep(list(self._held.values())))
-                with anyio.move_on_after(0.1):
-                    count = min(self._limits.batch, await self._lanes.room())
+                if (count := min(self._limits.batch, self._lanes.free)) > 0:
                     idle = self._limits.take_over_seconds * 0.8
                     entries = await self._surely(partial(self._group.take_over_idle, idle, count))
                     metrics.RECLAIMED.labels(self._subscription.name).inc(len(entries))
@@ -238,7 +243,7 @@ class Following:
 
     async def _rebuild(self) -> None:
         self.progress = 0
-        self._last = dict.fromkeys(self._group.streams, b"0-0")
+        self._last.update(dict.fromkeys(self._group.streams, b"0-0"))
         if await self._surely(self._group.make):
             metrics.REBUILT.labels(self._subscription.name).inc()
             log.error(

@@ -21,16 +21,15 @@ class Lanes:
         self._slots = anyio.Semaphore(concurrency, fast_acquire=True)
         self._lanes: dict[str, deque[Entry]] = {}
         self._waiting: set[str] = set()
-        self._room = room
+        self.free = room
         self._changed = anyio.Event()
         self.closed = False
         self.running = 0
 
-    async def room(self) -> int:
-        """Wait until there is room for more entries, and return for how many."""
-        while self._room <= 0:
+    async def room(self) -> None:
+        """Wait until there is room for more entries: for `free`."""
+        while self.free <= 0:
             await self._changed.wait()
-        return self._room
 
     async def ended(self) -> None:
         """Wait until nothing is running; nothing more begins once `closed` is set."""
@@ -41,7 +40,7 @@ class Lanes:
         """Put the entry at the end of its lane, which one of the tasks follows."""
         if lane not in self._waiting:
             entry.takes_room = True
-            self._room -= 1
+            self.free -= 1
         else:
             entry.content = entry.event = None
         if lane in self._lanes:
@@ -81,7 +80,7 @@ class Lanes:
     def _make_room(self, entry: Entry) -> None:
         if entry.takes_room:
             entry.takes_room = False
-            self._room += 1
+            self.free += 1
             self._tell()
 
     def _tell(self) -> None:
