@@ -4,9 +4,11 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Thread
 from uuid import uuid4
@@ -70,8 +72,10 @@ def test_dev_runs_everything_until_it_is_told_to_end_and_a_client_reconciles_aga
     mark: str, tmp_path: Path
 ) -> None:
     desired = str(Path(__file__).parents[2] / "src" / "qontract" / "entrypoints" / "examples" / "desired-state.json")
+    port = str(four_free_ports())
+    reconcile = ["reconcile", desired, "--api-url", f"http://127.0.0.1:{port}"]
     with subprocess.Popen(
-        [*QONTRACT, "dev", "--data", str(tmp_path / "data")],
+        [*QONTRACT, "dev", "--data", str(tmp_path / "data"), "--port", port],
         env=environment(MARK=mark),
         stdout=subprocess.PIPE,
         text=True,
@@ -80,15 +84,38 @@ def test_dev_runs_everything_until_it_is_told_to_end_and_a_client_reconciles_aga
         assert dev.stdout
         token = next(line.split("=", 1)[1].strip() for line in dev.stdout if "QAPI_TOKEN=" in line)
         Thread(target=dev.stdout.read, daemon=True).start()
-        planned = run("reconcile", desired, QAPI_TOKEN=token)
-        applied = run("reconcile", desired, "--apply", QAPI_TOKEN=token)
-        again = run("reconcile", desired, QAPI_TOKEN=token)
+        planned = run(*reconcile, QAPI_TOKEN=token)
+        applied = run(*reconcile, "--apply", QAPI_TOKEN=token)
+        again = run(*reconcile, QAPI_TOKEN=token)
         os.killpg(dev.pid, signal.SIGTERM)
         dev.wait(30)
     assert (planned.returncode, applied.returncode, again.returncode) == (0, 0, 0), planned.stderr + applied.stderr
     assert (planned.stdout.count(" no"), applied.stdout.count(" yes")) == (3, 3)
     assert again.stdout == "Nothing to do: Slack is as desired.\n"
     assert list((tmp_path / "data").glob("appendonlydir/*")), "what Valkey holds is kept"
+
+
+def four_free_ports() -> int:
+    """Return the first of four ports in a row that nobody listens on."""
+    for first in range(20_000, 30_000, 4):
+        with ExitStack() as sockets:
+            try:
+                for port in range(first, first + 4):
+                    sockets.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return first
+    raise AssertionError("no four ports in a row are free")
+
+
+def test_dev_says_which_port_is_taken() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = run("dev", "--port", port)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"qontract: port {port} is taken")
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])

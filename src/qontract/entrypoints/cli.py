@@ -57,12 +57,19 @@ _Desired = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The d
 
 
 @app.command()
-def dev(workspace: _Workspace = _EXAMPLES / "workspace.json", data: Path = Path(".dev")) -> None:
+def dev(
+    workspace: _Workspace = _EXAMPLES / "workspace.json",
+    data: Annotated[Path, typer.Option(help="Where Valkey keeps what it holds")] = Path(".dev"),
+    port: Annotated[
+        int,
+        typer.Option(min=1, max=65532, help="The API's; the subscriber, the worker and the sandbox get the next ones"),
+    ] = 8080,
+) -> None:
     """Run everything on this machine, with an embedded Valkey and the Slack sandbox, until Ctrl-C."""
     from qontract.entrypoints.dev import run
 
     with _ended_by_signals():
-        run(workspace, data)
+        run(workspace, data, port)
 
 
 @app.command()

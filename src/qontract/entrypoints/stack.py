@@ -64,7 +64,7 @@ def running_stack(
 
     Raises StackError.
     """
-    api, subscriber, worker, sandbox = (port or _free_port() for port in ports)
+    api, subscriber, worker, sandbox = (_free_port(port) for port in ports)
     team = _team(workspace_file)
     stack = Stack(
         api_url=f"http://127.0.0.1:{api}",
@@ -180,9 +180,14 @@ def _ready(url: str) -> bool:
         return False
 
 
-def _free_port() -> int:
+def _free_port(wanted: int) -> int:
+    """Return the port if it is free, or any that is for 0. Raises StackError."""
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", wanted))
+        except OSError as error:
+            raise StackError(f"port {wanted} is taken ({error.strerror}); choose others with --port") from None
         return int(listener.getsockname()[1])
 
 
