@@ -41,6 +41,9 @@ def reconcile(
         for workspace in desired.workspaces:
             if _exclusive_name(workspace) not in lost:
                 run.workspace(workspace, dry_run=desired.dry_run)
+    except Exception as error:  # what was done by then stays done, and is told
+        log.exception("cut short")
+        run.errors.append(f"cut short: {type(error).__name__}: {error}")
     finally:
         if events and run.events and not desired.dry_run:
             events.publish_events(run.events)

@@ -41,11 +41,11 @@ def _reconcile(console: Console, stack: Stack, desired: dict[str, Any], audit_fi
     scopes = ["reconcile:plan", "reconcile:apply"]
     token = issue_token(stack.secret, "demo", scopes, timedelta(minutes=10), audience=auth.audience, issuer=auth.issuer)
 
-    planned = reconcile(stack.api_url, token, desired, apply=False)
+    planned = reconcile(stack.api_url, token, desired, apply=False, deadline_seconds=60)
     _say(console, "The plan (a dry run: nothing is changed)")
     show(planned, console)
 
-    applied = reconcile(stack.api_url, token, desired, apply=True)
+    applied = reconcile(stack.api_url, token, desired, apply=True, deadline_seconds=60)
     _say(console, f"Applied {len(applied['applied_actions'])} actions, {len(applied['errors'])} errors")
 
     events = _events(stack, audit_file, expected=len(applied["applied_actions"]))
@@ -54,7 +54,7 @@ def _reconcile(console: Console, stack: Stack, desired: dict[str, Any], audit_fi
         line = f"  {event['time']}  [bold]{escape(event['type'])}[/]  {escape(event.get('subject', ''))}"
         console.print(line, soft_wrap=True)
 
-    again = reconcile(stack.api_url, token, desired, apply=True)
+    again = reconcile(stack.api_url, token, desired, apply=True, deadline_seconds=60)
     _say(console, f"A second run plans {len(again['actions'])} actions")
     if again["actions"]:
         raise StackError("the second run is not empty")

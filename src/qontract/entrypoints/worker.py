@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @cache
 def _app() -> Celery:
     _share_metrics_between_processes()
-    from qontract.entrypoints.container import get_container  # noqa: PLC0415 - its metrics are shared from here on
+    from qontract.entrypoints.container import Container, get_container  # noqa: PLC0415 - its metrics are shared from here on
 
     container = get_container()
     settings: Settings = container.settings()
@@ -41,7 +41,8 @@ def _app() -> Celery:
     app: Celery = queue.app
     app.conf.worker_concurrency = settings.worker.concurrency
     setup_logging.connect(partial(_configure_logs, settings.log_level), weak=False)
-    worker_init.connect(partial(_serve, settings, queue), weak=False)
+    # A queue of its own: a child that is forked while a probe holds a lock of its client would wait for it for ever.
+    worker_init.connect(partial(_serve, settings, Container().job_queue()), weak=False)
     return app
 
 

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import pytest
-
 from qontract.adapters.memory import InMemoryEventPublisher, InMemorySlackWorkspaces
 from qontract.application.event_manager import EventManager
 from qontract.application.ports.event_publisher import EventPublisher
@@ -200,8 +198,10 @@ def test_without_an_event_manager_the_work_is_done_all_the_same() -> None:
 
 def test_a_run_that_is_cut_short_still_tells_what_it_did() -> None:
     workspaces, publisher = Faulty(slack(), refused=["team-b"], error=TimeoutError()), InMemoryEventPublisher()
-    with pytest.raises(TimeoutError):
-        run(workspaces, wanted(), publisher=publisher)
+    result = run(workspaces, wanted(), publisher=publisher)
+    assert result.status is JobStatus.FAILED
+    assert [action["usergroup"] for action in result.applied_actions] == ["team-a"]
+    assert result.errors[-1].startswith("cut short: TimeoutError")
     assert [event.subject for event in publisher.events] == ["coreos/team-a"]
 
 

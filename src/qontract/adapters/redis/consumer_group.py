@@ -107,6 +107,7 @@ class ConsumerGroup:
         self._replica = replica
         self._failures = f"{prefix}failures:{name}"
         self.streams = (f"{prefix}redriven:{name}", stream)
+        self._cursors: dict[str, Any] = dict.fromkeys(self.streams, "0-0")
 
     async def make(self) -> bool:
         """Make the group where it is not there, from the first entry. Say whether it was not."""
@@ -139,13 +140,9 @@ class ConsumerGroup:
         """Own everything that is not acknowledged, and return how many entries that is."""
         taken_over = 0
         for stream in self.streams:
-            claimed: Any = True
-            last = "0"
-            while claimed:
-                claimed = await self._redis.xautoclaim(
-                    stream, self._name, self._replica, min_idle_time=0, start_id=f"({last}", count=1000, justid=True
-                )
-                last = claimed[-1].decode() if claimed else last
+            cursor: Any = None
+            while cursor != b"0-0":
+                cursor, claimed, *_ = await self._claim(stream, 0, cursor or "0-0", 1000)
                 taken_over += len(claimed)
         return taken_over
 
@@ -153,11 +150,14 @@ class ConsumerGroup:
         """Own what its reader has shown no sign of working on for so long, and return it, with its failures."""
         entries: list[Entry] = []
         for stream in self.streams:
-            answer: Any = await self._redis.xautoclaim(
-                stream, self._name, self._replica, min_idle_time=int(seconds * 1000), start_id="0-0", count=count
-            )
-            entries += _entries([(stream.encode(), answer[1])])
+            # It looks at so many entries at once: it goes on where it was, or the first ones would hide the others.
+            self._cursors[stream], claimed, *_ = await self._claim(stream, seconds, self._cursors[stream], count)
+            entries += _entries([(stream.encode(), claimed)])
         return await self._with_failures(entries)
+
+    async def _claim(self, stream: str, seconds: float, start: Any, count: int) -> Any:
+        idle = int(seconds * 1000)
+        return await self._redis.xautoclaim(stream, self._name, self._replica, idle, start_id=start, count=count)
 
     async def keep(self, entries: Iterable[Entry]) -> None:
         """Show that this replica is working on the entries, so that no other takes them over."""

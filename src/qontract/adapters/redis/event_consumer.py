@@ -7,7 +7,7 @@ from time import monotonic
 
 import anyio
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from qontract.adapters.redis import metrics
 from qontract.adapters.redis.consumer_group import ConsumerGroup, LeaseLostError
@@ -150,9 +150,10 @@ class RedisEventConsumer:
         """Show which subscriptions are alive, measure them, and trim what is no longer needed."""
         trimmed = 0.0
         while True:
-            with suppress(RedisError, OSError, ResponseError):
-                for subscription in list(self._at_work):
+            for subscription in list(self._at_work):
+                with suppress(RedisError, OSError):
                     await show_life(redis, prefix=self._prefix, stream=self._stream, group=subscription.name)
+            with suppress(RedisError, OSError):
                 if monotonic() - trimmed > min(_TRIM_SECONDS, self._retention_seconds):
                     trimmed = monotonic()
                     await trim(

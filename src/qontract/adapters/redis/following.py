@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_MOST_WAITING = 100
+_MOST_WAITING = 10
 """How many times as many entries may wait without their content, behind others that have failed."""
 
 
