@@ -1,11 +1,11 @@
 """Use case: find dead letters, and redrive or discard them."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
 from qontract.application.ports.dead_letters import DeadLetters
 from qontract.domain.dead_letters import DeadLetter
+from qontract.domain.events import type_pattern
 
 
 def find(
@@ -20,7 +20,7 @@ def find(
     In `event_type`, `*` stands for any text. Bytes that cannot be read have no type and no subject: they meet no
     condition on these. `older_than` is in seconds since the last attempt.
     """
-    pattern = None if event_type is None else re.compile(re.escape(event_type).replace(r"\*", ".*"), re.DOTALL)
+    pattern = None if event_type is None else type_pattern(event_type)
     now = datetime.now(UTC)
     for letter in dead_letters.iterate():
         age = (now - letter.failures[-1].time).total_seconds() if letter.failures else 0

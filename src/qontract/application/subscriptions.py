@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from qontract.application.ports.event_handler import EventHandler
+from qontract.domain.events import type_pattern
 
 
 @dataclass(frozen=True)
@@ -28,4 +29,4 @@ class Subscription:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        return re.compile("|".join(re.escape(pattern).replace(r"\*", ".*") for pattern in self.handler.types))
+        return type_pattern(*self.handler.types)

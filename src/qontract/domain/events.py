@@ -1,5 +1,6 @@
 """Domain events, and the catalogue of their types."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -68,3 +69,8 @@ def catalogue() -> Mapping[str, type[DomainEvent]]:
 def _import_every_module_of_this_package() -> None:
     for module in iter_modules(import_module(__package__).__path__, f"{__package__}."):
         import_module(module.name)
+
+
+def type_pattern(*types: str) -> re.Pattern[str]:
+    """Return what an event type has to match in full to be one of these; in them, `*` stands for any text."""
+    return re.compile("|".join(re.escape(wanted).replace(r"\*", ".*") for wanted in types), re.DOTALL)

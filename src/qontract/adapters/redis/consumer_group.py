@@ -161,7 +161,8 @@ class ConsumerGroup:
 
     async def keep(self, entries: Iterable[Entry]) -> None:
         """Show that this replica is working on the entries, so that no other takes them over."""
-        await self._for_each_stream(_KEEP, entries)
+        for stream, ids in _by_stream(entries).items():
+            await self._redis.eval(_KEEP, 1, stream, self._name, self._replica, *ids)
 
     async def give_back(self, entries: Iterable[Entry], idle_seconds: float) -> None:
         """Let another replica take over the entries at once, as if they had been idle for so long."""
@@ -207,7 +208,7 @@ class ConsumerGroup:
         await self._redis.eval(_BURY, len(keys), *keys, *told)
 
     async def leave(self) -> None:
-        """Take the name of this replica, and of others that are long gone, from the group, if nothing is pending."""
+        """Take the name of this replica from the group, if nothing is pending."""
         for stream in self.streams:
             await self._redis.eval(_LEAVE, 1, stream, self._name, self._replica)
 
@@ -221,10 +222,6 @@ class ConsumerGroup:
 
     def _handled_key(self, event_id: str) -> str:
         return f"{self._prefix}handled:{self._name}:{event_id}"
-
-    async def _for_each_stream(self, script: str, entries: Iterable[Entry]) -> None:
-        for stream, ids in _by_stream(entries).items():
-            await self._redis.eval(script, 1, stream, self._name, self._replica, *ids)
 
     async def _with_failures(self, entries: list[Entry]) -> list[Entry]:
         if entries:
