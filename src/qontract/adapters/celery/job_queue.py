@@ -42,7 +42,7 @@ class CeleryJobQueue(JobQueue):
         self._ledger = JobLedger(url, prefix=prefix, lock_seconds=lock_seconds)
         self.app = celery_app(url, prefix=f"{prefix}celery:", time_limit=time_limit)
 
-        @self.app.task(name=_TASK, bind=True, max_retries=None)
+        @self.app.task(name=_TASK, bind=True, max_retries=None, shared=False)
         def deliver(task: Task[Any, Any], job_id: str) -> None:
             self._deliver(task, job_id)
 
