@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from qontract.application.dead_letters import apply, find
 from qontract.application.ports.dead_letters import DeadLetters, DeadLettersError
 from qontract.domain.dead_letters import DeadLetter
 
@@ -31,6 +30,8 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each, with the event")] = False,
 ) -> None:
     """List dead letters, oldest first: id, time, subscription, type, subject, number of attempts, last error."""
+    from qontract.application.dead_letters import find
+
     filters = subscription, event_type, subject, older_than
     with _opened() as dead_letters:
         for letter in find(dead_letters, *filters):
@@ -59,6 +60,8 @@ def _changing(change: Literal["redrive", "discard"], done: str, description: str
         older_than: _OlderThan = None,
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show which")] = False,
     ) -> None:
+        from qontract.application.dead_letters import apply, find
+
         filters = subscription, event_type, subject, older_than
         if [letter_id is not None, any(value is not None for value in filters), every].count(True) != 1:
             typer.echo("qontract: give one of these: an id, filters, or --all", err=True)
@@ -80,7 +83,7 @@ _changing("discard", "discarded", "Remove dead letters for good.")
 
 @contextmanager
 def _opened() -> Iterator[DeadLetters]:
-    from qontract.entrypoints.container import get_container  # noqa: PLC0415 - --help is quick
+    from qontract.entrypoints.container import get_container
 
     try:
         yield get_container().dead_letters()
