@@ -71,6 +71,13 @@ class EventPublisherContract:
         publisher.publish([event])
         assert accepted() == [event.model_copy(update={"source": SOURCE})]
 
+    def test_an_event_that_is_published_again_changes_nothing(self, published: Published) -> None:
+        publisher, accepted = published
+        first, second = events(2)
+        publisher.publish([first])
+        publisher.publish([first, second, first])
+        assert ids(accepted()) == [first.id, second.id]
+
     def test_no_events_are_no_work(self, published: Published) -> None:
         publisher, accepted = published
         publisher.publish([])

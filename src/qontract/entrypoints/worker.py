@@ -16,11 +16,12 @@ from functools import cache, partial
 from http import HTTPStatus
 from socketserver import ThreadingMixIn
 from threading import Thread
+from time import sleep
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init, worker_process_init
+from celery.signals import setup_logging, worker_init, worker_process_init, worker_ready
 
 from qontract.application.ports.job_queue import JobQueue, JobQueueError
 from qontract.entrypoints.logs import configure_logs
@@ -28,6 +29,8 @@ from qontract.entrypoints.settings import Settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_SWEEP_SECONDS = 5
 
 
 @cache
@@ -41,8 +44,10 @@ def _app() -> Celery:
     app: Celery = queue.app
     app.conf.worker_concurrency = settings.worker.concurrency
     setup_logging.connect(partial(_configure_logs, settings.log_level), weak=False)
-    # A queue of its own: a child that is forked while a probe holds a lock of its client would wait for it for ever.
-    worker_init.connect(partial(_serve, settings, Container().job_queue()), weak=False)
+    # Objects of their own: a child that is forked while a thread here holds one of their locks would wait for ever.
+    beside = Container()
+    worker_init.connect(partial(_serve, settings, beside.job_queue()), weak=False)
+    worker_ready.connect(partial(_sweep, beside.sweep()), weak=False)
     return app
 
 
@@ -63,6 +68,17 @@ def _share_metrics_between_processes() -> None:
 def _remove(directory: str, *, owner: int) -> None:
     if os.getpid() == owner:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _sweep(sweep: Callable[[], None] | None, **_: Any) -> None:
+    """Sweep at once, and again and again until the process ends."""
+
+    def run() -> None:
+        while sweep:
+            sweep()
+            sleep(_SWEEP_SECONDS)
+
+    Thread(target=run, daemon=True).start()
 
 
 class _Server(ThreadingMixIn, WSGIServer):

@@ -172,11 +172,18 @@ def test_an_unknown_user_fails_the_run_by_name_and_the_rest_is_applied() -> None
     assert members(workspaces)["team-a"] == ("U2",)
 
 
-def test_the_events_of_a_task_are_published_in_one_call() -> None:
-    recording = Recording()
-    run(Faulty(slack("one"), slack("two"), refused=["team-b"]), wanted("one"), wanted("two"), publisher=recording)
-    (events,) = recording.calls
-    assert [event.subject for event in events] == ["one/team-a", "one/team-b", "two/team-a", "two/team-b"]
+def test_each_event_is_published_when_its_action_is_done_and_not_at_the_end() -> None:
+    told: list[tuple[str | None, ...]] = []
+
+    class Watching(InMemorySlackWorkspaces):
+        def apply(self, action: Action) -> None:
+            super().apply(action)
+            told.append(tuple(event.subject for event in publisher.events))
+
+    publisher = InMemoryEventPublisher()
+    run(Watching(slack("one"), slack("two")), wanted("one"), wanted("two"), publisher=publisher)
+    assert told == [(), ("one/team-a",), ("one/team-a", "one/team-b"), ("one/team-a", "one/team-b", "two/team-a")]
+    assert len(publisher.events) == 4
 
 
 def test_a_publisher_that_raises_does_not_break_the_run() -> None:

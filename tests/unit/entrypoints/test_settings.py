@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 
@@ -25,7 +26,8 @@ def problems(monkeypatch, **environment: object) -> list[str]:
     return str(ended.value).splitlines()
 
 
-def test_without_any_variable_all_have_the_documented_defaults():
+def test_without_any_variable_all_have_the_documented_defaults(monkeypatch):
+    monkeypatch.delenv("XDG_STATE_HOME")
     settings = load_settings()
     assert settings.start_mode == "api"
     assert settings.cache_broker_url.get_secret_value() == "redis://localhost:6379/0"
@@ -35,6 +37,8 @@ def test_without_any_variable_all_have_the_documented_defaults():
         "stream": "qontract:{main}:events",
         "source": "qontract-api",
         "backend": "redis",
+        "spool": Path.home() / ".local" / "state" / "qontract" / "events.sqlite",
+        "spool_max_bytes": 100_000_000,
     }
     assert (settings.slack.api_url, settings.slack.tokens) == ("https://slack.com/api/", {})
     assert settings.auth.secret is None

@@ -1,6 +1,6 @@
 """What Redis knows about each job: the job, its number, its result, and who is at work on what."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from time import monotonic
@@ -65,6 +65,10 @@ for i = 2, #KEYS do if redis.call('GET', KEYS[i]) == ARGV[1] then redis.call('DE
 """
 
 
+# KEYS: a lock. ARGV: who holds it.
+_FREE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
+
+
 class Run(NamedTuple):
     """A run of a job that has begun: its own id, which run of the job it is (from 1), what it has lost and locked."""
 
@@ -122,14 +126,27 @@ class JobLedger:
         return Run(run_id, job, attempt, lost, tuple(f"{self._prefix}lock:{name}" for name in {*job.exclusive} - lost))
 
     @contextmanager
-    def kept(self, run: Run, *, seconds: float) -> Iterator[None]:
-        """Keep what the run has locked while the body runs, for as many seconds at most."""
+    def locked(self, name: str, *, seconds: float) -> Iterator[bool]:
+        """Lock a name while the body runs, for as many seconds at most; False if a run, or another, has it."""
+        lock, holder = f"{self._prefix}lock:{name}", str(uuid4())
+        if not self._redis.set(lock, holder, nx=True, px=self._lock_milliseconds):
+            yield False
+            return
+        try:
+            with self.kept(holder, [lock], seconds=seconds):
+                yield True
+        finally:
+            self._redis.eval(_FREE, 1, lock, holder)
+
+    @contextmanager
+    def kept(self, holder: str, locks: Sequence[str], *, seconds: float) -> Iterator[None]:
+        """Keep what a run, or whoever holds them, has locked while the body runs, for as many seconds at most."""
         ended, until = Event(), monotonic() + seconds
 
         def renew() -> None:
             while monotonic() < until and not ended.wait(self._lock_milliseconds / 1000 / 20):
                 with suppress(redis.RedisError, OSError):
-                    self._redis.eval(_RENEW, len(run.locks), *run.locks, run.id, self._lock_milliseconds)
+                    self._redis.eval(_RENEW, len(locks), *locks, holder, self._lock_milliseconds)
 
         thread = Thread(target=renew, daemon=True)
         thread.start()

@@ -1,7 +1,8 @@
 """Celery: a message names a job, and a worker runs it."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Any, NoReturn
 
@@ -61,6 +62,15 @@ class CeleryJobQueue(JobQueue):
         except (redis.RedisError, OSError) as error:
             raise JobQueueError(f"jobs cannot be looked up: {type(error).__name__}: {error}") from error
 
+    @contextmanager
+    def exclusively(self, name: str) -> Iterator[bool]:
+        """Keep the jobs of this name waiting, unless one is being run; for as long as a job may take."""
+        try:
+            with self._ledger.locked(name, seconds=self._time_limit) as free:
+                yield free
+        except (redis.RedisError, OSError) as error:
+            raise JobQueueError(f"{name} cannot be locked: {type(error).__name__}: {error}") from error
+
     def run(self, job_id: str) -> bool:
         """Run a job that was submitted, unless it is done. Say whether it could: False if another has what it changes.
 
@@ -74,7 +84,7 @@ class CeleryJobQueue(JobQueue):
         if begun is None:
             return False
         with bound_contextvars(job_id=job_id, correlation_id=begun.job.correlation_id):
-            with self._ledger.kept(begun, seconds=self._time_limit + GRACE_SECONDS):
+            with self._ledger.kept(begun.id, begun.locks, seconds=self._time_limit + GRACE_SECONDS):
                 result = self._run(begun)
             self._ledger.finish(begun, result)
         return True

@@ -3,6 +3,8 @@
 from qontract.adapters.memory.dead_letters import InMemoryDeadLetters
 from qontract.adapters.memory.event_handler import InMemoryEventHandler
 from qontract.adapters.memory.event_publisher import InMemoryEventPublisher
+from qontract.adapters.memory.event_spool import InMemoryEventSpool
+from qontract.adapters.memory.intents import InMemoryIntents
 from qontract.adapters.memory.job_queue import InMemoryJobQueue
 from qontract.adapters.memory.slack_workspaces import InMemorySlackWorkspaces
 
@@ -10,6 +12,8 @@ __all__ = [
     "InMemoryDeadLetters",
     "InMemoryEventHandler",
     "InMemoryEventPublisher",
+    "InMemoryEventSpool",
+    "InMemoryIntents",
     "InMemoryJobQueue",
     "InMemorySlackWorkspaces",
 ]

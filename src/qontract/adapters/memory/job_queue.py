@@ -1,7 +1,8 @@
 """In memory: a job is run where it is submitted, or when the test says so."""
 
 from collections import defaultdict
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from threading import Lock
 
 from qontract.application.jobs import Runners, run
@@ -44,3 +45,13 @@ class InMemoryJobQueue(JobQueue):
             lost = {name for name in job.exclusive if self._begun.get(name, 0) > number}
             self._begun.update(dict.fromkeys(set(job.exclusive) - lost, number))
             self._results[job_id] = run(job, self._runners, lost)
+
+    @contextmanager
+    def exclusively(self, name: str) -> Iterator[bool]:
+        """Keep the jobs of this name waiting, unless one is being run."""
+        free = self._running[name].acquire(blocking=False)
+        try:
+            yield free
+        finally:
+            if free:
+                self._running[name].release()

@@ -5,5 +5,13 @@ from qontract.adapters.redis.dead_letters import RedisDeadLetters
 from qontract.adapters.redis.event_consumer import RedisEventConsumer
 from qontract.adapters.redis.event_publisher import RedisEventPublisher
 from qontract.adapters.redis.faststream import faststream_broker
+from qontract.adapters.redis.intents import RedisIntents
 
-__all__ = ["RedisBroker", "RedisDeadLetters", "RedisEventConsumer", "RedisEventPublisher", "faststream_broker"]
+__all__ = [
+    "RedisBroker",
+    "RedisDeadLetters",
+    "RedisEventConsumer",
+    "RedisEventPublisher",
+    "RedisIntents",
+    "faststream_broker",
+]

@@ -33,5 +33,6 @@ class RedisEventPublisher(EventPublisher):
             )
         except (redis.RedisError, OSError, ValueError) as error:
             NOT_PUBLISHED.inc(len(events))
-            raise EventPublisherError(f"{type(error).__name__}: {error}") from error
+            refused = isinstance(error, ValueError)
+            raise EventPublisherError(f"{type(error).__name__}: {error}", refused=refused) from error
         PUBLISHED.inc(len(events))

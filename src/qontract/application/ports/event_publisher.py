@@ -8,7 +8,14 @@ from qontract.domain.events import DomainEvent
 
 
 class EventPublisherError(Exception):
-    """The events may not have been published. The message has no secret in it."""
+    """The events may not have been published. The message has no secret in it.
+
+    `refused`: one of them is not acceptable, and would not be at another time.
+    """
+
+    def __init__(self, message: str, *, refused: bool = False) -> None:
+        super().__init__(message)
+        self.refused = refused
 
 
 class EventPublisher(Protocol):
@@ -16,6 +23,7 @@ class EventPublisher(Protocol):
 
     - `publish` returns when all the events are accepted, in the order given; nothing comes between them.
     - All are accepted or none is, unless the answer was lost: then EventPublisherError is raised all the same.
+    - An event that was accepted and is published again, within a day, changes nothing.
     - An event without a source gets the publisher's; everything else arrives as it was given.
     - No events: nothing happens, and the outside is not called.
     - It may be called from any thread, and in a process forked from the one that made it.

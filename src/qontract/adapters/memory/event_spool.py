@@ -1,0 +1,53 @@
+"""In memory: a spool that lasts as long as its process."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from threading import Lock
+
+from qontract.application.ports.event_spool import EventSpool, EventSpoolError
+from qontract.domain.events import DomainEvent
+
+
+class InMemoryEventSpool(EventSpool):
+    """Keeps up to `max_events` events and intents."""
+
+    def __init__(self, max_events: int = 1_000) -> None:
+        self._max_events = max_events
+        self._kept: dict[str, tuple[str | None, DomainEvent]] = {}
+        self._lock = Lock()
+
+    def append(self, events: Sequence[DomainEvent]) -> None:
+        """Keep the events."""
+        self._insert({event.id: (None, event) for event in events})
+
+    def record(self, scope: str, event: DomainEvent) -> None:
+        """Record an intent."""
+        if event.id not in self._kept:
+            self._insert({event.id: (scope, event)})
+
+    def oldest(self, count: int) -> Sequence[DomainEvent]:
+        """Return as many of the events that wait, or fewer if there are no more."""
+        return [event for scope, event in list(self._kept.values()) if scope is None][:count]
+
+    def open(self) -> Mapping[str, Sequence[DomainEvent]]:
+        """Return the intents, by scope."""
+        found: defaultdict[str, list[DomainEvent]] = defaultdict(list)
+        for scope, event in list(self._kept.values()):
+            if scope is not None:
+                found[scope].append(event)
+        return found
+
+    def remove(self, events: Sequence[DomainEvent]) -> None:
+        """Forget events, and intents, that have been published."""
+        for event in events:
+            self._kept.pop(event.id, None)
+
+    def close(self, events: Sequence[DomainEvent], *, told: bool) -> None:  # noqa: ARG002 - nobody counts them here
+        """Forget intents that were looked into."""
+        self.remove([event for event in events if self._kept.get(event.id, (None, event))[0] is not None])
+
+    def _insert(self, rows: dict[str, tuple[str | None, DomainEvent]]) -> None:
+        with self._lock:
+            if len(self._kept.keys() | rows.keys()) > self._max_events:
+                raise EventSpoolError(f"the spool is full: it has {len(self._kept)} of {self._max_events} events")
+            self._kept.update(rows)

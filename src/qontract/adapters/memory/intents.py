@@ -1,0 +1,33 @@
+"""In memory: intents are there until their events have been published."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from qontract.adapters.memory.event_publisher import InMemoryEventPublisher
+from qontract.application.ports.intents import Intents
+from qontract.domain.events import DomainEvent
+
+
+class InMemoryIntents(Intents):
+    """Keeps intents for actions whose events go to `publisher`."""
+
+    def __init__(self, publisher: InMemoryEventPublisher) -> None:
+        self._publisher = publisher
+        self._recorded: dict[str, tuple[str, DomainEvent]] = {}
+
+    def record(self, scope: str, event: DomainEvent) -> None:
+        """Record an intent."""
+        self._recorded.setdefault(event.id, (scope, event))
+
+    def open(self) -> Mapping[str, Sequence[DomainEvent]]:
+        """Return the intents that are neither published nor closed, by scope."""
+        self.close(self._publisher.events, told=True)
+        found: defaultdict[str, list[DomainEvent]] = defaultdict(list)
+        for scope, event in self._recorded.values():
+            found[scope].append(event)
+        return {scope: sorted(events, key=lambda event: event.time) for scope, events in found.items()}
+
+    def close(self, events: Sequence[DomainEvent], *, told: bool) -> None:  # noqa: ARG002 - nobody counts them here
+        """Forget intents that were looked into."""
+        for event in events:
+            self._recorded.pop(event.id, None)

@@ -1,0 +1,63 @@
+"""Redis: intents are a hash, from which the script that publishes an event takes its intent."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import redis
+from prometheus_client import Counter, Gauge
+
+from qontract.adapters.redis.broker import RedisBroker, intent_name, intents_key
+from qontract.application.ports.intents import Intents, IntentsError
+from qontract.domain.events import DomainEvent, read_event
+
+OPEN = Gauge(
+    "qontract_intents_open", "Actions that are begun, or in doubt; as last looked at", multiprocess_mode="mostrecent"
+)
+RECOVERED = Counter(
+    "qontract_intents_recovered_total", "Actions in doubt that were looked into, by what became of them", ["outcome"]
+)
+
+
+class RedisIntents(Intents):
+    """Keeps intents through the broker; `channel` and `source` are those of the publisher."""
+
+    def __init__(self, broker: RedisBroker, *, channel: str, source: str) -> None:
+        self._broker = broker
+        self._key = intents_key(channel)
+        self._source = source
+
+    def record(self, scope: str, event: DomainEvent) -> None:
+        """Record an intent."""
+        record = json.dumps([scope, event.model_dump_json()], ensure_ascii=False)
+        with _translated():
+            self._broker.command("HSET", self._key, self._name(event), record)
+
+    def open(self) -> Mapping[str, Sequence[DomainEvent]]:
+        """Return the intents that are neither published nor closed, by scope. This asks Redis in a pause too."""
+        found: defaultdict[str, list[DomainEvent]] = defaultdict(list)
+        with _translated():
+            answer: dict[bytes, bytes] = self._broker.command("HGETALL", self._key, probe=True)
+            for raw in answer.values():
+                scope, event = json.loads(raw)
+                found[scope].append(read_event(event))
+        OPEN.set(len(answer))
+        return {scope: sorted(events, key=lambda event: event.time) for scope, events in found.items()}
+
+    def close(self, events: Sequence[DomainEvent], *, told: bool) -> None:
+        """Forget intents that were looked into."""
+        with _translated():
+            self._broker.command("HDEL", self._key, *map(self._name, events))
+        RECOVERED.labels("told" if told else "dropped").inc(len(events))
+
+    def _name(self, event: DomainEvent) -> str:
+        return intent_name(event.source or self._source, event.id)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (redis.RedisError, OSError, ValueError) as error:
+        raise IntentsError(f"Redis: {type(error).__name__}: {error}") from error

@@ -1,0 +1,151 @@
+"""SQLite: events that wait, and intents, in a file that is synced to disk at each change."""
+
+import os
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import local
+from time import time
+from typing import Any, NamedTuple
+
+from prometheus_client import Counter, Gauge
+
+from qontract.application.ports.event_spool import EventSpool, EventSpoolError
+from qontract.domain.events import DomainEvent, read_event
+
+SPOOLED = Counter("qontract_events_spooled_total", "Events that went to the spool")
+RESENT = Counter("qontract_events_resent_total", "Events that were published from the spool")
+FAILED = Counter("qontract_spool_errors_total", "Times that the spool could not be read or written, or was full")
+DEPTH = Gauge("qontract_spool_events", "Events in the spool, as last looked at", multiprocess_mode="mostrecent")
+AGE = Gauge("qontract_spool_oldest_seconds", "Age of the oldest of them", multiprocess_mode="mostrecent")
+
+_FORMAT = 1
+_BUSY_SECONDS = 1.0
+
+# A row is an event that waits, or, as long as it has a scope, an intent.
+_SCHEMA = f"""
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS spool (
+  position INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, scope TEXT, event TEXT NOT NULL, since REAL
+);
+PRAGMA user_version = {_FORMAT};
+COMMIT;
+"""
+
+
+class _Opened(NamedTuple):
+    pid: int
+    file: tuple[int, int]
+    connection: sqlite3.Connection
+
+
+class SqliteEventSpool(EventSpool):
+    """Keeps up to `max_bytes` in the file `path`, which is made when it is first needed; not on a network's disk."""
+
+    def __init__(self, path: Path, *, max_bytes: int) -> None:
+        self._path = path
+        self._max_bytes = max_bytes
+        self._thread = local()
+        self._inherited: list[sqlite3.Connection] = []
+
+    def append(self, events: Sequence[DomainEvent]) -> None:
+        """Keep the events."""
+        self._insert(events, None, "UPDATE SET scope = NULL, event = excluded.event, since = excluded.since")
+        SPOOLED.inc(len(events))
+
+    def record(self, scope: str, event: DomainEvent) -> None:
+        """Record an intent."""
+        self._insert([event], scope, "NOTHING")
+
+    def oldest(self, count: int) -> Sequence[DomainEvent]:
+        """Return as many of the events that wait, or fewer if there are no more."""
+        rows = self._select("SELECT event FROM spool WHERE scope IS NULL ORDER BY position LIMIT ?", count)
+        return [read_event(event) for (event,) in rows]
+
+    def open(self) -> Mapping[str, Sequence[DomainEvent]]:
+        """Return the intents, by scope."""
+        found: defaultdict[str, list[DomainEvent]] = defaultdict(list)
+        for scope, event in self._select("SELECT scope, event FROM spool WHERE scope IS NOT NULL"):
+            found[scope].append(read_event(event))
+        waiting = self._select("SELECT count(*), coalesce(? - min(since), 0) FROM spool WHERE scope IS NULL", time())
+        for count, age in waiting:
+            DEPTH.set(count)
+            AGE.set(age)
+        return {scope: sorted(events, key=lambda event: event.time) for scope, events in found.items()}
+
+    def remove(self, events: Sequence[DomainEvent]) -> None:
+        """Forget events, and intents, that have been published."""
+        RESENT.inc(self._delete(events, "scope IS NULL"))
+        self._delete(events, "scope IS NOT NULL")
+
+    def close(self, events: Sequence[DomainEvent], *, told: bool) -> None:  # noqa: ARG002 - Redis counts them
+        """Forget intents that were looked into."""
+        self._delete(events, "scope IS NOT NULL")
+
+    def _insert(self, events: Sequence[DomainEvent], scope: str | None, on_conflict: str) -> None:
+        rows = [(event.id, scope, event.model_dump_json(), time()) for event in events]
+        statement = "INSERT INTO spool (id, scope, event, since) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO "
+        with self._opened() as spool, spool:
+            spool.executemany(statement + on_conflict, rows)
+
+    def _delete(self, events: Sequence[DomainEvent], condition: str) -> int:
+        if not self._select("SELECT 1 FROM spool LIMIT 1"):
+            return 0
+        statement = f"DELETE FROM spool WHERE id = ? AND {condition}"  # noqa: S608 - both are ours
+        with self._opened() as spool, spool:
+            return spool.executemany(statement, [(event.id,) for event in events]).rowcount
+
+    def _select(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return the rows; none if there is no spool, which is not made for it."""
+        if not self._path.exists():
+            return []
+        with self._opened() as spool:
+            return spool.execute(statement, values).fetchall()
+
+    @contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        """Give this thread's connection to the file that is at the path now. Translates errors."""
+        try:
+            yield self._connection()
+        except (sqlite3.Error, OSError, ValueError) as error:
+            FAILED.inc()
+            raise EventSpoolError(
+                f"the spool {self._path}: {error}. It is not touched: make room, make it writable, or move it away"
+            ) from error
+
+    def _connection(self) -> sqlite3.Connection:
+        opened: _Opened | None = getattr(self._thread, "opened", None)
+        if opened and opened.pid != os.getpid():
+            self._inherited.append(opened.connection)  # SQLite, "How To Corrupt", 2.6: not even closed after a fork
+        elif opened:
+            with suppress(FileNotFoundError):
+                if _identity(self._path) == opened.file:
+                    return opened.connection
+            opened.connection.close()
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level="IMMEDIATE")
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._thread.opened = _Opened(os.getpid(), _identity(self._path), connection)
+        return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        (found,) = connection.execute("PRAGMA user_version").fetchone()
+        if found not in (0, _FORMAT):
+            raise ValueError(f"it is of another version of qontract (format {found}, and not {_FORMAT})")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {max(1, self._max_bytes // page_bytes)}")
+        if found != _FORMAT:
+            connection.executescript(_SCHEMA)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino

@@ -1,0 +1,207 @@
+"""No hole between the effect and the event: what a run that died had applied is told, by whoever comes next."""
+
+import logging
+
+import pytest
+
+from qontract.adapters.memory import (
+    InMemoryEventPublisher,
+    InMemoryEventSpool,
+    InMemoryIntents,
+    InMemorySlackWorkspaces,
+)
+from qontract.application.event_manager import EventManager
+from qontract.application.ports.intents import IntentsError
+from qontract.application.ports.slack_workspaces import SlackWorkspacesError
+from qontract.application.slack_usergroups import job, reconcile, recover
+from qontract.domain.events import DomainEvent
+from qontract.domain.jobs import JobResult, JobStatus
+from qontract.domain.slack_usergroups import Action, CreateUsergroup, DesiredState
+from qontract.domain.slack_workspace import SlackUser, SlackUsergroup, SlackWorkspace
+
+SCOPE = "slack-usergroups/coreos"
+USERS = (SlackUser(id="U1", name="alice"), SlackUser(id="U2", name="bob"))
+
+
+class Death(BaseException):
+    """The worker is gone: nothing of it runs after this."""
+
+
+class Mortal(InMemorySlackWorkspaces):
+    """Dies, once, `before` or `after` the next action is applied, or when it is `halfway` created."""
+
+    dies: str = ""
+
+    def apply(self, action: Action) -> None:
+        dies, self.dies = self.dies, ""
+        if dies == "before":
+            raise Death
+        if dies == "halfway" and isinstance(action, CreateUsergroup):
+            action = action.model_copy(update={"user_ids": (), "users": ()})
+        super().apply(action)
+        if dies:
+            raise Death
+
+
+class System:
+    """What outlasts a worker: Slack, the events, the intents, the spool."""
+
+    def __init__(self) -> None:
+        group = SlackUsergroup(id="S1", handle="team-a", user_ids=("U1",))
+        self.slack = Mortal(SlackWorkspace(name="coreos", users=USERS, usergroups=(group,)))
+        self.publisher = InMemoryEventPublisher()
+        self.intents = InMemoryIntents(self.publisher)
+        self.spool = InMemoryEventSpool()
+
+    @property
+    def events(self) -> EventManager:
+        return EventManager(self.publisher, spool=self.spool, intents=self.intents)
+
+    def run(self, **groups: list[str]) -> JobResult:
+        usergroups = [{"handle": handle.replace("_", "-"), "users": users} for handle, users in groups.items()]
+        workspace = {"name": "coreos", "usergroups": usergroups}
+        state = DesiredState.model_validate({"workspaces": [workspace], "dry_run": False})
+        return reconcile(job(state), workspaces=self.slack, events=self.events)
+
+    def run_dying(self, when: str, **groups: list[str]) -> None:
+        self.slack.dies = when
+        with pytest.raises(Death):
+            self.run(**groups)
+
+    def recover(self) -> None:
+        recover(SCOPE, workspaces=self.slack, events=self.events)
+
+    def told(self) -> list[tuple[str, list[str]]]:
+        kinds = [event.model_dump(mode="json") for event in self.publisher.events]
+        return [(kind["type"].rpartition(".")[2], kind["data"].get("users", [])) for kind in kinds]
+
+
+@pytest.fixture
+def system() -> System:
+    return System()
+
+
+def test_an_intent_is_on_record_before_its_action_is_applied_and_has_the_id_of_the_event(system: System) -> None:
+    recorded: list[DomainEvent] = []
+
+    class Looking(Mortal):
+        def apply(self, action: Action) -> None:
+            recorded.extend(system.intents.open()[SCOPE])
+            super().apply(action)
+
+    system.slack = Looking(*system.slack.workspaces.values())
+    system.run(team_a=["bob"])
+    assert [event.id for event in recorded] == [event.id for event in system.publisher.events]
+    assert system.intents.open() == {}
+
+
+def test_what_a_worker_had_applied_when_it_died_is_told_by_the_job_that_is_delivered_again(system: System) -> None:
+    system.run_dying("after", team_a=["bob"])
+    assert system.told() == []
+    (intent,) = system.intents.open()[SCOPE]
+    assert system.run(team_a=["bob"]).status is JobStatus.SUCCESS
+    assert system.told() == [("update_users", ["bob"])]
+    assert [event.id for event in system.publisher.events] == [intent.id]
+    assert system.intents.open() == {}
+
+
+def test_what_a_worker_had_not_applied_when_it_died_is_dropped_and_done_and_told_once(system: System) -> None:
+    system.run_dying("before", team_a=["bob"])
+    system.run(team_a=["bob"])
+    assert system.told() == [("update_users", ["bob"])]
+    assert system.intents.open() == {}
+
+
+def test_what_was_applied_is_told_before_a_later_job_changes_it_again(system: System) -> None:
+    system.run_dying("after", team_a=["bob"])
+    system.run(team_a=["alice", "bob"])
+    assert system.told() == [("update_users", ["bob"]), ("update_users", ["alice", "bob"])]
+
+
+def test_a_sweep_tells_what_no_job_comes_back_for(system: System) -> None:
+    system.run_dying("after", team_a=["bob"])
+    system.recover()
+    system.recover()
+    assert system.told() == [("update_users", ["bob"])]
+
+
+def test_a_sweep_drops_what_was_not_applied(system: System) -> None:
+    system.run_dying("before", team_a=["bob"])
+    system.recover()
+    assert system.told() == []
+    assert system.intents.open() == {}
+
+
+def test_a_usergroup_that_was_created_halfway_is_told_as_it_is_and_the_rest_when_it_is_done(system: System) -> None:
+    system.run_dying("halfway", new=["bob"])
+    system.run(new=["bob"])
+    assert system.told() == [("create", []), ("update_users", ["bob"])]
+
+
+def test_an_action_that_failed_but_shows_in_slack_is_told(system: System) -> None:
+    class Unanswered(Mortal):
+        def apply(self, action: Action) -> None:
+            super().apply(action)
+            raise SlackWorkspacesError("Slack did not answer")
+
+    system.slack = Unanswered(*system.slack.workspaces.values())
+    assert system.run(team_a=["bob"]).status is JobStatus.FAILED
+    assert system.told() == [("error", [])]
+    system.recover()
+    assert system.told() == [("error", []), ("update_users", ["bob"])]
+
+
+def test_intents_in_the_spool_are_settled_too(system: System) -> None:
+    class NoIntents(InMemoryIntents):
+        def record(self, scope: str, event: DomainEvent) -> None:
+            raise IntentsError("no Redis")
+
+    system.intents = NoIntents(system.publisher)
+    system.run_dying("after", team_a=["bob"])
+    system.recover()
+    assert system.told() == [("update_users", ["bob"])]
+    assert system.spool.open() == {}
+
+
+def test_nothing_is_begun_that_could_stay_untold(system: System) -> None:
+    class NoIntents(InMemoryIntents):
+        def record(self, scope: str, event: DomainEvent) -> None:
+            raise IntentsError("no Redis")
+
+    system.intents, system.spool = NoIntents(system.publisher), InMemoryEventSpool(0)
+    result = system.run(team_a=["bob"])
+    assert result.status is JobStatus.FAILED
+    assert result.applied_actions == ()
+    assert result.errors == (
+        "coreos/team-a: not begun, for its event could be kept nowhere: neither in Redis nor here",
+    )
+    assert system.slack.workspaces["coreos"].usergroups[0].user_ids == ("U1",)
+
+
+def test_a_workspace_is_left_while_what_is_in_doubt_cannot_be_read(system: System) -> None:
+    class Unreadable(InMemoryIntents):
+        def open(self) -> dict[str, list[DomainEvent]]:
+            raise IntentsError("no Redis")
+
+    system.intents = Unreadable(system.publisher)
+    result = system.run(team_a=["bob"])
+    assert result.errors == ("coreos: no Redis",)
+    assert system.slack.workspaces["coreos"].usergroups[0].user_ids == ("U1",)
+
+
+def test_a_dry_run_settles_nothing(system: System) -> None:
+    system.run_dying("after", team_a=["bob"])
+    state = DesiredState.model_validate({"workspaces": [{"name": "coreos", "usergroups": []}]})
+    reconcile(job(state), workspaces=system.slack, events=system.events)
+    assert system.told() == []
+
+
+def test_an_intent_whose_action_this_version_does_not_know_stays_in_doubt(
+    system: System, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    event = DomainEvent(type="qontract-api.slack-usergroups.rename", data={"workspace": "coreos"})
+    system.intents.record(SCOPE, event)
+    system.recover()
+    assert system.intents.open() == {SCOPE: [event]}
+    assert event.id in str(caplog.records[0].__dict__)
