@@ -69,7 +69,11 @@ class Sandbox:
 
     def start(self, *files: dict[str, Any]) -> None:
         """Begin anew, with the workspaces of these start files."""
-        self._app = create_app([SandboxWorkspace(StartFile.model_validate(file)) for file in files])
+        self.serve(*(SandboxWorkspace(StartFile.model_validate(file)) for file in files))
+
+    def serve(self, *workspaces: SandboxWorkspace) -> None:
+        """Begin anew, with these workspaces."""
+        self._app = create_app(workspaces)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await self._app(scope, receive, send)

@@ -2,7 +2,9 @@
 
 import signal
 import sys
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from threading import Event as Flag
 from typing import Annotated
@@ -10,38 +12,47 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tests.chaos.report import table
+from tests.chaos import publishing
+from tests.chaos.report import Outcome, table
 from tests.chaos.run import run
 
-PLAIN_SEEDS = 4
-"""How many seeds the peer gets when no kind is asked for."""
+SEEDS = {"ordered": 20, "shared": 20, "plain": 4, "publishing": 200, "unsafe": 20}
+"""How many seeds each kind gets, unless a number is asked for; `plain` and `unsafe` are there to fail."""
+
+PEERS = {"plain", "unsafe"}
+_RUNS: dict[str, Callable[..., Outcome]] = {"publishing": publishing.run, "unsafe": publishing.run}
+_AT_ONCE = {"publishing": 6, "unsafe": 6}
+"""How many runs at a time, if not three: a worker mostly waits."""
 
 
 def main(
-    seeds: Annotated[int, typer.Option(help="How many runs of each kind")] = 20,
+    seeds: Annotated[int, typer.Option(help="How many runs of each kind; 0: as many as is usual")] = 0,
     first_seed: int = 1,
-    kind: Annotated[str, typer.Option(help="ordered, shared or plain; all, if not given")] = "",
-    at_once: Annotated[int, typer.Option(help="How many runs at a time")] = 3,
+    kind: Annotated[str, typer.Option(help=f"One of {', '.join(SEEDS)}; all, if not given")] = "",
     keep: Annotated[Path | None, typer.Option(help="A directory in which the runs' files stay")] = None,
 ) -> None:
-    """Run, show, and exit with 1 if an event was lost, wrongly given up, or (ordered) out of order."""
+    """Run, show, and exit with 1 if an event was lost, wrongly given up, untrue, doubled, or out of order."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    stop, console = Flag(), Console(width=None if sys.stdout.isatty() else 160)
-    counts = {kind: seeds} if kind else {"ordered": seeds, "shared": seeds, "plain": PLAIN_SEEDS}
+    stop, console, sound = Flag(), Console(width=None if sys.stdout.isatty() else 160), True
+    for name, usual in SEEDS.items():
+        if kind in {"", name}:
+            one = partial(_RUNS.get(name, run), name, stop=stop, keep=keep)
+            outcomes = _run(one, range(first_seed, first_seed + (seeds or usual)), _AT_ONCE.get(name, 3), stop)
+            console.print(table(outcomes))
+            sound = sound and (name in PEERS or all(outcome.sound for outcome in outcomes))
+    sys.exit(not sound)
+
+
+def _run(one: Callable[[int], Outcome], seeds: Iterable[int], at_once: int, stop: Flag) -> list[Outcome]:
     with ThreadPoolExecutor(at_once) as pool:
-        runs = {
-            name: [pool.submit(run, name, first_seed + number, stop=stop, keep=keep) for number in range(count)]
-            for name, count in counts.items()
-        }
+        futures = [pool.submit(one, seed) for seed in seeds]
         try:
-            outcomes = {name: [future.result() for future in futures] for name, futures in runs.items()}
-        finally:
+            return [future.result() for future in futures]
+        except BaseException:
             stop.set()
             pool.shutdown(cancel_futures=True)
-    for found in outcomes.values():
-        console.print(table(found))
-    sys.exit(any(not outcome.sound for found in outcomes.values() for outcome in found if outcome.kind != "plain"))
+            raise
 
 
 if __name__ == "__main__":

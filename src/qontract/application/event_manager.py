@@ -74,7 +74,7 @@ class EventManager:
     def in_doubt(self) -> Mapping[str, Sequence[DomainEvent]]:
         """Return the events of actions that were perhaps applied, by scope, oldest first. Raises IntentsError."""
         found: defaultdict[str, dict[str, DomainEvent]] = defaultdict(dict)
-        for place in self._records:
+        for place in reversed(self._records):  # the spool first: it can be looked at also while Redis is away
             for scope, events in place.open().items():
                 found[scope] |= {event.id: event for event in events}
         return {scope: sorted(events.values(), key=lambda event: event.time) for scope, events in found.items()}
