@@ -114,7 +114,7 @@ class Settings(BaseSettings):
     start_mode: Literal["api", "worker", "subscriber"] = "api"
     cache_broker_url: Annotated[SecretStr, AfterValidator(_redis_url)] = SecretStr("redis://localhost:6379/0")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    events: EventsSettings = EventsSettings()
+    events: EventsSettings = Field(default_factory=EventsSettings)  # home is asked for then, not at import
     slack: SlackSettings = SlackSettings()
     auth: AuthSettings = AuthSettings()
     api: ApiSettings = ApiSettings()

@@ -26,6 +26,11 @@ def problems(monkeypatch, **environment: object) -> list[str]:
     return str(ended.value).splitlines()
 
 
+def test_the_spool_is_below_the_state_directory(monkeypatch, tmp_path):
+    settings = load(monkeypatch, XDG_STATE_HOME=tmp_path)
+    assert settings.events.spool == tmp_path / "qontract" / "events.sqlite"
+
+
 def test_without_any_variable_all_have_the_documented_defaults(monkeypatch):
     monkeypatch.delenv("XDG_STATE_HOME")
     settings = load_settings()
