@@ -96,8 +96,8 @@ class EventManager:
         if len(older) == BATCH:
             raise EventPublisherError("older events are to be sent first")
         self._send(events)
-        if recorded := self._recorded_in_spool.intersection(event.id for event in events):
-            self._remove([event for event in events if event.id in recorded])
+        if self._recorded_in_spool:
+            self._remove([event for event in events if event.id in self._recorded_in_spool])
 
     def _waiting(self) -> Sequence[DomainEvent]:
         try:

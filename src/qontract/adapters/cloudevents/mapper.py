@@ -17,10 +17,12 @@ def to_cloudevent(event: DomainEvent, source: str) -> Event:
         "data": event.model_dump(mode="json", include={"data"})["data"],
         "correlationid": event.correlation_id,
     }
-    taken = event.extensions.keys() & (attributes.keys() | Event.model_fields.keys())
-    if taken:
-        raise ValueError(f"not a name for an extension attribute: {', '.join(sorted(taken))}")
-    return Event.model_validate(attributes | event.extensions)
+    if event.extensions:
+        taken = event.extensions.keys() & (attributes.keys() | Event.model_fields.keys())
+        if taken:
+            raise ValueError(f"not a name for an extension attribute: {', '.join(sorted(taken))}")
+        attributes |= event.extensions
+    return Event.model_validate(attributes)
 
 
 def from_cloudevent(event: Event) -> DomainEvent:

@@ -1,6 +1,9 @@
 """One connection to Redis, for producers: any thread, any script."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Sequence
+from functools import partial
+from hashlib import sha1
 from types import TracebackType
 from typing import Any, Self
 
@@ -39,6 +42,7 @@ for i = 4, #ARGV do
   if intents then redis.call('HDEL', KEYS[2], string.sub(KEYS[i - 1], ARGV[3])) end
 end
 """
+_PUBLISH_SHA = sha1(_PUBLISH.encode(), usedforsecurity=False).hexdigest()
 
 
 class RedisBroker:
@@ -52,18 +56,27 @@ class RedisBroker:
     """
 
     def __init__(self, url: str, *, timeout: float = 2.0, pause: float = 0.0) -> None:
-        pool = redis.BlockingConnectionPool.from_url(
+        self._connect = partial(
+            redis.Redis.from_url,
             url,
-            max_connections=1,
-            timeout=timeout,
+            single_connection_client=True,
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
             retry=Retry(ExponentialBackoff(cap=0.1, base=0.05), 1, supported_errors=(redis.ConnectionError,)),
         )
-        self._redis = redis.Redis.from_pool(pool)
-        self._publish = self._redis.register_script(_PUBLISH)
+        self._pause = pause
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin in this process: neither the connection of the one that it was forked from, nor its locks."""
+        self._pid = os.getpid()
+        self._redis: redis.Redis | None = None
         self._breaker = CircuitBreaker(
-            fail_max=1, reset_timeout=pause, exclude=[_answered], listeners=[_Shown()], throw_new_error_on_trip=False
+            fail_max=1,
+            reset_timeout=self._pause,
+            exclude=[_answered],
+            listeners=[_Shown()],
+            throw_new_error_on_trip=False,
         )
 
     def __enter__(self) -> Self:
@@ -78,7 +91,9 @@ class RedisBroker:
 
     def close(self) -> None:
         """Close the connection. Publishing again opens a new one."""
-        self._redis.connection_pool.disconnect()
+        if self._redis:
+            self._redis.close()
+            self._redis = None
 
     def publish(self, event: Event, *, channel: str = "", stream: str = "") -> None:
         """Publish one event; see `publish_all`."""
@@ -92,21 +107,30 @@ class RedisBroker:
         Raises redis.RedisError: perhaps nothing was published, and perhaps all was, if the answer got lost.
         """
         prefix = f"{key_prefix(channel)}published:"
-        keys = [stream, intents_key(channel), *(f"{prefix}{intent_name(event.source, event.id)}" for event in events)]
-        args = [channel, REMEMBERED_SECONDS, len(prefix.encode()) + 1, *(event.to_json() for event in events)]
-        self._ask(self._publish, keys=keys, args=args)
+        marks = [f"{prefix}{intent_name(event.source, event.id)}" for event in events]
+        keys = [stream, intents_key(channel), *marks]
+        arguments: list[str | bytes | int] = [channel, REMEMBERED_SECONDS, len(prefix.encode()) + 1]
+        arguments += [event.to_json() for event in events]
+        try:
+            self.command("EVALSHA", _PUBLISH_SHA, len(keys), *keys, *arguments)
+        except redis.exceptions.NoScriptError:  # nobody has sent it since Redis started
+            self.command("EVAL", _PUBLISH, len(keys), *keys, *arguments)
 
-    def command(self, *command: str, probe: bool = False) -> Any:
+    def command(self, *command: str | bytes | int, probe: bool = False) -> Any:
         """Return Redis' answer to a command; as a `probe`, ask also during a pause. Raises redis.RedisError."""
+        if self._pid != os.getpid():
+            self._begin()
         if probe and self._breaker.current_state == STATE_OPEN:
             self._breaker.half_open()
-        return self._ask(self._redis.execute_command, *command)
-
-    def _ask(self, ask: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         try:
-            return self._breaker.call(ask, *args, **kwargs)
+            return self._breaker.call(self._command, *command)  # one at a time: it holds a lock meanwhile
         except CircuitBreakerError:
             raise redis.ConnectionError("Redis did not answer a moment ago, and is not asked for a while") from None
+
+    def _command(self, *command: str | bytes | int) -> Any:
+        if self._redis is None:
+            self._redis = self._connect()
+        return self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
 
 
 def key_prefix(channel: str) -> str:
