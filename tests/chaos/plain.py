@@ -10,7 +10,7 @@ from faststream import FastStream
 from faststream.redis import StreamSub
 
 from qontract.adapters.cloudevents import Event
-from qontract.adapters.redis import faststream_broker
+from qontract.adapters.redis.faststream import faststream_broker
 from tests.chaos.handlers import TIMEOUT, work
 
 broker = faststream_broker(os.environ["QAPI_CACHE_BROKER_URL"])

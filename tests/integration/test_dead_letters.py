@@ -12,7 +12,8 @@ import pytest
 import redis
 
 from qontract.adapters.memory import InMemoryEventHandler
-from qontract.adapters.redis import RedisDeadLetters, RedisEventConsumer, faststream_broker
+from qontract.adapters.redis import RedisDeadLetters, RedisEventConsumer
+from qontract.adapters.redis.faststream import faststream_broker
 from qontract.application.ports.dead_letters import DeadLettersError
 from qontract.application.ports.event_handler import Never
 from qontract.application.subscriptions import Subscription

@@ -12,7 +12,8 @@ from prometheus_client import REGISTRY
 from structlog.contextvars import get_contextvars
 
 from qontract.adapters.memory import InMemoryEventHandler
-from qontract.adapters.redis import RedisBroker, RedisEventConsumer, RedisEventPublisher, faststream_broker
+from qontract.adapters.redis import RedisBroker, RedisEventConsumer, RedisEventPublisher
+from qontract.adapters.redis.faststream import faststream_broker
 from qontract.application.ports.event_handler import EventHandler, Never, NotNow, Policy, attempt
 from qontract.application.subscriptions import Subscription
 from qontract.domain.events import DomainEvent

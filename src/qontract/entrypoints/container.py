@@ -6,25 +6,10 @@ from functools import cache, partial
 from os import getpid
 from secrets import token_hex
 from socket import gethostname
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dependency_injector import containers, providers
-from faststream.redis import RedisBroker as FastStreamBroker
 
-from qontract.adapters.celery import CeleryJobQueue
-from qontract.adapters.cloudevents import asyncapi
-from qontract.adapters.jsonlines import JsonLinesEventHandler
-from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEventPublisher
-from qontract.adapters.redis import (
-    RedisBroker,
-    RedisDeadLetters,
-    RedisEventConsumer,
-    RedisEventPublisher,
-    RedisIntents,
-    faststream_broker,
-)
-from qontract.adapters.slack import SlackApiWorkspaces, SlackEventHandler
-from qontract.adapters.sqlite import SqliteEventSpool
 from qontract.application import slack_usergroups
 from qontract.application.event_manager import EventManager
 from qontract.application.jobs import Runners
@@ -35,12 +20,24 @@ from qontract.application.recovery import sweep
 from qontract.application.subscriptions import Subscription
 from qontract.entrypoints.settings import Settings, load_settings
 
+if TYPE_CHECKING:  # a process imports only the adapters that it makes: it starts the sooner
+    from faststream.redis import RedisBroker as FastStreamBroker
+
+    from qontract.adapters.celery import CeleryJobQueue
+    from qontract.adapters.jsonlines import JsonLinesEventHandler
+    from qontract.adapters.redis import RedisEventConsumer
+    from qontract.adapters.slack import SlackEventHandler
+
 Sweep = Callable[[], None]
 """Sends what is spooled, and settles what dead runs have left in doubt."""
 
 
 def _event_manager(settings: Settings) -> EventManager | None:
     """Return the event manager. A Redis that does not answer takes half a second, every quarter of a minute."""
+    from qontract.adapters.memory import InMemoryEventPublisher
+    from qontract.adapters.redis import RedisBroker, RedisEventPublisher, RedisIntents
+    from qontract.adapters.sqlite import SqliteEventSpool
+
     events = settings.events
     if not events.enabled:
         return None
@@ -55,6 +52,8 @@ def _event_manager(settings: Settings) -> EventManager | None:
 
 
 def _slack_workspaces(settings: Settings) -> SlackWorkspaces:
+    from qontract.adapters.slack import SlackApiWorkspaces
+
     tokens = {workspace: token.get_secret_value() for workspace, token in settings.slack.tokens.items()}
     return SlackApiWorkspaces(tokens, api_url=settings.slack.api_url, timeout=settings.slack.timeout)
 
@@ -79,7 +78,9 @@ def _prefix(settings: Settings) -> str:
     return f"qontract:{{{settings.events.channel}}}:"
 
 
-def _job_queue(settings: Settings, runners: Runners) -> CeleryJobQueue:
+def _job_queue(settings: Settings, runners: Runners) -> "CeleryJobQueue":
+    from qontract.adapters.celery import CeleryJobQueue
+
     return CeleryJobQueue(
         settings.cache_broker_url.get_secret_value(),
         runners,
@@ -88,13 +89,17 @@ def _job_queue(settings: Settings, runners: Runners) -> CeleryJobQueue:
     )
 
 
-def _faststream_broker(settings: Settings) -> FastStreamBroker:
+def _faststream_broker(settings: Settings) -> "FastStreamBroker":
+    from qontract.adapters.redis.faststream import faststream_broker
+
     return faststream_broker(settings.cache_broker_url.get_secret_value())
 
 
 def _event_consumer(
-    settings: Settings, broker: FastStreamBroker, subscriptions: Iterable[Subscription]
-) -> RedisEventConsumer:
+    settings: Settings, broker: "FastStreamBroker", subscriptions: Iterable[Subscription]
+) -> "RedisEventConsumer":
+    from qontract.adapters.redis import RedisEventConsumer
+
     return RedisEventConsumer(
         broker.connect,
         subscriptions,
@@ -112,22 +117,31 @@ def _event_consumer(
 
 
 def _dead_letters(settings: Settings) -> DeadLetters:
+    from qontract.adapters.memory import InMemoryDeadLetters
+    from qontract.adapters.redis import RedisDeadLetters
+
     if settings.events.backend == "memory":
         return InMemoryDeadLetters()
     return RedisDeadLetters(settings.cache_broker_url.get_secret_value(), prefix=_prefix(settings))
 
 
 def _asyncapi(settings: Settings) -> dict[str, Any]:
+    from qontract.adapters.cloudevents import asyncapi
+
     events = settings.events
     return asyncapi(channel=events.channel, stream=events.stream, source=events.source)
 
 
-def _audit_log(settings: Settings) -> JsonLinesEventHandler:
+def _audit_log(settings: Settings) -> "JsonLinesEventHandler":
+    from qontract.adapters.jsonlines import JsonLinesEventHandler
+
     return JsonLinesEventHandler(settings.subscriber.audit_file)
 
 
-def _slack_notifier(settings: Settings) -> SlackEventHandler | None:
+def _slack_notifier(settings: Settings) -> "SlackEventHandler | None":
     """Return the notifier, if the settings say where it posts."""
+    from qontract.adapters.slack import SlackEventHandler
+
     slack = settings.slack
     if not (slack.notify_workspace and slack.notify_channel):
         return None

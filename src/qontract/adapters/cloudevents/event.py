@@ -6,6 +6,7 @@ Rules: CloudEvents specification 1.0.2 (context attributes, type system) and its
 import re
 from base64 import b64decode
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 from uuid import uuid4
 
@@ -32,6 +33,7 @@ _MEDIA_TYPE = re.compile(r"[\w!#$&^.+\-]+/[\w!#$&^.+\-]+\s*(;.*)?", re.ASCII)
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
+@lru_cache(4096)  # types, sources and subjects come again and again
 def _string(text: str) -> str:
     if _FORBIDDEN.search(text):
         raise ValueError("a character in it is forbidden in CloudEvents")
@@ -39,6 +41,7 @@ def _string(text: str) -> str:
 
 
 def _matching(pattern: re.Pattern[str], what: str) -> AfterValidator:
+    @lru_cache(256)
     def check(text: str) -> str:
         if not pattern.fullmatch(text):
             raise ValueError(f"not {what}")
@@ -69,6 +72,7 @@ class _StrictBase64(Base64Encoder):
 
 
 _String = Annotated[str, Field(min_length=1), AfterValidator(_string)]
+_Id = Annotated[str, Field(min_length=1), AfterValidator(_string.__wrapped__)]
 _Source = Annotated[_String, _matching(_URI_REFERENCE, "a URI reference (RFC 3986)")]
 _Schema = Annotated[_String, _matching(_ABSOLUTE_URI, "an absolute URI")]
 _MediaType = Annotated[_String, _matching(_MEDIA_TYPE, "a media type (RFC 2046)")]
@@ -86,7 +90,7 @@ class Event(BaseModel):
     specversion: Literal["1.0"] = "1.0"
     type: _String
     source: _Source
-    id: _String = Field(default_factory=lambda: str(uuid4()))
+    id: _Id = Field(default_factory=lambda: str(uuid4()))
     time: _Time | None = Field(default_factory=lambda: datetime.now(UTC))
     subject: _String | None = None
     datacontenttype: _MediaType | None = "application/json"
@@ -96,7 +100,9 @@ class Event(BaseModel):
 
     @model_validator(mode="after")
     def _extensions_are_valid(self) -> Self:
-        for name, value in self.extensions.items():
+        for name, value in (self.model_extra or {}).items():
+            if value is None:
+                continue
             if not _EXTENSION_NAME.fullmatch(name):
                 raise ValueError(f"extension attribute {name!r}: use lower-case ASCII letters and digits")
             if isinstance(value, str):

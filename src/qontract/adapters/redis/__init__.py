@@ -4,7 +4,6 @@ from qontract.adapters.redis.broker import RedisBroker
 from qontract.adapters.redis.dead_letters import RedisDeadLetters
 from qontract.adapters.redis.event_consumer import RedisEventConsumer
 from qontract.adapters.redis.event_publisher import RedisEventPublisher
-from qontract.adapters.redis.faststream import faststream_broker
 from qontract.adapters.redis.intents import RedisIntents
 
 __all__ = [
@@ -13,5 +12,4 @@ __all__ = [
     "RedisEventConsumer",
     "RedisEventPublisher",
     "RedisIntents",
-    "faststream_broker",
 ]

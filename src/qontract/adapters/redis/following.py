@@ -1,5 +1,6 @@
 """One replica at work on one subscription."""
 
+import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
@@ -12,7 +13,7 @@ from typing import TypeVar
 import anyio
 from anyio.abc import TaskGroup
 from redis.exceptions import RedisError, ResponseError
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from qontract.adapters.cloudevents import Event, from_cloudevent
 from qontract.adapters.redis import metrics
@@ -62,8 +63,10 @@ class Following:
         self._lanes = Lanes(self._run, concurrency=self._policy.concurrency, room=limits.in_flight)
         self._last = dict.fromkeys(group.streams, b"0-0")
         self._held: dict[tuple[str, bytes], Entry] = {}
+        self._unsorted = 0
         self._done: list[tuple[Entry, str]] = []
         self._some_done = anyio.Event()
+        self._handled = metrics.HANDLED.labels(subscription.name)
         self._stopping = False
         self.progress = monotonic()
 
@@ -93,8 +96,9 @@ class Following:
             metrics.RECLAIMED.labels(self._subscription.name).inc(taken_over)
         while not self._stopping:
             with anyio.move_on_after(0.5):
-                await self._lanes.room()
-            count = min(self._limits.batch, self._lanes.free, _MOST_WAITING * self._limits.in_flight - len(self._held))
+                await self._lanes.room(min(self._limits.batch, self._limits.in_flight))
+            free = self._lanes.free - self._unsorted
+            count = min(self._limits.batch, free, _MOST_WAITING * self._limits.in_flight - len(self._held))
             if count <= 0:
                 await anyio.sleep(0.01)
                 continue
@@ -105,10 +109,15 @@ class Following:
             self.progress = monotonic()
 
     def _add(self, entries: list[Entry], tasks: TaskGroup) -> None:
+        """Hold the entries that are new, and sort them into lanes while the next ones are being read."""
+        new = [entry for entry in entries if entry.key not in self._held]
+        self._held |= {entry.key: entry for entry in new}
+        self._unsorted += len(new)
+        tasks.start_soon(self._sort, new, tasks)
+
+    async def _sort(self, entries: list[Entry], tasks: TaskGroup) -> None:
+        self._unsorted -= len(entries)
         for entry in entries:
-            if entry.key in self._held:
-                continue
-            self._held[entry.key] = entry
             try:
                 entry.event = _event(entry)
             except ValueError:
@@ -135,10 +144,11 @@ class Following:
         ):
             self._be_done(entry, "")
             return None
-        with bound_contextvars(
+        clear_contextvars()  # of the event before: a task runs many
+        bind_contextvars(
             subscription=name, event_id=event.id, event_type=event.type, correlation_id=event.correlation_id
-        ):
-            return await self._attempt(entry, event)
+        )
+        return await self._attempt(entry, event)
 
     async def _attempt(self, entry: Entry, event: DomainEvent) -> float | None:
         number = len(entry.failures) + 1
@@ -146,7 +156,7 @@ class Following:
             metrics.RETRIED.labels(self._subscription.name).inc()
         attempt.set(number)
         try:
-            with anyio.fail_after(self._policy.timeout):
+            async with asyncio.timeout(self._policy.timeout):  # anyio's takes three times as long
                 await self._subscription.handler.handle(event)
         except NotNow as later:
             entry.due = time() + later.seconds
@@ -157,7 +167,7 @@ class Following:
             return None
         except Exception as error:  # noqa: BLE001 - whatever a handler raises is a failed attempt
             return await self._failed(entry, error)
-        metrics.HANDLED.labels(self._subscription.name).inc()
+        self._handled.inc()
         log.debug("handled")
         self._be_done(entry, event.id)
         return None
@@ -216,7 +226,7 @@ class Following:
                 if monotonic() - kept > self._limits.take_over_seconds / 4:
                     kept = monotonic()
                     await self._surely(lambda: self._group.keep(list(self._held.values())))
-                if (count := min(self._limits.batch, self._lanes.free)) > 0:
+                if (count := min(self._limits.batch, self._lanes.free - self._unsorted)) > 0:
                     idle = self._limits.take_over_seconds * 0.8
                     entries = await self._surely(partial(self._group.take_over_idle, idle, count))
                     metrics.RECLAIMED.labels(self._subscription.name).inc(len(entries))

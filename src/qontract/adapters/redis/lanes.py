@@ -4,9 +4,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 from qontract.adapters.redis.consumer_group import Entry
+
+_TURNS = 20
+"""How many entries a task runs before it lets others have a turn: a handler may await nothing."""
 
 
 class Lanes:
@@ -18,26 +22,27 @@ class Lanes:
 
     def __init__(self, run: Callable[[Entry], Awaitable[float | None]], *, concurrency: int, room: int) -> None:
         self._run = run
-        self._slots = anyio.Semaphore(concurrency, fast_acquire=True)
+        self._concurrency = concurrency
         self._lanes: dict[str, deque[Entry]] = {}
+        self._ready: deque[str] = deque()
         self._waiting: set[str] = set()
+        self._changed: anyio.Event | None = None
         self.free = room
-        self._changed = anyio.Event()
         self.closed = False
         self.running = 0
 
-    async def room(self) -> None:
-        """Wait until there is room for more entries: for `free`."""
-        while self.free <= 0:
-            await self._changed.wait()
+    async def room(self, wanted: int) -> None:
+        """Wait until there is room for as many entries: for `free`."""
+        while self.free < wanted:
+            await self._change()
 
     async def ended(self) -> None:
         """Wait until nothing is running; nothing more begins once `closed` is set."""
         while self.running:
-            await self._changed.wait()
+            await self._change()
 
     def add(self, lane: str, entry: Entry, tasks: TaskGroup) -> None:
-        """Put the entry at the end of its lane, which one of the tasks follows."""
+        """Put the entry at the end of its lane, to be run by one of the tasks."""
         if lane not in self._waiting:
             entry.takes_room = True
             self.free -= 1
@@ -47,35 +52,48 @@ class Lanes:
             self._lanes[lane].append(entry)
         else:
             self._lanes[lane] = deque([entry])
-            tasks.start_soon(self._follow, lane)
+            self._begin(lane, tasks)
 
-    async def _follow(self, lane: str) -> None:
-        entries = self._lanes[lane]
-        while entries:
-            async with self._slots:
-                if self.closed:
-                    return
-                self.running += 1
-                try:
-                    pause = await self._run(entries[0])
-                finally:
-                    self.running -= 1
-                    self._tell()
-            if pause is None:
-                self._make_room(entries.popleft())
-            else:
-                await self._wait(lane, entries, pause)
-        del self._lanes[lane]
+    def _begin(self, lane: str, tasks: TaskGroup) -> None:
+        self._ready.append(lane)
+        if self.running < self._concurrency:
+            self.running += 1
+            tasks.start_soon(self._work, tasks)
 
-    async def _wait(self, lane: str, entries: deque[Entry], seconds: float) -> None:
+    async def _work(self, tasks: TaskGroup) -> None:
+        """Run the first entry of each lane that is ready, in turn, until there is none."""
+        turns = 0
+        try:
+            while self._ready and not self.closed:
+                lane = self._ready.popleft()
+                entries = self._lanes[lane]
+                pause = await self._run(entries[0])
+                if pause is not None:
+                    self._let_go(lane, entries)
+                    tasks.start_soon(self._wait, lane, pause, tasks)
+                else:
+                    self._make_room(entries.popleft())
+                    if entries:
+                        self._ready.append(lane)
+                    else:
+                        del self._lanes[lane]
+                turns += 1
+                if turns % _TURNS == 0:
+                    await anyio.lowlevel.checkpoint()
+        finally:
+            self.running -= 1
+            self._tell()
+
+    def _let_go(self, lane: str, entries: deque[Entry]) -> None:
         for entry in entries:
             entry.content = entry.event = None
             self._make_room(entry)
         self._waiting.add(lane)
-        try:
-            await anyio.sleep(seconds)
-        finally:
-            self._waiting.discard(lane)
+
+    async def _wait(self, lane: str, seconds: float, tasks: TaskGroup) -> None:
+        await anyio.sleep(seconds)
+        self._waiting.discard(lane)
+        self._begin(lane, tasks)
 
     def _make_room(self, entry: Entry) -> None:
         if entry.takes_room:
@@ -83,6 +101,11 @@ class Lanes:
             self.free += 1
             self._tell()
 
+    async def _change(self) -> None:
+        self._changed = self._changed or anyio.Event()
+        await self._changed.wait()
+
     def _tell(self) -> None:
-        self._changed.set()
-        self._changed = anyio.Event()
+        if self._changed:
+            self._changed.set()
+            self._changed = None
