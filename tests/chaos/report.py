@@ -18,7 +18,18 @@ _SUBSCRIBER = (
     "out of order",
     "seconds",
 )
-_PUBLISHER = "steps", "deaths", "changes", "events", "lost", "untrue", "doubled ids", "out of order", "seconds"
+_PUBLISHER = (
+    "steps",
+    "deaths",
+    "changes",
+    "events",
+    "lost",
+    "untrue",
+    "told again",
+    "doubled ids",
+    "out of order",
+    "seconds",
+)
 COLUMNS = dict.fromkeys(("ordered", "shared", "plain"), _SUBSCRIBER) | dict.fromkeys(
     ("publishing", "unsafe"), _PUBLISHER
 )
@@ -53,7 +64,14 @@ class Outcome:
     @property
     def sound(self) -> bool:
         """Say whether the promises were kept."""
-        broken = ["lost", "wrongly dead", "untrue", "doubled ids", *(["out of order"] if self.kind != "shared" else [])]
+        broken = [
+            "lost",
+            "wrongly dead",
+            "untrue",
+            "told again",
+            "doubled ids",
+            *(["out of order"] if self.kind != "shared" else []),
+        ]
         return not any(self.numbers[name] for name in broken)
 
 

@@ -106,7 +106,8 @@ class Worker:
         """Sweep until nothing is in doubt or spooled."""
         recoveries = {INTEGRATION: partial(recover, workspaces=self._workspaces, events=self.events)}
         while True:
-            sweep(self.events, self._queue, recoveries, in_doubt_after=timedelta(seconds=0.2))
+            after = timedelta(seconds=0.2)
+            sweep(self.events, self._queue, recoveries, in_doubt_after=after, later={})
             try:
                 if not self.events.in_doubt() and not self.events.flush():
                     return

@@ -42,7 +42,7 @@ class IntentsContract:
         action = UpdateMetadata(
             workspace="coreos", usergroup="a", usergroup_id="S1", description="é", channels=(), channel_ids=()
         )
-        event = applied(action, "request-1")
+        event = applied(action, "request-1").model_copy(update={"source": "/here"})
         intents.record(SCOPE, event)
         assert intents.open() == {SCOPE: [event]}
         assert isinstance(intents.open()[SCOPE][0].data, UpdateMetadata)

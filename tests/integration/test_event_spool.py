@@ -101,9 +101,36 @@ def test_the_spool_of_another_version_is_refused_and_not_touched(tmp_path: Path)
         other.execute("PRAGMA user_version = 7")
     other.close()
     before = path.read_bytes()
-    with pytest.raises(EventSpoolError, match=r"another version of qontract \(format 7.*move it away"):
+    with pytest.raises(EventSpoolError, match=r"version of qontract \(format 7.*move it away"):
         spool_at(path).append([an_event()])
     assert path.read_bytes() == before
+
+
+def test_the_database_of_another_program_is_refused_and_not_touched(tmp_path: Path) -> None:
+    path = tmp_path / "spool"
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE precious (thing TEXT)")
+    other.close()
+    before = path.read_bytes()
+    with pytest.raises(EventSpoolError, match="another program"):
+        spool_at(path).append([an_event()])
+    assert path.read_bytes() == before
+
+
+def test_an_event_that_could_not_be_read_back_is_refused(tmp_path: Path) -> None:
+    deep: dict[str, object] = {}
+    for _ in range(300):
+        deep = {"deeper": deep}
+    spool = spool_at(tmp_path / "spool")
+    with pytest.raises(EventSpoolError):
+        spool.append([DomainEvent.model_construct(type="a.b", id="1", data=deep, time=an_event().time)])
+    assert list(spool.oldest(9)) == []
+
+
+def test_a_directory_that_cannot_be_searched_is_an_error_of_the_spool(tmp_path: Path) -> None:
+    spool = spool_at(tmp_path / ("x" * 300) / "spool")
+    with pytest.raises(EventSpoolError, match="too long"):
+        spool.oldest(1)
 
 
 @pytest.mark.parametrize("content", [b"not a database at all" * 500, b"SQLite format 3\0 and then nothing"])
@@ -121,9 +148,6 @@ def test_a_file_that_is_no_spool_is_refused_and_not_touched(tmp_path: Path, cont
 def test_a_spool_that_was_cut_short_is_refused_or_has_its_events_and_is_never_emptied(tmp_path: Path) -> None:
     path = tmp_path / "spool"
     spool_at(path).append([DomainEvent(type="a.b", data={"text": "x" * 5_000}) for _ in range(20)])
-    with sqlite3.connect(path) as spool:
-        spool.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    spool.close()
     half = path.read_bytes()[: path.stat().st_size // 2]
     path.write_bytes(half)
     with pytest.raises(EventSpoolError, match="malformed"):

@@ -189,3 +189,38 @@ def test_a_refusal_of_redis_does_not_open_the_breaker(valkey_url: str, client: A
         with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
             broker.publish(an_event(), stream=STREAM, channel="main")
         broker.publish(an_event(), channel="main")
+
+
+def test_an_event_that_the_stream_does_not_take_is_not_remembered_as_published(valkey_url: str, client: Any) -> None:
+    client.set(STREAM, "not a stream")
+    event = an_event()
+    with RedisBroker(valkey_url) as broker:
+        with pytest.raises(redis.ResponseError):
+            broker.publish(event, stream=STREAM, channel="main")
+        client.delete(STREAM)
+        broker.publish(event, stream=STREAM, channel="main")
+    assert len(kept(client)) == 1
+
+
+def test_a_call_that_is_interrupted_does_not_leave_its_answer_to_the_next(
+    valkey_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class InterruptionError(Exception):
+        pass
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise InterruptionError
+
+    with RedisBroker(valkey_url) as broker:
+        assert broker.command("ECHO", "first") == b"first"
+        with monkeypatch.context() as patch:
+            patch.setattr(redis.Redis, "parse_response", interrupted)
+            with pytest.raises(InterruptionError):
+                broker.command("ECHO", "second")
+        assert broker.command("ECHO", "third") == b"third"
+
+
+@pytest.mark.parametrize("url", ["redis://redis..example/0", "redis://localhost/0?foo=1"])
+def test_a_url_that_leads_nowhere_is_an_error_of_redis_and_not_of_the_event(url: str) -> None:
+    with RedisBroker(url) as broker, pytest.raises(redis.ConnectionError):
+        broker.publish(an_event(), channel="main")

@@ -37,22 +37,17 @@ class EventManager:
 
     def publish_events(self, events: Sequence[DomainEvent]) -> None:
         """Publish the events of a task together, in order, and settle their intents in the same step."""
-        try:
-            self._publish(events)
-        except Exception as error:  # noqa: BLE001 - whatever a publisher raises
-            self._keep(events, error)
-        else:
-            self._note("publishing", None)
+        self._tell(events)
 
     def flush(self) -> int:
         """Send all that is spooled, oldest first, and say how many. Raises EventPublisherError or EventSpoolError."""
         count = 0
-        while older := self._spool.oldest(BATCH) if self._spool else ():
-            self._send(older)
-            self._remove(older)
-            count += len(older)
+        while self._spool and (older := self._spool.oldest(BATCH)):
+            count += self._send(older)
+            self._spool.remove(older)
         if count:
             log.info("spooled events sent", extra={"count": count})
+            self._note("publishing", None)
         return count
 
     def intend(self, scope: str, event: DomainEvent) -> bool:
@@ -64,50 +59,71 @@ class EventManager:
             try:
                 place.record(scope, event)
             except IntentsError as error:
-                self._note("recording intents", error)
-            else:
-                if place is self._spool:
-                    self._recorded_in_spool.add(event.id)
-                return True
+                self._note("publishing", error)
+                continue
+            if place is self._spool:
+                self._recorded_in_spool.add(event.id)
+            return True
         return not self._records
 
     def in_doubt(self) -> Mapping[str, Sequence[DomainEvent]]:
-        """Return the events of actions that were perhaps applied, by scope, oldest first. Raises IntentsError."""
+        """Return the events of actions that were perhaps applied, by scope, oldest first.
+
+        A spool that cannot be read is left out. Raises IntentsError if the intents cannot be.
+        """
         found: defaultdict[str, dict[str, DomainEvent]] = defaultdict(dict)
         for place in reversed(self._records):  # the spool first: it can be looked at also while Redis is away
-            for scope, events in place.open().items():
+            try:
+                open_intents = place.open()
+            except EventSpoolError as error:
+                self._note("reading the spool", error)
+                continue
+            for scope, events in open_intents.items():
                 found[scope] |= {event.id: event for event in events}
         return {scope: sorted(events.values(), key=lambda event: event.time) for scope, events in found.items()}
 
     def settle(self, told: Sequence[DomainEvent], dropped: Sequence[DomainEvent]) -> None:
-        """Publish the events in doubt whose actions were applied, and forget the others. Raises IntentsError."""
-        if told:
-            self.publish_events(told)
+        """Publish the events in doubt whose actions were applied, and forget the others. Raises IntentsError.
+
+        An event that can be neither published nor spooled stays in doubt.
+        """
+        if told and not self._tell(told):
+            told = ()
         for place in self._records:
             for events, were_told in ((told, True), (dropped, False)):
                 if events:
                     place.close(events, told=were_told)
 
+    def _tell(self, events: Sequence[DomainEvent]) -> bool:
+        """Publish or spool the events. Say whether that is done; if not, they are in the log."""
+        try:
+            self._publish(events)
+        except Exception as error:  # noqa: BLE001 - whatever a publisher raises
+            return self._keep(events, error)
+        self._note("publishing", None)
+        return True
+
     def _publish(self, events: Sequence[DomainEvent]) -> None:
         older = self._waiting()
         if older:
             self._send(older)
-            self._remove(older)
-        if len(older) == BATCH:
-            raise EventPublisherError("older events are to be sent first")
+            if self._removed(older) and len(older) == BATCH:
+                raise EventPublisherError("older events are to be sent first")
         self._send(events)
         if self._recorded_in_spool:
-            self._remove([event for event in events if event.id in self._recorded_in_spool])
+            self._removed([event for event in events if event.id in self._recorded_in_spool])
 
     def _waiting(self) -> Sequence[DomainEvent]:
         try:
-            return self._spool.oldest(BATCH) if self._spool else ()
+            waiting = self._spool.oldest(BATCH) if self._spool else ()
         except EventSpoolError as error:
             self._note("reading the spool", error)
             return ()
+        self._note("reading the spool", None)
+        return waiting
 
-    def _send(self, events: Sequence[DomainEvent]) -> None:
-        """Publish; of several events, one that the publisher refuses does not keep back the others."""
+    def _send(self, events: Sequence[DomainEvent]) -> int:
+        """Publish, and say how many: one that the publisher refuses does not keep back the others."""
         try:
             self._publisher.publish(events)
         except EventPublisherError as error:
@@ -115,21 +131,24 @@ class EventManager:
                 raise
             if len(events) == 1:
                 log.error("event refused", extra={"events": _whole(events), "error": str(error)})  # noqa: TRY400
-                return
-            for event in events:
-                self._send([event])
+                return 0
+            return sum(self._send([event]) for event in events)
+        return len(events)
 
-    def _remove(self, events: Sequence[DomainEvent]) -> None:
-        """Take from the spool what was sent. What stays there is sent again, which changes nothing."""
+    def _removed(self, events: Sequence[DomainEvent]) -> bool:
+        """Take from the spool what was sent, if that can be done. What stays is sent again, which changes nothing."""
         try:
             if self._spool:
                 self._spool.remove(events)
-                self._recorded_in_spool.difference_update(event.id for event in events)
         except EventSpoolError as error:
             self._note("writing the spool", error)
+            return False
+        self._note("writing the spool", None)
+        self._recorded_in_spool.difference_update(event.id for event in events)
+        return True
 
-    def _keep(self, events: Sequence[DomainEvent], error: Exception) -> None:
-        """Spool what was not published; failing that, the log is the last place that has it."""
+    def _keep(self, events: Sequence[DomainEvent], error: Exception) -> bool:
+        """Spool what was not published, and say whether it is; failing that, the log is the last place that has it."""
         problem = "there is none"
         if self._spool:
             try:
@@ -139,10 +158,11 @@ class EventManager:
             else:
                 self._recorded_in_spool.difference_update(event.id for event in events)
                 self._note("publishing", error)
-                return
+                return True
         unexpected = None if isinstance(error, EventPublisherError) else error
         reasons = {"error": str(error), "spool": problem}
         log.error("events not published", extra={"events": _whole(events), **reasons}, exc_info=unexpected)
+        return False
 
     def _note(self, what: str, error: Exception | None) -> None:
         """Log when something begins to fail, and when that is over; not each time."""
@@ -150,9 +170,9 @@ class EventManager:
             self._failing.add(what)
             expected = isinstance(error, EventPublisherError | IntentsError)
             log.error("%s fails", what, extra={"error": str(error)}, exc_info=None if expected else error)
-        elif not error and self._failing:
-            log.info("%s works again", " and ".join(sorted(self._failing)))
-            self._failing.clear()
+        elif not error and what in self._failing:
+            self._failing.discard(what)
+            log.info("%s works again", what)
 
 
 def _whole(events: Collection[DomainEvent]) -> list[dict[str, object]]:

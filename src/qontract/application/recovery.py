@@ -12,14 +12,25 @@ from qontract.application.ports.slack_workspaces import SlackWorkspacesError
 
 log = logging.getLogger(__name__)
 
+PAUSE = timedelta(minutes=1)
+"""Until a scope is looked at again."""
+
 Recoveries = Mapping[str, Callable[[str], None]]
 """What settles the intents of one scope, for each integration by its name: the scope's, up to the first `/`."""
 
 
-def sweep(events: EventManager, jobs: JobQueue, recoveries: Recoveries, *, in_doubt_after: timedelta) -> None:
+def sweep(
+    events: EventManager,
+    jobs: JobQueue,
+    recoveries: Recoveries,
+    *,
+    in_doubt_after: timedelta,
+    later: dict[str, datetime],
+) -> None:
     """Send what is spooled, and settle the intents that nobody works on and that are so old; never raises.
 
-    A call to Slack whose answer was lost has been carried out by then, or will not be.
+    A call to Slack whose answer was lost has been carried out by then, or will not be. `later` says when a scope that
+    could not be settled is looked at again: each sweep is given the same.
     """
     try:
         in_doubt = events.in_doubt()
@@ -27,8 +38,10 @@ def sweep(events: EventManager, jobs: JobQueue, recoveries: Recoveries, *, in_do
     except (EventPublisherError, IntentsError) as error:
         log.debug("to be tried again", extra={"error": str(error)})
         return
+    now = datetime.now(UTC)
     for scope, waiting in in_doubt.items():
-        if max(event.time for event in waiting) < datetime.now(UTC) - in_doubt_after:
+        if max(event.time for event in waiting) < now - in_doubt_after and later.get(scope, now) <= now:
+            later[scope] = now + PAUSE
             try:
                 with jobs.exclusively(scope) as free:
                     if free:

@@ -1,7 +1,7 @@
 """Use case: bring Slack usergroups to their desired state."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 
 from qontract.application.event_manager import EventManager
 from qontract.application.ports.intents import IntentsError
@@ -41,9 +41,12 @@ def reconcile(
     desired = DesiredState.model_validate(job.payload)
     run = _Run(workspaces, None if desired.dry_run else events, job.correlation_id)
     try:
+        run.look_back()
         for workspace in desired.workspaces:
             if _exclusive_name(workspace) not in lost:
                 run.workspace(workspace, dry_run=desired.dry_run)
+    except IntentsError as error:
+        run.errors.append(f"not begun, for what earlier runs left in doubt cannot be read: {error}")
     except Exception as error:  # what was done by then stays done
         log.exception("cut short")
         run.errors.append(f"cut short: {type(error).__name__}: {error}")
@@ -60,14 +63,15 @@ def recover(scope: str, *, workspaces: SlackWorkspaces, events: EventManager) ->
 
     Nothing else may be at work there meanwhile. Raises SlackWorkspacesError or IntentsError.
     """
-    _settle(scope, workspaces.read(scope.removeprefix(f"{INTEGRATION}/")), events)
+    workspace = workspaces.read(scope.removeprefix(f"{INTEGRATION}/"))
+    _settle(events.in_doubt().get(scope, ()), workspace, events)
 
 
-def _settle(scope: str, workspace: SlackWorkspace, events: EventManager) -> None:
+def _settle(in_doubt: Sequence[DomainEvent], workspace: SlackWorkspace, events: EventManager) -> None:
     """Publish each event in doubt as far as its action shows in the workspace, and drop the others."""
     told: list[DomainEvent] = []
     dropped: list[DomainEvent] = []
-    for event in events.in_doubt().get(scope, ()):
+    for event in in_doubt:
         if not isinstance(event.data, Action):
             log.error("of a version with other actions: it stays in doubt", extra={"event_id": event.id})
             continue
@@ -84,15 +88,21 @@ class _Run:
         self._workspaces = workspaces
         self._events = events
         self._correlation_id = correlation_id
+        self._in_doubt: Mapping[str, Sequence[DomainEvent]] = {}
         self.planned: list[Action] = []
         self.applied: list[Action] = []
         self.errors: list[str] = []
+
+    def look_back(self) -> None:
+        """Find out what earlier runs have left in doubt. Raises IntentsError: then nothing may be changed yet."""
+        if self._events:
+            self._in_doubt = self._events.in_doubt()
 
     def workspace(self, desired: DesiredWorkspace, *, dry_run: bool) -> None:
         try:
             current = self._workspaces.read(desired.name)
             if self._events:
-                _settle(_exclusive_name(desired), current, self._events)
+                _settle(self._in_doubt.get(_exclusive_name(desired), ()), current, self._events)
             planned = plan(desired, current)
         except (SlackWorkspacesError, IntentsError) as error:
             self._fail(Failure(workspace=desired.name, error=str(error)))

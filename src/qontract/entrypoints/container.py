@@ -70,7 +70,7 @@ def _sweep(
         return None
     recoveries = {slack_usergroups.INTEGRATION: partial(slack_usergroups.recover, workspaces=workspaces, events=events)}
     in_doubt_after = timedelta(seconds=2 * settings.slack.timeout)
-    return partial(sweep, events, jobs, recoveries, in_doubt_after=in_doubt_after)
+    return partial(sweep, events, jobs, recoveries, in_doubt_after=in_doubt_after, later={})
 
 
 def _prefix(settings: Settings) -> str:

@@ -16,7 +16,9 @@ def flush() -> None:
     from qontract.application.ports.event_publisher import EventPublisherError
     from qontract.application.ports.event_spool import EventSpoolError
     from qontract.entrypoints.container import get_event_manager
+    from qontract.entrypoints.logs import configure_logs
 
+    configure_logs("WARNING")
     manager = get_event_manager()
     if manager is None:
         raise SystemExit("qontract: QAPI_EVENTS__ENABLED: events are disabled")

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -41,7 +42,10 @@ class _Group(BaseModel):
 
 def _state_directory() -> Path:
     """Return where programs keep what is to outlast a restart (XDG Base Directory Specification 0.8)."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "qontract"
+    try:
+        return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "qontract"
+    except RuntimeError:  # a user without a home
+        return Path(gettempdir()) / "qontract"
 
 
 class EventsSettings(_Group):

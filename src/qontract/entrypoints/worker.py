@@ -10,13 +10,15 @@ import json
 import logging
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterable
 from functools import cache, partial
 from http import HTTPStatus
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from socketserver import ThreadingMixIn
 from threading import Thread
-from time import sleep
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -29,6 +31,8 @@ from qontract.entrypoints.settings import Settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+log = logging.getLogger(__name__)
 
 _SWEEP_SECONDS = 5
 
@@ -44,10 +48,9 @@ def _app() -> Celery:
     app: Celery = queue.app
     app.conf.worker_concurrency = settings.worker.concurrency
     setup_logging.connect(partial(_configure_logs, settings.log_level), weak=False)
-    # Objects of their own: a child that is forked while a thread here holds one of their locks would wait for ever.
-    beside = Container()
-    worker_init.connect(partial(_serve, settings, beside.job_queue()), weak=False)
-    worker_ready.connect(partial(_sweep, beside.sweep()), weak=False)
+    # A queue of its own: a child that is forked while a probe holds a lock of its client would wait for it for ever.
+    worker_init.connect(partial(_serve, settings, Container().job_queue()), weak=False)
+    worker_ready.connect(_start_sweeping, weak=False)
     return app
 
 
@@ -70,15 +73,25 @@ def _remove(directory: str, *, owner: int) -> None:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _sweep(sweep: Callable[[], None] | None, **_: Any) -> None:
-    """Sweep at once, and again and again until the process ends."""
+def _start_sweeping(**_: Any) -> None:
+    """Sweep in a process of its own: a fork of this one would share SQLite's locks, and those of whatever it is at."""
+    get_context("spawn").Process(target=sweep, name="sweep", daemon=True).start()
 
-    def run() -> None:
-        while sweep:
-            sweep()
-            sleep(_SWEEP_SECONDS)
 
-    Thread(target=run, daemon=True).start()
+def sweep() -> None:
+    """Sweep at once, and again and again until the parent process has ended."""
+    from qontract.entrypoints.container import get_container  # noqa: PLC0415 - as above
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the parent ends in good order, and then this
+    container = get_container()
+    configure_logs(container.settings().log_level)
+    parent, once = parent_process(), container.sweep()
+    while once and parent and parent.is_alive():
+        try:
+            once()
+        except Exception:
+            log.exception("sweep")
+        wait([parent.sentinel], _SWEEP_SECONDS)
 
 
 class _Server(ThreadingMixIn, WSGIServer):

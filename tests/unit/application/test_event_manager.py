@@ -176,6 +176,27 @@ def test_a_spool_that_cannot_be_read_keeps_no_event_back(caplog: pytest.LogCaptu
     assert "no disk" in str(caplog.records[0].__dict__)
 
 
+class Unwritable(InMemoryEventSpool):
+    """A spool on a disk that has become full: it can be read."""
+
+    def remove(self, events: Sequence[DomainEvent]) -> None:
+        raise EventSpoolError("no room")
+
+
+def test_flush_ends_with_an_error_if_the_spool_cannot_be_written() -> None:
+    spool = Unwritable()
+    spool.append([an_event(0)])
+    with pytest.raises(EventSpoolError, match="no room"):
+        EventManager(InMemoryEventPublisher(), spool=spool).flush()
+
+
+def test_what_cannot_be_removed_from_the_spool_keeps_no_newer_event_back() -> None:
+    publisher, spool = InMemoryEventPublisher(), Unwritable()
+    spool.append([an_event(number) for number in range(BATCH)])
+    EventManager(publisher, spool=spool).publish_event(an_event(BATCH))
+    assert numbers(publisher.events) == list(range(BATCH + 1))
+
+
 def test_an_event_that_the_publisher_refuses_keeps_back_no_other_and_is_in_the_log_whole(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

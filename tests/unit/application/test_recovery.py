@@ -20,6 +20,7 @@ class System:
         self.intents, self.jobs = InMemoryIntents(self.publisher), InMemoryJobQueue({})
         self.events = EventManager(self.publisher, spool=self.spool, intents=self.intents)
         self.recovered: list[str] = []
+        self.later: dict[str, datetime] = {}
 
     def begin(self, scope: str, age: timedelta) -> None:
         event = DomainEvent(type="a.b", data={}, time=datetime.now(UTC) - age)
@@ -31,7 +32,7 @@ class System:
             raise SlackWorkspacesError("Slack did not answer")
 
     def sweep(self) -> list[str]:
-        sweep(self.events, self.jobs, {"slack": self.recover}, in_doubt_after=MINUTE)
+        sweep(self.events, self.jobs, {"slack": self.recover}, in_doubt_after=MINUTE, later=self.later)
         return self.recovered
 
 
@@ -63,6 +64,8 @@ def test_what_a_job_is_at_work_on_is_left_to_it(system: System) -> None:
     system.begin("slack/one", 2 * MINUTE)
     with system.jobs.exclusively("slack/one"):
         assert system.sweep() == []
+    assert system.sweep() == []
+    system.later["slack/one"] -= MINUTE
     assert system.sweep() == ["slack/one"]
 
 
@@ -72,6 +75,7 @@ def test_a_scope_that_cannot_be_settled_keeps_no_other_from_it(
     for scope in ("slack/unreadable", "unheard-of/x", "slack/one"):
         system.begin(scope, 2 * MINUTE)
     assert system.sweep() == ["slack/unreadable", "slack/one"]
+    assert system.sweep() == ["slack/unreadable", "slack/one"], "not again at once"
     assert [record.__dict__["scope"] for record in caplog.records] == ["slack/unreadable", "unheard-of/x"]
 
 
@@ -81,5 +85,5 @@ def test_an_outage_is_not_an_error_of_the_sweep(system: System) -> None:
             raise EventPublisherError("no Redis")
 
     system.spool.append([DomainEvent(type="a.b", data={})])
-    sweep(EventManager(Away(), spool=system.spool), system.jobs, {}, in_doubt_after=MINUTE)
+    sweep(EventManager(Away(), spool=system.spool), system.jobs, {}, in_doubt_after=MINUTE, later={})
     assert len(system.spool.oldest(9)) == 1

@@ -11,6 +11,8 @@ from qontract.adapters.memory import (
     InMemorySlackWorkspaces,
 )
 from qontract.application.event_manager import EventManager
+from qontract.application.ports.event_publisher import EventPublisherError
+from qontract.application.ports.event_spool import EventSpoolError
 from qontract.application.ports.intents import IntentsError
 from qontract.application.ports.slack_workspaces import SlackWorkspacesError
 from qontract.application.slack_usergroups import job, reconcile, recover
@@ -178,15 +180,41 @@ def test_nothing_is_begun_that_could_stay_untold(system: System) -> None:
     assert system.slack.workspaces["coreos"].usergroups[0].user_ids == ("U1",)
 
 
-def test_a_workspace_is_left_while_what_is_in_doubt_cannot_be_read(system: System) -> None:
+def test_nothing_is_begun_while_what_is_in_doubt_cannot_be_read(system: System) -> None:
     class Unreadable(InMemoryIntents):
         def open(self) -> dict[str, list[DomainEvent]]:
             raise IntentsError("no Redis")
 
     system.intents = Unreadable(system.publisher)
     result = system.run(team_a=["bob"])
-    assert result.errors == ("coreos: no Redis",)
+    assert result.errors == ("not begun, for what earlier runs left in doubt cannot be read: no Redis",)
     assert system.slack.workspaces["coreos"].usergroups[0].user_ids == ("U1",)
+
+
+def test_a_spool_that_cannot_be_read_does_not_keep_a_job_from_its_work(system: System) -> None:
+    class Unreadable(InMemoryEventSpool):
+        def open(self) -> dict[str, list[DomainEvent]]:
+            raise EventSpoolError("no disk")
+
+        def oldest(self, count: int) -> list[DomainEvent]:
+            raise EventSpoolError("no disk")
+
+    system.spool = Unreadable()
+    assert system.run(team_a=["bob"]).status is JobStatus.SUCCESS
+    assert system.told() == [("update_users", ["bob"])]
+
+
+def test_an_event_that_is_found_applied_and_can_be_kept_nowhere_stays_in_doubt(system: System) -> None:
+    class Away(InMemoryEventPublisher):
+        def publish(self, events: object) -> None:
+            raise EventPublisherError("full")
+
+    system.run_dying("after", team_a=["bob"])
+    manager = EventManager(Away(), spool=InMemoryEventSpool(0), intents=system.intents)
+    recover(SCOPE, workspaces=system.slack, events=manager)
+    assert len(system.intents.open()[SCOPE]) == 1
+    system.recover()
+    assert system.told() == [("update_users", ["bob"])]
 
 
 def test_a_dry_run_settles_nothing(system: System) -> None:

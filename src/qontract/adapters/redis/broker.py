@@ -31,12 +31,14 @@ REMEMBERED_SECONDS = 24 * 3600
 
 # KEYS: the stream, the intents, then for each event the mark that it was published. ARGV: the channel, how long a mark
 # stays, where in a mark the name of the event's intent begins, then the events. A script and not MULTI: what is known
-# already is left out, and Redis parses one command, not several.
+# already is left out, and Redis parses one command, not several. What fails in it is not undone, so an event is marked
+# when it is in the stream.
 _PUBLISH = """
 local intents = redis.call('EXISTS', KEYS[2]) == 1
 for i = 4, #ARGV do
-  if redis.call('SET', KEYS[i - 1], '', 'NX', 'EX', ARGV[2]) then
+  if redis.call('EXISTS', KEYS[i - 1]) == 0 then
     if KEYS[1] ~= '' then redis.call('XADD', KEYS[1], '*', '__data__', ARGV[i]) end
+    redis.call('SET', KEYS[i - 1], '', 'EX', ARGV[2])
     if ARGV[1] ~= '' then redis.call('PUBLISH', ARGV[1], ARGV[i]) end
   end
   if intents then redis.call('HDEL', KEYS[2], string.sub(KEYS[i - 1], ARGV[3])) end
@@ -128,9 +130,17 @@ class RedisBroker:
             raise redis.ConnectionError("Redis did not answer a moment ago, and is not asked for a while") from None
 
     def _command(self, *command: str | bytes | int) -> Any:
-        if self._redis is None:
-            self._redis = self._connect()
-        return self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
+        try:
+            if self._redis is None:
+                self._redis = self._connect()
+            return self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
+        except redis.RedisError:
+            raise
+        except (ValueError, TypeError) as error:  # of the URL: a host or an option that cannot be one
+            raise redis.ConnectionError(f"{type(error).__name__}: {error}") from None
+        except BaseException:  # in the middle: the next answer would be that of this command
+            self.close()
+            raise
 
 
 def key_prefix(channel: str) -> str:

@@ -1,6 +1,7 @@
 """Redis: intents are a hash, from which the script that publishes an event takes its intent."""
 
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from prometheus_client import Counter, Gauge
 from qontract.adapters.redis.broker import RedisBroker, intent_name, intents_key
 from qontract.application.ports.intents import Intents, IntentsError
 from qontract.domain.events import DomainEvent, read_event
+
+log = logging.getLogger(__name__)
 
 OPEN = Gauge(
     "qontract_intents_open", "Actions that are begun, or in doubt; as last looked at", multiprocess_mode="mostrecent"
@@ -27,9 +30,12 @@ class RedisIntents(Intents):
         self._broker = broker
         self._key = intents_key(channel)
         self._source = source
+        self._unreadable: set[bytes] = set()
 
     def record(self, scope: str, event: DomainEvent) -> None:
         """Record an intent."""
+        if event.source is None:  # the settings may name another when it is looked into
+            event = event.model_copy(update={"source": self._source})
         record = json.dumps([scope, event.model_dump_json()], ensure_ascii=False)
         with _translated():
             self._broker.command("HSET", self._key, self._name(event), record)
@@ -39,11 +45,21 @@ class RedisIntents(Intents):
         found: defaultdict[str, list[DomainEvent]] = defaultdict(list)
         with _translated():
             answer: dict[bytes, bytes] = self._broker.command("HGETALL", self._key, probe=True)
-            for raw in answer.values():
+        for name, raw in answer.items():
+            try:
                 scope, event = json.loads(raw)
                 found[scope].append(read_event(event))
+            except (ValueError, TypeError):
+                self._tell_of(name)
         OPEN.set(len(answer))
         return {scope: sorted(events, key=lambda event: event.time) for scope, events in found.items()}
+
+    def _tell_of(self, name: bytes) -> None:
+        if name not in self._unreadable:
+            self._unreadable.add(name)
+            log.error(
+                "an intent cannot be read, and stays", extra={"key": self._key, "field": name.decode(errors="replace")}
+            )
 
     def close(self, events: Sequence[DomainEvent], *, told: bool) -> None:
         """Forget intents that were looked into."""
@@ -59,5 +75,5 @@ class RedisIntents(Intents):
 def _translated() -> Iterator[None]:
     try:
         yield
-    except (redis.RedisError, OSError, ValueError) as error:
+    except (redis.RedisError, OSError) as error:
         raise IntentsError(f"Redis: {type(error).__name__}: {error}") from error

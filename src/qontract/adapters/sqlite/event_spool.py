@@ -61,18 +61,20 @@ class SqliteEventSpool(EventSpool):
 
     def oldest(self, count: int) -> Sequence[DomainEvent]:
         """Return as many of the events that wait, or fewer if there are no more."""
-        rows = self._select("SELECT event FROM spool WHERE scope IS NULL ORDER BY position LIMIT ?", count)
-        return [read_event(event) for (event,) in rows]
+        with self._translated():
+            rows = self._select("SELECT event FROM spool WHERE scope IS NULL ORDER BY position LIMIT ?", count)
+            return [read_event(event) for (event,) in rows]
 
     def open(self) -> Mapping[str, Sequence[DomainEvent]]:
         """Return the intents, by scope."""
         found: defaultdict[str, list[DomainEvent]] = defaultdict(list)
-        for scope, event in self._select("SELECT scope, event FROM spool WHERE scope IS NOT NULL"):
-            found[scope].append(read_event(event))
-        waiting = self._select("SELECT count(*), coalesce(? - min(since), 0) FROM spool WHERE scope IS NULL", time())
-        for count, age in waiting:
-            DEPTH.set(count)
-            AGE.set(age)
+        with self._translated():
+            for scope, event in self._select("SELECT scope, event FROM spool WHERE scope IS NOT NULL"):
+                found[scope].append(read_event(event))
+            waiting = "SELECT count(*), coalesce(? - min(since), 0) FROM spool WHERE scope IS NULL"
+            (count, age), *_ = [*self._select(waiting, time()), (0, 0)]
+        DEPTH.set(count)
+        AGE.set(age)
         return {scope: sorted(events, key=lambda event: event.time) for scope, events in found.items()}
 
     def remove(self, events: Sequence[DomainEvent]) -> None:
@@ -85,34 +87,33 @@ class SqliteEventSpool(EventSpool):
         self._delete(events, "scope IS NOT NULL")
 
     def _insert(self, events: Sequence[DomainEvent], scope: str | None, on_conflict: str) -> None:
-        rows = [(event.id, scope, event.model_dump_json(), time()) for event in events]
         statement = "INSERT INTO spool (id, scope, event, since) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO "
-        with self._opened() as spool, spool:
-            spool.executemany(statement + on_conflict, rows)
+        with self._translated():
+            rows = [(event.id, scope, _text(event), time()) for event in events]
+            with self._connection() as spool:
+                spool.executemany(statement + on_conflict, rows)
 
     def _delete(self, events: Sequence[DomainEvent], condition: str) -> int:
-        if not self._select("SELECT 1 FROM spool LIMIT 1"):
-            return 0
         statement = f"DELETE FROM spool WHERE id = ? AND {condition}"  # noqa: S608 - both are ours
-        with self._opened() as spool, spool:
-            return spool.executemany(statement, [(event.id,) for event in events]).rowcount
+        with self._translated():
+            if not self._select("SELECT 1 FROM spool LIMIT 1"):
+                return 0
+            with self._connection() as spool:
+                return spool.executemany(statement, [(event.id,) for event in events]).rowcount
 
     def _select(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Return the rows; none if there is no spool, which is not made for it."""
-        if not self._path.exists():
-            return []
-        with self._opened() as spool:
-            return spool.execute(statement, values).fetchall()
+        return self._connection().execute(statement, values).fetchall() if self._path.exists() else []
 
     @contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
-        """Give this thread's connection to the file that is at the path now. Translates errors."""
+    def _translated(self) -> Iterator[None]:
         try:
-            yield self._connection()
+            yield
         except (sqlite3.Error, OSError, ValueError) as error:
             FAILED.inc()
             raise EventSpoolError(
-                f"the spool {self._path}: {error}. It is not touched: make room, make it writable, or move it away"
+                f"the spool {self._path}: {error}. It is not touched: make room, make it writable, or stop the workers"
+                " and move it away"
             ) from error
 
     def _connection(self) -> sqlite3.Connection:
@@ -135,15 +136,25 @@ class SqliteEventSpool(EventSpool):
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
+        """Check that it is a spool, or make it one. SQLite's journal stays as it is by default: a file to itself."""
+        connection.execute("BEGIN")  # both at one time: another process may be making it
         (found,) = connection.execute("PRAGMA user_version").fetchone()
-        if found not in (0, _FORMAT):
-            raise ValueError(f"it is of another version of qontract (format {found}, and not {_FORMAT})")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        connection.execute("COMMIT")
+        if found not in (0, _FORMAT) or (found == 0 and tables):
+            raise ValueError(f"it is of another program, or version of qontract (format {found}, and not {_FORMAT})")
+        connection.execute("PRAGMA synchronous = EXTRA")
         (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
         connection.execute(f"PRAGMA max_page_count = {max(1, self._max_bytes // page_bytes)}")
         if found != _FORMAT:
             connection.executescript(_SCHEMA)
+
+
+def _text(event: DomainEvent) -> str:
+    """Return the event as JSON that can be read back. Raises ValueError if it could not be: if it is too deep."""
+    text = event.model_dump_json()
+    read_event(text)
+    return text
 
 
 def _identity(path: Path) -> tuple[int, int]:
