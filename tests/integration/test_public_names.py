@@ -98,7 +98,7 @@ def test_the_subscriber_module_has_app_and_broker_when_asked(monkeypatch: pytest
 
     from qontract.entrypoints import subscriber
 
-    monkeypatch.setattr(subscriber, "configure_logs", lambda _: None)  # the logs here are pytest's
+    monkeypatch.setattr("qontract.entrypoints.logs.configure_logs", lambda _: None)  # the logs here are pytest's
     subscriber._app.cache_clear()
     assert isinstance(subscriber.app, AsgiFastStream)
     assert isinstance(subscriber.broker, FastStreamBroker)

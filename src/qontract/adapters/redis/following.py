@@ -1,6 +1,5 @@
 """One replica at work on one subscription."""
 
-import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
@@ -18,6 +17,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from qontract.adapters.cloudevents import Event, from_cloudevent
 from qontract.adapters.redis import metrics
 from qontract.adapters.redis.consumer_group import ConsumerGroup, Entry, LeaseLostError
+from qontract.adapters.redis.deadline import Deadline
 from qontract.adapters.redis.lanes import Lanes
 from qontract.adapters.redis.lease import Lease
 from qontract.application.ports.event_handler import Never, NotNow, attempt
@@ -66,6 +66,7 @@ class Following:
         self._unsorted = 0
         self._done: list[tuple[Entry, str]] = []
         self._some_done = anyio.Event()
+        self._deadline = Deadline(self._policy.timeout)
         self._handled = metrics.HANDLED.labels(subscription.name)
         self._stopping = False
         self.progress = monotonic()
@@ -156,8 +157,7 @@ class Following:
             metrics.RETRIED.labels(self._subscription.name).inc()
         attempt.set(number)
         try:
-            async with asyncio.timeout(self._policy.timeout):  # anyio's takes three times as long
-                await self._subscription.handler.handle(event)
+            await self._deadline.keep(self._subscription.handler.handle(event))
         except NotNow as later:
             entry.due = time() + later.seconds
             await self._surely(lambda: self._group.record(entry))

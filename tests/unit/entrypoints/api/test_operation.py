@@ -160,7 +160,7 @@ def test_app_is_made_once_when_it_is_asked_for(monkeypatch, request):
     monkeypatch.setenv("QAPI_AUTH__SECRET", "s" * 32)
     made = []
     monkeypatch.setattr(api, "create_app", lambda: made.append(object()) or made[-1])
-    monkeypatch.setattr(api, "configure_logs", lambda _: None)
+    monkeypatch.setattr("qontract.entrypoints.logs.configure_logs", lambda _: None)
     request.addfinalizer(api._app.cache_clear)
     api._app.cache_clear()
     assert made == []
