@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test chaos lint format lock
+.PHONY: help setup demo dev test chaos bench lint format lock
 
 help: ## Say what there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -31,6 +31,9 @@ test: $(READY) ## Run the tests
 
 chaos: $(READY) ## Kill, freeze and cut off the subscriber at random, for some minutes, and count what is lost
 	$(BIN)/python -m tests.chaos
+
+bench: $(READY) ## Measure against the peers, for some minutes, and fail below a bar
+	$(BIN)/python -m benchmarks
 
 lint: $(READY) ## Check format, rules, types and the layers
 	$(BIN)/ruff format --check

@@ -6,7 +6,6 @@ Rules: CloudEvents specification 1.0.2 (context attributes, type system) and its
 import re
 from base64 import b64decode
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Annotated, Any, Literal, Self
 from uuid import uuid4
 
@@ -19,35 +18,33 @@ from pydantic import (
     ConfigDict,
     EncodedBytes,
     Field,
+    GetCoreSchemaHandler,
+    GetPydanticSchema,
+    TypeAdapter,
     model_validator,
 )
+from pydantic_core import core_schema
 
 CONTENT_TYPE = "application/cloudevents+json"
 
-_NONCHARACTERS = "".join(chr(plane | last) for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF))
-_FORBIDDEN = re.compile(rf"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef{_NONCHARACTERS}]")
+# In the syntax of Rust's regex: pydantic matches these without a call into Python. A lone surrogate, forbidden too,
+# is in no string that pydantic takes.
+_PLANES = range(0, 0x110000, 0x10000)
+_NONCHARACTERS = "".join(rf"\x{{{plane | last:x}}}" for plane in _PLANES for last in (0xFFFE, 0xFFFF))
+_ALLOWED = rf"^[^\x00-\x1f\x7f-\x9f\x{{fdd0}}-\x{{fdef}}{_NONCHARACTERS}]*$"
+_URI_REFERENCE = r"^(?:[A-Za-z0-9_\-.~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+$"
+_ABSOLUTE_URI = r"^[A-Za-z][A-Za-z0-9+.\-]*:\S+$"
+_MEDIA_TYPE = r"^[A-Za-z0-9_!#$&^.+\-]+/[A-Za-z0-9_!#$&^.+\-]+\s*(;.*)?$"
 _EXTENSION_NAME = re.compile(r"[a-z0-9]+")
-_URI_REFERENCE = re.compile(r"(?:[\w\-.~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+", re.ASCII)
-_ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:\S+")
-_MEDIA_TYPE = re.compile(r"[\w!#$&^.+\-]+/[\w!#$&^.+\-]+\s*(;.*)?", re.ASCII)
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
-@lru_cache(4096)  # types, sources and subjects come again and again
-def _string(text: str) -> str:
-    if _FORBIDDEN.search(text):
-        raise ValueError("a character in it is forbidden in CloudEvents")
-    return text
+def _matching(pattern: str, problem: str) -> GetPydanticSchema:
+    def schema(source: Any, inner: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        matching = core_schema.chain_schema([inner(source), core_schema.str_schema(pattern=pattern)])
+        return core_schema.custom_error_schema(matching, "cloudevents", custom_error_message=problem)
 
-
-def _matching(pattern: re.Pattern[str], what: str) -> AfterValidator:
-    @lru_cache(256)
-    def check(text: str) -> str:
-        if not pattern.fullmatch(text):
-            raise ValueError(f"not {what}")
-        return text
-
-    return AfterValidator(check)
+    return GetPydanticSchema(schema)
 
 
 def _timestamp(value: object) -> object:
@@ -57,6 +54,8 @@ def _timestamp(value: object) -> object:
 
 
 def _utc(time: datetime) -> datetime:
+    if not time.utcoffset():
+        return time
     try:
         return time.astimezone(UTC)
     except OverflowError:
@@ -71,11 +70,12 @@ class _StrictBase64(Base64Encoder):
         return b64decode(data, validate=True)
 
 
-_String = Annotated[str, Field(min_length=1), AfterValidator(_string)]
-_Id = Annotated[str, Field(min_length=1), AfterValidator(_string.__wrapped__)]
-_Source = Annotated[_String, _matching(_URI_REFERENCE, "a URI reference (RFC 3986)")]
-_Schema = Annotated[_String, _matching(_ABSOLUTE_URI, "an absolute URI")]
-_MediaType = Annotated[_String, _matching(_MEDIA_TYPE, "a media type (RFC 2046)")]
+_Text = Annotated[str, _matching(_ALLOWED, "a character in it is forbidden in CloudEvents")]
+_String = Annotated[_Text, Field(min_length=1)]
+_Source = Annotated[_String, _matching(_URI_REFERENCE, "not a URI reference (RFC 3986)")]
+_Schema = Annotated[_String, _matching(_ABSOLUTE_URI, "not an absolute URI")]
+_MediaType = Annotated[_String, _matching(_MEDIA_TYPE, "not a media type (RFC 2046)")]
+_TEXT: TypeAdapter[str] = TypeAdapter(_Text)
 _Time = Annotated[AwareDatetime, BeforeValidator(_timestamp), AfterValidator(_utc)]
 
 
@@ -90,7 +90,7 @@ class Event(BaseModel):
     specversion: Literal["1.0"] = "1.0"
     type: _String
     source: _Source
-    id: _Id = Field(default_factory=lambda: str(uuid4()))
+    id: _String = Field(default_factory=lambda: str(uuid4()))
     time: _Time | None = Field(default_factory=lambda: datetime.now(UTC))
     subject: _String | None = None
     datacontenttype: _MediaType | None = "application/json"
@@ -106,7 +106,7 @@ class Event(BaseModel):
             if not _EXTENSION_NAME.fullmatch(name):
                 raise ValueError(f"extension attribute {name!r}: use lower-case ASCII letters and digits")
             if isinstance(value, str):
-                _string(value)
+                _TEXT.validate_python(value)
             elif not isinstance(value, int) or not -(2**31) <= value < 2**31:
                 raise ValueError(f"extension attribute {name!r}: use a string, a boolean or a 32-bit integer")
         if self.data is not None and self.data_base64 is not None:

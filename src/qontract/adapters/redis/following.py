@@ -110,14 +110,20 @@ class Following:
             self.progress = monotonic()
 
     def _add(self, entries: list[Entry], tasks: TaskGroup) -> None:
-        """Hold the entries that are new, and sort them into lanes while the next ones are being read."""
+        """Hold the entries that are new, and sort them into lanes; a full batch while the next one is being read."""
         new = [entry for entry in entries if entry.key not in self._held]
         self._held |= {entry.key: entry for entry in new}
-        self._unsorted += len(new)
-        tasks.start_soon(self._sort, new, tasks)
+        if len(new) < self._limits.batch:
+            self._sort(new, tasks)
+        else:
+            self._unsorted += len(new)
+            tasks.start_soon(self._sort_later, new, tasks)
 
-    async def _sort(self, entries: list[Entry], tasks: TaskGroup) -> None:
+    async def _sort_later(self, entries: list[Entry], tasks: TaskGroup) -> None:
         self._unsorted -= len(entries)
+        self._sort(entries, tasks)
+
+    def _sort(self, entries: list[Entry], tasks: TaskGroup) -> None:
         for entry in entries:
             try:
                 entry.event = _event(entry)

@@ -1,0 +1,132 @@
+"""Draining a backlog: from the start until the last event is handled and acknowledged."""
+
+import asyncio
+import gc
+import json
+import logging
+import os
+from collections.abc import Callable, Coroutine
+from contextlib import redirect_stdout
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import redis
+from faststream.redis import StreamSub
+from redis.asyncio import Redis
+
+from benchmarks.events import DATA, STREAM, domain_events
+from benchmarks.measuring import Result, in_turns
+from qontract.adapters.cloudevents import Event
+from qontract.adapters.redis.faststream import faststream_broker
+from qontract.application.ports.event_handler import EventHandler
+from qontract.application.subscriptions import Subscription
+from qontract.domain.events import DomainEvent
+from qontract.entrypoints.container import Container
+
+GROUP = "bench"
+LONGEST_SECONDS = 60
+"""For one round: a subscription that handles nothing ends the run, and does not hold it up."""
+
+
+class Counting(EventHandler):
+    """Sets `all_handled` after so many events, and tells of each how many there were."""
+
+    def __init__(self, events: int, tell: Callable[[int], object] = lambda _: None) -> None:
+        self.all_handled = asyncio.Event()
+        self._events = events
+        self._tell = tell
+        self._handled = 0
+
+    async def handle(self, event: DomainEvent | Event | dict[str, Any]) -> None:  # noqa: ARG002 - it only counts
+        """Count the event."""
+        self._handled += 1
+        self._tell(self._handled)
+        if self._handled == self._events:
+            self.all_handled.set()
+
+
+Drain = Callable[[str, Counting], Coroutine[Any, Any, float]]
+
+
+def drain(url: str, rounds: int, *, events: int = 20_000, subjects: int = 1000) -> list[Result]:
+    """Drain the same stream over and over, each time by a new group."""
+    publish(events, subjects)
+    drains: dict[str, Drain] = {"ours": ours, "redis-py": _redis_py, "faststream": _faststream}
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):  # FastStream tells of each event
+        found = in_turns({name: partial(_rate, url, drain, events) for name, drain in drains.items()}, rounds)
+    work = f"drain {events:,}"
+    return [
+        Result(work, "events/s", found["ours"], "redis-py loop", found["redis-py"], at_least=0.5),
+        Result(work, "events/s", found["ours"], "plain FastStream", found["faststream"], at_least=6),
+    ]
+
+
+def publish(events: int, subjects: int) -> None:
+    """Publish a backlog."""
+    manager = Container().event_manager()
+    for _ in range(events // 100):
+        manager.publish_events(domain_events(100, subjects))
+
+
+def _rate(url: str, drain: Drain, events: int) -> float:
+    with redis.Redis.from_url(url) as client:
+        client.xgroup_create(STREAM, GROUP, id="0")
+        try:
+            return events / asyncio.run(asyncio.wait_for(drain(url, Counting(events)), LONGEST_SECONDS))
+        finally:
+            client.xgroup_destroy(STREAM, GROUP)
+
+
+async def ours(url: str, handler: Counting) -> float:
+    """Run an ordered subscription as the subscriber does. Return the seconds until all was acknowledged."""
+    container = Container()
+    consumer = container.event_consumer([Subscription(GROUP, handler)])
+    gc.freeze()  # as the subscriber's process does
+    started = perf_counter()
+    running = asyncio.create_task(consumer.run())
+    await _acknowledged(url, handler)
+    ended = perf_counter()
+    gc.unfreeze()
+    consumer.stop()
+    await running
+    await container.faststream_broker().stop()
+    return ended - started
+
+
+async def _redis_py(url: str, handler: Counting) -> float:
+    """As a user of redis-py would write it."""
+    started = perf_counter()
+    async with Redis.from_url(url) as client:
+        while not handler.all_handled.is_set():
+            answer: Any = await client.xreadgroup(GROUP, "peer", {STREAM: ">"}, count=100, block=1000)
+            for _, entries in answer:
+                for _, fields in entries:
+                    await handler.handle(json.loads(fields[DATA.encode()]))
+                await client.xack(STREAM, GROUP, *(entry for entry, _ in entries))
+    return perf_counter() - started
+
+
+async def _faststream(url: str, handler: Counting) -> float:
+    """As FastStream's documentation writes it, with its log; only the reading of CloudEvents is added."""
+    broker = faststream_broker(url)
+    logging.getLogger("faststream.access.redis").filters.clear()  # those of the rounds before: each broker adds one
+
+    @broker.subscriber(stream=StreamSub(STREAM, group=GROUP, consumer="peer"))
+    async def handle(event: Event) -> None:
+        await handler.handle(event)
+
+    started = perf_counter()
+    await broker.start()
+    await _acknowledged(url, handler)
+    ended = perf_counter()
+    await broker.stop()
+    return ended - started
+
+
+async def _acknowledged(url: str, handler: Counting) -> None:
+    await handler.all_handled.wait()
+    async with Redis.from_url(url) as client:
+        while (await client.xpending(STREAM, GROUP))["pending"]:  # noqa: ASYNC110 - Redis tells nobody
+            await asyncio.sleep(0.001)

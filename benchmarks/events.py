@@ -1,0 +1,48 @@
+"""The events that all works use, and the same events as one would write them without this package."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from qontract.domain.events import DomainEvent
+from qontract.domain.slack_usergroups import UpdateUsers, applied
+
+CHANNEL = "main"
+STREAM = "qontract:{main}:events"
+DATA = "__data__"
+TYPE = "qontract-api.slack-usergroups.update_users"
+
+
+def domain_events(count: int, subjects: int = 1000) -> list[DomainEvent]:
+    """Return new events; their subjects take turns."""
+    return [applied(UpdateUsers(**_data(number % subjects)), correlation_id="bench") for number in range(count)]
+
+
+def dicts(count: int, subjects: int = 1000) -> list[dict[str, Any]]:
+    """Return new events of the same content as dicts, ready for json.dumps: CloudEvents too."""
+    return [
+        {
+            "specversion": "1.0",
+            "type": TYPE,
+            "source": "qontract-api",
+            "id": str(uuid4()),
+            "time": datetime.now(UTC).isoformat(),
+            "subject": f"bench/group-{number % subjects}",
+            "datacontenttype": "application/json",
+            "data": {"action_type": "update_users", **_data(number % subjects), "enable": False},
+            "correlationid": "bench",
+        }
+        for number in range(count)
+    ]
+
+
+def _data(group: int) -> dict[str, Any]:
+    return {
+        "workspace": "bench",
+        "usergroup": f"group-{group}",
+        "usergroup_id": f"S{group:08}",
+        "users": ("alice", "bob", "carol", "dave", "erin"),
+        "user_ids": ("U01ALICE", "U02BOB", "U03CAROL", "U04DAVE", "U05ERIN"),
+        "users_to_add": ("erin",),
+        "users_to_remove": ("frank",),
+    }
