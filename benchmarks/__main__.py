@@ -47,7 +47,7 @@ def main(
     only: Annotated[
         list[str] | None, typer.Option(help=f"One or more of {', '.join(WORKS)}; all, if not given")
     ] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="How often ours and the peers take turns")] = 5,
+    rounds: Annotated[int, typer.Option(min=1, help="How often ours and the peers take turns")] = 4,
     json_file: Annotated[Path | None, typer.Option("--json", help="A file for all the figures")] = None,
 ) -> None:
     """Measure ours against the peers. Exits with 1 if a bar is not met."""

@@ -1,10 +1,11 @@
 import json
+import os
 import signal
 import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -165,6 +166,32 @@ def test_at_its_start_it_sends_what_is_spooled_and_settles_what_dead_workers_lef
     assert 'qontract_intents_recovered_total{outcome="dropped"} 1.0' in metrics
     assert "qontract_spool_events 0.0" in metrics
     assert spool.oldest(9) == []
+
+
+def sweeps(pid: int) -> set[int]:
+    """Return the process that sweeps, of those that the worker has begun."""
+    listed = " ".join(file.read_text() for file in Path("/proc").glob(f"{pid}/task/*/children"))
+    found = set()
+    for child in map(int, listed.split()):
+        with suppress(OSError):  # it has just ended
+            if b"multiprocessing.spawn" in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.add(child)
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_sweep_that_dies_is_begun_again_and_ends_with_its_worker(valkey_url, temporary, number):
+    worker = Worker(valkey_url, temporary)
+    with worker.running() as process:
+        until(lambda: len(sweeps(process.pid)) == 1)
+        (first,) = sweeps(process.pid)
+        os.kill(first, signal.SIGKILL)
+        until(lambda: len(sweeps(process.pid) - {first}) == 1)
+        (second,) = sweeps(process.pid) - {first}
+        process.send_signal(number)
+        process.wait(20)
+        until(lambda: not Path(f"/proc/{second}").exists())
 
 
 def test_a_wrong_password_is_not_told(locked_valkey, temporary):

@@ -19,6 +19,7 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from socketserver import ThreadingMixIn
 from threading import Thread
+from time import sleep
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -75,7 +76,18 @@ def _remove(directory: str, *, owner: int) -> None:
 
 def _start_sweeping(**_: Any) -> None:
     """Sweep in a process of its own: a fork of this one would share SQLite's locks, and those of whatever it is at."""
-    get_context("spawn").Process(target=sweep, name="sweep", daemon=True).start()
+
+    def keep_sweeping() -> None:
+        while True:
+            process = get_context("spawn").Process(target=sweep, name="sweep", daemon=True)
+            process.start()
+            process.join()
+            if process.exitcode == -signal.SIGTERM:  # this process is ending, and ends its own
+                return
+            log.error("the sweep has ended, and is begun again", extra={"exit_code": process.exitcode})
+            sleep(_SWEEP_SECONDS)
+
+    Thread(target=keep_sweeping, daemon=True).start()
 
 
 def sweep() -> None:
