@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 from threading import Event as Flag
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import redis
@@ -140,7 +140,7 @@ class _Run:
     def run(self) -> Outcome:
         began = monotonic()
         with ExitStack() as stack:
-            self._valkey.start()
+            self._start_valkey()
             stack.callback(self._valkey.terminate)
             stack.enter_context(self._redis)
             stack.enter_context(self._proxy.running())
@@ -150,8 +150,8 @@ class _Run:
             place = Place(url, sandbox.url, WORKSPACE, self._directory, self._kind == "publishing")
             deaths, steps = self._work(place, self._submit())
             self._heal_all()
-            if place.safe:
-                self._one(place, [], {})
+            if place.safe and self._one(place, [], {}) is None:
+                raise RuntimeError(f"{self._kind} {self._seed}: the sweep has died; see {self._directory}")
             entries: Any = self._redis.xrange(STREAM)
         events = [json.loads(fields[b"__data__"]) for _, fields in entries]
         ids = Counter(event["id"] for event in events)
@@ -169,6 +169,18 @@ class _Run:
             }
         )
         return Outcome(self._kind, str(self._seed), numbers, Counter())
+
+    def _start_valkey(self) -> None:
+        end = monotonic() + DEADLINE
+        while True:
+            try:
+                self._valkey.start()
+            except (OSError, ValkeyServerError):  # somebody is using its port
+                if monotonic() > end:
+                    raise
+                sleep(0.1)
+            else:
+                return
 
     def _submit(self) -> list[str]:
         """Submit jobs that create, fill, empty, disable and enable usergroups, and change what they say."""
@@ -191,30 +203,32 @@ class _Run:
         return ids
 
     def _work(self, place: Place, jobs: list[str]) -> tuple[int, int]:
-        """Let workers run the jobs, each until it dies. The first dies at the step of the seed's number."""
-        random, steps = self._random, 0
+        """Let workers run the jobs, each until it dies, the first at the step of the seed's number.
+
+        Return how many died, and how many steps the last one took.
+        """
+        random = self._random
         first = {1 + self._seed % STEPS: "kill -9"}
         further = [{random.randrange(1, STEPS): random.choice(["kill -9", "kill -9 soon"])} for _ in range(2)]
         plans: list[dict[int, str]] = [first, *further, {}]
         for deaths, plan in enumerate(plans):
             for fault in random.sample([*OF_REDIS, *OF_DISK], random.choice([0, 1, 2])):
                 plan.setdefault(random.randrange(1, STEPS), fault)
-            code, told_steps = self._one(place, jobs, plan)
-            steps += told_steps
-            if code == 0:
-                return deaths, steps
+            taken = self._one(place, jobs, plan)
+            if taken is not None:
+                return deaths, taken
             self._heal("spool unwritable")
         raise RuntimeError(
             f"{self._kind} {self._seed}: a worker without a death planned has died; see {self._directory}"
         )
 
-    def _one(self, place: Place, jobs: list[str], plan: dict[int, str]) -> tuple[int | None, int]:
-        """Run a worker to its end, and let happen what it asks for. Return its exit code, and the steps it told of."""
+    def _one(self, place: Place, jobs: list[str], plan: dict[int, str]) -> int | None:
+        """Run a worker to its end, and let happen what it asks for. Return how many steps it took; None if it died."""
         mine, its = _processes.Pipe()
         process = _processes.Process(target=work, args=(place, jobs, plan, its))
         process.start()
         its.close()
-        steps, end = 0, monotonic() + DEADLINE
+        steps, end = None, monotonic() + DEADLINE
         try:
             while True:
                 if self._stop.is_set():
@@ -222,22 +236,21 @@ class _Run:
                 if monotonic() > end:
                     raise TimeoutError(f"{self._kind} {self._seed}: a worker does not end; see {self._directory}")
                 self._heal_what_is_due()
-                if mine.poll(0.02):
-                    try:
-                        message = mine.recv()
-                    except EOFError:
-                        break
+                try:
+                    message = mine.recv() if mine.poll(0.02) else None
                     if isinstance(message, int):
                         steps = message
-                    else:
+                    elif message:
                         self._happen(message)
                         mine.send("done")
+                except (EOFError, OSError):  # it has died
+                    break
             process.join(DEADLINE)
         finally:
             process.kill()
             process.join()
             mine.close()
-        return process.exitcode, steps
+        return steps
 
     def _happen(self, fault: str) -> None:
         seconds = self._random.uniform(0.1, 1.0)
@@ -261,7 +274,7 @@ class _Run:
         spool = self._directory / "spool"
         match fault:
             case "Redis killed" if not self._valkey.is_running():
-                self._valkey.start()
+                self._start_valkey()
             case "Redis full" if self._valkey.is_running():
                 self._redis.config_set("maxmemory", 0)
             case "spool unwritable" if spool.is_file():
@@ -274,7 +287,7 @@ class _Run:
         for fault in due:
             try:
                 self._heal(fault)
-            except (redis.RedisError, ValkeyServerError):  # it is just starting
+            except redis.RedisError:  # it is just starting
                 self._healing.append((monotonic() + 0.1, fault))
 
     def _heal_all(self) -> None:
