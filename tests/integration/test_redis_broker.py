@@ -214,7 +214,7 @@ def test_a_call_that_is_interrupted_does_not_leave_its_answer_to_the_next(
     with RedisBroker(valkey_url) as broker:
         assert broker.command("ECHO", "first") == b"first"
         with monkeypatch.context() as patch:
-            patch.setattr(redis.Redis, "parse_response", interrupted)
+            patch.setattr(redis.Connection, "read_response", interrupted)
             with pytest.raises(InterruptionError):
                 broker.command("ECHO", "second")
         assert broker.command("ECHO", "third") == b"third"

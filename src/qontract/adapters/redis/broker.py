@@ -59,9 +59,8 @@ class RedisBroker:
 
     def __init__(self, url: str, *, timeout: float = 2.0, pause: float = 0.0) -> None:
         self._connect = partial(
-            redis.Redis.from_url,
+            redis.ConnectionPool.from_url,
             url,
-            single_connection_client=True,
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
             retry=Retry(ExponentialBackoff(cap=0.1, base=0.05), 1, supported_errors=(redis.ConnectionError,)),
@@ -72,7 +71,7 @@ class RedisBroker:
     def _begin(self) -> None:
         """Begin in this process: neither the connection of the one that it was forked from, nor its locks."""
         self._pid = os.getpid()
-        self._redis: redis.Redis | None = None
+        self._connection: Any = None
         self._breaker = CircuitBreaker(
             fail_max=1,
             reset_timeout=self._pause,
@@ -93,9 +92,9 @@ class RedisBroker:
 
     def close(self) -> None:
         """Close the connection. Publishing again opens a new one."""
-        if self._redis:
-            self._redis.close()
-            self._redis = None
+        if self._connection:
+            self._connection.disconnect()
+            self._connection = None
 
     def publish(self, event: Event, *, channel: str = "", stream: str = "") -> None:
         """Publish one event; see `publish_all`."""
@@ -131,9 +130,13 @@ class RedisBroker:
 
     def _command(self, *command: str | bytes | int) -> Any:
         try:
-            if self._redis is None:
-                self._redis = self._connect()
-            return self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
+            if self._connection is None:  # a bare one: a client takes as long for a command as all that is done here
+                self._connection = self._connect().make_connection()
+            connection = self._connection
+            return connection.retry.call_with_retry(
+                lambda: (connection.send_command(*command), connection.read_response())[1],
+                lambda _: connection.disconnect(),
+            )
         except redis.RedisError:
             raise
         except (ValueError, TypeError) as error:  # of the URL: a host or an option that cannot be one

@@ -44,22 +44,20 @@ class RedisIntents(Intents):
         """Return the intents that are neither published nor closed, by scope. This asks Redis in a pause too."""
         found: defaultdict[str, list[DomainEvent]] = defaultdict(list)
         with _translated():
-            answer: dict[bytes, bytes] = self._broker.command("HGETALL", self._key, probe=True)
-        for name, raw in answer.items():
+            answer: list[bytes] = self._broker.command("HVALS", self._key, probe=True)
+        for raw in answer:
             try:
                 scope, event = json.loads(raw)
                 found[scope].append(read_event(event))
             except (ValueError, TypeError):
-                self._tell_of(name)
+                self._tell_of(raw)
         OPEN.set(len(answer))
         return {scope: sorted(events, key=lambda event: event.time) for scope, events in found.items()}
 
-    def _tell_of(self, name: bytes) -> None:
-        if name not in self._unreadable:
-            self._unreadable.add(name)
-            log.error(
-                "an intent cannot be read, and stays", extra={"key": self._key, "field": name.decode(errors="replace")}
-            )
+    def _tell_of(self, raw: bytes) -> None:
+        if raw not in self._unreadable:
+            self._unreadable.add(raw)
+            log.error("an intent cannot be read, and stays", extra={"key": self._key, "value": repr(raw[:200])})
 
     def close(self, events: Sequence[DomainEvent], *, told: bool) -> None:
         """Forget intents that were looked into."""
