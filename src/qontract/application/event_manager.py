@@ -1,12 +1,11 @@
 """What a use case tells its events to."""
 
 import logging
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
 from qontract.application.ports.event_publisher import EventPublisher, EventPublisherError
 from qontract.application.ports.event_spool import EventSpool, EventSpoolError
-from qontract.application.ports.intents import Intents, IntentsError
+from qontract.application.ports.intents import Intents, IntentsError, by_scope
 from qontract.domain.events import DomainEvent
 
 log = logging.getLogger(__name__)
@@ -71,16 +70,15 @@ class EventManager:
 
         A spool that cannot be read is left out. Raises IntentsError if the intents cannot be.
         """
-        found: defaultdict[str, dict[str, DomainEvent]] = defaultdict(dict)
+        found: dict[str, tuple[str, DomainEvent]] = {}
         for place in reversed(self._records):  # the spool first: it can be looked at also while Redis is away
             try:
                 open_intents = place.open()
             except EventSpoolError as error:
                 self._note("reading the spool", error)
                 continue
-            for scope, events in open_intents.items():
-                found[scope] |= {event.id: event for event in events}
-        return {scope: sorted(events.values(), key=lambda event: event.time) for scope, events in found.items()}
+            found |= {event.id: (scope, event) for scope, events in open_intents.items() for event in events}
+        return by_scope(found.values())
 
     def settle(self, told: Sequence[DomainEvent], dropped: Sequence[DomainEvent]) -> None:
         """Publish the events in doubt whose actions were applied, and forget the others. Raises IntentsError.

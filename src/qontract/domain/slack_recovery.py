@@ -1,6 +1,6 @@
 """What a Slack workspace shows of an action that was perhaps applied."""
 
-from qontract.domain.slack_usergroups import Action, CreateUsergroup, UpdateMetadata, UpdateUsers
+from qontract.domain.slack_usergroups import Action, CreateUsergroup, UpdateMetadata, UpdateUsers, plain_handle
 from qontract.domain.slack_workspace import SlackWorkspace
 
 
@@ -9,7 +9,7 @@ def seen(action: Action, workspace: SlackWorkspace) -> Action | None:
 
     Slack takes several calls for creating a usergroup, and for enabling one: they may have been done in part.
     """
-    group = next((group for group in workspace.usergroups if group.handle.casefold() == action.usergroup), None)
+    group = next((group for group in workspace.usergroups if plain_handle(group.handle) == action.usergroup), None)
     if group is None:
         return None
     users = workspace.user_directory().named(group.user_ids if group.enabled else ())

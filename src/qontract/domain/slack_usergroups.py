@@ -9,7 +9,8 @@ from qontract.domain.events import DomainEvent, EventData
 from qontract.domain.slack_workspace import SlackUsergroup, SlackWorkspace
 
 
-def _handle(text: str) -> str:
+def plain_handle(text: str) -> str:
+    """Return the handle as handles are compared."""
     return text.strip().removeprefix("@").casefold()
 
 
@@ -34,7 +35,7 @@ _UserName = Annotated[
 ]
 WorkspaceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 Handle = Annotated[
-    str, StringConstraints(max_length=80), AfterValidator(_handle), StringConstraints(pattern=r"^[\w.-]+$")
+    str, StringConstraints(max_length=80), AfterValidator(plain_handle), StringConstraints(pattern=r"^[\w.-]+$")
 ]
 ChannelName = Annotated[
     str, StringConstraints(max_length=120), AfterValidator(_channel), StringConstraints(pattern=r"^\S+$")
@@ -219,7 +220,7 @@ def plan(desired: DesiredWorkspace, current: SlackWorkspace) -> Plan:
     is known, the list is left as it is: nobody asked for it to be emptied.
     """
     users, channels = current.user_directory(), current.channel_directory()
-    groups = {_handle(group.handle): group for group in current.usergroups}
+    groups = {plain_handle(group.handle): group for group in current.usergroups}
     actions: list[Action] = []
     errors: list[str] = []
     for wanted in (*desired.usergroups, *_no_longer_desired(desired, groups)):

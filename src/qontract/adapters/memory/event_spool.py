@@ -1,10 +1,10 @@
 """In memory: a spool that lasts as long as its process."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from threading import Lock
 
 from qontract.application.ports.event_spool import EventSpool, EventSpoolError
+from qontract.application.ports.intents import by_scope
 from qontract.domain.events import DomainEvent
 
 
@@ -31,11 +31,7 @@ class InMemoryEventSpool(EventSpool):
 
     def open(self) -> Mapping[str, Sequence[DomainEvent]]:
         """Return the intents, by scope."""
-        found: defaultdict[str, list[DomainEvent]] = defaultdict(list)
-        for scope, event in list(self._kept.values()):
-            if scope is not None:
-                found[scope].append(event)
-        return found
+        return by_scope((scope, event) for scope, event in list(self._kept.values()) if scope is not None)
 
     def remove(self, events: Sequence[DomainEvent]) -> None:
         """Forget events, and intents, that have been published."""

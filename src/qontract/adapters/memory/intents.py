@@ -1,10 +1,9 @@
 """In memory: intents are there until their events have been published."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from qontract.adapters.memory.event_publisher import InMemoryEventPublisher
-from qontract.application.ports.intents import Intents
+from qontract.application.ports.intents import Intents, by_scope
 from qontract.domain.events import DomainEvent
 
 
@@ -22,10 +21,7 @@ class InMemoryIntents(Intents):
     def open(self) -> Mapping[str, Sequence[DomainEvent]]:
         """Return the intents that are neither published nor closed, by scope."""
         self.close(self._publisher.events, told=True)
-        found: defaultdict[str, list[DomainEvent]] = defaultdict(list)
-        for scope, event in self._recorded.values():
-            found[scope].append(event)
-        return {scope: sorted(events, key=lambda event: event.time) for scope, events in found.items()}
+        return by_scope(list(self._recorded.values()))
 
     def close(self, events: Sequence[DomainEvent], *, told: bool) -> None:  # noqa: ARG002 - nobody counts them here
         """Forget intents that were looked into."""

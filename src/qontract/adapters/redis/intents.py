@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -10,7 +9,7 @@ import redis
 from prometheus_client import Counter, Gauge
 
 from qontract.adapters.redis.broker import RedisBroker, intent_name, intents_key
-from qontract.application.ports.intents import Intents, IntentsError
+from qontract.application.ports.intents import Intents, IntentsError, by_scope
 from qontract.domain.events import DomainEvent, read_event
 
 log = logging.getLogger(__name__)
@@ -42,17 +41,17 @@ class RedisIntents(Intents):
 
     def open(self) -> Mapping[str, Sequence[DomainEvent]]:
         """Return the intents that are neither published nor closed, by scope. This asks Redis in a pause too."""
-        found: defaultdict[str, list[DomainEvent]] = defaultdict(list)
+        found: list[tuple[str, DomainEvent]] = []
         with _translated():
             answer: list[bytes] = self._broker.command("HVALS", self._key, probe=True)
         for raw in answer:
             try:
                 scope, event = json.loads(raw)
-                found[scope].append(read_event(event))
+                found.append((scope, read_event(event)))
             except (ValueError, TypeError):
                 self._tell_of(raw)
         OPEN.set(len(answer))
-        return {scope: sorted(events, key=lambda event: event.time) for scope, events in found.items()}
+        return by_scope(found)
 
     def _tell_of(self, raw: bytes) -> None:
         if raw not in self._unreadable:

@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 from prometheus_client import Counter, Gauge
 
 from qontract.application.ports.event_spool import EventSpool, EventSpoolError
+from qontract.application.ports.intents import by_scope
 from qontract.domain.events import DomainEvent, read_event
 
 SPOOLED = Counter("qontract_events_spooled_total", "Events that went to the spool")
@@ -67,15 +67,14 @@ class SqliteEventSpool(EventSpool):
 
     def open(self) -> Mapping[str, Sequence[DomainEvent]]:
         """Return the intents, by scope."""
-        found: defaultdict[str, list[DomainEvent]] = defaultdict(list)
         with self._translated():
-            for scope, event in self._select("SELECT scope, event FROM spool WHERE scope IS NOT NULL"):
-                found[scope].append(read_event(event))
+            rows = self._select("SELECT scope, event FROM spool WHERE scope IS NOT NULL")
+            intents = by_scope((scope, read_event(event)) for scope, event in rows)
             waiting = "SELECT count(*), coalesce(? - min(since), 0) FROM spool WHERE scope IS NULL"
             (count, age), *_ = [*self._select(waiting, time()), (0, 0)]
         DEPTH.set(count)
         AGE.set(age)
-        return {scope: sorted(events, key=lambda event: event.time) for scope, events in found.items()}
+        return intents
 
     def remove(self, events: Sequence[DomainEvent]) -> None:
         """Forget events, and intents, that have been published."""

@@ -1,7 +1,8 @@
 """Port: where it is put on record what is about to be done."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from qontract.domain.events import DomainEvent
@@ -35,3 +36,11 @@ class Intents(Protocol):
     @abstractmethod
     def close(self, events: Sequence[DomainEvent], *, told: bool) -> None:
         """Forget intents that were looked into: their events are `told`, or the actions were not applied."""
+
+
+def by_scope(intents: Iterable[tuple[str, DomainEvent]]) -> dict[str, list[DomainEvent]]:
+    """Return the events of each scope, in the order in which they were born."""
+    found: defaultdict[str, list[DomainEvent]] = defaultdict(list)
+    for scope, event in sorted(intents, key=lambda intent: intent[1].time):
+        found[scope].append(event)
+    return dict(found)
