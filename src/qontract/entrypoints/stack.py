@@ -75,6 +75,7 @@ def running_stack(
     with ExitStack() as stops:
         environment = os.environ | {
             "NO_PROXY": "127.0.0.1,localhost",
+            "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
             "QAPI_CACHE_BROKER_URL": stops.enter_context(_valkey(data, keep=keep)),
             "QAPI_EVENTS__SPOOL": str(data / "events.sqlite"),
             "QAPI_SLACK__API_URL": f"{stack.sandbox_url}/api/",
