@@ -5,8 +5,8 @@ import gc
 import json
 import logging
 import os
-from collections.abc import Callable, Coroutine
-from contextlib import redirect_stdout
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager, redirect_stdout
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -20,10 +20,11 @@ from benchmarks.events import DATA, STREAM, domain_events
 from benchmarks.measuring import Result, in_turns
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis.faststream import faststream_broker
-from qontract.application.ports.event_handler import EventHandler
-from qontract.application.subscriptions import Subscription
+from qontract.application.ports.event_handler import Delivery, EventHandler
+from qontract.application.subscription import Subscription
 from qontract.domain.events import DomainEvent
 from qontract.entrypoints.container import Container
+from qontract.entrypoints.subscriber.deliveries import deliveries_of
 
 GROUP = "bench"
 LONGEST_SECONDS = 60
@@ -38,13 +39,18 @@ class Counting(EventHandler):
         self._events = events
         self._tell = tell
         self._handled = 0
+        self._loop = asyncio.get_running_loop()
 
-    async def handle(self, event: DomainEvent | Event | dict[str, Any]) -> None:  # noqa: ARG002 - it only counts
+    async def handle(self, event: DomainEvent, delivery: Delivery) -> None:  # noqa: ARG002 - it only counts
         """Count the event."""
+        self.count()
+
+    def count(self) -> None:
+        """Count one more; also from another thread."""
         self._handled += 1
         self._tell(self._handled)
         if self._handled == self._events:
-            self.all_handled.set()
+            self._loop.call_soon_threadsafe(self.all_handled.set)
 
 
 Drain = Callable[[str, Counting], Coroutine[Any, Any, float]]
@@ -74,25 +80,36 @@ def _rate(url: str, drain: Drain, events: int) -> float:
     with redis.Redis.from_url(url) as client:
         client.xgroup_create(STREAM, GROUP, id="0")
         try:
-            return events / asyncio.run(asyncio.wait_for(drain(url, Counting(events)), LONGEST_SECONDS))
+            return events / asyncio.run(_drained(url, drain, events))
         finally:
             client.xgroup_destroy(STREAM, GROUP)
 
 
+async def _drained(url: str, drain: Drain, events: int) -> float:
+    return await asyncio.wait_for(drain(url, Counting(events)), LONGEST_SECONDS)
+
+
 async def ours(url: str, handler: Counting) -> float:
     """Run an ordered subscription as the subscriber does. Return the seconds until all was acknowledged."""
-    container = Container()
-    consumer = container.event_consumer([Subscription(GROUP, handler)])
-    gc.freeze()  # as the subscriber's process does
     started = perf_counter()
-    running = asyncio.create_task(consumer.run())
-    await _acknowledged(url, handler)
-    ended = perf_counter()
-    gc.unfreeze()
-    consumer.stop()
-    await running
-    await container.faststream_broker().stop()
-    return ended - started
+    async with delivering({GROUP: handler}):
+        await _acknowledged(url, handler)
+        return perf_counter() - started
+
+
+@asynccontextmanager
+async def delivering(handlers: Mapping[str, EventHandler[Any]]) -> AsyncIterator[None]:
+    """Run subscriptions as the subscriber's process does, while the body runs."""
+    container = Container()
+    deliveries = deliveries_of(container, [Subscription(name, handler) for name, handler in handlers.items()])
+    gc.freeze()
+    async with container.event_logs() as event_logs:
+        await deliveries.start(event_logs)
+        try:
+            yield
+        finally:
+            await deliveries.stop()
+            gc.unfreeze()
 
 
 async def _redis_py(url: str, handler: Counting) -> float:
@@ -103,7 +120,8 @@ async def _redis_py(url: str, handler: Counting) -> float:
             answer: Any = await client.xreadgroup(GROUP, "peer", {STREAM: ">"}, count=100, block=1000)
             for _, entries in answer:
                 for _, fields in entries:
-                    await handler.handle(json.loads(fields[DATA.encode()]))
+                    json.loads(fields[DATA.encode()])
+                    handler.count()
                 await client.xack(STREAM, GROUP, *(entry for entry, _ in entries))
     return perf_counter() - started
 
@@ -115,7 +133,7 @@ async def _faststream(url: str, handler: Counting) -> float:
 
     @broker.subscriber(stream=StreamSub(STREAM, group=GROUP, consumer="peer"))
     async def handle(event: Event) -> None:
-        await handler.handle(event)
+        handler.count()
 
     started = perf_counter()
     await broker.start()

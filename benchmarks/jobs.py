@@ -78,7 +78,7 @@ def _system(directory: Path, audit: Path, usergroups: int) -> Iterator[httpx.Cli
         "QAPI_SLACK__API_URL": f"{at['slack_sandbox']}/api/",
         "QAPI_SLACK__TOKENS": json.dumps({"bench": "xoxb-sandbox-bench"}),
         "QAPI_AUTH__SECRET": SECRET,
-        "QAPI_SUBSCRIBER__AUDIT_FILE": str(audit),
+        "QAPI_AUDIT_LOG__FILE": str(audit),
     }
     for name in ("api", "worker", "subscriber"):
         settings |= {f"QAPI_{name}__HOST".upper(): "127.0.0.1", f"QAPI_{name}__PORT".upper(): str(ports[name])}

@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from benchmarks.events import DATA, dicts, domain_events
 from benchmarks.measuring import Result, in_turns
 from qontract.application.ports.event_handler import EventHandler
-from qontract.application.subscriptions import Subscription
+from qontract.application.subscription import Subscription
 from qontract.domain.events import DomainEvent
 from qontract.entrypoints.container import Container
 

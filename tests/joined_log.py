@@ -3,17 +3,13 @@
 import os
 from pathlib import Path
 
-from qontract.application.ports.event_handler import EventHandler
-from qontract.domain.events import DomainEvent
+from qontract.application.ports.event_handler import Delivery, EventHandler
 from qontract.domain.slack_usergroups import UsergroupUsersUpdated
 
 
-class JoinedLog(EventHandler):
+class JoinedLog(EventHandler[UsergroupUsersUpdated]):
     """Writes who joined which usergroup, a line each, to the file that JOINED_FILE names."""
 
-    types = ("qontract-api.slack-usergroups.update_users",)
-
-    async def handle(self, event: DomainEvent) -> None:
-        if isinstance(event, UsergroupUsersUpdated):
-            with Path(os.environ["JOINED_FILE"]).open("a") as file:  # noqa: ASYNC230 - a few bytes
-                file.writelines(f"{name} joined {event.subject}\n" for name in event.data.users_to_add)
+    async def handle(self, event: UsergroupUsersUpdated, delivery: Delivery) -> None:
+        with Path(os.environ["JOINED_FILE"]).open("a") as file:  # noqa: ASYNC230 - a few bytes
+            file.writelines(f"{name} joined {event.subject}\n" for name in event.data.users_to_add)

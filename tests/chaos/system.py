@@ -83,7 +83,7 @@ class System:
             "QAPI_LOG_LEVEL": "WARNING",
             "QAPI_SUBSCRIBER__HOST": "127.0.0.1",
             "QAPI_SUBSCRIBER__PORT": "0",
-            "QAPI_SUBSCRIBER__AUDIT_FILE": "/dev/null",
+            "QAPI_AUDIT_LOG__FILE": "/dev/null",
             "QAPI_SUBSCRIBER__TAKE_OVER_SECONDS": "3",
             "QAPI_SUBSCRIBER__GRACE_SECONDS": "2",
         }

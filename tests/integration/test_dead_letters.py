@@ -16,7 +16,7 @@ from qontract.adapters.redis import RedisDeadLetters, RedisEventConsumer
 from qontract.adapters.redis.faststream import faststream_broker
 from qontract.application.ports.dead_letters import DeadLettersError
 from qontract.application.ports.event_handler import Never
-from qontract.application.subscriptions import Subscription
+from qontract.application.subscription import Subscription
 from qontract.domain.events import DomainEvent
 from tests.contracts.dead_letters import EVENT, FAILURES, DeadLettersContract, Failures, Store
 from tests.processes import free_port

@@ -15,7 +15,7 @@ from qontract.adapters.memory import InMemoryEventHandler
 from qontract.adapters.redis import RedisBroker, RedisEventConsumer, RedisEventPublisher
 from qontract.adapters.redis.faststream import faststream_broker
 from qontract.application.ports.event_handler import EventHandler, Never, NotNow, Policy, attempt
-from qontract.application.subscriptions import Subscription
+from qontract.application.subscription import Subscription
 from qontract.domain.events import DomainEvent
 
 pytestmark = pytest.mark.anyio

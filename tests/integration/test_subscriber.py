@@ -14,7 +14,7 @@ from qontract.adapters.cloudevents import to_cloudevent
 from qontract.adapters.memory import InMemoryEventPublisher
 from qontract.adapters.redis import RedisBroker
 from qontract.application.event_manager import EventManager
-from qontract.application.subscriptions import Subscription
+from qontract.application.subscription import Subscription
 from qontract.domain.events import DomainEvent, catalogue
 from qontract.domain.slack_usergroups import UpdateUsers, applied
 from tests.joined_log import JoinedLog
@@ -51,7 +51,7 @@ def settings(valkey_url: str, tmp_path: Path) -> dict[str, str]:
         "QAPI_CACHE_BROKER_URL": valkey_url,
         "QAPI_SUBSCRIBER__PORT": str(free_port()),
         "QAPI_SUBSCRIBER__HOST": "127.0.0.1",
-        "QAPI_SUBSCRIBER__AUDIT_FILE": str(tmp_path / "audit.jsonl"),
+        "QAPI_AUDIT_LOG__FILE": str(tmp_path / "audit.jsonl"),
     }
 
 
@@ -122,10 +122,9 @@ def test_the_slack_notifier_posts_each_event_to_the_channel_that_is_configured(
     settings: dict[str, str], valkey_url: str, slack_sandbox: Sandbox
 ) -> None:
     slack = {
-        "QAPI_SLACK__API_URL": slack_sandbox.url,
-        "QAPI_SLACK__TOKENS": json.dumps({"coreos": "xoxb-sandbox-coreos"}),
-        "QAPI_SLACK__NOTIFY_WORKSPACE": "coreos",
-        "QAPI_SLACK__NOTIFY_CHANNEL": "general",
+        "QAPI_SLACK_NOTIFIER__API_URL": slack_sandbox.url,
+        "QAPI_SLACK_NOTIFIER__TOKEN": "xoxb-sandbox-coreos",
+        "QAPI_SLACK_NOTIFIER__CHANNEL": "general",
     }
     publish(valkey_url, EVENT)
     with process("-m", "qontract.entrypoints.subscriber", **settings, **slack):

@@ -30,6 +30,11 @@ class EventManager:
         self._recorded_in_spool: set[str] = set()
         self._failing: set[str] = set()
 
+    @property
+    def behind(self) -> bool:
+        """Whether events wait in the spool, as far as this process knows: newer ones have to come after them."""
+        return "publishing" in self._failing
+
     def publish_event(self, event: DomainEvent) -> None:
         """Publish one event."""
         self.publish_events([event])

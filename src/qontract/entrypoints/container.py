@@ -1,6 +1,6 @@
 """The composition root: the one place that knows which adapter stands behind each port."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import cache, partial
 from os import getpid
@@ -14,19 +14,18 @@ from qontract.application import slack_usergroups
 from qontract.application.event_manager import EventManager
 from qontract.application.jobs import Runners
 from qontract.application.ports.dead_letters import DeadLetters
+from qontract.application.ports.event_format import EventFormat
+from qontract.application.ports.event_log import Measures
+from qontract.application.ports.event_logs import EventLogs
 from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.slack_workspaces import SlackWorkspaces
 from qontract.application.recovery import sweep
-from qontract.application.subscriptions import Subscription
 from qontract.entrypoints.settings import Settings, load_settings
 
 if TYPE_CHECKING:  # a process imports only the adapters that it makes: it starts the sooner
     from faststream.redis import RedisBroker as FastStreamBroker
 
     from qontract.adapters.celery import CeleryJobQueue
-    from qontract.adapters.jsonlines import JsonLinesEventHandler
-    from qontract.adapters.redis import RedisEventConsumer
-    from qontract.adapters.slack import SlackEventHandler
 
 Sweep = Callable[[], None]
 """Sends what is spooled, and settles what dead runs have left in doubt."""
@@ -95,25 +94,39 @@ def _faststream_broker(settings: Settings) -> "FastStreamBroker":
     return faststream_broker(settings.cache_broker_url.get_secret_value())
 
 
-def _event_consumer(
-    settings: Settings, broker: "FastStreamBroker", subscriptions: Iterable[Subscription]
-) -> "RedisEventConsumer":
-    from qontract.adapters.redis import RedisEventConsumer
+def _replica() -> str:
+    """Return the name of this process among the replicas of the subscriber."""
+    return f"{gethostname()}-{getpid()}-{token_hex(2)}"
 
-    return RedisEventConsumer(
-        broker.connect,
-        subscriptions,
-        prefix=_prefix(settings),
+
+def _event_logs(settings: Settings, replica: str, broker: "FastStreamBroker") -> EventLogs:
+    """Return a view of the kept events on the connection of this broker, for the event loop that uses it."""
+    from qontract.adapters.redis.event_logs import RedisEventLogs
+
+    return RedisEventLogs(
+        broker,
+        replica=replica,
+        channel=settings.events.channel,
         stream=settings.events.stream,
-        replica=f"{gethostname()}-{getpid()}-{token_hex(2)}",
-        batch=settings.subscriber.batch,
-        in_flight=settings.subscriber.in_flight,
-        take_over_seconds=settings.subscriber.take_over_seconds,
-        grace_seconds=settings.subscriber.grace_seconds,
-        retention_seconds=settings.subscriber.retention_seconds,
-        abandoned_seconds=settings.subscriber.abandoned_seconds,
-        refuse_eviction=settings.subscriber.refuse_eviction,
+        source=settings.events.source,
+        claim_seconds=settings.subscriber.claim_seconds,
     )
+
+
+def _measure(settings: Settings) -> Callable[[], Awaitable[Mapping[str, Measures]]] | None:
+    """Return what says how far every subscription has come; None if no event is kept."""
+    from qontract.adapters.redis.event_logs import measure
+
+    events = settings.events
+    if not events.stream:
+        return None
+    return partial(measure, settings.cache_broker_url.get_secret_value(), channel=events.channel, stream=events.stream)
+
+
+def _event_format(settings: Settings) -> EventFormat:
+    from qontract.adapters.cloudevents import CloudEventsEventFormat
+
+    return CloudEventsEventFormat(settings.events.source)
 
 
 def _dead_letters(settings: Settings) -> DeadLetters:
@@ -132,27 +145,6 @@ def _asyncapi(settings: Settings) -> dict[str, Any]:
     return asyncapi(channel=events.channel, stream=events.stream, source=events.source)
 
 
-def _audit_log(settings: Settings) -> "JsonLinesEventHandler":
-    from qontract.adapters.jsonlines import JsonLinesEventHandler
-
-    return JsonLinesEventHandler(settings.subscriber.audit_file)
-
-
-def _slack_notifier(settings: Settings) -> "SlackEventHandler | None":
-    """Return the notifier, if the settings say where it posts."""
-    from qontract.adapters.slack import SlackEventHandler
-
-    slack = settings.slack
-    if not (slack.notify_workspace and slack.notify_channel):
-        return None
-    token = slack.tokens.get(slack.notify_workspace)
-    if token is None:
-        raise SystemExit(f"qontract: QAPI_SLACK__NOTIFY_WORKSPACE: no token for {slack.notify_workspace!r}")
-    return SlackEventHandler(
-        token.get_secret_value(), slack.notify_channel, api_url=slack.api_url, timeout=slack.timeout
-    )
-
-
 class Container(containers.DeclarativeContainer):
     """One of each thing that a process needs, made when it is first asked for."""
 
@@ -163,11 +155,15 @@ class Container(containers.DeclarativeContainer):
     job_queue = providers.Singleton(_job_queue, settings, runners)
     sweep = providers.Singleton(_sweep, settings, slack_workspaces, event_manager, job_queue)
     faststream_broker = providers.Singleton(_faststream_broker, settings)
-    event_consumer = providers.Factory(_event_consumer, settings, faststream_broker)
+    replica = providers.Singleton(_replica)
+    event_logs = providers.Factory(_event_logs, settings, replica, faststream_broker)
+    delivery_event_logs = providers.Factory(
+        _event_logs, settings, replica, providers.Factory(_faststream_broker, settings)
+    )
+    measure = providers.Singleton(_measure, settings)
+    event_format = providers.Singleton(_event_format, settings)
     dead_letters = providers.Singleton(_dead_letters, settings)
     asyncapi = providers.Singleton(_asyncapi, settings)
-    audit_log = providers.Singleton(_audit_log, settings)
-    slack_notifier = providers.Singleton(_slack_notifier, settings)
 
 
 @cache

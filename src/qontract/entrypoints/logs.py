@@ -5,6 +5,8 @@ import sys
 
 import structlog
 
+from qontract.application.attempts import about, current_delivery
+
 _CHATTY = ("celery.worker.strategy", "celery.app.trace", "uvicorn.error")
 """Loggers that tell each step of what one line of ours tells; their warnings stay."""
 
@@ -13,6 +15,7 @@ def configure_logs(level: str = "INFO") -> None:
     """Send all logs of this process to stderr, with what is bound in structlog's context variables."""
     processors: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _with_delivery,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.PositionalArgumentsFormatter(),
@@ -41,6 +44,16 @@ def configure_logs(level: str = "INFO") -> None:
     logging.captureWarnings(capture=True)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _with_delivery(
+    _: structlog.typing.WrappedLogger, __: str, entry: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Add which event the running handler was given."""
+    if delivery := current_delivery.get():
+        for name, value in about(delivery.subscription, delivery.event).items():
+            entry.setdefault(name, value)
+    return entry
 
 
 def _without_what_is_said_twice(

@@ -1,12 +1,23 @@
 """Settings: environment variables that begin with `QAPI_`, and files below `QAPI_SECRETS_DIR`."""
 
 import os
+from collections.abc import Iterator, Mapping
+from functools import reduce
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    create_model,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -36,6 +47,11 @@ def _signing_key(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _hyphens(handlers: dict[str, str | None]) -> dict[str, str | None]:
+    """Return them with the names of subscriptions as they are: a variable for one has `_` in place of `-`."""
+    return {name.replace("_", "-"): handler for name, handler in handlers.items()}
+
+
 class _Group(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -61,13 +77,11 @@ class EventsSettings(_Group):
 
 
 class SlackSettings(_Group):
-    """`QAPI_SLACK__…`: how Slack is reached. `notify_…`: where the notifier posts; nowhere, unless both are set."""
+    """`QAPI_SLACK__…`: how Slack is reached."""
 
     api_url: Annotated[str, StringConstraints(pattern=r"^https?://\S+/$")] = "https://slack.com/api/"
     tokens: dict[str, SecretStr] = Field(default_factory=dict)
     timeout: float = Field(default=30, gt=0, description="Seconds for one call")
-    notify_workspace: str = ""
-    notify_channel: str = ""
 
 
 class AuthSettings(_Group):
@@ -96,34 +110,29 @@ class WorkerSettings(_Group):
 
 
 class SubscriberSettings(_Group):
-    """`QAPI_SUBSCRIBER__…`: the event subscriber. `audit_file` is where the audit log goes; `-` is stdout."""
+    """`QAPI_SUBSCRIBER__…`: the event subscriber.
+
+    `handlers`, for a handler under a second name: subscription → entry point; nothing switches that subscription off.
+    """
 
     host: str = "0.0.0.0"  # noqa: S104 - a service is to be reached
     port: int = Field(default=8081, ge=0, le=65535)
-    audit_file: str = "-"
+    handlers: Annotated[dict[str, str | None], AfterValidator(_hyphens)] = Field(default_factory=dict)
     batch: int = Field(default=100, ge=1, le=10_000, description="Events read at once")
     in_flight: int = Field(default=1000, ge=1, description="Events held at once")
-    take_over_seconds: float = Field(default=30, gt=0, description="Until the events of a dead replica are taken over")
+    max_bytes: int = Field(default=64 * 2**20, ge=1, description="Bytes of events held at once")
+    claim_seconds: float = Field(default=30, gt=0, description="Until the events of a dead replica are claimed")
     grace_seconds: float = Field(default=20, ge=0, description="For handlers at work to end after SIGTERM")
     retention_seconds: float = Field(default=7 * 24 * 3600, gt=0, description="Events are kept for at least so long")
     abandoned_seconds: float = Field(default=14 * 24 * 3600, gt=0, description="Until a silent group counts no more")
     refuse_eviction: bool = False
+    modules: tuple[str, ...] = Field(default=(), description="Modules of plain FastStream handlers, to be imported")
 
 
-class Settings(BaseSettings):
-    """All settings."""
+class _Sources(BaseSettings):
+    """Where settings are read from."""
 
     model_config = SettingsConfigDict(env_prefix="QAPI_", env_nested_delimiter="__", frozen=True, extra="ignore")
-
-    start_mode: Literal["api", "worker", "subscriber"] = "api"
-    cache_broker_url: Annotated[SecretStr, AfterValidator(_redis_url)] = SecretStr("redis://localhost:6379/0")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    events: EventsSettings = Field(default_factory=EventsSettings)  # home is asked for then, not at import
-    slack: SlackSettings = SlackSettings()
-    auth: AuthSettings = AuthSettings()
-    api: ApiSettings = ApiSettings()
-    worker: WorkerSettings = WorkerSettings()
-    subscriber: SubscriberSettings = SubscriberSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -148,31 +157,104 @@ class Settings(BaseSettings):
         return init_settings, env_settings, files
 
 
+class Settings(_Sources):
+    """All settings."""
+
+    start_mode: Literal["api", "worker", "subscriber"] = "api"
+    cache_broker_url: Annotated[SecretStr, AfterValidator(_redis_url)] = SecretStr("redis://localhost:6379/0")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    events: EventsSettings = Field(default_factory=EventsSettings)  # home is asked for then, not at import
+    slack: SlackSettings = SlackSettings()
+    auth: AuthSettings = AuthSettings()
+    api: ApiSettings = ApiSettings()
+    worker: WorkerSettings = WorkerSettings()
+    subscriber: SubscriberSettings = SubscriberSettings()
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class SettingsProblemsError(ValueError):
+    """Settings are missing or wrong: each of `problems` is a line that names a variable, and not its value."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
 def load_settings() -> Settings:
     """Read the settings. Each wrong one is a line that names its variable, and not its value; they end the process."""
     try:
-        return Settings()
+        return _read(Settings)
+    except SettingsProblemsError as error:
+        raise SystemExit("\n".join(f"qontract: {problem}" for problem in error.problems)) from None
+
+
+def load_settings_of(model: type[M], name: str) -> M:
+    """Read the settings of what has this name, `tickets-b`: `QAPI_TICKETS_B__…`, or files below `tickets_b/`.
+
+    Raises SettingsProblemsError.
+    """
+    field = name.replace("-", "_")
+    if field in Settings.model_fields or hasattr(BaseSettings, field):  # json, copy, …
+        raise SettingsProblemsError([f"QAPI_{field.upper()}: this name is taken; choose another"])
+    fields: dict[str, Any] = {field: (model, Field(default_factory=dict, validate_default=True))}
+    settings: M = getattr(_read(create_model("Settings", __base__=_Sources, **fields), theirs=True), field)
+    return settings
+
+
+S = TypeVar("S", bound=_Sources)
+
+
+def _read(settings: type[S], *, theirs: bool = False) -> S:
+    try:
+        return settings()
     except SettingsError as error:
-        raise SystemExit(f"qontract: {_unreadable(error)}") from None
+        raise SettingsProblemsError([_unreadable(error)]) from None
     except (OSError, UnicodeError) as error:
-        raise SystemExit(f"qontract: QAPI_SECRETS_DIR: a file cannot be read: {type(error).__name__}") from None
+        message = f"QAPI_SECRETS_DIR: a file cannot be read: {type(error).__name__}"
+        raise SettingsProblemsError([message]) from None
     except ValidationError as error:
-        problems = error.errors(include_input=False, include_url=False, include_context=False)
-        raise SystemExit("\n".join(_line(problem) for problem in problems if problem["type"] not in _FOLLOWS)) from None
+        said = _without_values if theirs else _said
+        problems = error.errors(include_url=False, include_context=False)
+        lines = [_line(problem, said(problem)) for problem in problems if problem["type"] not in _FOLLOWS]
+        raise SettingsProblemsError(lines) from None
 
 
 _FOLLOWS = {"default_factory_not_called"}
 """Problems that are there only because of another."""
 
 
-def _line(problem: ErrorDetails) -> str:
+def _line(problem: ErrorDetails, said: str) -> str:
     """Name the variable that was set: a map, or a whole group, may be given as JSON in one."""
     path = [str(part) for part in problem["loc"]]
     names = ["QAPI_" + "__".join(path[:length]).upper() for length in range(len(path), 0, -1)]
     variables = {name.upper() for name in os.environ}
     name = next((name for name in names if name in variables), names[0])
     inside = "".join(f"{part}: " for part in path[len(names) - names.index(name) :])
-    return f"qontract: {name}: {inside}{problem['msg'].removeprefix('Value error, ')}"
+    return f"{name}: {inside}{said}"
+
+
+def _said(problem: ErrorDetails) -> str:
+    return problem["msg"].removeprefix("Value error, ")
+
+
+def _without_values(problem: ErrorDetails) -> str:
+    """Return what somebody else's model says, in one line; should it repeat a value, without that."""
+    texts = sorted(_texts(problem["input"]), key=len, reverse=True)
+    return " ".join(reduce(lambda said, text: said.replace(text, "…"), texts, _said(problem)).split())
+
+
+_SHORTEST_SECRET = 4
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Give every text that the value has in it."""
+    if isinstance(value, Mapping | list):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(inner)
+    elif len(text := str(value)) >= _SHORTEST_SECRET:
+        yield text
 
 
 def _unreadable(error: SettingsError) -> str:
@@ -181,4 +263,4 @@ def _unreadable(error: SettingsError) -> str:
         return f"QAPI_SECRETS_DIR: {error}"
     text = getattr(error.__cause__, "doc", None)
     names = [name.upper() for name, value in os.environ.items() if value == text and name.upper().startswith("QAPI_")]
-    return f"{names[0] if names else 'QAPI_SECRETS_DIR: a file'}: not JSON, which a map is written in"
+    return f"{names[0] if names else 'QAPI_SECRETS_DIR: a file'}: not JSON, which maps and lists are written in"

@@ -85,7 +85,7 @@ def running_stack(
             "QAPI_API__PORT": str(api),
             "QAPI_SUBSCRIBER__HOST": "127.0.0.1",
             "QAPI_SUBSCRIBER__PORT": str(subscriber),
-            "QAPI_SUBSCRIBER__AUDIT_FILE": audit_file,
+            "QAPI_AUDIT_LOG__FILE": audit_file,
             "QAPI_WORKER__HOST": "127.0.0.1",
             "QAPI_WORKER__PORT": str(worker),
         }

@@ -1,30 +1,143 @@
-"""The subscriptions that a subscriber runs. To add a handler, add a line; or install a package that names it.
+"""The subscriptions that a subscriber runs: those of the handlers that are installed, ours among them.
 
-A package names its handlers in the entry-point group `qontract.event_handlers`: the name of the subscription, and what
-to call, without arguments, to get the handler.
+A package names its handlers in the entry-point group `qontract.event_handlers`: the name of the subscription, and a
+handler class, or a function that returns a handler.
 
     [project.entry-points."qontract.event_handlers"]
-    my-subscription = "my_package.handlers:MyHandler"
+    tickets = "my_package.handlers:Tickets"
+
+If it has a pydantic model as its attribute `Settings`, that is read from `QAPI_TICKETS__…`, and it is called with it.
 """
 
-from importlib.metadata import entry_points
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
-from qontract.application.subscriptions import Subscription
-from qontract.entrypoints.container import Container
+from pydantic import BaseModel
+
+from qontract.application.subscription import Subscription, wrong_with_name
+from qontract.domain.events import catalogue
+from qontract.entrypoints.settings import SettingsProblemsError, SubscriberSettings, load_settings_of
 
 GROUP = "qontract.event_handlers"
+_VARIABLE = "QAPI_SUBSCRIBER__HANDLERS"
+_LONGEST = 500
+"""Characters of somebody else's error in a line of ours."""
+
+log = logging.getLogger(__name__)
 
 
-def subscriptions(container: Container) -> list[Subscription]:
-    """Return the subscriptions of this package and of what is installed. Raises ValueError for a name used twice."""
-    notifier = container.slack_notifier()
-    found = [
-        Subscription("audit-log", container.audit_log()),
-        *([Subscription("slack-notifier", notifier)] if notifier else []),
-        *(Subscription(entry.name, entry.load()()) for entry in entry_points(group=GROUP)),
-    ]
-    names = [subscription.name for subscription in found]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ValueError(f"more than one subscription is named {', '.join(twice)}; rename all but one")
+@dataclass(frozen=True)
+class Loaded:
+    """What can be run; and what not, with the reason: a line that names the package and the entry point."""
+
+    subscriptions: list[Subscription]
+    refused: dict[str, str]
+
+
+def load_subscriptions(settings: SubscriberSettings) -> Loaded:
+    """Load every handler that is installed and not switched off. A wrong one is logged, and stops no other."""
+    refused: dict[str, str] = {}
+    installed = _installed(refused)
+    handlers = settings.handlers
+    loaded: list[tuple[Subscription, str]] = []
+    for name, handler in chosen(installed, handlers).items():
+        if handler not in installed:
+            near = nearest(handler, installed)
+            hint = f"; did you mean {near!r}?" if near else ""
+            _refuse(refused, f"{_VARIABLE}: no handler {handler!r} is installed{hint}", subscription=name)
+            continue
+        entry = installed[handler]
+        try:
+            if subscription := _subscription(name, entry):
+                loaded.append((subscription, _package(entry)))
+        except (Exception, SystemExit) as error:
+            _refuse(refused, _said(error), subscription=name, package=_package(entry), entry_point=entry.value)
+            log.debug("handler was refused for this", exc_info=True)
+    for name in sorted({name for name, handler in handlers.items() if not handler} - installed.keys()):
+        log.warning("handler to switch off is not installed", extra={"subscription": name, "variable": _VARIABLE})
+    _tell(loaded)
+    return Loaded([subscription for subscription, _ in loaded], refused)
+
+
+def chosen(installed: Collection[str], handlers: Mapping[str, str | None]) -> dict[str, str]:
+    """Return the subscriptions and their handlers: each handler under its own name, but for what the settings say."""
+    return {name: handler for name, handler in ({name: name for name in installed} | {**handlers}).items() if handler}
+
+
+def nearest(name: str, known: Collection[str]) -> str | None:
+    """Return what is likely meant by a name that is not known."""
+    return next(iter(get_close_matches(name, known, n=1)), None)
+
+
+def unknown_types(types: Collection[str], known: Collection[str]) -> dict[str, str | None]:
+    """Return those of the types that are not known, and what is likely meant; one with a `*` may mean anything."""
+    return {wanted: nearest(wanted, known) for wanted in types if "*" not in wanted and wanted not in known}
+
+
+def _installed(refused: dict[str, str]) -> dict[str, EntryPoint]:
+    """Return the entry points by name: of several with one name ours, or else that of the first package by name."""
+    found: dict[str, EntryPoint] = {}
+    by_package = sorted(entry_points(group=GROUP), key=_package)
+    for entry in sorted(by_package, key=lambda entry: not _package(entry).startswith("qontract ")):
+        first = found.setdefault(entry.name, entry)
+        if first is not entry:
+            error = f"{_package(first)} has a handler of this name too, which is taken; one has to be renamed"
+            _refuse(refused, error, subscription=entry.name, package=_package(entry), entry_point=entry.value)
     return found
+
+
+def _subscription(name: str, entry: EntryPoint) -> Subscription | None:
+    """Make the handler; None if its settings switch it off. Raises whatever the package raises."""
+    if wrong := wrong_with_name(name):
+        raise ValueError(wrong)
+    make: Any = entry.load()
+    model = getattr(make, "Settings", None)
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        return Subscription(name, make())
+    settings = load_settings_of(model, name)
+    if not getattr(settings, "enabled", True):
+        log.info("handler is not enabled", extra={"subscription": name, "package": _package(entry)})
+        return None
+    return Subscription(name, make(settings))
+
+
+def _refuse(refused: dict[str, str], error: str, *, subscription: str, **where: str) -> None:
+    """Log it, and add it to what was refused under this name."""
+    log.error("handler refused", extra={"subscription": subscription, **where, "error": error})
+    line = ": ".join([*where.values(), error])
+    refused[subscription] = f"{refused[subscription]}; {line}" if subscription in refused else line
+
+
+def _tell(loaded: list[tuple[Subscription, str]]) -> None:
+    """Log what was loaded, and what is likely a mistake in it."""
+    known = catalogue()
+    about: dict[str, Any] = {}
+    for subscription, package in loaded:
+        handler = subscription.handler
+        about[subscription.name] = {
+            "handler": f"{type(handler).__module__}.{type(handler).__qualname__}",
+            "types": list(handler.types),
+            "package": package,
+        }
+        for wanted, near in unknown_types(handler.types, known).items():
+            hint = {"event_type": wanted, "nearest": near}
+            log.warning("handler wants a type that is not known", extra={"subscription": subscription.name, **hint})
+    log.info("subscriptions loaded", extra={"subscriptions": about})
+
+
+def _package(entry: EntryPoint) -> str:
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "unknown package"
+
+
+def _said(error: BaseException) -> str:
+    """Return the error as one line of a bounded length; what its text raises is somebody else's too."""
+    kind = type(error).__name__
+    try:
+        text = str(error) if type(error) in (ValueError, SettingsProblemsError) else f"{kind}: {error}"
+    except Exception:  # noqa: BLE001 - as above
+        text = kind
+    return " ".join(text.split())[:_LONGEST]

@@ -60,9 +60,9 @@ def test_without_any_variable_all_have_the_documented_defaults(monkeypatch):
         ("QAPI_EVENTS__ENABLED", "perhaps", "Input should be a valid boolean, unable to interpret input"),
         ("QAPI_EVENTS__CHANNEL", "two words", "String should match pattern '^[A-Za-z0-9._:-]+$'"),
         ("QAPI_EVENTS__SOURCE", "", "String should have at least 1 character"),
-        ("QAPI_EVENTS", "{", "not JSON, which a map is written in"),
-        ("QAPI_SLACK__TOKENS", f'{{"coreos": "{SECRET}"', "not JSON, which a map is written in"),
-        ("QAPI_SLACK__TOKENS", SECRET, "not JSON, which a map is written in"),
+        ("QAPI_EVENTS", "{", "not JSON, which maps and lists are written in"),
+        ("QAPI_SLACK__TOKENS", f'{{"coreos": "{SECRET}"', "not JSON, which maps and lists are written in"),
+        ("QAPI_SLACK__TOKENS", SECRET, "not JSON, which maps and lists are written in"),
         ("QAPI_SLACK__TOKENS", f'["{SECRET}"]', "Input should be a valid dictionary"),
         ("QAPI_SLACK__TOKENS", f'{{"coreos": ["{SECRET}"]}}', "coreos: Input should be a valid string"),
         ("QAPI_SLACK", '{"timeout": 0}', "timeout: Input should be greater than 0"),
@@ -134,7 +134,7 @@ def test_a_variable_has_precedence_over_a_file(monkeypatch, tmp_path):
         ("auth/secret", SECRET.encode(), "QAPI_AUTH__SECRET: must have at least 32 bytes"),
         ("auth/secret", b"\xff\xfe" + SECRET.encode(), "QAPI_SECRETS_DIR: a file cannot be read: UnicodeDecodeError"),
         ("auth/nonsense", SECRET.encode(), "QAPI_AUTH__NONSENSE: Extra inputs are not permitted"),
-        ("slack/tokens", SECRET.encode(), "QAPI_SECRETS_DIR: a file: not JSON, which a map is written in"),
+        ("slack/tokens", SECRET.encode(), "QAPI_SECRETS_DIR: a file: not JSON, which maps and lists are written in"),
     ],
 )
 def test_a_wrong_file_ends_the_process_with_one_line(monkeypatch, tmp_path, file, text, line):

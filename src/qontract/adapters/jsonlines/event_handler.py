@@ -3,28 +3,37 @@
 import os
 import sys
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from qontract.adapters.cloudevents import to_cloudevent
-from qontract.application.ports.event_handler import EventHandler
+from qontract.application.ports.event_handler import Delivery, EventHandler
 from qontract.domain.events import DomainEvent
 
 
 class JsonLinesEventHandler(EventHandler):
-    """Appends each event as a line, its CloudEvent in full, to the file at `path`; `-` is standard output.
+    """Appends each event as a line, its CloudEvent in full, to a file that only its owner may read.
 
     Several processes may append to one file. Raises OSError if the line could not be written.
     """
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    class Settings(BaseModel):
+        """`QAPI_AUDIT_LOG__…`: `file` is where the lines go; `-` is standard output."""
 
-    async def handle(self, event: DomainEvent) -> None:
+        model_config = ConfigDict(extra="forbid", frozen=True)
+
+        file: str = Field(default="-", min_length=1)
+
+    def __init__(self, settings: Settings) -> None:
+        self._path = settings.file
+
+    async def handle(self, event: DomainEvent, delivery: Delivery) -> None:  # noqa: ARG002 - every attempt is the same
         """Append the line."""
         line = to_cloudevent(event, source="qontract-api").to_json() + b"\n"
         if self._path == "-":
             sys.stdout.write(line.decode())
             sys.stdout.flush()
             return
-        file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+        file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             if os.write(file, line) != len(line):
                 raise OSError(f"{self._path}: only a part of a line was written")

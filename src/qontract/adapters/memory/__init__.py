@@ -1,18 +1,24 @@
 """Every port in memory: what integration authors swap in for their tests."""
 
+from qontract.adapters.memory.async_event_publisher import InMemoryAsyncEventPublisher
 from qontract.adapters.memory.dead_letters import InMemoryDeadLetters
 from qontract.adapters.memory.event_handler import InMemoryEventHandler
+from qontract.adapters.memory.event_log import InMemoryEventLog
 from qontract.adapters.memory.event_publisher import InMemoryEventPublisher
 from qontract.adapters.memory.event_spool import InMemoryEventSpool
+from qontract.adapters.memory.events import InMemoryEvents
 from qontract.adapters.memory.intents import InMemoryIntents
 from qontract.adapters.memory.job_queue import InMemoryJobQueue
 from qontract.adapters.memory.slack_workspaces import InMemorySlackWorkspaces
 
 __all__ = [
+    "InMemoryAsyncEventPublisher",
     "InMemoryDeadLetters",
     "InMemoryEventHandler",
+    "InMemoryEventLog",
     "InMemoryEventPublisher",
     "InMemoryEventSpool",
+    "InMemoryEvents",
     "InMemoryIntents",
     "InMemoryJobQueue",
     "InMemorySlackWorkspaces",

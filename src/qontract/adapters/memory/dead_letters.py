@@ -1,34 +1,36 @@
-"""In memory: dead letters in a dict."""
+"""In memory: the dead letters among the kept events."""
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
+from qontract.adapters.memory.events import InMemoryEvents
 from qontract.application.ports.dead_letters import DeadLetters
 from qontract.domain.dead_letters import DeadLetter
 
 
 class InMemoryDeadLetters(DeadLetters):
-    """Keeps the letters in `letters`, by id, and what was redriven in `redriven`, by subscription."""
+    """Shows the dead letters of `events`, to which it adds those given, and redrives them there."""
 
-    def __init__(self, *letters: DeadLetter) -> None:
-        self.letters = {letter.id: letter for letter in letters}
-        self.redriven: defaultdict[str, list[bytes]] = defaultdict(list)
+    def __init__(self, *letters: DeadLetter, events: InMemoryEvents | None = None) -> None:
+        self._events = events or InMemoryEvents()
+        self._events.letters |= {letter.id: letter for letter in letters}
+
+    @property
+    def redriven(self) -> Mapping[str, Sequence[bytes]]:
+        """What was redriven, by subscription, and is not acknowledged."""
+        return self._events.redriven()
 
     def iterate(self) -> Iterator[DeadLetter]:
         """Yield the letters that are there now."""
-        return iter(tuple(self.letters.values()))
+        return iter(tuple(self._events.letters.values()))
 
     def get(self, letter_id: str) -> DeadLetter | None:
         """Return the letter."""
-        return self.letters.get(letter_id)
+        return self._events.letters.get(letter_id)
 
     def redrive(self, letter_id: str) -> bool:
-        """Move the event to the list of its subscription."""
-        letter = self.letters.pop(letter_id, None)
-        if letter:
-            self.redriven[letter.subscription].append(letter.data)
-        return letter is not None
+        """Move the event to what its subscription reads next."""
+        return self._events.redrive(letter_id)
 
     def discard(self, letter_id: str) -> bool:
         """Remove the letter."""
-        return self.letters.pop(letter_id, None) is not None
+        return self._events.letters.pop(letter_id, None) is not None

@@ -1,6 +1,6 @@
 """In memory: a handler that remembers what it was given."""
 
-from qontract.application.ports.event_handler import EventHandler
+from qontract.application.ports.event_handler import Delivery, EventHandler
 from qontract.domain.events import DomainEvent
 
 
@@ -11,6 +11,6 @@ class InMemoryEventHandler(EventHandler):
         self.types = types or ("*",)
         self.handled: list[DomainEvent] = []
 
-    async def handle(self, event: DomainEvent) -> None:
+    async def handle(self, event: DomainEvent, delivery: Delivery) -> None:  # noqa: ARG002 - every attempt is the same
         """Keep the event."""
         self.handled.append(event)

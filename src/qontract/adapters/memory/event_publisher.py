@@ -1,37 +1,51 @@
-"""In memory: events are kept in a list, and handled when the test says so."""
+"""In memory: what was published is in a list, and in a log if there is one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from threading import Lock
 
-from qontract.application.ports.event_publisher import EventPublisher
-from qontract.application.subscriptions import Subscription
+from qontract.adapters.memory.events import InMemoryEvents
+from qontract.application.ports.event_publisher import EventPublisher, EventPublisherError
 from qontract.domain.events import DomainEvent
 
 
 class InMemoryEventPublisher(EventPublisher):
-    """Keeps what was published in `events`, and hands it to the subscriptions in `deliver`."""
+    """Keeps what was published in `events`.
 
-    def __init__(self, *subscriptions: Subscription, source: str = "qontract-api") -> None:
+    With a `log`, which needs `encode`, it appends the bytes of each event there, for subscriptions to read. `encode`
+    raises ValueError for an event that is not acceptable.
+    """
+
+    def __init__(
+        self,
+        source: str = "qontract-api",
+        *,
+        log: InMemoryEvents | None = None,
+        encode: Callable[[DomainEvent], bytes] | None = None,
+    ) -> None:
+        if log and not encode:
+            raise ValueError("a log keeps bytes: give `encode`, which makes them of an event")
         self.events: list[DomainEvent] = []
         self._source = source
+        self._log = log
+        self._encode = encode
         self._known: set[tuple[str, str]] = set()
         self._lock = Lock()
-        self._subscriptions = subscriptions
-        self._delivered = 0
 
     def publish(self, events: Sequence[DomainEvent]) -> None:
         """Keep the events, but for those that are kept already."""
         with self._lock:
+            new: dict[tuple[str, str], DomainEvent] = {}
             for event in events:
                 if (key := (event.source or self._source, event.id)) not in self._known:
-                    self._known.add(key)
-                    self.events.append(event.model_copy(update={"source": key[0]}))
+                    new.setdefault(key, event.model_copy(update={"source": key[0]}))
+            if self._log and self._encode:
+                self._log.append(*_encoded(new.values(), self._encode))
+            self._known |= new.keys()
+            self.events += new.values()
 
-    async def deliver(self) -> None:
-        """Run every subscription that wants it on each event that was not delivered yet; let a failure through."""
-        while self._delivered < len(self.events):
-            event = self.events[self._delivered]
-            for subscription in self._subscriptions:
-                if subscription.wants(event.type):
-                    await subscription.handler.handle(event)
-            self._delivered += 1
+
+def _encoded(events: Iterable[DomainEvent], encode: Callable[[DomainEvent], bytes]) -> list[bytes]:
+    try:
+        return [encode(event) for event in events]
+    except ValueError as error:
+        raise EventPublisherError(f"an event was refused: {error}", refused=True) from error

@@ -1,15 +1,17 @@
 """Redis: events go out through its streams and channels, and come in again."""
 
+from qontract.adapters.redis.async_event_publisher import RedisAsyncEventPublisher
 from qontract.adapters.redis.broker import RedisBroker
 from qontract.adapters.redis.dead_letters import RedisDeadLetters
-from qontract.adapters.redis.event_consumer import RedisEventConsumer
+from qontract.adapters.redis.event_log import RedisEventLog
 from qontract.adapters.redis.event_publisher import RedisEventPublisher
 from qontract.adapters.redis.intents import RedisIntents
 
 __all__ = [
+    "RedisAsyncEventPublisher",
     "RedisBroker",
     "RedisDeadLetters",
-    "RedisEventConsumer",
+    "RedisEventLog",
     "RedisEventPublisher",
     "RedisIntents",
 ]

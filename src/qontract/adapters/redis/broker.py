@@ -3,7 +3,6 @@
 import os
 from collections.abc import Sequence
 from functools import partial
-from hashlib import sha1
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,6 +20,8 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from qontract.adapters.cloudevents import Event
+from qontract.adapters.redis.keys import intent_name, keys_of
+from qontract.adapters.redis.scripts import script
 
 BREAKER = Gauge(
     "qontract_redis_breaker_open", "1 while Redis is not asked, for it did not answer", multiprocess_mode="mostrecent"
@@ -28,23 +29,6 @@ BREAKER = Gauge(
 
 REMEMBERED_SECONDS = 24 * 3600
 """How long an event that was published is known, so that sending it again changes nothing."""
-
-# KEYS: the stream, the intents, then for each event the mark that it was published. ARGV: the channel, how long a mark
-# stays, where in a mark the name of the event's intent begins, then the events. A script and not MULTI: what is known
-# already is left out, and Redis parses one command, not several. What fails in it is not undone, so an event is marked
-# when it is in the stream.
-_PUBLISH = """
-local intents = redis.call('EXISTS', KEYS[2]) == 1
-for i = 4, #ARGV do
-  if redis.call('EXISTS', KEYS[i - 1]) == 0 then
-    if KEYS[1] ~= '' then redis.call('XADD', KEYS[1], '*', '__data__', ARGV[i]) end
-    redis.call('SET', KEYS[i - 1], '', 'EX', ARGV[2])
-    if ARGV[1] ~= '' then redis.call('PUBLISH', ARGV[1], ARGV[i]) end
-  end
-  if intents then redis.call('HDEL', KEYS[2], string.sub(KEYS[i - 1], ARGV[3])) end
-end
-"""
-_PUBLISH_SHA = sha1(_PUBLISH.encode(), usedforsecurity=False).hexdigest()
 
 
 class RedisBroker:
@@ -107,15 +91,12 @@ class RedisBroker:
 
         Raises redis.RedisError: perhaps nothing was published, and perhaps all was, if the answer got lost.
         """
-        prefix = f"{key_prefix(channel)}published:"
-        marks = [f"{prefix}{intent_name(event.source, event.id)}" for event in events]
-        keys = [stream, intents_key(channel), *marks]
-        arguments: list[str | bytes | int] = [channel, REMEMBERED_SECONDS, len(prefix.encode()) + 1]
-        arguments += [event.to_json() for event in events]
+        keys, arguments = publication(events, channel, stream)
+        text, sha = script("publish")
         try:
-            self.command("EVALSHA", _PUBLISH_SHA, len(keys), *keys, *arguments)
+            self.command("EVALSHA", sha, len(keys), *keys, *arguments)
         except redis.exceptions.NoScriptError:  # nobody has sent it since Redis started
-            self.command("EVAL", _PUBLISH, len(keys), *keys, *arguments)
+            self.command("EVAL", text, len(keys), *keys, *arguments)
 
     def command(self, *command: str | bytes | int, probe: bool = False) -> Any:
         """Return Redis' answer to a command; as a `probe`, ask also during a pause. Raises redis.RedisError."""
@@ -146,19 +127,15 @@ class RedisBroker:
             raise
 
 
-def key_prefix(channel: str) -> str:
-    """Return what all keys begin with; the braces keep them in one slot of a cluster."""
-    return f"qontract:{{{channel}}}:"
-
-
-def intents_key(channel: str) -> str:
-    """Return the hash that has the intents: the events of actions that are about to be applied."""
-    return f"{key_prefix(channel)}intents"
-
-
-def intent_name(source: str, event_id: str) -> str:
-    """Return the field of an event in that hash."""
-    return f"{source}:{event_id}"
+def publication(events: Sequence[Event], channel: str, stream: str) -> tuple[list[str], list[str | bytes | int]]:
+    """Return the keys and the arguments of the script that publishes the events."""
+    keys = keys_of(channel, stream)
+    marks = [f"{keys.published}{intent_name(event.source, event.id)}" for event in events]
+    name_at = len(keys.published.encode()) + 1
+    arguments: list[str | bytes | int] = [int(bool(stream)), channel, REMEMBERED_SECONDS, name_at]
+    for event in events:
+        arguments += (event.to_json(), event.type)
+    return [stream or keys.intents, keys.intents, *marks], arguments  # an empty key would be in another slot
 
 
 def _answered(error: BaseException) -> bool:

@@ -1,33 +1,23 @@
 """Redis: dead letters in a stream, and what is redriven in a stream of its subscription."""
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from qontract.adapters.redis.attempt_records import failures_from_json
+from qontract.adapters.redis.keys import Keys
+from qontract.adapters.redis.scripts import run_now
 from qontract.application.ports.dead_letters import DeadLetters, DeadLettersError
-from qontract.domain.dead_letters import DeadLetter, FailedAttempt
+from qontract.domain.dead_letters import DeadLetter
 
 _PAGE = 100
 _ENTRY_ID = re.compile("[0-9]{1,19}-[0-9]{1,19}")
 """A whole id: half of one would be a range to Redis, and one of more digits an error."""
-
-# KEYS: the dead letters, the stream of the subscription that failed. ARGV: the letter's id.
-_REDRIVE = """
-local letter = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
-for i = 1, letter and #letter[2] or 0, 2 do
-  if letter[2][i] == '__data__' then
-    redis.call('XADD', KEYS[2], '*', '__data__', letter[2][i + 1])
-    return redis.call('XDEL', KEYS[1], ARGV[1])
-  end
-end
-"""
 
 
 class RedisDeadLetters(DeadLetters):
@@ -38,8 +28,8 @@ class RedisDeadLetters(DeadLetters):
     """
 
     def __init__(self, url: str, *, prefix: str, timeout: float = 5.0) -> None:
-        self._dead = f"{prefix}dead"
-        self._redriven = f"{prefix}redriven:"
+        self._keys = Keys(prefix)
+        self._dead = self._keys.dead
         self._redis = redis.Redis.from_url(
             url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
         )
@@ -68,12 +58,14 @@ class RedisDeadLetters(DeadLetters):
         if letter is None or not letter.subscription:
             return False
         with _translated_errors():
-            return bool(self._redis.eval(_REDRIVE, 2, self._dead, self._redriven + letter.subscription, letter_id))
+            keys = [self._dead, self._keys.redriven(letter.subscription), self._keys.dead_counts]
+            return bool(run_now(self._redis, "redrive", keys, letter_id, letter.subscription))
 
     def discard(self, letter_id: str) -> bool:
         """Remove the letter."""
         with _translated_errors():
-            return bool(_ENTRY_ID.fullmatch(letter_id) and self._redis.xdel(self._dead, letter_id))
+            keys = [self._dead, self._keys.dead_counts]
+            return bool(_ENTRY_ID.fullmatch(letter_id) and run_now(self._redis, "discard", keys, letter_id))
 
 
 @contextmanager
@@ -87,11 +79,8 @@ def _translated_errors() -> Iterator[None]:
 def _letter(entry_id: bytes, fields: dict[bytes, bytes]) -> DeadLetter:
     """Read an entry; one that is not ours, as far as it can be read."""
     try:
-        failures = tuple(
-            FailedAttempt(datetime.fromisoformat(failure["time"]).astimezone(UTC), str(failure["error"]))
-            for failure in json.loads(fields[b"failures"])
-        )
-    except (KeyError, TypeError, ValueError):
+        failures = failures_from_json(fields[b"failures"])
+    except (KeyError, ValueError):
         failures = ()
     subscription, entry = (fields.get(name, b"").decode(errors="replace") for name in (b"subscription", b"entry"))
     return DeadLetter(entry_id.decode(), subscription, fields.get(b"__data__", b""), failures, entry)

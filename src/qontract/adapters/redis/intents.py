@@ -8,7 +8,8 @@ from contextlib import contextmanager
 import redis
 from prometheus_client import Counter, Gauge
 
-from qontract.adapters.redis.broker import RedisBroker, intent_name, intents_key
+from qontract.adapters.redis.broker import RedisBroker
+from qontract.adapters.redis.keys import intent_name, keys_of
 from qontract.application.ports.intents import Intents, IntentsError, by_scope
 from qontract.domain.events import DomainEvent, read_event
 
@@ -27,7 +28,7 @@ class RedisIntents(Intents):
 
     def __init__(self, broker: RedisBroker, *, channel: str, source: str) -> None:
         self._broker = broker
-        self._key = intents_key(channel)
+        self._key = keys_of(channel).intents
         self._source = source
         self._unreadable: set[bytes] = set()
 

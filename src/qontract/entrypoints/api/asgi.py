@@ -22,5 +22,5 @@ def application(container: Container) -> FastAPI:
     app.add_middleware(LimitedBody, limit=settings.api.max_body_bytes)
     app.add_middleware(Observed)  # the last is the outermost
     app.include_router(slack_usergroups.router(queue, scopes_in(settings.auth)))
-    app.include_router(operation.router(queue))
+    app.include_router(operation.router(queue, container.measure()))
     return app

@@ -4,16 +4,16 @@ import anyio
 import anyio.to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from qontract.application.ports.job_queue import JobQueue, JobQueueError
+from qontract.entrypoints.metrics import CONTENT_TYPE, Measure, exposition
 from qontract.entrypoints.pages import openapi_page
 
 _READY_SECONDS = 2
 
 
-def router(queue: JobQueue) -> APIRouter:
-    """Return the routes."""
+def router(queue: JobQueue, measure: Measure | None) -> APIRouter:
+    """Return the routes. `measure` says how far every subscription has come; None: no event is kept."""
     routes = APIRouter(tags=["operation"])
 
     @routes.get("/health/live")
@@ -34,7 +34,7 @@ def router(queue: JobQueue) -> APIRouter:
     @routes.get("/metrics", response_class=Response)
     async def metrics() -> Response:
         """Tell Prometheus."""
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(await exposition(measure), media_type=CONTENT_TYPE)
 
     @routes.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:

@@ -2,25 +2,40 @@
 
     uvicorn qontract.entrypoints.subscriber:app
 
-`broker` is the FastStream broker of the process: `@broker.subscriber("main")` on a function that takes an Event.
+`broker` is the FastStream broker of the process: `@broker.subscriber("main")` on a function that takes an Event. The
+modules of such handlers that `QAPI_SUBSCRIBER__MODULES` names, `["acme.live"]`, are imported before `app` is made.
 """
 
 import gc
+import logging
+from collections.abc import Iterable
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from faststream.asgi import AsgiFastStream
+    from faststream.redis import RedisBroker
 
     from qontract.entrypoints.container import Container
 
+    app: AsgiFastStream
+    broker: RedisBroker
+
+log = logging.getLogger(__name__)
+
 
 def create_app(container: "Container | None" = None) -> "AsgiFastStream":
-    """Return the ASGI application; its subscriptions run from its start-up to its shutdown."""
+    """Return the ASGI application; its subscriptions run from its start-up to its shutdown.
+
+    Raises SystemExit if a module that the settings name cannot be imported.
+    """
     from qontract.entrypoints.container import get_container
     from qontract.entrypoints.subscriber.asgi import application
 
-    return application(container or get_container())
+    container = container or get_container()
+    _import_modules(container.settings().subscriber.modules)
+    return application(container)
 
 
 def main() -> None:
@@ -32,15 +47,31 @@ def main() -> None:
     serve(_app(), settings.host, settings.port)
 
 
-@cache
 def _app() -> "AsgiFastStream":
     from qontract.entrypoints.container import get_container
     from qontract.entrypoints.logs import configure_logs
 
-    configure_logs(get_container().settings().log_level)
+    settings = get_container().settings()
+    configure_logs(settings.log_level)
+    _import_modules(settings.subscriber.modules)  # before `_made`: one that imports `app` gets the one that is served
+    return _made()
+
+
+@cache
+def _made() -> "AsgiFastStream":
     app = create_app()
     gc.freeze()  # what is there now stays: looking at it again and again takes a tenth of the time of a full drain
     return app
+
+
+def _import_modules(names: Iterable[str]) -> None:
+    for name in names:
+        try:
+            import_module(name)
+        except Exception as error:
+            log.debug("module cannot be imported", exc_info=True, extra={"module_name": name})
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise SystemExit(f"qontract: QAPI_SUBSCRIBER__MODULES: {name}: {reason}") from error
 
 
 def __getattr__(name: str) -> Any:

@@ -3,83 +3,156 @@
 import asyncio
 import json
 import logging
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import asdict
 from typing import Any
 
 from faststream.asgi import AsgiFastStream, AsgiResponse, get
 from faststream.asgi.types import Scope
 from faststream.redis import RedisBroker
 from faststream.specification import AsyncAPI
-from prometheus_client import make_asgi_app
 
+from qontract.application.ports.event_log import EventLogError
+from qontract.application.ports.event_logs import EventLogs
+from qontract.entrypoints import metrics
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.pages import asyncapi_page
-from qontract.entrypoints.subscriptions import subscriptions
+from qontract.entrypoints.settings import SubscriberSettings
+from qontract.entrypoints.subscriber.deliveries import Deliveries, deliveries_of
+from qontract.entrypoints.subscriptions import load_subscriptions
 
 log = logging.getLogger(__name__)
 
-STALLED_SECONDS = 30
+_TRIM_SECONDS = 10.0
+_ALIVE_SECONDS = 5.0
 
 
 def application(container: Container) -> AsgiFastStream:
     """Return it; its subscriptions run from its start-up to its shutdown."""
     settings = container.settings()
     broker: RedisBroker = container.faststream_broker()
-    consumer = container.event_consumer(subscriptions(container))
-    running: list[asyncio.Task[None]] = []
+    loaded = load_subscriptions(settings.subscriber)
+    metrics.REFUSED.set(len(loaded.refused))
+    event_logs: EventLogs = container.event_logs()
+    deliveries = deliveries_of(container, loaded.subscriptions)
+    names = tuple(subscription.name for subscription in loaded.subscriptions)
+    keeping = bool(settings.events.stream)
+    stack = AsyncExitStack()
 
     async def start() -> None:
-        if settings.events.stream:
-            await consumer.check_eviction()
-            running.append(asyncio.create_task(consumer.run()))
-        else:
-            log.warning("no subscription runs: QAPI_EVENTS__STREAM is empty, so no event is kept")
-
-    async def stop() -> None:
-        consumer.stop()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.gather(*running), settings.subscriber.grace_seconds + 5)
-
-    @get(include_in_schema=False)
-    async def live(_: Scope) -> AsgiResponse:
-        return _json({"status": "ok"})
-
-    @get(include_in_schema=False)
-    async def ready(_: Scope) -> AsgiResponse:
-        stalled = consumer.stalled(STALLED_SECONDS) if running else []
-        ended = any(task.done() for task in running)
-        return _json({"status": "failed" if stalled or ended else "ok", "stalled": stalled}, ok=not (stalled or ended))
-
-    def document() -> dict[str, Any]:
-        return _merged(app.schema.to_specification().to_jsonable(), container.asyncapi())
-
-    @get(include_in_schema=False)
-    async def asyncapi_json(_: Scope) -> AsgiResponse:
-        return _json(document())
-
-    @get(include_in_schema=False)
-    async def docs(_: Scope) -> AsgiResponse:
-        html = asyncapi_page(document(), "asyncapi.json")
-        return AsgiResponse(html.encode(), 200, {"content-type": "text/html; charset=utf-8"})
+        if not keeping:
+            log.warning("subscriptions are not run: QAPI_EVENTS__STREAM is empty, and no event is kept")
+            return
+        await stack.enter_async_context(event_logs)
+        await _check_eviction(event_logs, refuse=settings.subscriber.refuse_eviction)
+        await deliveries.start(event_logs)
+        trimming = asyncio.create_task(_keep_bounded(event_logs, names, settings.subscriber))
+        stack.callback(trimming.cancel)
+        stack.push_async_callback(deliveries.stop)
 
     app = AsgiFastStream(
         broker,
         logger=log,
         specification=AsyncAPI(title="qontract", version="0.1.0", description="What qontract did, as CloudEvents"),
         on_startup=[start],
-        on_shutdown=[stop],
+        on_shutdown=[stack.aclose],
         asgi_routes=[
-            ("/health/live", live),
-            ("/health/ready", ready),
-            ("/metrics", make_asgi_app()),
-            ("/docs/asyncapi", docs),
-            ("/docs/asyncapi.json", asyncapi_json),
+            ("/health/live", get(_live(deliveries), include_in_schema=False)),
+            ("/health/ready", get(_ready(deliveries, loaded.refused, keeping=keeping), include_in_schema=False)),
+            ("/metrics", get(_metrics(deliveries, event_logs, keeping=keeping), include_in_schema=False)),
+            ("/docs/asyncapi", get(lambda _: _docs(document()), include_in_schema=False)),
+            ("/docs/asyncapi.json", get(lambda _: _answer(document()), include_in_schema=False)),
         ],
     )
+
+    def document() -> dict[str, Any]:
+        return _merged(app.schema.to_specification().to_jsonable(), container.asyncapi())
+
     return app
 
 
-def _json(body: dict[str, Any], *, ok: bool = True) -> AsgiResponse:
+async def _check_eviction(event_logs: EventLogs, *, refuse: bool) -> None:
+    """Warn of a server that may evict the stream itself. Raises SystemExit if that is to be refused."""
+    try:
+        policy = await event_logs.evicting_policy()
+    except EventLogError as error:
+        log.info("the server's maxmemory-policy is not known", extra={"error": str(error)})
+        return
+    if policy and refuse:
+        raise SystemExit(f"qontract: the server's maxmemory-policy is {policy}: set noeviction, or events are lost")
+    if policy:
+        log.warning("the server may evict events; set its maxmemory-policy to noeviction", extra={"policy": policy})
+
+
+async def _keep_bounded(event_logs: EventLogs, names: tuple[str, ...], settings: SubscriberSettings) -> None:
+    """Show that the subscriptions are alive, and trim what nobody needs any more."""
+    failing = False
+    while True:
+        for _ in range(2):
+            try:
+                await event_logs.show_alive(names)
+            except EventLogError as error:
+                log.debug("event log does not answer", extra={"error": str(error)})
+            await asyncio.sleep(min(_ALIVE_SECONDS, settings.retention_seconds / 2))
+        try:
+            trimmed = await event_logs.trim(settings.retention_seconds, settings.abandoned_seconds)
+        except EventLogError as error:
+            metrics.TRIM_FAILED.inc()
+            if not failing:
+                log.error("the stream could not be trimmed; it is tried again", extra={"error": str(error)})  # noqa: TRY400
+            failing = True
+            continue
+        failing = False
+        if trimmed.events:
+            metrics.TRIMMED.inc(trimmed.events)
+            log.info("events trimmed", extra={"events": trimmed.events})
+        for name in trimmed.abandoned:
+            metrics.ABANDONED.labels(name).set(1)
+            log.error("subscription is abandoned; it keeps events no longer", extra={"subscription": name})
+        for name in {*names} - {*trimmed.abandoned}:
+            metrics.ABANDONED.labels(name).set(0)
+
+
+def _live(deliveries: Deliveries) -> Callable[[Scope], Awaitable[Any]]:
+    async def live(_: Scope) -> AsgiResponse:
+        reason = deliveries.hopeless
+        return await _answer({"status": "failed", "reason": reason} if reason else {"status": "ok"}, ok=not reason)
+
+    return live
+
+
+def _ready(deliveries: Deliveries, refused: dict[str, str], *, keeping: bool) -> Callable[[Scope], Awaitable[Any]]:
+    async def ready(_: Scope) -> AsgiResponse:
+        blocked = deliveries.blocked
+        body = {
+            "stalled": deliveries.stalled() if keeping else [],
+            "blocked": [asdict(blocked)] if blocked else [],
+            "stuck": deliveries.stuck(),
+            "refused": refused,
+        }
+        ok = not (body["stalled"] or body["blocked"])
+        return await _answer({"status": "ok" if ok else "failed"} | body, ok=ok)
+
+    return ready
+
+
+def _metrics(deliveries: Deliveries, event_logs: EventLogs, *, keeping: bool) -> Callable[[Scope], Awaitable[Any]]:
+    async def page(_: Scope) -> AsgiResponse:
+        for name, number in deliveries.in_flight().items():
+            metrics.IN_FLIGHT.labels(name).set(number)
+        body = await metrics.exposition(event_logs.measures if keeping else None)
+        return AsgiResponse(body, 200, {"content-type": metrics.CONTENT_TYPE})
+
+    return page
+
+
+async def _docs(document: dict[str, Any]) -> AsgiResponse:
+    html = asyncapi_page(document, "asyncapi.json")
+    return AsgiResponse(html.encode(), 200, {"content-type": "text/html; charset=utf-8"})
+
+
+async def _answer(body: dict[str, Any], *, ok: bool = True) -> AsgiResponse:
     return AsgiResponse(json.dumps(body).encode(), 200 if ok else 503, {"content-type": "application/json"})
 
 

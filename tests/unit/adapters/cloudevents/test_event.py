@@ -2,14 +2,12 @@
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import pytest
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from qontract.adapters.cloudevents import Event
@@ -102,9 +100,29 @@ def test_attributes_that_are_absent_are_not_written() -> None:
 
 
 def test_binary_data_is_written_as_base64() -> None:
-    event = Event(source="/here", type="a.b", datacontenttype="image/png", data_base64="AP//")
-    assert event.data_base64 == b"\x00\xff\xff"
+    event = Event(source="/here", type="a.b", datacontenttype="image/png", data_base64=b"\x00\xff\xff")
+    assert on_the_wire(event)["data_base64"] == "AP//"
     assert SDK.read(None, event.to_json()).get_data() == b"\x00\xff\xff"
+
+
+def test_bytes_that_look_like_base64_mean_themselves() -> None:
+    event = Event(source="/here", type="a.b", data_base64=b"test")
+    assert event.data_base64 == b"test"
+    assert SDK.read(None, event.to_json()).get_data() == b"test"
+
+
+def test_binary_data_that_was_read_can_be_given_again() -> None:
+    event = read(data_base64="+/8=")
+    assert event.data_base64 == b"\xfb\xff"
+    assert Event(**event.model_dump()) == event
+    assert Event(**event.model_dump(mode="json")) == event
+    assert Event.model_validate_json(event.to_json()) == event
+
+
+@pytest.mark.parametrize("data", [b"\xff", b"text", bytearray(b"a"), memoryview(b"a")], ids=repr)
+def test_bytes_as_data_are_refused_when_made(data: object) -> None:
+    with pytest.raises(ValidationError, match="give bytes as data_base64"):
+        Event(source="/here", type="a.b", data=data)
 
 
 # What the SDK writes, we read.
@@ -167,84 +185,6 @@ def test_any_json_value_is_data(data: object) -> None:
     assert on_the_wire(read(data=data))["data"] == data
 
 
-@pytest.mark.parametrize("missing", sorted(REQUIRED))
-def test_an_event_without_a_required_attribute_is_refused(missing: str) -> None:
-    with pytest.raises(ValueError, match=missing):
-        Event.from_json(json.dumps({name: value for name, value in REQUIRED.items() if name != missing}))
-
-
-@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"null", b'"text"', b"\xff", b"\x89BIN", b"[" * 100_000])
-def test_what_is_no_json_object_is_refused(raw: bytes) -> None:
-    with pytest.raises(ValueError, match="Event"):
-        Event.from_json(raw)
-
-
-WRONG: list[dict[str, Any]] = [
-    {"specversion": "9.9"},
-    {"specversion": "0.3"},
-    {"id": ""},
-    {"id": 1},
-    {"id": None},
-    {"id": "a\x00"},
-    {"id": "a\u0085"},
-    {"id": "a\ufdd0"},
-    {"id": "a\U0001ffff"},
-    {"type": ""},
-    {"type": None},
-    {"source": ""},
-    {"source": "a b"},
-    {"source": "ä"},
-    {"source": "%zz"},
-    {"source": "<here>"},
-    {"subject": ""},
-    {"subject": 5},
-    {"subject": "\n"},
-    {"datacontenttype": ""},
-    {"datacontenttype": "json"},
-    {"dataschema": ""},
-    {"dataschema": "relative/path"},
-    {"time": ""},
-    {"time": 1769860800},
-    {"time": "1769860800"},
-    {"time": "2026-01-31"},
-    {"time": "2026-01-31 12:00:00Z"},
-    {"time": "2026-01-31T12:00:00"},
-    {"time": "2026-01-31T12:00Z"},
-    {"time": "2026-02-30T12:00:00Z"},
-    {"time": "2026-01-31T25:00:00Z"},
-    {"time": "٢٠٢٦-01-31T12:00:00Z"},
-    {"time": "0001-01-01T00:00:00+14:00"},
-    {"time": "9999-12-31T23:59:59-14:00"},
-    {"data": 1, "data_base64": "AA=="},
-    {"data_base64": "A"},
-    {"data_base64": "AA==!"},
-    {"data_base64": 1},
-    {"Upper": "a"},
-    {"under_score": "a"},
-    {"hyphen-ated": "a"},
-    {"ä": "a"},
-    {"": "a"},
-    {"extension": 1.5},
-    {"extension": 2**31},
-    {"extension": -(2**31) - 1},
-    {"extension": {"an": "object"}},
-    {"extension": ["a list"]},
-    {"extension": "a\x07"},
-]
-
-
-@pytest.mark.parametrize("wrong", WRONG, ids=ascii)
-def test_what_the_specification_refuses_is_refused_when_read(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
-        read(**wrong)
-
-
-@pytest.mark.parametrize("wrong", WRONG, ids=ascii)
-def test_what_the_specification_refuses_is_refused_when_made(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
-        Event(**REQUIRED | wrong)
-
-
 @pytest.mark.parametrize(
     ("text", "utc"),
     [
@@ -254,46 +194,30 @@ def test_what_the_specification_refuses_is_refused_when_made(wrong: dict[str, An
         ("2026-01-31T12:00:00.123456789Z", NOON.replace(microsecond=123456)),
         ("2026-01-31T14:00:00+02:00", datetime(2026, 1, 31, 12, tzinfo=UTC)),
         ("2026-01-31T12:00:00-00:00", datetime(2026, 1, 31, 12, tzinfo=UTC)),
+        ("2026-01-31T14:00:00.123456789+02:00", NOON.replace(microsecond=123456)),
+        ("2026-01-31t14:00:00.25+02:00", NOON),
     ],
 )
 def test_rfc_3339_timestamps_are_read(text: str, utc: datetime) -> None:
     assert read(time=text).time == utc
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["2016-12-31T23:59:60Z", "2016-12-31T23:59:60.25z", "2016-12-31t15:59:60.5-08:00", "2016-12-31T23:59:60+00:00"],
+)
+def test_a_leap_second_is_the_last_microsecond_before_it(text: str) -> None:
+    assert read(time=text).time == datetime(2016, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("mode", ["validation", "serialization"])
+def test_an_event_has_a_json_schema(mode: Literal["validation", "serialization"]) -> None:
+    properties = Event.model_json_schema(mode=mode)["properties"]
+    assert {"contentEncoding": "base64", "type": "string"} in properties["data_base64"]["anyOf"]
+    assert {"format": "date-time", "type": "string"} in properties["time"]["anyOf"]
+
+
 def test_an_event_does_not_change() -> None:
     event = read()
     with pytest.raises(ValidationError):
         event.id = "another"  # type: ignore[misc]
-
-
-# Any event.
-
-forbidden = ("Cc", "Cs", "Cn")
-words = st.text(st.characters(exclude_categories=forbidden), min_size=1)
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=10,
-)
-names = st.from_regex(r"[a-z0-9]{1,20}", fullmatch=True).filter(lambda name: name not in Event.model_fields)
-attributes = st.fixed_dictionaries(
-    {"id": words, "type": words, "source": st.from_regex(r"[a-z0-9/:._~-]+", fullmatch=True)},
-    optional={
-        "subject": words,
-        "time": st.datetimes(min_value=datetime(1000, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - aware by timezones
-    },
-)
-extensions = st.dictionaries(names, words | st.booleans() | st.integers(-(2**31), 2**31 - 1), max_size=4)
-
-
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(attributes, extensions, st.dictionaries(st.text(), json_values))
-def test_any_event_comes_through_us_and_the_sdk_unchanged(
-    known: dict[str, Any], extra: dict[str, Any], data: dict[str, Any]
-) -> None:
-    event = Event(**known, **extra, data=data)
-    assert Event.from_json(event.to_json()) == event
-    seen = SDK.read(None, event.to_json())
-    assert seen.get_data() == data
-    assert seen.get_attributes() == {name: value for name, value in event if value is not None and name != "data"}
-    assert Event.from_json(SDK.write(seen)) == event

@@ -1,10 +1,8 @@
 """The dead letters in memory."""
 
-from itertools import count
-
 import pytest
 
-from qontract.adapters.memory import InMemoryDeadLetters
+from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEvents
 from qontract.domain.dead_letters import DeadLetter
 from tests.contracts.dead_letters import DeadLettersContract, Failures, Store
 
@@ -12,12 +10,11 @@ from tests.contracts.dead_letters import DeadLettersContract, Failures, Store
 class TestInMemoryDeadLetters(DeadLettersContract):
     @pytest.fixture
     def store(self) -> Store:
-        dead_letters, numbers = InMemoryDeadLetters(), count()
+        events = InMemoryEvents()
+        dead_letters = InMemoryDeadLetters(events=events)
 
         def bury(subscription: str, data: bytes, failures: Failures, entry: str) -> str:
-            letter = DeadLetter(f"letter-{next(numbers)}", subscription, data, tuple(failures), entry)
-            dead_letters.letters[letter.id] = letter
-            return letter.id
+            return events.add_letter(subscription, data, tuple(failures), entry)
 
         return Store(dead_letters, bury, lambda: dead_letters.redriven)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from qontract.adapters.memory import InMemoryEventHandler
-from qontract.application.subscriptions import Subscription
+from qontract.application.subscription import Subscription
 from tests.contracts.event_handler import EventHandlerContract, Handled
 
 

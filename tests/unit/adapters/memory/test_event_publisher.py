@@ -1,14 +1,12 @@
-"""The event publisher in memory."""
+"""The event publishers in memory."""
 
 import pytest
 
-from qontract.adapters.memory import InMemoryEventHandler, InMemoryEventPublisher
-from qontract.application.ports.event_handler import EventHandler
-from qontract.application.subscriptions import Subscription
+from qontract.adapters.cloudevents import CloudEventsEventFormat
+from qontract.adapters.memory import InMemoryAsyncEventPublisher, InMemoryEventPublisher, InMemoryEvents
+from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.domain.events import DomainEvent
-from tests.contracts.event_publisher import SOURCE, EventPublisherContract, Published
-
-pytestmark = pytest.mark.anyio
+from tests.contracts.event_publisher import SOURCE, EventPublisherContract, Published, events
 
 
 class TestInMemoryEventPublisher(EventPublisherContract):
@@ -18,50 +16,37 @@ class TestInMemoryEventPublisher(EventPublisherContract):
         return publisher, lambda: publisher.events
 
 
-def event(type_: str) -> DomainEvent:
-    return DomainEvent(type=type_, data={})
+class TestInMemoryEventPublisherWithALog(EventPublisherContract):
+    @pytest.fixture
+    def published(self) -> Published:
+        log, format_ = InMemoryEvents(), CloudEventsEventFormat(SOURCE)
+        publisher = InMemoryEventPublisher(SOURCE, log=log, encode=format_.encode)
+        return publisher, lambda: [format_.decode(kept.content) for kept in log.kept.values()]
 
 
-async def test_each_subscription_handles_what_it_wants_once_and_in_order() -> None:
-    everything, some = InMemoryEventHandler(), InMemoryEventHandler("a.*")
-    publisher = InMemoryEventPublisher(Subscription("everything", everything), Subscription("some", some))
-    publisher.publish([event("a.b"), event("x.y")])
-    await publisher.deliver()
-    publisher.publish([event("a.c")])
-    await publisher.deliver()
-    assert [handled.type for handled in everything.handled] == ["a.b", "x.y", "a.c"]
-    assert [handled.type for handled in some.handled] == ["a.b", "a.c"]
-    assert everything.handled == publisher.events
+def test_an_event_that_cannot_be_encoded_is_refused_and_nothing_of_its_call_is_kept() -> None:
+    def encode(event: DomainEvent) -> bytes:
+        if event.model_dump()["data"]["number"] == 1:
+            raise ValueError("not this one")
+        return b""
+
+    log = InMemoryEvents()
+    publisher = InMemoryEventPublisher(log=log, encode=encode)
+    with pytest.raises(EventPublisherError, match="not this one") as raised:
+        publisher.publish(events(3))
+    assert raised.value.refused
+    assert (publisher.events, log.kept) == ([], {})
 
 
-async def test_what_a_handler_publishes_is_delivered_too() -> None:
-    class Answering(EventHandler):
-        types = ("question",)
-
-        async def handle(self, event: DomainEvent) -> None:
-            publisher.publish([DomainEvent(type="answer", data={"to": event.id})])
-
-    log = InMemoryEventHandler()
-    publisher = InMemoryEventPublisher(Subscription("answering", Answering()), Subscription("log", log))
-    publisher.publish([event("question")])
-    await publisher.deliver()
-    assert [handled.type for handled in log.handled] == ["question", "answer"]
+def test_a_log_needs_to_be_told_how_events_are_encoded() -> None:
+    with pytest.raises(ValueError, match="encode"):
+        InMemoryEventPublisher(log=InMemoryEvents())
 
 
-async def test_a_failure_comes_through_and_the_event_is_delivered_again() -> None:
-    class FailingOnce(EventHandler):
-        failed = False
-
-        async def handle(self, event: DomainEvent) -> None:
-            if not self.failed:
-                self.failed = True
-                raise RuntimeError("not today")
-
-    log = InMemoryEventHandler()
-    publisher = InMemoryEventPublisher(Subscription("failing", FailingOnce()), Subscription("log", log))
-    publisher.publish([event("a.b")])
-    with pytest.raises(RuntimeError, match="not today"):
-        await publisher.deliver()
-    assert log.handled == []
-    await publisher.deliver()
-    assert log.handled == publisher.events
+@pytest.mark.anyio
+async def test_the_asynchronous_publisher_publishes_where_the_other_one_does() -> None:
+    publisher = InMemoryEventPublisher(SOURCE)
+    first, second = events(2)
+    await InMemoryAsyncEventPublisher(publisher).publish([first, second])
+    publisher.publish([first])
+    assert [(event.id, event.source) for event in publisher.events] == [(first.id, SOURCE), (second.id, SOURCE)]

@@ -1,0 +1,270 @@
+"""In memory: the kept events, as one replica of one subscription sees them."""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+
+from qontract.adapters.memory.events import InMemoryEvents, Kept, Pending, Place, Record
+from qontract.application.ports.event_log import Entry, EventLog, EventLogError, GoneError, LeaseLostError, Measures
+
+_Candidate = tuple[int, Kept | None, str | None]
+"""The number of an event, the event if it is there, and its type if that is known."""
+
+_TICK_SECONDS = 1e-6
+"""How long to wait at least: a rounding error must not become a wait of no time, for ever."""
+
+
+class InMemoryEventLog(EventLog):
+    """One replica's view of the `events` that it shares with others.
+
+    `wants` says of which types entries are read: others are acknowledged without being read. It needs `type_of`, which
+    returns the type of an event's bytes, and raises ValueError if they say none: those are read. A `shared` view claims
+    what nobody has shown to be working on for `claim_seconds`. Time is that of the running loop, which may be virtual;
+    each call lets other tasks run.
+    """
+
+    def __init__(
+        self,
+        events: InMemoryEvents,
+        subscription: str = "audit-log",
+        replica: str = "one",
+        *,
+        shared: bool = False,
+        wants: Callable[[str], bool] | None = None,
+        type_of: Callable[[bytes], str] | None = None,
+        claim_seconds: float = 30.0,
+    ) -> None:
+        self._events = events
+        self._name = subscription
+        self._replica = replica
+        self._shared = shared
+        self._wants = wants
+        self._type_of = type_of
+        self._claim_seconds = claim_seconds
+        self._known = events.of(subscription)
+        self._now = events.now
+
+    async def open(self) -> bool:
+        """Make the subscription if it is missing; say whether it was."""
+        await asyncio.sleep(0)
+        with self._events.lock:
+            made = self._known.place is None
+            place = self._known.place = self._known.place or Place()
+            place.replicas.add(self._replica)
+            for pending in place.pending.values():
+                pending.again |= pending.owner == self._replica
+        return made
+
+    async def lead(self, seconds: float) -> bool:
+        """Lead for so long from now, if nobody else does; say whether this replica leads."""
+        called = self._now()
+        await asyncio.sleep(0)
+        with self._events.lock:
+            if self._another_leads():
+                return False
+            self._known.leader = (self._replica, called + seconds)
+        return True
+
+    async def abdicate(self) -> None:
+        """Lead no more."""
+        await asyncio.sleep(0)
+        with self._events.lock:
+            if self._known.leader[0] == self._replica:
+                self._known.leader = ("", 0)
+
+    async def claim_all(self) -> None:
+        """Own everything that is not acknowledged."""
+        await asyncio.sleep(0)
+        with self._events.lock:
+            for pending in self._place_of_a_leader().pending.values():
+                pending.owner, pending.shown, pending.again = self._replica, self._now(), True
+
+    async def read(self, count: int, max_bytes: int, wait: float) -> Sequence[Entry]:
+        """Return entries to deliver: first those that were delivered before, then those that were redriven."""
+        deadline = self._now() + wait
+        await asyncio.sleep(0)
+        with self._events.waiting() as changed:
+            while True:
+                changed.clear()
+                with self._events.lock:
+                    place = self._place_of_a_leader()
+                    entries = self._take(place, count, max_bytes)
+                    claim = min(map(self._claimable_from, place.pending.values()), default=deadline)
+                left = deadline - self._now()
+                if entries or left <= 0:
+                    return entries
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(max(_TICK_SECONDS, min(left, claim - self._now()))):
+                        await changed.wait()
+
+    async def content_of(self, entry: Entry) -> bytes | None:
+        """Return the bytes of an entry again; None if it is gone."""
+        await asyncio.sleep(0)
+        kept = self._kept(_number(entry))
+        return kept.content if kept else None
+
+    async def acknowledge(self, entries: Collection[Entry]) -> None:
+        """End the entries."""
+        await asyncio.sleep(0)
+        with self._events.lock:
+            place = self._place()
+            for entry in entries:
+                self._end(place, _number(entry))
+
+    async def record(self, entries: Collection[Entry]) -> None:
+        """Keep what is known of their attempts, of those that have not ended."""
+        await asyncio.sleep(0)
+        with self._events.lock:
+            place = self._place()
+            for entry in entries:
+                if (number := _number(entry)) in place.pending:
+                    self._known.records[number] = Record(entry.failures, entry.due, entry.begun)
+                    entry.recorded = True
+
+    async def dead_letter(self, entry: Entry) -> None:
+        """Move the entry to the dead letters."""
+        content = await self.content_of(entry) if entry.content is None else entry.content
+        with self._events.lock:
+            place = self._place()
+            self._events.add_letter(self._name, content or b"", entry.failures, str(entry.key))
+            self._end(place, _number(entry))
+
+    async def heartbeat(self, entries: Collection[Entry]) -> None:
+        """Show that the entries are being worked on."""
+        await asyncio.sleep(0)
+        with self._events.lock:
+            for pending in self._mine(self._place(), entries):
+                pending.shown = self._now()
+
+    async def release(self, entries: Collection[Entry]) -> None:
+        """Give the entries back."""
+        await asyncio.sleep(0)
+        with self._events.lock:
+            for pending in self._mine(self._place_of_a_leader(), entries):
+                pending.owner = None
+        self._events.wake()
+
+    async def remember(self, ids: Collection[str], seconds: float) -> None:
+        """Remember that these were handled; forget whose time is over."""
+        await asyncio.sleep(0)
+        with self._events.lock:
+            still = {id_: until for id_, until in self._known.remembered.items() if until > self._now()}
+            self._known.remembered = still | dict.fromkeys(ids, self._now() + seconds)
+
+    async def known(self, event_id: str) -> bool:
+        """Say whether the id is remembered."""
+        await asyncio.sleep(0)
+        return self._known.remembered.get(event_id, 0) > self._now()
+
+    async def measures(self) -> Measures:
+        """Say how far the subscription has come."""
+        await asyncio.sleep(0)
+        with self._events.lock:
+            place = self._place()
+            unread = [kept.since for _, kept in self._unread(place)]
+            oldest = min([*unread, *(pending.since for pending in place.pending.values())], default=self._now())
+            letters = sum(letter.subscription == self._name for letter in self._events.letters.values())
+            return Measures(len(unread), len(place.pending), self._now() - oldest, letters, len(place.replicas))
+
+    async def close(self) -> None:
+        """Take this replica from the subscription, unless entries are pending that it owns."""
+        await asyncio.sleep(0)
+        with self._events.lock:
+            place = self._known.place
+            if place and all(pending.owner != self._replica for pending in place.pending.values()):
+                place.replicas.discard(self._replica)
+
+    def _place(self) -> Place:
+        if self._known.place is None:
+            raise GoneError(f"the place of the subscription {self._name} is lost")
+        return self._known.place
+
+    def _place_of_a_leader(self) -> Place:
+        if not self._shared and self._another_leads():
+            raise LeaseLostError(f"another replica leads the subscription {self._name}: {self._known.leader[0]}")
+        return self._place()
+
+    def _another_leads(self) -> bool:
+        leader, until = self._known.leader
+        return leader != self._replica and until > self._now()
+
+    def _mine(self, place: Place, entries: Collection[Entry]) -> Iterator[Pending]:
+        for entry in entries:
+            pending = place.pending.get(_number(entry))
+            if pending and pending.owner == self._replica:
+                yield pending
+
+    def _kept(self, number: int) -> Kept | None:
+        return self._events.kept.get(number) or self._known.redriven.get(number)
+
+    def _end(self, place: Place, number: int) -> None:
+        if place.pending.pop(number, None):
+            self._known.redriven.pop(number, None)
+            self._known.records.pop(number, None)
+
+    def _take(self, place: Place, count: int, max_bytes: int) -> list[Entry]:
+        entries: list[Entry] = []
+        size = 0
+        for number, kept, type_ in self._candidates(place):
+            size += len(kept.content) if kept else 0
+            if len(entries) >= count or (entries and size > max_bytes):
+                break
+            entries.append(self._deliver(place, number, kept, type_))
+        return entries
+
+    def _candidates(self, place: Place) -> Iterator[_Candidate]:
+        """Yield what is to be read, in order, and pass over what is not wanted."""
+        for number in sorted(place.pending):
+            if self._now() >= self._claimable_from(place.pending[number]):
+                kept = self._kept(number)
+                yield number, kept, self._type(kept.content) if kept else None
+        for number, unread in self._unread(place):
+            type_ = self._type(unread.content)
+            if self._wants is None or type_ is None or self._wants(type_):
+                yield number, unread, type_
+            else:
+                self._pass(place, number)
+                self._known.redriven.pop(number, None)
+
+    def _unread(self, place: Place) -> Iterator[tuple[int, Kept]]:
+        for number, kept in list(self._known.redriven.items()):
+            if number > place.last_redriven:
+                yield number, kept
+        for number in range(place.last + 1, self._events.newest + 1):
+            if new := self._events.kept.get(number):
+                yield number, new
+
+    def _pass(self, place: Place, number: int) -> None:
+        if number in self._known.redriven:
+            place.last_redriven = number
+        else:
+            place.last = number
+
+    def _claimable_from(self, pending: Pending) -> float:
+        """Return when this replica may read a pending entry."""
+        if pending.owner is None or (pending.again and pending.owner == self._replica):
+            return 0
+        return pending.shown + self._claim_seconds if self._shared else float("inf")
+
+    def _deliver(self, place: Place, number: int, kept: Kept | None, type_: str | None) -> Entry:
+        before = place.pending.get(number)
+        if not before:
+            self._pass(place, number)
+        since = before.since if before else kept.since if kept else self._now()
+        place.pending[number] = Pending(self._replica, self._now(), since)
+        entry = Entry(number, kept.content if kept else None, type_, redelivered=bool(before), expired=kept is None)
+        if record := self._known.records.get(number):
+            entry.failures, entry.due, entry.begun = record.failures, record.due, record.begun
+            entry.recorded = True
+        return entry
+
+    def _type(self, content: bytes) -> str | None:
+        with suppress(ValueError):
+            return self._type_of(content) if self._type_of else None
+        return None
+
+
+def _number(entry: Entry) -> int:
+    if not isinstance(entry.key, int):
+        raise EventLogError(f"no entry of this log: {entry.key}")
+    return entry.key

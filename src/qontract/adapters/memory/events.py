@@ -1,0 +1,172 @@
+"""In memory: the kept events, and what is known of each subscription."""
+
+import asyncio
+from collections.abc import Hashable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import count
+from threading import Lock
+from weakref import WeakKeyDictionary
+
+from qontract.domain.dead_letters import DeadLetter, FailedAttempt
+
+
+@dataclass(slots=True)
+class Kept:
+    """An event's bytes, and when it came."""
+
+    content: bytes
+    since: float
+
+
+@dataclass(slots=True)
+class Pending:
+    """An entry that was read and is not acknowledged.
+
+    `owner` is the replica that works on it, None after a release; `shown` is when it last showed that. `again`: the
+    owner is to read it again.
+    """
+
+    owner: str | None
+    shown: float
+    since: float
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known of the attempts at an entry."""
+
+    failures: tuple[FailedAttempt, ...]
+    due: float
+    begun: float
+
+
+@dataclass(slots=True)
+class Place:
+    """How far a subscription has come: it has read the kept events up to `last`, and the redriven up to there."""
+
+    last: int = 0
+    last_redriven: int = 0
+    pending: dict[int, Pending] = field(default_factory=dict)
+    replicas: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Subscription:
+    """What is known of one subscription. `place` is None before it is made, and after it was lost.
+
+    `leader` is who leads, and until when. `remembered` has ids of events, and until when they are known.
+    """
+
+    place: Place | None = None
+    redriven: dict[int, Kept] = field(default_factory=dict)
+    records: dict[int, Record] = field(default_factory=dict)
+    remembered: dict[str, float] = field(default_factory=dict)
+    leader: tuple[str, float] = ("", 0)
+
+
+class InMemoryEvents:
+    """What Redis is to a deployment: the kept events, which every replica of every subscription shares.
+
+    An InMemoryEventLog is how one replica of one subscription sees it, and InMemoryDeadLetters shows the dead letters.
+    It may be used from any thread. `remove`, `trim` and `lose` are faults, for tests.
+    """
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.kept: dict[int, Kept] = {}
+        self.letters: dict[str, DeadLetter] = {}
+        self.newest = 0
+        self._latest = 0.0
+        self._offsets: WeakKeyDictionary[asyncio.AbstractEventLoop, float] = WeakKeyDictionary()
+        self._subscriptions: dict[str, Subscription] = {}
+        self._numbers = count(1)
+        self._letter_numbers = count(1)
+        self._waiting: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
+
+    def now(self) -> float:
+        """Return the seconds since the beginning.
+
+        They pass as on the running loop, whose clock may be virtual; on another one they go on from there. Where none
+        is running they stand still.
+        """
+        with suppress(RuntimeError):
+            loop = asyncio.get_running_loop()
+            now = loop.time() + self._offsets.setdefault(loop, self._latest - loop.time())
+            self._latest = max(self._latest, now)
+        return self._latest
+
+    def append(self, *contents: bytes) -> None:
+        """Keep events; nothing comes between them."""
+        with self.lock:
+            for content in contents:
+                self.newest = next(self._numbers)
+                self.kept[self.newest] = Kept(content, self.now())
+        self.wake()
+
+    def remove(self, key: Hashable) -> None:
+        """Remove one entry behind everybody's back, whether it was acknowledged or not."""
+        with self.lock:
+            self._forget([key])
+        self.wake()
+
+    def trim(self, length: int) -> None:
+        """Keep no more than the newest so many events, whether the others were acknowledged or not."""
+        with self.lock:
+            self._forget(list(self.kept)[: max(0, len(self.kept) - length)])
+        self.wake()
+
+    def lose(self, subscription: str) -> None:
+        """Lose the place of a subscription, and with it who works on what."""
+        with self.lock:
+            self.of(subscription).place = None
+        self.wake()
+
+    def of(self, subscription: str) -> Subscription:
+        """Return what is known of a subscription."""
+        return self._subscriptions.setdefault(subscription, Subscription())
+
+    def add_letter(self, subscription: str, content: bytes, failures: tuple[FailedAttempt, ...], entry: str) -> str:
+        """Make a dead letter; return its id. Hold the lock."""
+        letter = DeadLetter(f"letter-{next(self._letter_numbers)}", subscription, content, failures, entry)
+        self.letters[letter.id] = letter
+        return letter.id
+
+    def redrive(self, letter_id: str) -> bool:
+        """Give an event back to its subscription; say whether its letter was there."""
+        with self.lock:
+            if letter := self.letters.pop(letter_id, None):
+                self.of(letter.subscription).redriven[next(self._numbers)] = Kept(letter.data, self.now())
+        self.wake()
+        return letter is not None
+
+    def wake(self) -> None:
+        """Let everybody who waits look again; from any thread."""
+        for event, loop in list(self._waiting.items()):
+            with suppress(RuntimeError):  # a loop that was closed
+                loop.call_soon_threadsafe(event.set)
+
+    @contextmanager
+    def waiting(self) -> Iterator[asyncio.Event]:
+        """Give an event that is set when there may be something new since."""
+        event = asyncio.Event()
+        self._waiting[event] = asyncio.get_running_loop()
+        try:
+            yield event
+        finally:
+            del self._waiting[event]
+
+    def redriven(self) -> dict[str, list[bytes]]:
+        """Return what was redriven and is not acknowledged, by subscription."""
+        with self.lock:
+            return {
+                name: [kept.content for kept in subscription.redriven.values()]
+                for name, subscription in self._subscriptions.items()
+                if subscription.redriven
+            }
+
+    def _forget(self, keys: Iterable[Hashable]) -> None:
+        for key in keys:
+            for events in (self.kept, *(subscription.redriven for subscription in self._subscriptions.values())):
+                events.pop(key, None)  # type: ignore[call-overload] # a key that is none of ours is not there

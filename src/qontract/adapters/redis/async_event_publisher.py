@@ -1,0 +1,41 @@
+"""Redis: what handlers publish goes the way of all events, on the connections of their event loop."""
+
+from collections.abc import Sequence
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from qontract.adapters.cloudevents import to_cloudevent
+from qontract.adapters.redis.broker import publication
+from qontract.adapters.redis.event_publisher import NOT_PUBLISHED, PUBLISHED
+from qontract.adapters.redis.scripts import run
+from qontract.application.ports.async_event_publisher import AsyncEventPublisher
+from qontract.application.ports.event_publisher import EventPublisherError
+from qontract.domain.events import DomainEvent
+
+
+class RedisAsyncEventPublisher(AsyncEventPublisher):
+    """Publishes through a client of the event loop. An empty `stream` keeps nothing, and leaves the live channel alone.
+
+    How long it takes is up to the client: its socket time-out, and how often it tries again.
+    """
+
+    def __init__(self, redis: Redis, channel: str, stream: str, source: str) -> None:
+        self._redis = redis
+        self._channel = channel
+        self._stream = stream
+        self._source = source
+
+    async def publish(self, events: Sequence[DomainEvent]) -> None:
+        """Publish all the events in one atomic round trip."""
+        if not events:
+            return
+        try:
+            cloudevents = [to_cloudevent(event, self._source) for event in events]
+            keys, arguments = publication(cloudevents, self._channel, self._stream)
+            await run(self._redis, "publish", keys, *arguments)
+        except (RedisError, OSError, ValueError) as error:
+            NOT_PUBLISHED.inc(len(events))
+            refused = isinstance(error, ValueError)
+            raise EventPublisherError(f"{type(error).__name__}: {error}", refused=refused) from error
+        PUBLISHED.inc(len(events))

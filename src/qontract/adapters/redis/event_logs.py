@@ -1,0 +1,88 @@
+"""Redis: one connection to the stream, for all subscriptions of an event loop."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from faststream.redis import RedisBroker
+from redis.asyncio import Redis
+
+from qontract.adapters.redis import retention
+from qontract.adapters.redis.async_event_publisher import RedisAsyncEventPublisher
+from qontract.adapters.redis.errors import translated
+from qontract.adapters.redis.event_log import RedisEventLog
+from qontract.adapters.redis.keys import keys_of
+from qontract.adapters.redis.measures import measures_of_all
+from qontract.adapters.redis.waits import Waits
+from qontract.application.ports.event_handler import EventHandler
+from qontract.application.ports.event_log import EventLog, Measures
+from qontract.application.ports.event_logs import EventLogs, Trimmed
+
+
+class RedisEventLogs(EventLogs):
+    """The stream, on the connection of a FastStream broker, which is not shared with another event loop.
+
+    `replica` is the name of this process among those that read. What its replica has shown no sign of working on for
+    `claim_seconds` is claimed.
+    """
+
+    def __init__(
+        self, broker: RedisBroker, *, replica: str, channel: str, stream: str, source: str, claim_seconds: float
+    ) -> None:
+        self._broker = broker
+        self._replica = replica
+        self._channel = channel
+        self._keys = keys_of(channel, stream)
+        self._source = source
+        self._claim_seconds = claim_seconds
+
+    async def __aenter__(self) -> Self:
+        """Make the client; it connects when it is first used, and again when that is lost."""
+        self._redis: Redis = await self._broker.connect()
+        self._waits = Waits(self._redis, self._keys.stream)
+        self.publisher = RedisAsyncEventPublisher(
+            self._redis, channel=self._channel, stream=self._keys.stream, source=self._source
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the connection."""
+        await self._broker.stop()
+
+    def of(self, subscription: str, handler: EventHandler[Any]) -> EventLog:
+        """Return the view of a subscription."""
+        return RedisEventLog(
+            self._redis,
+            self._keys,
+            subscription=subscription,
+            replica=self._replica,
+            types=handler.types,
+            shared=handler.policy.shared,
+            claim_seconds=self._claim_seconds,
+            waits=self._waits,
+        )
+
+    async def show_alive(self, subscriptions: tuple[str, ...]) -> None:
+        """Note the server's time for each subscription."""
+        await retention.show_alive(self._redis, self._keys, *subscriptions)
+
+    async def trim(self, retention_seconds: float, abandoned_seconds: float) -> Trimmed:
+        """Trim the stream."""
+        return await retention.trim(
+            self._redis, self._keys, retention_seconds=retention_seconds, abandoned_seconds=abandoned_seconds
+        )
+
+    async def measures(self) -> Mapping[str, Measures]:
+        """Measure each group of the stream."""
+        return await measures_of_all(self._redis, self._keys, 2 * self._claim_seconds)
+
+    async def evicting_policy(self) -> str:
+        """Ask for maxmemory-policy."""
+        with translated():
+            return await retention.evicting_policy(self._redis)
+
+
+async def measure(url: str, *, channel: str, stream: str) -> Mapping[str, Measures]:
+    """Measure each subscription, on a connection of its own. Raises EventLogError."""
+    with translated():
+        async with Redis.from_url(url) as redis:
+            return await measures_of_all(redis, keys_of(channel, stream))

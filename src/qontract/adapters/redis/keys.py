@@ -1,0 +1,51 @@
+"""Every key of ours in Redis."""
+
+from functools import lru_cache
+
+
+class Keys:
+    """The keys of one channel, which begin with `prefix`; and the `stream`, of any name: "" where nothing is kept.
+
+    The prefix of a channel has braces, which keep its keys in one slot of a cluster.
+    """
+
+    def __init__(self, prefix: str, stream: str = "") -> None:
+        self.prefix = prefix
+        self.stream = stream
+        self.intents = f"{prefix}intents"
+        """A hash: the events of actions that are about to be applied."""
+        self.published = f"{prefix}published:"
+        """What the marks of the events that were published begin with; `intent_name` follows."""
+        self.dead = f"{prefix}dead"
+        """A stream: the dead letters of all subscriptions."""
+        self.dead_counts = f"{prefix}dead-counts"
+        """A hash: how many dead letters each subscription has."""
+        self.alive = f"{prefix}alive"
+        """A hash: when each subscription last showed that it is run, in seconds since the epoch."""
+
+    def redriven(self, subscription: str) -> str:
+        """Return the stream of what was redriven for the subscription."""
+        return f"{self.prefix}redriven:{subscription}"
+
+    def lease(self, subscription: str) -> str:
+        """Return the lease of an ordered subscription: its value is the replica that leads."""
+        return f"{self.prefix}lease:{subscription}"
+
+    def records(self, subscription: str) -> str:
+        """Return the hash of what is known of the attempts at entries."""
+        return f"{self.prefix}records:{subscription}"
+
+    def handled(self, subscription: str, event_id: str) -> str:
+        """Return the mark that the subscription has handled an event."""
+        return f"{self.prefix}handled:{subscription}:{event_id}"
+
+
+@lru_cache
+def keys_of(channel: str, stream: str = "") -> Keys:
+    """Return the keys of a channel."""
+    return Keys(f"qontract:{{{channel}}}:", stream)
+
+
+def intent_name(source: str, event_id: str) -> str:
+    """Return the field of an event among the intents, and the end of its mark among the published."""
+    return f"{source}:{event_id}"

@@ -1,0 +1,45 @@
+"""How far the subscriptions have come, as Redis knows it without reading events."""
+
+from contextlib import suppress
+from typing import Any
+
+from redis.asyncio import Redis
+
+from qontract.adapters.redis.errors import translated
+from qontract.adapters.redis.keys import Keys
+from qontract.adapters.redis.scripts import run
+from qontract.application.ports.event_log import GoneError, Measures
+
+
+async def measures_of(redis: Redis, keys: Keys, subscription: str, active_seconds: float) -> Measures:
+    """Measure one subscription; a replica counts that was active within so many seconds. Raises EventLogError."""
+    return await _measure(redis, keys, subscription.encode(), active_seconds)
+
+
+async def measures_of_all(redis: Redis, keys: Keys, active_seconds: float = 60.0) -> dict[str, Measures]:
+    """Measure every group of the stream, whoever made it; none if there is no stream. Raises EventLogError."""
+    found: dict[str, Measures] = {}
+    for name in await _groups(redis, keys.stream):
+        with suppress(GoneError):  # it has gone meanwhile
+            found[_text(name)] = await _measure(redis, keys, name, active_seconds)
+    return found
+
+
+async def _measure(redis: Redis, keys: Keys, group: bytes, active_seconds: float) -> Measures:
+    all_keys = [keys.redriven(_text(group)), keys.stream, keys.dead, keys.dead_counts]
+    with translated():
+        lag, pending, age, dead, replicas = await run(redis, "measures", all_keys, group, int(active_seconds * 1000))
+    return Measures(lag, pending, age / 1000, dead, replicas)
+
+
+async def _groups(redis: Redis, stream: str) -> list[bytes]:
+    try:
+        with translated():
+            groups: Any = await redis.xinfo_groups(stream)
+    except GoneError:
+        return []
+    return [group["name"] for group in groups]
+
+
+def _text(group: bytes) -> str:
+    return group.decode(errors="replace")  # one that is not ours may have any name

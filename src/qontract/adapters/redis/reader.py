@@ -1,0 +1,141 @@
+"""What one replica reads of its subscription: up to where, what it has still to receive, what it claims."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from time import monotonic
+from typing import Any
+
+from redis.asyncio import Redis
+
+from qontract.adapters.redis.attempt_records import recall
+from qontract.adapters.redis.entries import PREFIXES, again, fresh, later, vanished
+from qontract.adapters.redis.keys import Keys
+from qontract.adapters.redis.scripts import run
+from qontract.application.ports.event_log import Entry, LeaseLostError
+
+log = logging.getLogger(__name__)
+
+_START = b"0-0"
+
+
+class Reader:
+    """Reads the redriven stream and the stream, in this order; pairs and lists are of both.
+
+    `claim_seconds`: shared, what was idle for 0.8 of it is claimed; None: ordered, and read by who leads.
+    Raises redis.RedisError, OSError and LeaseLostError.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        keys: Keys,
+        *,
+        subscription: str,
+        replica: str,
+        patterns: Sequence[str],
+        claim_seconds: float | None,
+    ) -> None:
+        self._redis = redis
+        self._who = (subscription, replica)
+        self._patterns = patterns
+        self._claim_seconds = claim_seconds
+        self._streams = (keys.redriven(subscription), keys.stream)
+        self._lease = keys.lease(subscription)
+        self._records = keys.records(subscription)
+        self._cursors = [_START, _START]
+        self._sweep: list[int] = []
+        self._sweep_at = 0.0
+        self._unreadable: set[object] = set()
+        self._expired: list[Entry] = []
+        self.begin()
+
+    def begin(self) -> None:
+        """Read again what is this replica's, before anything new."""
+        self._last = [_START, _START]
+        self._has_all = False  # whether it has received all that is its own
+
+    async def claim_all(self) -> None:
+        """Own all that is pending, without its contents: they come when it is read again."""
+        self.begin()
+        for stream, prefix in zip(self._streams, PREFIXES, strict=True):
+            keys, cursor = [stream, self._lease, self._records], _START
+            while True:
+                cursor, *gone = await run(self._redis, "claim_all", keys, *self._who, cursor, prefix)
+                if cursor == b"lease":
+                    raise LeaseLostError("another replica leads")
+                self._expired += vanished(prefix, gone[0])
+                if cursor == _START:
+                    break
+
+    async def read(self, count: int, max_bytes: int) -> tuple[list[Entry], bytes | None]:
+        """Return what there is now; or up to where the stream was read, if there is nothing."""
+        if self._expired:
+            expired, self._expired = self._expired[:count], self._expired[count:]
+            return expired, None
+        if self._claim_seconds and self._has_all:  # else what is claimed could not be told from what got lost
+            claimed = await self._claim(count, max_bytes, self._claim_seconds)
+            if claimed:
+                return claimed, None
+        self._has_all = False
+        keys = [*self._streams, self._lease, self._records]
+        bounds = (int(not self._claim_seconds), count, max_bytes, *self._last)
+        kind, *answer = await run(self._redis, "read", keys, *self._who, *bounds, *self._patterns)
+        if kind == b"lease":
+            raise LeaseLostError("another replica leads")
+        self._has_all = kind in (b"new", b"nothing")
+        if kind == b"nothing":
+            return [], answer[0]
+        return (self._again(answer) if kind == b"again" else self._new(answer)), None
+
+    def _new(self, flats: list[list[Any]]) -> list[Entry]:
+        entries: list[Entry] = []
+        for stream, flat in enumerate(flats):
+            if flat:
+                self._last[stream] = flat[-3]
+                entries += fresh(PREFIXES[stream], flat)
+        return entries
+
+    def _again(self, answer: list[list[Any]]) -> list[Entry]:
+        entries = [gone for prefix, ids in zip(PREFIXES, answer[2:], strict=True) for gone in vanished(prefix, ids)]
+        for stream, flat in enumerate(answer[:2]):
+            if flat:
+                self._last[stream] = flat[-4]
+                entries += self._recalled(again(PREFIXES[stream], flat))
+        return entries
+
+    async def _claim(self, count: int, max_bytes: int, seconds: float) -> list[Entry]:
+        """Claim what is idle, a quarter of the time after it last began to look; or go on where it stopped."""
+        if not self._sweep and monotonic() >= self._sweep_at:
+            self._sweep, self._sweep_at = [0, 1], monotonic() + seconds / 4
+        entries: list[Entry] = []
+        while self._sweep and not entries:
+            stream = self._sweep[0]
+            keys = [self._streams[stream], self._records]
+            bounds = (int(800 * seconds), self._cursors[stream], count, max_bytes, PREFIXES[stream])
+            self._has_all = False
+            self._cursors[stream], flat, gone = await run(self._redis, "claim", keys, *self._who, *bounds)
+            self._has_all = True
+            if self._cursors[stream] == _START:
+                del self._sweep[0]
+            for entry_id in flat[::4]:
+                self._last[stream] = later(self._last[stream], entry_id)
+            entries = vanished(PREFIXES[stream], gone) + self._recalled(again(PREFIXES[stream], flat))
+        return entries
+
+    def _recalled(self, found: Iterable[tuple[Entry, bytes | None]]) -> list[Entry]:
+        entries = []
+        for entry, record in found:
+            if record is not None:
+                entry.recorded = True
+                try:
+                    recall(entry, record)
+                except ValueError as error:
+                    self._tell_of(entry, error)
+            entries.append(entry)
+        return entries
+
+    def _tell_of(self, entry: Entry, error: ValueError) -> None:
+        if entry.key not in self._unreadable:
+            self._unreadable.add(entry.key)
+            extra = {"subscription": self._who[0], "entry": str(entry.key), "error": str(error)}
+            log.error("record of attempts cannot be read; it counts as none", extra=extra)

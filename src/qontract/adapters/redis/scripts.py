@@ -1,0 +1,43 @@
+"""The scripts that run in Redis: each a file in `scripts/`, which says what its KEYS, ARGV and answer are."""
+
+from collections.abc import Sequence
+from functools import cache
+from hashlib import sha1
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+import redis
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
+
+
+class Script(NamedTuple):
+    """The text of a script, and the name by which Redis knows it."""
+
+    text: str
+    sha: str
+
+
+@cache
+def script(name: str) -> Script:
+    """Return the script of that name."""
+    text = files(__package__).joinpath("scripts", f"{name}.lua").read_text(encoding="utf-8")
+    return Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+async def run(client: Redis, name: str, keys: Sequence[str], *args: Any) -> Any:
+    """Run a script, and send its text where the server does not know it. Raises redis.RedisError."""
+    text, sha = script(name)
+    try:
+        return await client.evalsha(sha, len(keys), *keys, *args)
+    except NoScriptError:  # nobody has sent it since the server started
+        return await client.eval(text, len(keys), *keys, *args)
+
+
+def run_now(client: redis.Redis, name: str, keys: Sequence[str], *args: Any) -> Any:
+    """Run a script, as `run` does, without an event loop."""
+    text, sha = script(name)
+    try:
+        return client.evalsha(sha, len(keys), *keys, *args)
+    except NoScriptError:
+        return client.eval(text, len(keys), *keys, *args)

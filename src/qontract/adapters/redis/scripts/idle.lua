@@ -1,0 +1,10 @@
+#!lua flags=allow-oom
+-- Say for how long nothing was done to entries, of those that are still this replica's. 0: it works on them now; much:
+-- another may claim them at once.
+-- KEYS: a stream. ARGV: group, replica, milliseconds, then ids.
+-- Answer: nothing.
+for i = 4, #ARGV do
+  if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2]) == 1 then
+    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'IDLE', ARGV[3], 'JUSTID')
+  end
+end

@@ -1,0 +1,16 @@
+-- Publish events, in one step. A script and not MULTI: what is known already is left out, and Redis parses one command.
+-- It has no flags: what is published already is left out on a full server too, and the rest is refused.
+-- KEYS: the stream, the intents, then for each event the mark that it was published.
+-- ARGV: '1' to keep the events in the stream, the channel or '', how many seconds a mark stays, where in a mark the name
+--   of the event's intent begins, then of each event its bytes and its type.
+-- Answer: nothing. What fails in it is not undone, so an event is marked when it is in the stream.
+local intents = redis.call('EXISTS', KEYS[2]) == 1
+for i = 3, #KEYS do
+  local content, kind = ARGV[2 * i - 1], ARGV[2 * i]
+  if redis.call('EXISTS', KEYS[i]) == 0 then
+    if ARGV[1] == '1' then redis.call('XADD', KEYS[1], '*', '__data__', content, '__type__', kind) end
+    redis.call('SET', KEYS[i], '', 'EX', ARGV[3])
+    if ARGV[2] ~= '' then redis.call('PUBLISH', ARGV[2], content) end
+  end
+  if intents then redis.call('HDEL', KEYS[2], string.sub(KEYS[i], ARGV[4])) end
+end

@@ -1,0 +1,85 @@
+#!lua flags=allow-oom
+-- Read for one replica: first what is its own and was not received, for an answer may get lost; else what nobody has read.
+-- A replica that reads without the lease would hide entries from the one that has it: so the lease is checked here.
+-- KEYS: the redriven stream, the stream, the lease, the records.
+-- ARGV: group, replica, '1' if it has to lead, count, max bytes, the last id received of each stream, then the patterns
+--   of the types that are wanted; none: all. What is not wanted is acknowledged, and not sent.
+-- Answer: 'lease', if the replica does not lead;
+--   'again', of each stream a flat list, and of each the ids of entries that have vanished, and are acknowledged now;
+--   'new', of each stream a flat list;
+--   'more', if there was only what is not wanted, and there may be more;
+--   'nothing', the id up to which the stream was read.
+--   A flat list: id, content (or all fields, if it has no `__data__`), type or nil; and if it is again: record or nil.
+local FIRST_PATTERN, CHUNK, MOST = 8, 8, 1000
+local group, replica, count, max_bytes = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
+local flat, expired, matched = {{}, {}}, {{}, {}}, {}
+local scanned, found, bytes, largest = 0, 0, 0, 0
+
+if ARGV[3] == '1' and redis.call('GET', KEYS[3]) ~= replica then return {'lease'} end
+
+local function parts(fields)
+  local content, kind = fields, false
+  for i = 1, #fields, 2 do
+    if fields[i] == '__data__' then content = fields[i + 1] elseif fields[i] == '__type__' then kind = fields[i + 1] end
+  end
+  return content, kind
+end
+
+local function is_wanted(kind)
+  if not kind or #ARGV < FIRST_PATTERN then return true end
+  if matched[kind] == nil then
+    matched[kind] = false
+    for i = FIRST_PATTERN, #ARGV do matched[kind] = matched[kind] or string.find(kind, ARGV[i]) ~= nil end
+  end
+  return matched[kind]
+end
+
+local function record_of(stream, id) return (stream == 1 and 'redriven/' or '') .. id end
+
+-- Add an entry to what is sent. Returns whether it is to be acknowledged instead.
+local function add(stream, id, fields, again)
+  if not fields then
+    expired[stream][#expired[stream] + 1] = id
+    redis.call('HDEL', KEYS[4], record_of(stream, id))
+    return true
+  end
+  local content, kind = parts(fields)
+  largest = math.max(largest, #content)
+  if stream == 2 and not is_wanted(kind) then return true end
+  local list = flat[stream]
+  list[#list + 1], list[#list + 2], list[#list + 3] = id, content, kind
+  if again then list[#list + 1] = redis.call('HGET', KEYS[4], record_of(stream, id)) end
+  found, bytes = found + 1, bytes + #content
+  return false
+end
+
+local function is_room() return scanned < MOST and found < count and (found == 0 or bytes < max_bytes) end
+
+local function read(stream, after)
+  local again = after ~= '>'
+  while is_room() do
+    -- One first: it tells how large they are.
+    local few = largest == 0 and 1 or math.max(1, math.min(CHUNK, count - found, math.floor((max_bytes - bytes) / largest)))
+    local answer = redis.call('XREADGROUP', 'GROUP', group, replica, 'COUNT', few, 'STREAMS', KEYS[stream], after)
+    local entries = answer and answer[1] and answer[1][2] or {}
+    local ended = {}
+    for _, entry in ipairs(entries) do
+      if again then after = entry[1] end
+      if add(stream, entry[1], entry[2], again) then ended[#ended + 1] = entry[1] end
+    end
+    if #ended > 0 then redis.call('XACK', KEYS[stream], group, unpack(ended)) end
+    scanned = scanned + #entries
+    if #entries < few then return end
+  end
+end
+
+for stream = 1, 2 do read(stream, ARGV[5 + stream]) end
+if #expired[1] + #expired[2] + found > 0 then return {'again', flat[1], flat[2], expired[1], expired[2]} end
+for stream = 1, 2 do read(stream, '>') end
+if found > 0 then return {'new', flat[1], flat[2]} end
+if scanned >= MOST then return {'more'} end
+for _, info in ipairs(redis.call('XINFO', 'GROUPS', KEYS[2])) do
+  local known = {}
+  for i = 1, #info, 2 do known[info[i]] = info[i + 1] end
+  if known['name'] == group then return {'nothing', known['last-delivered-id']} end
+end

@@ -1,0 +1,27 @@
+#!lua flags=allow-oom
+-- Remove what is old enough and what every group has acknowledged. A group that has shown no life for long does not count.
+-- KEYS: the stream, when each group was alive. ARGV: seconds kept, seconds until a silent group is abandoned.
+-- Answer: how many entries were removed, then the abandoned groups.
+if redis.call('EXISTS', KEYS[1]) == 0 then return {0} end
+local now = tonumber(redis.call('TIME')[1])
+local edge_ms, edge_seq, edge = math.max(0, math.floor((now - tonumber(ARGV[1])) * 1000)), 0, nil
+local unknown, abandoned = {}, {}
+for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local info = {}
+  for i = 1, #group, 2 do info[group[i]] = group[i + 1] end
+  local alive = tonumber(redis.call('HGET', KEYS[2], info['name']))
+  if not alive then unknown[#unknown + 1] = info['name'] end
+  if alive and now - alive > tonumber(ARGV[2]) then
+    abandoned[#abandoned + 1] = info['name']
+  else
+    local pending = redis.call('XPENDING', KEYS[1], info['name'])
+    local first = pending[1] > 0 and pending[2] or info['last-delivered-id']
+    local ms, seq = string.match(first, '(%d+)-(%d+)')
+    ms, seq = tonumber(ms), tonumber(seq)
+    if ms < edge_ms or (ms == edge_ms and seq < edge_seq) then edge_ms, edge_seq, edge = ms, seq, first end
+  end
+end
+-- What frees memory comes before what needs some.
+local trimmed = redis.call('XTRIM', KEYS[1], 'MINID', edge or string.format('%.0f-0', edge_ms))
+for _, name in ipairs(unknown) do redis.call('HSET', KEYS[2], name, now) end
+return {trimmed, unpack(abandoned)}

@@ -1,0 +1,223 @@
+"""One entry's turn: the handler is run under its policy, and what comes of it is recorded."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+from qontract.application.deadline import Deadline
+from qontract.application.outcome import DeadLetter, after, describe
+from qontract.application.ports.event_format import EventFormat
+from qontract.application.ports.event_handler import Delivery
+from qontract.application.ports.event_log import Entry, EventLog, LeaseLostError
+from qontract.application.subscription import Subscription
+from qontract.domain.dead_letters import FailedAttempt
+from qontract.domain.events import DomainEvent, wire_name
+
+log = logging.getLogger(__name__)
+
+current_delivery: ContextVar[Delivery | None] = ContextVar("current_delivery", default=None)
+"""What the running handler was given: what its log lines are about."""
+
+DIED = "the replica ended during the attempt"
+
+Publish = Callable[[Delivery, DomainEvent], Awaitable[None]]
+
+
+class Count(StrEnum):
+    """What is counted of a subscription."""
+
+    HANDLED = "handled"
+    FAILED = "failed"
+    RETRIED = "retried"
+    DEAD_LETTERED = "dead_lettered"
+    DEDUPLICATED = "deduplicated"
+    CLAIMED = "claimed"
+    EXPIRED = "expired"
+    REBUILT = "rebuilt"
+    STUCK = "stuck"
+
+
+Counting = Callable[[Count, int], object]
+Asking = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
+
+
+class Attempts:
+    """Runs the handler of one subscription on entries whose turn it is.
+
+    `ask` puts a question to the event log until it answers. `finished` gets each entry that is to be acknowledged, and
+    `dead_lettered` each that is a dead letter. `may_begin`: whether this replica still leads. `now`: seconds since the
+    epoch.
+    """
+
+    def __init__(
+        self,
+        subscription: Subscription,
+        event_log: EventLog,
+        event_format: EventFormat,
+        *,
+        ask: Asking,
+        publish: Publish,
+        finished: Callable[[Entry], object],
+        dead_lettered: Callable[[Entry], object],
+        may_begin: Callable[[], bool],
+        count: Counting,
+        now: Callable[[], float],
+    ) -> None:
+        self._subscription = subscription
+        self._handler = subscription.handler
+        self._policy = subscription.handler.policy
+        self._classes = subscription.handler.classes
+        self._log = event_log
+        self._format = event_format
+        self._ask = ask
+        self._publish = publish
+        self._finished = finished
+        self._dead_lettered = dead_lettered
+        self._may_begin = may_begin
+        self._count = count
+        self._now = now
+        self.deadline = Deadline(self._policy.timeout, self._is_stuck)
+        self.handled = 0
+
+    async def run(self, entry: Entry) -> float | None:
+        """Run the handler, if it is time. Return None if the entry is done with, or when to come again, in seconds."""
+        if entry.due and (wait := entry.due - self._now()) > 0:
+            return wait
+        if not self._may_begin():
+            raise LeaseLostError("the lease ran out")
+        event = entry.event
+        if event is None or self._classes or entry.failures:
+            reason, event = await self._look(entry)
+            if reason is not None:
+                await self._dead_letter(entry, reason)
+                return None
+        if event is None or (self._policy.dedupe_for and await self._is_known(event)):
+            self._finished(entry)
+            return None
+        if entry.redelivered or entry.recorded:
+            entry.begun = self._now()
+            await self._ask(partial(self._log.record, [entry]))
+            entry.recorded = True
+        return await self._attempt(entry, event)
+
+    async def _look(self, entry: Entry) -> tuple[str | None, DomainEvent | None]:
+        """Return why the entry cannot be handled, or None; and its event, or None if it is gone."""
+        if len(entry.failures) >= self._policy.max_attempts:  # the last one was begun, and ended with its replica
+            return "", None
+        try:
+            event = entry.event or await self._decode_again(entry)
+        except ValueError as error:
+            return f"cannot be read: {describe(error)}", None
+        if event and self._classes and not isinstance(event, self._classes):
+            wanted = next((one for one in self._classes if wire_name(one) == event.type), self._classes[0])
+            return f"does not fit {wanted.__name__}: {self._format.misfit(event, wanted)}", None
+        return None, event
+
+    async def _is_known(self, event: DomainEvent) -> bool:
+        known = bool(await self._ask(partial(self._log.known, _identity(event))))
+        if known:
+            self._count(Count.DEDUPLICATED, 1)
+        return known
+
+    async def _attempt(self, entry: Entry, event: DomainEvent) -> float | None:
+        delivery = Delivery(self._subscription.name, event, len(entry.failures) + 1, self._publish)
+        task = asyncio.current_task()
+        assert task  # noqa: S101 - this is a coroutine: a task runs it
+        asked = task.cancelling()
+        current_delivery.set(delivery)
+        try:
+            await self.deadline.keep(task, self._handler.handle(event, delivery), delivery)
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError) and task.cancelling() > asked:
+                raise  # this replica stops, or leads no more
+            return await self._failed(entry, event, error)
+        finally:
+            current_delivery.set(None)
+        if self._policy.dedupe_for:
+            await self._ask(partial(self._log.remember, [_identity(event)], self._policy.dedupe_for))
+        self.handled += 1
+        self._finished(entry)
+        return None
+
+    async def _failed(self, entry: Entry, event: DomainEvent, error: BaseException) -> float | None:
+        number = len(entry.failures) + 1
+        decision = after(error, number - 1, self._policy, random.random())  # noqa: S311 - a backoff is no secret
+        entry.begun = 0
+        if isinstance(decision, DeadLetter) or decision.failure is not None:
+            self._count(Count.FAILED, 1)
+            log.warning(
+                "handler failed",
+                extra={**about(self._subscription.name, event), "attempt": number, "of": self._policy.max_attempts},
+                exc_info=error,
+            )
+        if isinstance(decision, DeadLetter):
+            await self._dead_letter(entry, decision.failure)
+            return None
+        if decision.failure is not None:
+            self._count(Count.RETRIED, 1)
+            entry.failures += (self._failure(decision.failure),)
+        entry.due = self._now() + decision.seconds
+        await self._ask(partial(self._log.record, [entry]))
+        entry.recorded = True
+        return decision.seconds
+
+    async def _dead_letter(self, entry: Entry, reason: str) -> None:
+        """Dead-letter the entry for this reason, or for its last failure if that is empty."""
+        if reason:
+            entry.failures += (self._failure(reason),)
+        event = entry.event
+        if entry.content is None:
+            entry.content = await self._ask(partial(self._log.content_of, entry))
+        await self._ask(partial(self._log.dead_letter, entry))
+        self._dead_lettered(entry)
+        self._count(Count.DEAD_LETTERED, 1)
+        known = about(self._subscription.name, event) if event else {"subscription": self._subscription.name}
+        log.error("event dead-lettered", extra={**known, "entry": str(entry.key), "error": entry.failures[-1].error})
+
+    async def _decode_again(self, entry: Entry) -> DomainEvent | None:
+        """Return the event of an entry that was let go of, or could not be decoded; None if it is gone."""
+        if entry.content is None:
+            entry.content = await self._ask(partial(self._log.content_of, entry))
+            if entry.content is None:
+                expired(entry, self._subscription.name, self._count)
+                self._finished(entry)
+                return None
+        entry.event = self._format.decode(entry.content)
+        return entry.event
+
+    def _failure(self, line: str) -> FailedAttempt:
+        return FailedAttempt(datetime.fromtimestamp(self._now(), UTC), line)
+
+    def _is_stuck(self, delivery: Delivery, where: str) -> None:
+        self._count(Count.STUCK, 1)
+        extra = about(delivery.subscription, delivery.event)
+        log.error("handler goes on after its time-out; it ignores its cancellation", extra={**extra, "where": where})
+
+
+def about(subscription: str, event: DomainEvent) -> dict[str, object]:
+    """Return what a log line says about an event."""
+    return {
+        "subscription": subscription,
+        "event_id": event.id,
+        "event_type": event.type,
+        "correlation_id": event.correlation_id,
+    }
+
+
+def expired(entry: Entry, subscription: str, count: Counting) -> None:
+    """Say that an entry vanished from the log before it was acknowledged."""
+    count(Count.EXPIRED, 1)
+    log.error("event expired before it was handled", extra={"subscription": subscription, "entry": str(entry.key)})
+
+
+def _identity(event: DomainEvent) -> str:
+    """Return what tells an event from every other (CloudEvents 1.0.2, `id`: unique together with `source`)."""
+    return f"{event.source} {event.id}"

@@ -1,0 +1,95 @@
+"""One subscription at work on one replica: it waits for its turn, works, and begins again after any trouble."""
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from qontract.application.delivery_session import DeliverySession, Limits, Surroundings, rebuilt
+from qontract.application.lease import Lease
+from qontract.application.ports.event_log import EventLog, EventLogError, LeaseLostError
+from qontract.application.subscription import Subscription
+
+log = logging.getLogger(__name__)
+
+
+class DeliveryLoop:
+    """Works on one subscription, on one event loop, until `stop`.
+
+    Ordered if it has a `lease`: it works while that is valid, and stands by otherwise. The lease has to be renewed and
+    the heartbeat shown by `keep_alive`, which may run on another thread: a handler that holds up this loop must not
+    hold up that one. `session` is the work of the moment.
+    """
+
+    def __init__(
+        self,
+        subscription: Subscription,
+        event_log: EventLog,
+        lease: Lease | None,
+        limits: Limits,
+        surroundings: Surroundings,
+    ) -> None:
+        self.subscription = subscription
+        self.lease = lease
+        self.session: DeliverySession | None = None
+        self._log = event_log
+        self._limits = limits
+        self._surroundings = surroundings
+        self._stopping = asyncio.Event()
+        self._stood_by_at = 0.0
+        self._known = False
+
+    def fresh(self, seconds: float) -> bool:
+        """Say whether it has read, or stood by, within so many seconds; false before the first time."""
+        last = max(self.session.read_at if self.session else 0, self._stood_by_at)
+        return last > 0 and self._surroundings.clock() - last < seconds
+
+    def stop(self) -> None:
+        """Let `run` end: nothing more is read, the handlers at work may finish, and the rest is released."""
+        self._stopping.set()
+        if self.session:
+            self.session.stop()
+
+    async def run(self) -> None:
+        """Work until `stop`. Whatever goes wrong is logged, and tried again after a pause."""
+        extra = {"subscription": self.subscription.name}
+        while not self._stopping.is_set():
+            try:
+                if self.lease is None or await self.lease.renew(self._log):
+                    await self._work()
+                else:
+                    self._stood_by_at = self._surroundings.clock()
+            except LeaseLostError:
+                log.warning("replica lost the lease", extra=extra)
+            except EventLogError as error:
+                log.warning("event log does not answer", extra=extra | {"error": str(error)})
+            except Exception:
+                log.exception("delivery broke off", extra=extra)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), min(1.0, self._limits.claim_seconds / 10))
+
+    async def _work(self) -> None:
+        if await self._log.open() and self._known:
+            rebuilt(self.subscription.name, self._surroundings.count)
+        self._known = True
+        self.session = DeliverySession(self.subscription, self._log, self.lease, self._limits, self._surroundings)
+        if self._stopping.is_set():
+            self.session.stop()
+        try:
+            await self.session.run()
+        finally:
+            self.session = None
+
+
+async def keep_alive(loop: DeliveryLoop, event_log: EventLog, claim_seconds: float) -> None:
+    """Renew the lease of a subscription, and show that what it holds is being worked on, for as long as this runs."""
+    while True:
+        await asyncio.sleep(claim_seconds / (10 if loop.lease else 4))
+        try:
+            if loop.lease is None:
+                if session := loop.session:
+                    await event_log.heartbeat(list(session.held.values()))
+            elif loop.lease.valid:
+                await loop.lease.renew(event_log)
+        except EventLogError as error:
+            extra = {"subscription": loop.subscription.name, "error": str(error)}
+            log.warning("heartbeat failed", extra=extra)

@@ -1,0 +1,280 @@
+"""One session of a subscription: from the moment that a replica may work until it stops, or may no more."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, TypeVar
+
+from qontract.application.attempts import DIED, Attempts, Count, Counting, Publish, expired
+from qontract.application.capacity import Capacity
+from qontract.application.lanes import Lanes
+from qontract.application.lease import Lease
+from qontract.application.ports.event_format import EventFormat
+from qontract.application.ports.event_log import Entry, EventLog, EventLogError, GoneError, LeaseLostError
+from qontract.application.subscription import Subscription
+from qontract.domain.dead_letters import FailedAttempt
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
+_READ_SECONDS = 1.0
+_CANCELLED_SECONDS = 5.0
+"""How long handlers get to end once they are cancelled; who goes on is left behind."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a subscription reads and holds at once, and times in seconds: to claim from the dead, to stop."""
+
+    batch: int = 100
+    in_flight: int = 1000
+    max_bytes: int = 64 * 2**20
+    claim_seconds: float = 30.0
+    grace_seconds: float = 20.0
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the entrypoint hands in.
+
+    `publish` publishes follow-up events; `count` counts what happens; `clock` is a monotonic clock, and `now` seconds
+    since the epoch.
+    """
+
+    event_format: EventFormat
+    publish: Publish
+    count: Counting
+    clock: Callable[[], float]
+    now: Callable[[], float]
+
+
+class DeliverySession:
+    """Reads events, runs the handler on them in the order of their keys, and acknowledges them.
+
+    Ordered, while `lease` is valid: a lane for each order key. Shared, without a lease: a lane for each entry. All that
+    is read and not acknowledged is in `held`; `read_at` is when it last read, by the clock, and 0 before.
+    """
+
+    def __init__(
+        self,
+        subscription: Subscription,
+        event_log: EventLog,
+        lease: Lease | None,
+        limits: Limits,
+        surroundings: Surroundings,
+    ) -> None:
+        self._name = subscription.name
+        self._subscription = subscription
+        self._log = event_log
+        self._lease = lease
+        self._limits = limits
+        self._surroundings = surroundings
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._stopping = asyncio.Event()
+        self._done: list[Entry] = []
+        self._some_done = asyncio.Event()
+        self._capacity = Capacity(limits.in_flight, limits.max_bytes)
+        self._attempts = Attempts(
+            subscription,
+            event_log,
+            surroundings.event_format,
+            ask=self._ask,
+            publish=surroundings.publish,
+            finished=self._finished,
+            dead_lettered=self._forget,
+            may_begin=self._may_begin,
+            count=surroundings.count,
+            now=surroundings.now,
+        )
+        concurrency = subscription.handler.policy.concurrency
+        self._lanes = Lanes(self._attempts.run, self._spawn, self._capacity, concurrency=concurrency)
+        self.held: dict[Hashable, Entry] = {}
+        self.read_at = 0.0
+        self.deadline = self._attempts.deadline
+
+    @property
+    def running(self) -> int:
+        """How many handlers are at work."""
+        return self._lanes.running
+
+    def stop(self) -> None:
+        """Let `run` end: nothing more is read, the handlers at work may finish, and the rest is released."""
+        self._stopping.set()
+        self._lanes.closed = True
+
+    async def run(self) -> None:
+        """Work until `stop`. Raises LeaseLostError when this replica may work no more, and EventLogError."""
+        if self._lease:
+            await self._log.claim_all()
+            self._spawn(self._watch_lease(self._lease))
+        reading, acknowledging = self._spawn(self._read()), self._spawn(self._acknowledge())
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        ends: set[asyncio.Future[Any]] = {reading, stopping, self._broken}
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if self._stopping.is_set() and not self._broken.done():
+                await self._drain(reading)
+            if self._broken.done():
+                self._broken.result()
+        finally:
+            left: set[asyncio.Future[Any]] = {*self._tasks, acknowledging, stopping}
+            for task in left:
+                task.cancel()
+            await asyncio.wait(left, timeout=_CANCELLED_SECONDS)
+            self._broken.cancel()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) and not self._broken.done():
+            self._broken.set_exception(error)
+
+    async def _drain(self, reading: asyncio.Task[None]) -> None:
+        """Let the handlers at work finish, and release what was not begun."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.grace_seconds):
+                await asyncio.wait({reading}, timeout=2 * _READ_SECONDS)  # what it has asked for is this replica's
+                await self._lanes.idle()
+                while self._done:  # noqa: ASYNC110 - acknowledged by then
+                    await asyncio.sleep(0.01)
+        with suppress(TimeoutError, EventLogError):
+            async with asyncio.timeout(_READ_SECONDS):
+                not_begun = [entry for entry in self.held.values() if entry not in self._lanes.at_work]
+                await self._log.record([entry for entry in not_begun if not entry.recorded])
+                await self._log.release(not_begun)
+                if self._lease:
+                    await self._lease.end(self._log)
+                await self._log.close()
+
+    async def _read(self) -> None:
+        limits = self._limits
+        batch = min(limits.batch, limits.in_flight)
+        while not self._stopping.is_set():
+            if await self._capacity.room_for(batch, 0.5):
+                count = min(batch, self._capacity.entries)
+                entries = await self._ask(partial(self._log.read, count, self._capacity.bytes, _READ_SECONDS))
+                self.read_at = self._surroundings.clock()
+                for entry in entries:
+                    self._capacity.take(entry)
+                self._spawn(self._add(entries))  # while the log answers the next question
+
+    async def _add(self, entries: Sequence[Entry]) -> None:
+        """Hold the entries that are new, each in its lane."""
+        claimed = 0
+        for entry in entries:
+            if entry.expired:
+                expired(entry, self._name, self._surroundings.count)
+            if entry.expired or entry.key in self.held:
+                self._capacity.free(entry)
+                continue
+            self.held[entry.key] = entry
+            if entry.redelivered:
+                claimed += 1
+                _look_at_claimed(entry)
+            if self._wanted(entry):
+                ordered = self._lease is not None and entry.event is not None
+                self._lanes.add(entry.event.order_key if ordered and entry.event else entry.key, entry)
+            else:
+                self._capacity.free(entry)
+                self._finished(entry)
+        if claimed:
+            self._surroundings.count(Count.CLAIMED, claimed)
+
+    def _wanted(self, entry: Entry) -> bool:
+        """Look at the type, and decode the event if it is wanted. What is no event, whoever wants all types wants."""
+        content, event_format = entry.content or b"", self._surroundings.event_format
+        try:
+            kind = event_format.type_of(content) if entry.type is None else entry.type
+        except ValueError:
+            return self._subscription.wants("")
+        if not self._subscription.wants(kind):
+            return False
+        try:
+            entry.event = event_format.decode(content)
+        except ValueError:
+            return True  # the reason is found again when it is its turn
+        return self._subscription.wants(entry.event.type)
+
+    def _may_begin(self) -> bool:
+        return self._lease is None or self._lease.valid
+
+    def _finished(self, entry: Entry) -> None:
+        self._done.append(entry)
+        self._some_done.set()
+
+    def _forget(self, entry: Entry) -> None:
+        self.held.pop(entry.key, None)
+
+    async def _acknowledge(self) -> None:
+        """Acknowledge what is done; what comes meanwhile goes together."""
+        while True:
+            await self._some_done.wait()
+            self._some_done.clear()
+            done = self._done[:]
+            await self._ask(partial(self._log.acknowledge, done))
+            if self._attempts.handled:
+                self._surroundings.count(Count.HANDLED, self._attempts.handled)
+                self._attempts.handled = 0
+            del self._done[: len(done)]
+            for entry in done:
+                self._forget(entry)
+
+    async def _watch_lease(self, lease: Lease) -> None:
+        """Break off when the lease has run out: another replica may work."""
+        while lease.valid:  # noqa: ASYNC110 - it is renewed from another thread
+            await asyncio.sleep(lease.seconds / 10)
+        raise LeaseLostError("the lease ran out")
+
+    async def _ask(self, question: Callable[[], Awaitable[T]]) -> T:
+        """Ask the event log until it answers. If the subscription's place is lost, make it again first."""
+        pause = _SHORTEST_PAUSE
+        while True:
+            try:
+                return await question()
+            except LeaseLostError:
+                raise
+            except GoneError:
+                await self._reopen()
+            except EventLogError as error:
+                if pause == _SHORTEST_PAUSE:  # once for each question
+                    extra = {"subscription": self._name, "error": str(error)}
+                    log.warning("event log does not answer; it is asked again", extra=extra)
+            await asyncio.sleep(pause)
+            pause = min(_LONGEST_PAUSE, 2 * pause)
+
+    async def _reopen(self) -> None:
+        self.read_at = 0
+        with suppress(EventLogError):  # the question is asked again, and says it again
+            if await self._log.open():
+                rebuilt(self._name, self._surroundings.count)
+            if self._lease:
+                await self._log.claim_all()
+
+
+def rebuilt(subscription: str, count: Counting) -> None:
+    """Say that a subscription had lost its place."""
+    count(Count.REBUILT, 1)
+    log.error("subscription had lost its place; it is made again", extra={"subscription": subscription})
+
+
+def _look_at_claimed(entry: Entry) -> None:
+    """Decide what a claimed entry had to do with the end of the replica that had it.
+
+    An attempt that was begun and did not end has failed. Without a record the entry may have been begun, or only read.
+    """
+    entry.suspect = not entry.recorded or entry.begun > 0
+    if entry.begun:
+        died = FailedAttempt(datetime.fromtimestamp(entry.begun, UTC), DIED)
+        entry.failures, entry.begun = (*entry.failures, died), 0

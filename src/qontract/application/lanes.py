@@ -1,0 +1,122 @@
+"""Order: entries of one lane one after the other, several lanes at once."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from typing import Any
+
+from qontract.application.capacity import Capacity
+from qontract.application.ports.event_log import Entry
+
+_TURNS = 20
+"""How many entries a task runs before it lets others have a turn: a handler may await nothing."""
+
+
+class Lanes:
+    """Runs entries: those of one lane one after the other, up to `concurrency` lanes at once.
+
+    `run` returns None if the entry is done with, or after how many seconds to run it again; until then its lane waits,
+    and no other does. What waits behind it keeps its place but not its content, and takes no capacity. Of the entries
+    that are suspected of having ended a replica, one runs at a time: it is known which one it was, if it does so again.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Entry], Awaitable[float | None]],
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        capacity: Capacity,
+        *,
+        concurrency: int,
+    ) -> None:
+        self._run = run
+        self._spawn = spawn
+        self._capacity = capacity
+        self._concurrency = concurrency
+        self._lanes: dict[Hashable, deque[Entry]] = {}
+        self._ready: deque[Hashable] = deque()
+        self._waiting: set[Hashable] = set()
+        self._suspects: deque[Hashable] = deque()
+        self._suspect_runs = False
+        self._idle = asyncio.Event()
+        self.at_work: set[Entry] = set()
+        self.closed = False
+        self.running = 0
+
+    def add(self, lane: Hashable, entry: Entry) -> None:
+        """Put the entry, which takes capacity, at the end of its lane."""
+        if lane in self._waiting:
+            self._let_go(entry)
+        if lane in self._lanes:
+            self._lanes[lane].append(entry)
+        else:
+            self._lanes[lane] = deque([entry])
+            self._begin(lane)
+
+    async def idle(self) -> None:
+        """Wait until nothing is running; nothing more begins once `closed` is set."""
+        while self.running:
+            self._idle.clear()
+            await self._idle.wait()
+
+    def _begin(self, lane: Hashable) -> None:
+        self._ready.append(lane)
+        if self.running < self._concurrency:
+            self.running += 1
+            self._spawn(self._work())
+
+    async def _work(self) -> None:
+        """Run the first entry of each lane that is ready, in turn, until there is none."""
+        turns = 0
+        try:
+            while self._ready and not self.closed:
+                lane = self._ready.popleft()
+                entries = self._lanes[lane]
+                entry = entries[0]
+                if entry.suspect and self._suspect_runs:
+                    self._suspects.append(lane)
+                    continue
+                self.at_work.add(entry)
+                try:
+                    delay = await (self._run_alone(entry) if entry.suspect else self._run(entry))
+                finally:
+                    self.at_work.discard(entry)
+                if delay is not None:
+                    self._wait(lane, entries, delay)
+                else:
+                    self._capacity.free(entries.popleft())
+                    if entries:
+                        self._ready.append(lane)
+                    else:
+                        del self._lanes[lane]
+                turns += 1
+                if turns % _TURNS == 0:
+                    await asyncio.sleep(0)
+        finally:
+            self.running -= 1
+            if not self.running:
+                self._idle.set()
+
+    async def _run_alone(self, entry: Entry) -> float | None:
+        self._suspect_runs = True
+        try:
+            return await self._run(entry)
+        finally:
+            self._suspect_runs = False
+            if self._suspects:
+                self._ready.append(self._suspects.popleft())
+
+    def _wait(self, lane: Hashable, entries: deque[Entry], seconds: float) -> None:
+        """Let go of what the lane holds, and begin it again later."""
+        for entry in entries:
+            self._let_go(entry)
+        self._waiting.add(lane)
+        asyncio.get_running_loop().call_later(seconds, self._begin_again, lane)
+
+    def _let_go(self, entry: Entry) -> None:
+        entry.content = entry.event = None
+        self._capacity.free(entry)
+
+    def _begin_again(self, lane: Hashable) -> None:
+        self._waiting.discard(lane)
+        if not self.closed:
+            self._begin(lane)

@@ -1,0 +1,52 @@
+"""What becomes of an event after an attempt that did not return. Pure."""
+
+from dataclasses import dataclass
+
+from qontract.application.ports.event_handler import Policy, Reject, RetryLater
+
+SOONEST_RETRY = 0.1
+"""Seconds: a handler that asks to be retried at once is not asked in an endless loop."""
+
+_LONGEST_LINE = 500
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Try again after so many seconds. `failure`: the line of a failed attempt, or None: it was no attempt."""
+
+    seconds: float
+    failure: str | None
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """Give the event up. `failure` says why."""
+
+    failure: str
+
+
+def after(error: BaseException, failures: int, policy: Policy, chance: float) -> Retry | DeadLetter:
+    """Decide, by what the handler raised and how many attempts had failed before.
+
+    `chance`, from 0 to 1, is how much of the random part of the backoff is left out.
+    """
+    if isinstance(error, RetryLater):
+        return Retry(max(error.seconds, SOONEST_RETRY), None)
+    if isinstance(error, Reject):
+        return DeadLetter(f"rejected by the handler: {_text(error)}")
+    if failures + 1 >= policy.max_attempts:
+        return DeadLetter(describe(error))
+    doubled = policy.backoff * 2.0 ** min(failures, 100)
+    return Retry(min(policy.max_backoff, doubled) * (1 - chance / 2), describe(error))
+
+
+def describe(error: BaseException) -> str:
+    """Return one line about an exception, also about one whose text cannot be had."""
+    return " ".join(f"{type(error).__name__}: {_text(error)}".split())[:_LONGEST_LINE]
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)[:_LONGEST_LINE]
+    except BaseException as worse:  # noqa: BLE001 - whatever somebody's __str__ raises
+        return f"(its text raised {type(worse).__name__})"

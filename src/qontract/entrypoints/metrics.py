@@ -1,0 +1,85 @@
+"""What a process tells Prometheus of the subscriptions."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client.registry import REGISTRY
+
+from qontract.application.attempts import Count
+from qontract.application.ports.event_log import EventLogError, Measures
+
+log = logging.getLogger(__name__)
+
+Measure = Callable[[], Awaitable[Mapping[str, Measures]]]
+"""Says how far every subscription has come."""
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_SECONDS = 2.0
+"""How long the event log may take to answer; without its answer, the page has no measures."""
+
+_HELP = {
+    Count.HANDLED: "Events that a handler finished",
+    Count.FAILED: "Attempts that failed",
+    Count.RETRIED: "Attempts that were to be made again",
+    Count.DEAD_LETTERED: "Events that became dead letters",
+    Count.DEDUPLICATED: "Events left out, for they had been handled",
+    Count.CLAIMED: "Events claimed from another replica",
+    Count.EXPIRED: "Events that vanished from the stream before they were handled",
+    Count.REBUILT: "Times that the subscription had lost its place",
+    Count.STUCK: "Handlers that went on after their time-out",
+}
+_COUNTERS = {count: Counter(f"qontract_events_{count}_total", text, ["subscription"]) for count, text in _HELP.items()}
+BLOCKED = Counter(
+    "qontract_handler_blocked_total", "Times that a handler held up all others of its process", ["subscription"]
+)
+IN_FLIGHT = Gauge("qontract_events_in_flight", "Events in a handler of this replica", ["subscription"])
+REFUSED = Gauge("qontract_handlers_refused", "Installed handlers that this process does not run")
+TRIM_FAILED = Counter("qontract_trim_failures_total", "Times that the stream could not be trimmed")
+TRIMMED = Counter("qontract_events_trimmed_total", "Events removed from the stream, for all had acknowledged them")
+ABANDONED = Gauge(
+    "qontract_subscription_abandoned", "1 if its group no longer holds back the trimming", ["subscription"]
+)
+
+
+def count_for(subscription: str) -> Callable[[Count, int], None]:
+    """Return what counts for a subscription; every counter exists from here on, at zero."""
+    counters = {count: counter.labels(subscription) for count, counter in _COUNTERS.items()}
+    BLOCKED.labels(subscription)
+    ABANDONED.labels(subscription)
+    return lambda count, number: counters[count].inc(number)
+
+
+async def exposition(measure: Measure | None) -> bytes:
+    """Return the page of this process, with what `measure` tells now of every subscription: nothing in it is old."""
+    page = generate_latest(REGISTRY)
+    if measure is None:
+        return page
+    try:
+        async with asyncio.timeout(_SECONDS):
+            return page + generate_latest(_measured((await measure()).items()))
+    except (EventLogError, TimeoutError) as error:
+        log.warning("event log does not answer; measures are left out", extra={"error": str(error)})
+        return page
+
+
+def _measured(measures: Iterable[tuple[str, Measures]]) -> CollectorRegistry:
+    registry = CollectorRegistry()
+
+    def gauge(name: str, text: str) -> Gauge:
+        return Gauge(f"qontract_{name}", text, ["subscription"], registry=registry)
+
+    lag = gauge("events_lag", "Events not read yet")
+    pending = gauge("events_pending", "Events read and not acknowledged, of all replicas")
+    oldest = gauge("events_oldest_seconds", "Age of the oldest event that is not acknowledged")
+    dead_letters = gauge("dead_letters", "Dead letters of the subscription")
+    replicas = gauge("subscription_replicas", "Replicas that read the subscription")
+    for name, measure in measures:
+        lag.labels(name).set(measure.lag)
+        pending.labels(name).set(measure.pending)
+        oldest.labels(name).set(measure.oldest_seconds)
+        dead_letters.labels(name).set(measure.dead_letters)
+        replicas.labels(name).set(measure.replicas)
+    return registry

@@ -1,0 +1,197 @@
+"""All subscriptions of a process: their handlers run on a thread of their own, and this one guards them.
+
+A handler that blocks its event loop then holds up neither the lease, nor the heartbeat, nor the answers of the health
+checks: another replica does not run its event too, and whoever asks is told what blocks.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from threading import Thread
+from typing import Any
+
+from qontract.application.delivery import DeliveryLoop, keep_alive
+from qontract.application.delivery_session import Limits, Surroundings
+from qontract.application.event_manager import EventManager
+from qontract.application.follow_ups import FollowUps
+from qontract.application.lease import Lease
+from qontract.application.ports.event_format import EventFormat
+from qontract.application.ports.event_logs import EventLogs
+from qontract.application.ports.event_publisher import EventPublisherError
+from qontract.application.ports.event_spool import EventSpoolError
+from qontract.application.subscription import Subscription
+from qontract.entrypoints import metrics
+from qontract.entrypoints.container import Container
+from qontract.entrypoints.subscriber.watchdog import Blocked, Watchdog
+
+log = logging.getLogger(__name__)
+
+FRESH_SECONDS = 30.0
+_RESTART_SECONDS = 5.0
+_FLUSH_SECONDS = 5.0
+_HOPELESS_SECONDS = 30.0
+"""How long beyond its time-out a handler may block, until whoever watches the process had better end it."""
+
+
+class Deliveries:
+    """Runs the subscriptions until `stop`.
+
+    `connect` returns a new view of the kept events, for the event loop on which it is used. `events` spools what
+    handlers publish while Redis is away; None: events are disabled.
+    """
+
+    def __init__(
+        self,
+        subscriptions: Sequence[Subscription],
+        connect: Callable[[], EventLogs],
+        event_format: EventFormat,
+        *,
+        limits: Limits,
+        events: EventManager | None,
+        source: str,
+    ) -> None:
+        self._subscriptions = subscriptions
+        self._connect = connect
+        self._format = event_format
+        self._limits = limits
+        self._events = events
+        self._source = source
+        self._watchdog = Watchdog()
+        self._guards: set[asyncio.Task[None]] = set()
+        self._loops: dict[str, DeliveryLoop] = {}
+        self._loop = asyncio.new_event_loop()
+        self._stopped = asyncio.Event()
+        self._thread = Thread(target=self._run, name="deliveries", daemon=True)
+        self._ended = False
+
+    @property
+    def blocked(self) -> Blocked | None:
+        """The handler that blocks all others now."""
+        return self._watchdog.blocked
+
+    @property
+    def hopeless(self) -> str:
+        """Why nothing but a restart can help, or "": a handler that blocks cannot be ended."""
+        if self._ended and not self._stopped.is_set():
+            return "the thread of the handlers ended"
+        blocked = self.blocked
+        if blocked and blocked.seconds > blocked.timeout + _HOPELESS_SECONDS:
+            return f"{blocked.handler} blocks at {blocked.where}"
+        return ""
+
+    def stalled(self) -> list[str]:
+        """Return the names of the subscriptions that have not read for a while, or not yet, or whose thread ended."""
+        names = [subscription.name for subscription in self._subscriptions]
+        loops = dict(self._loops)
+        return [name for name in names if self._ended or name not in loops or not loops[name].fresh(FRESH_SECONDS)]
+
+    def stuck(self) -> list[str]:
+        """Return the names of the subscriptions of which a handler goes on after its time-out."""
+        loops = list(self._loops.values())
+        return [loop.subscription.name for loop in loops if loop.session and loop.session.deadline.stuck]
+
+    def in_flight(self) -> dict[str, int]:
+        """Return how many handlers of each subscription are at work."""
+        loops = list(self._loops.values())
+        return {loop.subscription.name: loop.session.running if loop.session else 0 for loop in loops}
+
+    async def start(self, event_log: EventLogs) -> None:
+        """Begin. `event_log` is the view of this loop, for what guards the others."""
+        self._thread.start()
+        self._guard(self._watchdog.watch(self._loop, self._thread, self._loops.values))
+        for subscription in self._subscriptions:
+            self._guard(self._keep_alive(subscription, event_log))
+        if self._events:
+            self._guard(self._flush(self._events))
+
+    async def stop(self) -> None:
+        """Let the handlers at work finish, within the grace, and end."""
+        with suppress(RuntimeError):  # its loop is closed: the thread has ended
+            self._loop.call_soon_threadsafe(self._stopped.set)
+        await asyncio.to_thread(self._thread.join, self._limits.grace_seconds + _RESTART_SECONDS)
+        for guard in self._guards:
+            guard.cancel()
+
+    def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._guards.add(task)
+        task.add_done_callback(self._guards.discard)
+
+    async def _keep_alive(self, subscription: Subscription, event_log: EventLogs) -> None:
+        while subscription.name not in self._loops:  # noqa: ASYNC110 - the other thread makes it
+            await asyncio.sleep(0.05)
+        loop = self._loops[subscription.name]
+        await keep_alive(loop, event_log.of(subscription.name, subscription.handler), self._limits.claim_seconds)
+
+    async def _flush(self, events: EventManager) -> None:
+        """Send what handlers have published and Redis did not take."""
+        while True:
+            await asyncio.sleep(_FLUSH_SECONDS)
+            if events.behind:
+                with suppress(EventPublisherError, EventSpoolError):
+                    await asyncio.to_thread(events.flush)
+
+    def _run(self) -> None:
+        """Run the handlers: on the other thread."""
+        try:
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+                runner.run(self._deliver())
+        except Exception:
+            log.exception("deliveries ended")
+        finally:
+            self._ended = True
+
+    async def _deliver(self) -> None:
+        ticking = asyncio.create_task(self._watchdog.tick())
+        async with self._connect() as event_log:
+            follow_ups = FollowUps(event_log.publisher, self._events, source=self._source)
+            works = [asyncio.create_task(self._work_on(each, event_log, follow_ups)) for each in self._subscriptions]
+            await self._stopped.wait()
+            for loop in self._loops.values():
+                loop.stop()
+            if works:
+                await asyncio.wait(works, timeout=self._limits.grace_seconds + _RESTART_SECONDS / 2)
+        ticking.cancel()
+
+    async def _work_on(self, subscription: Subscription, event_log: EventLogs, follow_ups: FollowUps) -> None:
+        surroundings = Surroundings(
+            self._format, follow_ups.publish, metrics.count_for(subscription.name), time.monotonic, time.time
+        )
+        shared = subscription.handler.policy.shared
+        lease = None if shared else Lease(self._limits.claim_seconds / 2)
+        loop = DeliveryLoop(
+            subscription, event_log.of(subscription.name, subscription.handler), lease, self._limits, surroundings
+        )
+        self._loops[subscription.name] = loop
+        while not self._stopped.is_set():
+            try:
+                async with AsyncExitStack() as stack:
+                    if isinstance(subscription.handler, AbstractAsyncContextManager):
+                        await stack.enter_async_context(subscription.handler)
+                    await loop.run()
+            except Exception:
+                log.exception("handler did not start or end well", extra={"subscription": subscription.name})
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopped.wait(), _RESTART_SECONDS)
+
+
+def deliveries_of(container: Container, subscriptions: Sequence[Subscription]) -> Deliveries:
+    """Return the deliveries to these subscriptions, as the settings say."""
+    settings = container.settings()
+    subscriber = settings.subscriber
+    return Deliveries(
+        subscriptions,
+        container.delivery_event_logs,
+        container.event_format(),
+        limits=Limits(
+            batch=subscriber.batch,
+            in_flight=subscriber.in_flight,
+            max_bytes=subscriber.max_bytes,
+            claim_seconds=subscriber.claim_seconds,
+            grace_seconds=subscriber.grace_seconds,
+        ),
+        events=container.event_manager(),
+        source=settings.events.source,
+    )

@@ -1,0 +1,68 @@
+"""The event log in a real Valkey: what every event log promises."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from qontract.adapters.cloudevents import Event
+from qontract.adapters.redis import RedisDeadLetters, RedisEventLog
+from qontract.adapters.redis.keys import keys_of
+from qontract.adapters.redis.waits import Waits
+from qontract.application.ports.dead_letters import DeadLetters
+from qontract.application.ports.event_log import EventLog
+from tests.contracts.event_log import EventLogContract
+from tests.contracts.event_log_events import CLAIM_SECONDS, Events
+
+KEYS = keys_of("main", "qontract:{main}:events")
+TYPES = ("a.b", "x.y")
+
+
+class RedisEvents(Events):
+    def __init__(self, url: str, client: Redis) -> None:
+        self._client = client
+        self._waits = Waits(client, KEYS.stream)
+        self._dead_letters = RedisDeadLetters(url, prefix=KEYS.prefix)
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        return self._dead_letters
+
+    def log(
+        self, subscription: str, replica: str, *, shared: bool, wants: Callable[[str], bool] | None = None
+    ) -> EventLog:
+        return RedisEventLog(
+            self._client,
+            KEYS,
+            subscription=subscription,
+            replica=replica,
+            types=[type_ for type_ in TYPES if wants(type_)] if wants else ["*"],
+            shared=shared,
+            claim_seconds=CLAIM_SECONDS,
+            waits=self._waits,
+        )
+
+    async def append(self, *contents: bytes) -> None:
+        for content in contents:
+            fields: dict[Any, Any] = {"__data__": content}
+            try:
+                fields["__type__"] = Event.from_json(content).type
+            except ValueError:
+                pass
+            await self._client.xadd(KEYS.stream, fields)
+
+    async def remove(self, content: bytes) -> None:
+        entries: Any = await self._client.xrange(KEYS.stream)
+        [found] = [entry_id for entry_id, fields in entries if fields[b"__data__"] == content]
+        await self._client.xdel(KEYS.stream, found)
+
+    async def lose(self, subscription: str) -> None:
+        await self._client.xgroup_destroy(KEYS.stream, subscription)
+
+
+class TestRedisEventLog(EventLogContract):
+    @pytest.fixture
+    async def events(self, valkey_url: str) -> AsyncIterator[Events]:
+        async with Redis.from_url(valkey_url) as client:
+            yield RedisEvents(valkey_url, client)
