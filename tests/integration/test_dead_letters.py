@@ -7,17 +7,11 @@ import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
-import anyio
 import pytest
 import redis
 
-from qontract.adapters.memory import InMemoryEventHandler
-from qontract.adapters.redis import RedisDeadLetters, RedisEventConsumer
-from qontract.adapters.redis.faststream import faststream_broker
+from qontract.adapters.redis import RedisDeadLetters
 from qontract.application.ports.dead_letters import DeadLettersError
-from qontract.application.ports.event_handler import Never
-from qontract.application.subscription import Subscription
-from qontract.domain.events import DomainEvent
 from tests.contracts.dead_letters import EVENT, FAILURES, DeadLettersContract, Failures, Store
 from tests.processes import free_port
 
@@ -261,49 +255,3 @@ def test_the_help_is_quick() -> None:
         "import sys, qontract.entrypoints.cli; sys.exit(any(n in sys.modules for n in ('redis', 'celery', 'pydantic')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-class Refusing(InMemoryEventHandler):
-    """Refuses the first so many events that it is given."""
-
-    def __init__(self, refusals: int) -> None:
-        super().__init__()
-        self.refusals = refusals
-
-    async def handle(self, event: DomainEvent) -> None:
-        if self.refusals:
-            self.refusals -= 1
-            raise Never("not this one")
-        await super().handle(event)
-
-
-@pytest.mark.anyio
-async def test_what_the_subscriber_gave_up_is_handled_after_a_redrive_by_the_subscription_that_failed_alone(
-    store: Store, server: redis.Redis, valkey_url: str
-) -> None:
-    refusing, other = Refusing(2), InMemoryEventHandler()
-    broker = faststream_broker(valkey_url)
-    consumer = RedisEventConsumer(
-        broker.connect,
-        [Subscription("refusing", refusing), Subscription("other", other)],
-        prefix=PREFIX,
-        stream=f"{PREFIX}events",
-        replica="one",
-    )
-    server.xadd(f"{PREFIX}events", {"__data__": EVENT})
-    with anyio.fail_after(20):
-        async with broker, anyio.create_task_group() as group:
-            group.start_soon(consumer.run)
-            for refusal in range(2):
-                while refusing.refusals != 1 - refusal or len(store.ids()) != 1:
-                    await anyio.sleep(0.01)
-                [letter] = store.dead_letters.iterate()
-                assert (letter.subscription, letter.data) == ("refusing", EVENT)
-                assert "not this one" in letter.failures[-1].error
-                assert store.dead_letters.redrive(letter.id)
-            while not refusing.handled:
-                await anyio.sleep(0.01)
-            consumer.stop()
-    assert [event.id for event in refusing.handled] == ["1"]
-    assert [event.id for event in other.handled] == ["1"]
-    assert store.ids() == []

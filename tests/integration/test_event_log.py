@@ -1,6 +1,7 @@
 """The event log in a real Valkey: what every event log promises."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -8,14 +9,13 @@ from redis.asyncio import Redis
 
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis import RedisDeadLetters, RedisEventLog
-from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.redis.waits import Waits
 from qontract.application.ports.dead_letters import DeadLetters
 from qontract.application.ports.event_log import EventLog
 from tests.contracts.event_log import EventLogContract
 from tests.contracts.event_log_events import CLAIM_SECONDS, Events
+from tests.redis_event_log import KEYS
 
-KEYS = keys_of("main", "qontract:{main}:events")
 TYPES = ("a.b", "x.y")
 
 
@@ -46,10 +46,8 @@ class RedisEvents(Events):
     async def append(self, *contents: bytes) -> None:
         for content in contents:
             fields: dict[Any, Any] = {"__data__": content}
-            try:
+            with suppress(ValueError):
                 fields["__type__"] = Event.from_json(content).type
-            except ValueError:
-                pass
             await self._client.xadd(KEYS.stream, fields)
 
     async def remove(self, content: bytes) -> None:

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anyio
 import pytest
@@ -52,7 +52,7 @@ async def received(broker: RedisBroker, got: list[Any], count: int) -> list[Any]
 @pytest.mark.anyio
 @pytest.mark.parametrize("stream", [IN_GROUP, FROM_THE_START], ids=["in a group", "without a group"])
 async def test_a_batch_subscriber_gets_every_event_and_leaves_out_what_is_none(
-    valkey_url: str, client: Any, stream: StreamSub, caplog: pytest.LogCaptureFixture
+    valkey_url: str, client: Any, stream: "StreamSub[Literal[True]]", caplog: pytest.LogCaptureFixture
 ) -> None:
     got: list[Event] = []
     broker = faststream_broker(valkey_url)
@@ -118,7 +118,7 @@ def test_modules_that_the_settings_name_are_loaded_and_the_log_has_json_lines_on
     (tmp_path / "acme" / "live.py").write_text(LIVE.format(file=str(heard)))
     if "uvicorn" in command:
         command = [*command, "--port", port, "--no-access-log"]
-    settings = {
+    settings: dict[str, Any] = {
         "PYTHONPATH": f"{tmp_path}:src",
         "QAPI_CACHE_BROKER_URL": valkey_url,
         "QAPI_SUBSCRIBER__PORT": port,

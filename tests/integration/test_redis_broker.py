@@ -62,6 +62,16 @@ def test_the_events_of_a_task_take_one_round_trip(valkey_url: str, client: Any) 
     assert "cmdstat_script|load" not in commands
 
 
+def test_an_entry_of_the_stream_names_the_type_so_that_it_is_known_without_decoding(
+    valkey_url: str, client: Any
+) -> None:
+    event = an_event()
+    with RedisBroker(valkey_url) as broker:
+        broker.publish(event, channel="main", stream=STREAM)
+    [[_, fields]] = client.xrange(STREAM)
+    assert fields == {b"__data__": event.to_json(), b"__type__": b"qontract-api.test.happened"}
+
+
 def test_an_empty_stream_keeps_nothing_and_leaves_the_channel_alone(valkey_url: str, client: Any) -> None:
     with client.pubsub() as listener, RedisBroker(valkey_url) as broker:
         listener.subscribe("main")

@@ -26,6 +26,9 @@ current_delivery: ContextVar[Delivery | None] = ContextVar("current_delivery", d
 
 DIED = "the replica ended during the attempt"
 
+_SOON = 0.001
+"""Seconds: what is due by then is due now, for two clocks never agree to the last digit."""
+
 Publish = Callable[[Delivery, DomainEvent], Awaitable[None]]
 
 
@@ -87,7 +90,7 @@ class Attempts:
 
     async def run(self, entry: Entry) -> float | None:
         """Run the handler, if it is time. Return None if the entry is done with, or when to come again, in seconds."""
-        if entry.due and (wait := entry.due - self._now()) > 0:
+        if entry.due and (wait := entry.due - self._now()) > _SOON:
             return wait
         if not self._may_begin():
             raise LeaseLostError("the lease ran out")

@@ -2,7 +2,9 @@
 
 import asyncio
 import linecache
-from collections.abc import Callable, Coroutine
+import sys
+from collections.abc import Callable, Coroutine, Iterable
+from traceback import walk_stack
 from types import FrameType
 from typing import Any
 
@@ -10,6 +12,8 @@ from qontract.application.ports.event_handler import Delivery
 
 STUCK_SECONDS = 5.0
 """How long a handler may take to end after it was cancelled, until it is called stuck."""
+
+_FRAMES = 3
 
 
 class Deadline:
@@ -64,23 +68,32 @@ class Deadline:
                 next_due = min(next_due, cancelled + STUCK_SECONDS)
             elif task not in self.stuck:
                 self.stuck[task] = delivery
-                self._stuck(delivery, place(_innermost(task)))
+                self._stuck(delivery, where_stands(_frames_of_task(task)))
         if next_due < float("inf"):
             self._timer = loop.call_at(next_due, self._look, loop)
 
 
-def place(frame: FrameType | None) -> str:
-    """Say where a frame stands: file, line, function and the line's text."""
-    if frame is None:
-        return "unknown"
-    code, line = frame.f_code, frame.f_lineno
-    return f"{code.co_filename}:{line} in {code.co_qualname}: {linecache.getline(code.co_filename, line).strip()}"
+def where_stands(frames: Iterable[FrameType]) -> str:
+    """Say where code stands, by its frames, outermost first: file, line, function and text of the innermost few."""
+    return " > ".join(map(_place, [*frames][-_FRAMES:])) or "unknown"
 
 
-def _innermost(task: asyncio.Task[object]) -> FrameType | None:
-    """Return the frame in which a suspended task waits: that of the last coroutine in its chain of awaits."""
-    frame: FrameType | None = None
+def frames_of_thread(thread: int | None) -> list[FrameType]:
+    """Return the frames of a thread, outermost first; none if it has ended."""
+    frame = sys._current_frames().get(thread or 0)  # noqa: SLF001 - documented, whatever its name says
+    return [frame for frame, _ in walk_stack(frame)][::-1] if frame else []
+
+
+def _frames_of_task(task: asyncio.Task[object]) -> list[FrameType]:
+    """Return the frames of a suspended task: those of the coroutines in its chain of awaits."""
+    frames: list[FrameType] = []
     awaited: Any = task.get_coro()
     while found := getattr(awaited, "cr_frame", None):
-        frame, awaited = found, getattr(awaited, "cr_await", None)
-    return frame
+        frames.append(found)
+        awaited = getattr(awaited, "cr_await", None)
+    return frames
+
+
+def _place(frame: FrameType) -> str:
+    file, line = frame.f_code.co_filename, frame.f_lineno
+    return f"{file}:{line} in {frame.f_code.co_qualname}: {linecache.getline(file, line).strip()}"

@@ -91,7 +91,7 @@ def _job_queue(settings: Settings, runners: Runners) -> "CeleryJobQueue":
 def _faststream_broker(settings: Settings) -> "FastStreamBroker":
     from qontract.adapters.redis.faststream import faststream_broker
 
-    return faststream_broker(settings.cache_broker_url.get_secret_value())
+    return faststream_broker(settings.cache_broker_url.get_secret_value(), source=settings.events.source)
 
 
 def _replica() -> str:

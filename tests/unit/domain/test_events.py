@@ -4,13 +4,15 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import pytest
-from pydantic import BaseModel, Field, ValidationError
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from qontract.domain import events
-from qontract.domain.events import DomainEvent, EventData, catalogue
+from qontract.domain.events import DomainEvent, EventData, catalogue, read_event
 
 
 class _Data(EventData):
@@ -46,9 +48,14 @@ def test_an_event_does_not_change() -> None:
         {"source": ""},
         {"correlation_id": ""},
         {"time": datetime(2026, 1, 31)},  # noqa: DTZ001 - what is refused
-        {"data": None},
-        {"data": [1]},
-        {"data": "text"},
+        {"data": b"\xff"},
+        {"data": {1: "a"}},
+        {"data": datetime(2026, 1, 31, tzinfo=UTC)},
+        {"data_base64": b"\xff"},
+        {"data": None, "data_base64": "-_8="},
+        {"data": None, "data_base64": 5},
+        {"datacontenttype": ""},
+        {"dataschema": ""},
         {"extensions": {"a": 1.5}},
         {"extensions": {"a": None}},
     ],
@@ -61,6 +68,120 @@ def test_what_is_no_fact_is_refused(wrong: dict[str, Any]) -> None:
 def test_extensions_keep_their_types() -> None:
     event = DomainEvent(type="a.b", data={}, extensions={"text": "1", "number": 1, "truth": True})
     assert [type(value) for value in event.extensions.values()] == [str, int, bool]
+
+
+@pytest.mark.parametrize(
+    "data", [None, [1], "text", 1, 1.5, True, False, 0, "", {}, {"a": [None, {"b": 2**70}]}], ids=repr
+)
+def test_any_json_value_is_data(data: Any) -> None:
+    event = DomainEvent(type="a.b", data=data)
+    back = read_event(event.model_dump_json())
+    assert (back.data, type(back.data)) == (event.data, type(event.data)) == (data, type(data))
+
+
+def test_data_may_be_absent() -> None:
+    assert DomainEvent(type="a.b").data is None
+
+
+def test_binary_data_is_the_bytes_themselves_and_base64_in_json() -> None:
+    event = DomainEvent(type="a.b", data_base64=b"\xfb\xff", datacontenttype="image/png")
+    assert event.data_base64 == b"\xfb\xff"
+    assert json.loads(event.model_dump_json())["data_base64"] == "+/8="
+
+
+@pytest.mark.parametrize(
+    "content", [{"data": {"a": [None]}}, {"data_base64": b"AAAA"}, {"data_base64": b""}, {}], ids=repr
+)
+def test_an_event_is_read_back_with_every_attribute(content: dict[str, Any]) -> None:
+    event = DomainEvent(
+        type="else.where",
+        **content,
+        datacontenttype="text/plain",
+        dataschema="urn:x",
+        subject="ä",
+        source="/x",
+        correlation_id="r",
+        extensions={"correlationid": 5, "b": True, "i": 1, "s": ""},
+    )
+    assert read_event(event.model_dump_json()) == event
+
+
+def test_an_event_of_before_there_were_more_attributes_is_read() -> None:
+    event = read_event(b'{"type":"a.b","data":{"a":1},"id":"1","time":"2026-01-31T12:00:00Z","extensions":{}}')
+    assert (event.data, event.data_base64, event.datacontenttype) == ({"a": 1}, None, "application/json")
+
+
+def test_an_event_that_its_class_refuses_is_read_as_a_plain_one() -> None:
+    event = DomainEvent(type="qontract-api.slack-usergroups.error", data=[1], source="/x")
+    back = read_event(event.model_dump_json())
+    assert type(back) is DomainEvent
+    assert back == event
+
+
+@pytest.mark.usefixtures("own_catalogue")
+def test_an_event_whose_class_raises_what_it_should_not_is_read_as_a_plain_one() -> None:
+    class Broken(DomainEvent):
+        type: Literal["test.broken"] = "test.broken"
+
+        @model_validator(mode="after")
+        def _look(self) -> Self:
+            raise KeyError("a bug")
+
+    assert catalogue()["test.broken"] is Broken
+    assert type(read_event(b'{"type":"test.broken","data":1}')) is DomainEvent
+
+
+# The order key.
+
+
+def key(event_type: str = "a.b.c", source: str | None = "/x", subject: str | None = "s", **extensions: Any) -> str:
+    return DomainEvent(type=event_type, source=source, subject=subject, extensions=extensions).order_key
+
+
+def test_events_of_one_integration_and_subject_have_one_order_key() -> None:
+    assert key("q.slack.create") == key("q.slack.update_users", number=1)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [key("q.github.create"), key("q.slack.create", "/y"), key("q.slack.create", subject="t"), key("create")],
+)
+def test_another_integration_source_or_subject_is_another_order_key(other: str) -> None:
+    assert key("q.slack.create") != other
+
+
+def test_a_partition_key_is_the_order_key() -> None:
+    assert key("a.b", "/x", "s", partitionkey="p") == key("c.d", "/y", None, partitionkey="p")
+    assert key("a.b", "/x", "s", partitionkey="p") != key("a.b", "/x", "s", partitionkey="o")
+
+
+@pytest.mark.parametrize("no_key", ["", 0, 5, True])
+def test_a_partition_key_that_is_no_text_is_none(no_key: str | int | bool) -> None:
+    assert key(partitionkey=no_key) == key()
+
+
+# Few characters, and among them those that the key itself is made of: what could be mistaken is tried.
+parts = st.text("0123,:=.", max_size=4)
+of_three = st.tuples(parts, parts, parts)
+
+
+@example(("a", "", ""), ("", "", "a"))
+@example(("a", "", ""), ("", "a", ""))
+@example(("", "a", ""), ("", "", "a"))
+@given(of_three, of_three)
+def test_different_sources_types_and_subjects_never_share_an_order_key(
+    one: tuple[str, str, str], other: tuple[str, str, str]
+) -> None:
+    keys = {key(f"{kind}.x", source or None, subject or None) for source, kind, subject in (one, other)}
+    assert len(keys) == len({one, other})
+
+
+@given(of_three, parts.filter(bool))
+def test_a_partition_key_is_never_the_order_key_of_something_else(one: tuple[str, str, str], partition: str) -> None:
+    source, kind, subject = one
+    other = key(f"{kind}.x", source or None, subject or None)
+    assert key(partitionkey=partition) != other
+    assert key(partitionkey=other) != other
 
 
 def test_the_data_of_a_type_without_a_class_is_a_dict_and_complete() -> None:

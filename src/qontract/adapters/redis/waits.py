@@ -8,13 +8,15 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-_GRACE_SECONDS = 0.1
-"""How much longer than Redis a reader waits, so that it is Redis that ends the waiting."""
+_GRACE_SECONDS = 1.0
+"""How late Redis may end a wait (it looks `hz` times a second). To end it from here costs the connection."""
+_SLACK_SECONDS = 0.05
 
 
 @dataclass(eq=False)
 class _Wait:
     reading: asyncio.Task[bool]
+    ends_at: float
     readers: int = 0
 
 
@@ -39,13 +41,14 @@ class Waits:
         return False
 
     async def _wait(self, last: bytes, seconds: float) -> bool:
-        wait = self._waits.get(last)
+        now, wait = monotonic(), self._waits.get(last)
         if wait is None:
-            wait = self._waits[last] = _Wait(asyncio.create_task(self._read(last, seconds)))
+            wait = self._waits[last] = _Wait(asyncio.create_task(self._read(last, seconds)), now + seconds)
             wait.reading.add_done_callback(lambda reading: self._forget(last, reading))
+        is_in_time = wait.ends_at <= now + seconds + _SLACK_SECONDS
         wait.readers += 1
         try:
-            await asyncio.wait({wait.reading}, timeout=seconds + _GRACE_SECONDS)
+            await asyncio.wait({wait.reading}, timeout=wait.ends_at + _GRACE_SECONDS - now if is_in_time else seconds)
         finally:
             wait.readers -= 1
             if not wait.readers and not wait.reading.done():

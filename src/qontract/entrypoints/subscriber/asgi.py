@@ -129,7 +129,7 @@ def _ready(deliveries: Deliveries, refused: dict[str, str], *, keeping: bool) ->
             "stalled": deliveries.stalled() if keeping else [],
             "blocked": [asdict(blocked)] if blocked else [],
             "stuck": deliveries.stuck(),
-            "refused": refused,
+            "refused": sorted(refused),
         }
         ok = not (body["stalled"] or body["blocked"])
         return await _answer({"status": "ok" if ok else "failed"} | body, ok=ok)

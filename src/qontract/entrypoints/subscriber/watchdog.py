@@ -2,14 +2,13 @@
 
 import asyncio
 import logging
-import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from threading import Thread
 
 from qontract.application.attempts import about
-from qontract.application.deadline import place
+from qontract.application.deadline import frames_of_thread, where_stands
 from qontract.application.delivery import DeliveryLoop
 from qontract.application.ports.event_handler import Delivery
 from qontract.entrypoints import metrics
@@ -55,7 +54,7 @@ class Watchdog:
             if seconds < BLOCKED_SECONDS:
                 self._is_over()
             elif found := _at_work(asyncio.current_task(loop), list(loops())):
-                self._blocks(*found, seconds, place(sys._current_frames().get(thread.ident or 0)))  # noqa: SLF001 - documented
+                self._blocks(*found, seconds, where_stands(frames_of_thread(thread.ident)))
 
     def _blocks(self, loop: DeliveryLoop, delivery: Delivery, seconds: float, where: str) -> None:
         handler = loop.subscription.handler

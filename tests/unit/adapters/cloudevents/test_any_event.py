@@ -13,8 +13,7 @@ from qontract.domain.events import catalogue, read_event
 
 SDK = JSONFormat()
 
-forbidden = ("Cc", "Cs", "Cn")
-words = st.text(st.characters(exclude_categories=forbidden), min_size=1)
+words = st.text(st.characters(exclude_categories=("Cc", "Cs", "Cn")), min_size=1)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),

@@ -90,7 +90,7 @@ WRONG: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("wrong", WRONG, ids=ascii)
 def test_what_the_specification_refuses_is_refused_when_read(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="^not a CloudEvent: [^\\n]+$"):
+    with pytest.raises(ValueError, match=r"^not a CloudEvent: [^\n]+$"):
         read(**wrong)
 
 
@@ -144,6 +144,11 @@ def test_the_reason_names_each_attribute_and_what_is_wrong(wrong: dict[str, Any]
     with pytest.raises(ValueError, match="not a CloudEvent") as error:
         read(**wrong)
     assert str(error.value) == f"not a CloudEvent: {reason}"
+
+
+def test_a_long_name_does_not_hide_what_is_wrong_with_it() -> None:
+    with pytest.raises(ValueError, match=r"^not a CloudEvent: x{100}: not a string that CloudEvents allows"):
+        read(**{"x" * 1000: 1.5})
 
 
 def test_the_reason_is_short_and_without_the_content_of_the_event() -> None:

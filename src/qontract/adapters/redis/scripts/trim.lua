@@ -3,7 +3,8 @@
 -- KEYS: the stream, when each group was alive. ARGV: seconds kept, seconds until a silent group is abandoned.
 -- Answer: how many entries were removed, then the abandoned groups.
 if redis.call('EXISTS', KEYS[1]) == 0 then return {0} end
-local now = tonumber(redis.call('TIME')[1])
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
 local edge_ms, edge_seq, edge = math.max(0, math.floor((now - tonumber(ARGV[1])) * 1000)), 0, nil
 local unknown, abandoned = {}, {}
 for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
@@ -23,5 +24,5 @@ for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
 end
 -- What frees memory comes before what needs some.
 local trimmed = redis.call('XTRIM', KEYS[1], 'MINID', edge or string.format('%.0f-0', edge_ms))
-for _, name in ipairs(unknown) do redis.call('HSET', KEYS[2], name, now) end
+for _, name in ipairs(unknown) do redis.call('HSET', KEYS[2], name, time[1]) end
 return {trimmed, unpack(abandoned)}

@@ -1,0 +1,72 @@
+"""The event log in a Redis, for tests of what is Redis' own."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+
+from qontract.adapters.redis import RedisEventLog
+from qontract.adapters.redis.keys import keys_of
+from qontract.adapters.redis.waits import Waits
+from qontract.application.ports.event_log import Entry
+
+KEYS = keys_of("main", "qontract:{main}:events")
+MUCH = 1_000_000
+LONG = 30.0
+
+
+def a_log(
+    client: Redis,
+    replica: str = "one",
+    *,
+    shared: bool = False,
+    subscription: str = "s",
+    types: Sequence[str] = ("*",),
+    claim_seconds: float = LONG,
+    waits: Waits | None = None,
+) -> RedisEventLog:
+    """Make the view of one replica."""
+    return RedisEventLog(
+        client,
+        KEYS,
+        subscription=subscription,
+        replica=replica,
+        types=types,
+        shared=shared,
+        claim_seconds=claim_seconds,
+        waits=waits or Waits(client, KEYS.stream),
+    )
+
+
+async def opened(log: RedisEventLog) -> RedisEventLog:
+    """Return the view, ready to read and, ordered, leading."""
+    await log.open()
+    await log.lead(LONG)
+    return log
+
+
+async def append(client: Redis, *contents: bytes, type_: str = "a.b") -> list[bytes]:
+    """Keep events of a type, and return the ids of their entries."""
+    return [await client.xadd(KEYS.stream, {"__data__": content, "__type__": type_}) for content in contents]
+
+
+async def read(log: RedisEventLog, count: int = 100) -> list[Entry]:
+    """Read what is there now."""
+    return list(await log.read(count, MUCH, 0))
+
+
+def contents(entries: Sequence[Entry]) -> list[bytes | None]:
+    """Return the bytes of the entries."""
+    return [entry.content for entry in entries]
+
+
+async def calls(client: Redis, *commands: str) -> list[int]:
+    """Return how often the server has run each command, in scripts too, since `config_resetstat`."""
+    stats: Any = await client.info("commandstats")
+    return [stats.get(f"cmdstat_{command}", {"calls": 0})["calls"] for command in commands]
+
+
+async def sent(client: Redis) -> int:
+    """Return how many bytes the server has sent."""
+    stats: Any = await client.info("stats")
+    return int(stats["total_net_output_bytes"])

@@ -1,0 +1,162 @@
+"""Replicas of one subscription in memory, under a clock that jumps: what decides, without a server."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, ParamSpec
+
+from qontract.adapters.cloudevents import CloudEventsEventFormat
+from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEventLog, InMemoryEvents
+from qontract.application.attempts import Count
+from qontract.application.delivery import DeliveryLoop, keep_alive
+from qontract.application.delivery_session import Limits, Surroundings
+from qontract.application.lease import Lease
+from qontract.application.ports.event_handler import Delivery, EventHandler, Policy
+from qontract.application.subscription import Subscription
+from qontract.domain.dead_letters import DeadLetter
+from qontract.domain.events import DomainEvent
+from qontract.testing import clock
+
+NAME = "subscription"
+FORMAT = CloudEventsEventFormat("qontract-api")
+P = ParamSpec("P")
+
+
+def on_virtual_clock(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Let a coroutine be a test, on a clock that jumps."""
+
+    @wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        clock.run(test(*args, **kwargs))
+
+    return run
+
+
+def an_event(number: int, subject: str = "here", event_type: str = "qontract-api.test.happened") -> DomainEvent:
+    return DomainEvent(type=event_type, subject=subject, data={"number": number}, source="qontract-api")
+
+
+def publish(events: InMemoryEvents, *published: DomainEvent) -> None:
+    events.append(*(FORMAT.encode(event) for event in published))
+
+
+def number_of(event: DomainEvent) -> int:
+    assert isinstance(event.data, dict)
+    number = event.data["number"]
+    assert isinstance(number, int)
+    return number
+
+
+class Handler(EventHandler):
+    """Notes down each attempt (`attempts`) and what it finished (`handled`); does what `trouble` does meanwhile."""
+
+    def __init__(
+        self,
+        policy: Policy = Policy(),
+        trouble: Callable[[int, int], Awaitable[None]] | None = None,
+        types: tuple[str, ...] = ("*",),
+    ) -> None:
+        self.policy = policy
+        self.types = types
+        self.attempts: list[tuple[int, int]] = []
+        self.handled: list[int] = []
+        self.events: list[DomainEvent] = []
+        self._trouble = trouble
+
+    async def handle(self, event: DomainEvent, delivery: Delivery) -> None:
+        number = number_of(event)
+        self.attempts.append((number, delivery.attempt))
+        if self._trouble:
+            await self._trouble(number, delivery.attempt)
+        self.handled.append(number)
+        self.events.append(event)
+
+
+def failing(error: BaseException, *numbers: int, times: int = 1_000_000) -> Callable[[int, int], Awaitable[None]]:
+    """Return the trouble of an error at the first attempts of these events."""
+
+    async def trouble(number: int, attempt: int) -> None:
+        if number in numbers and attempt <= times:
+            raise error
+
+    return trouble
+
+
+@dataclass
+class Replica:
+    """One replica at work."""
+
+    loop: DeliveryLoop
+    log: InMemoryEventLog
+    counts: Counter[Count] = field(default_factory=Counter)
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def kill(self) -> None:
+        """End it without a word, as kill -9 does."""
+        for task in self.tasks:
+            task.cancel()
+
+    async def stop(self) -> None:
+        """End it in good order."""
+        self.loop.stop()
+        await self.tasks[0]
+
+
+@asynccontextmanager
+async def replica(
+    events: InMemoryEvents,
+    handler: EventHandler[Any],
+    name: str = "one",
+    *,
+    limits: Limits = Limits(claim_seconds=10, grace_seconds=5),
+    publishing: Callable[[Delivery, DomainEvent], Awaitable[None]] | None = None,
+) -> AsyncIterator[Replica]:
+    """Run a replica while the body runs."""
+    running, subscription = asyncio.get_running_loop(), Subscription(NAME, handler)
+    shared = handler.policy.shared
+    log = InMemoryEventLog(events, NAME, name, shared=shared, claim_seconds=limits.claim_seconds)
+    counts: Counter[Count] = Counter()
+
+    async def nowhere(_: Delivery, event: DomainEvent) -> None:
+        raise AssertionError(f"nobody is to publish {event}")
+
+    surroundings = Surroundings(
+        FORMAT,
+        publishing or nowhere,
+        lambda count, number: counts.update({count: number}),
+        running.time,
+        running.time,
+    )
+    lease = None if shared else Lease(limits.claim_seconds / 2, running.time)
+    made = Replica(DeliveryLoop(subscription, log, lease, limits, surroundings), log, counts)
+    works = (made.loop.run(), keep_alive(made.loop, log, limits.claim_seconds))
+    made.tasks = [asyncio.create_task(work) for work in works]
+    try:
+        yield made
+    finally:
+        made.kill()
+        await asyncio.gather(*made.tasks, return_exceptions=True)
+
+
+async def until(condition: Callable[[], bool], seconds: float = 3600) -> None:
+    """Wait for the condition. Fails if it does not become true in so long, by the clock that jumps."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def pending(events: InMemoryEvents) -> int:
+    place = events.of(NAME).place
+    return len(place.pending) if place else -1
+
+
+def letters(events: InMemoryEvents) -> list[DeadLetter]:
+    return list(InMemoryDeadLetters(events=events).iterate())
+
+
+def recorded(events: InMemoryEvents) -> int:
+    """Return of how many entries there is a record."""
+    return len(events.of(NAME).records)

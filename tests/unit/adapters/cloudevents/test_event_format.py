@@ -1,0 +1,175 @@
+"""The bytes of events: read and written, misfits, and what is remembered."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal, Self
+
+import pytest
+from pydantic import ConfigDict, Field, model_validator
+
+from qontract.adapters.cloudevents import CloudEventsEventFormat, Event, event_format
+from qontract.application.ports.event_format import EventFormat
+from qontract.domain import events
+from qontract.domain.events import DomainEvent, EventData, catalogue
+from tests.contracts.event_format import EventFormatContract
+
+REQUIRED = {"specversion": "1.0", "id": "1", "source": "/here", "type": "a.b"}
+
+
+def content(**attributes: Any) -> bytes:
+    return json.dumps(REQUIRED | attributes).encode()
+
+
+@pytest.fixture
+def form() -> CloudEventsEventFormat:
+    return CloudEventsEventFormat("/of-the-settings")
+
+
+class TestCloudEventsEventFormat(EventFormatContract):
+    @pytest.fixture
+    def form(self) -> EventFormat:
+        return CloudEventsEventFormat("/of-the-settings")
+
+    @pytest.fixture(params=[b"", b"{", b"[]", b"null", b"{}", b'{"type": 5}', b'{"type": ""}', b"\x89BIN\x01", b"\xff"])
+    def no_event(self, request: pytest.FixtureRequest) -> bytes:
+        raw: bytes = request.param
+        return raw
+
+
+def test_an_event_that_names_no_source_has_that_of_the_format(form: CloudEventsEventFormat) -> None:
+    assert form.decode(form.encode(DomainEvent(type="a.b"))).source == "/of-the-settings"
+    assert form.decode(form.encode(DomainEvent(type="a.b", source="/own"))).source == "/own"
+
+
+# The type.
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"type":"a.b","data":{"type":"no"}}',
+        b'{"data":{"type":"no"},"type":"a.b"}',
+        b'{"data":"{\\"type\\":\\"no\\"}","type":"a.b"}',
+        b'{"type":"no","type":"a.b"}',
+        b'{"type":"no","id":"1","typ\\u0065":"a.b"}',
+        b' {"data" : [ {"type":"no"} ] , "type" : "a\\u002eb"} ',
+    ],
+)
+def test_the_type_is_that_of_the_event_and_of_two_the_last(form: CloudEventsEventFormat, raw: bytes) -> None:
+    whole = b'{"specversion":"1.0","id":"1","source":"/x",' + raw.strip()[1:]
+    assert form.type_of(raw) == form.type_of(whole) == form.decode(whole).type == "a.b"
+
+
+@pytest.mark.parametrize("raw", [content(data={"type": "no"}).replace(b'"type": "a.b", ', b""), content(type=None)])
+def test_the_type_of_the_data_is_never_taken_for_it(form: CloudEventsEventFormat, raw: bytes) -> None:
+    with pytest.raises(ValueError, match=r"not a CloudEvent: .*type"):
+        form.type_of(raw)
+
+
+def test_what_has_no_type_is_named_by_what_it_is(form: CloudEventsEventFormat) -> None:
+    with pytest.raises(ValueError, match="FastStream's own frame"):
+        form.type_of(b"\x89BIN\x01")
+    with pytest.raises(ValueError, match="a batch of CloudEvents is not taken"):
+        form.type_of(b"[]")
+
+
+# Misfits.
+
+
+@pytest.fixture
+def somebodys_class(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have classes of another author: a strict one, one that keeps all it is given, and one that raises."""
+    monkeypatch.setattr(events, "_types", dict(catalogue()))
+
+    class Strict(EventData):
+        model_config = ConfigDict(strict=True)
+
+        names: tuple[str, ...] = Field(examples=[("a",)])
+
+    class Asked(DomainEvent):
+        type: Literal["test.asked"] = "test.asked"
+        data: Strict
+
+    class Open(DomainEvent):
+        model_config = ConfigDict(extra="allow")
+
+        type: Literal["test.open"] = "test.open"
+
+    class Broken(DomainEvent):
+        type: Literal["test.broken"] = "test.broken"
+
+        @model_validator(mode="after")
+        def _look(self) -> Self:
+            raise KeyError("a bug\nof two lines")
+
+    yield
+    del Asked, Open, Broken
+
+
+@pytest.mark.usefixtures("somebodys_class")
+def test_an_event_whose_class_raises_is_a_plain_one(form: CloudEventsEventFormat) -> None:
+    event = form.decode(content(type="test.broken", data=[1]))
+    assert type(event) is DomainEvent
+    assert event.data == [1]
+    assert form.misfit(event, catalogue()["test.broken"]) == r"KeyError: 'a bug\nof two lines'"
+
+
+@pytest.mark.usefixtures("somebodys_class")
+def test_a_strict_class_gets_what_json_can_say(form: CloudEventsEventFormat) -> None:
+    event = form.decode(content(type="test.asked", data={"names": ["a", "b"]}))
+    assert type(event) is catalogue()["test.asked"]
+    assert event.model_dump()["data"] == {"names": ("a", "b")}
+
+
+@pytest.mark.usefixtures("somebodys_class")
+def test_a_class_is_given_nothing_but_what_events_have(form: CloudEventsEventFormat) -> None:
+    event = form.decode(content(type="test.open", data=1, number=1))
+    assert type(event) is catalogue()["test.open"]
+    assert (event.model_extra, event.extensions) == ({}, {"number": 1})
+
+
+@pytest.mark.usefixtures("somebodys_class")
+def test_a_missing_field_is_named(form: CloudEventsEventFormat) -> None:
+    event = form.decode(content(type="test.asked", data={}))
+    assert form.misfit(event, catalogue()["test.asked"]) == "data.names: Field required"
+
+
+def test_an_event_that_fits_has_no_misfit(form: CloudEventsEventFormat) -> None:
+    assert form.misfit(form.decode(content()), DomainEvent) == ""
+
+
+# What is remembered.
+
+
+def test_equal_bytes_are_decoded_once(form: CloudEventsEventFormat) -> None:
+    raw = content(data={"a": 1})
+    assert form.decode(bytes(bytearray(raw))) is form.decode(bytes(bytearray(raw)))
+
+
+def test_an_event_over_64_kib_is_not_remembered(form: CloudEventsEventFormat) -> None:
+    frame = len(content(data=""))
+    at_most, above = (content(data="x" * (size - frame)) for size in (2**16, 2**16 + 1))
+    assert form.decode(at_most) is form.decode(at_most)
+    assert form.decode(above) is not form.decode(above)
+
+
+@pytest.mark.parametrize(("size", "remembered"), [(0, 2_000), (60_000, 30)])
+def test_what_is_remembered_is_bounded_in_number_and_bytes(
+    form: CloudEventsEventFormat, size: int, remembered: int
+) -> None:
+    """At least `remembered` events, the latest, and at most about twice as many."""
+    contents = [content(id=str(number), data="x" * size) for number in range(5 * remembered)]
+    decoded = [form.decode(raw) for raw in contents]
+    kept = [form.decode(raw) is event for raw, event in zip(reversed(contents), reversed(decoded), strict=True)]
+    assert all(kept[:remembered])
+    assert not any(kept[2 * remembered + 10 :])
+
+
+def test_threads_share_a_format(form: CloudEventsEventFormat, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_format, "_REMEMBERED_EVENTS", 4)
+    contents = [content(id=str(number % 20)) for number in range(2_000)]
+    with ThreadPoolExecutor(4) as threads:
+        assert [event.id for event in threads.map(form.decode, contents)] == [
+            Event.from_json(raw).id for raw in contents
+        ]
