@@ -22,6 +22,8 @@ from qontract.testing import clock
 
 NAME = "subscription"
 FORMAT = CloudEventsEventFormat("qontract-api")
+DEFAULT = Policy()
+QUICK = Limits(claim_seconds=10, grace_seconds=5)
 P = ParamSpec("P")
 
 
@@ -55,7 +57,7 @@ class Handler(EventHandler):
 
     def __init__(
         self,
-        policy: Policy = Policy(),
+        policy: Policy = DEFAULT,
         trouble: Callable[[int, int], Awaitable[None]] | None = None,
         types: tuple[str, ...] = ("*",),
     ) -> None:
@@ -111,7 +113,7 @@ async def replica(
     handler: EventHandler[Any],
     name: str = "one",
     *,
-    limits: Limits = Limits(claim_seconds=10, grace_seconds=5),
+    limits: Limits = QUICK,
     publishing: Callable[[Delivery, DomainEvent], Awaitable[None]] | None = None,
 ) -> AsyncIterator[Replica]:
     """Run a replica while the body runs."""

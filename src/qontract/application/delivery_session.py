@@ -233,8 +233,8 @@ class DeliverySession:
 
     async def _watch_lease(self, lease: Lease) -> None:
         """Break off when the lease has run out: another replica may work."""
-        while lease.valid:  # noqa: ASYNC110 - it is renewed from another thread
-            await asyncio.sleep(lease.seconds / 10)
+        while (left := lease.left) > 0:  # noqa: ASYNC110 - it is renewed, or lost, from another thread
+            await asyncio.sleep(min(left, lease.seconds / 10))
         raise LeaseLostError("the lease ran out")
 
     async def _ask(self, question: Callable[[], Awaitable[T]]) -> T:

@@ -19,9 +19,14 @@ class Lease:
         self._until = 0.0
 
     @property
+    def left(self) -> float:
+        """For how many seconds it is sure that no other replica leads."""
+        return self._until - self._clock()
+
+    @property
     def valid(self) -> bool:
         """Whether it is sure that no other replica leads."""
-        return self._clock() < self._until
+        return self.left > 0
 
     async def renew(self, log: EventLog) -> bool:
         """Take the lease, or keep it; say whether it is valid. Raises EventLogError: it ends as before."""

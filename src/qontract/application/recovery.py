@@ -34,10 +34,13 @@ def sweep(
     """
     try:
         in_doubt = events.in_doubt()
+    except IntentsError as error:
+        log.debug("intents cannot be read; they are read again", extra={"error": str(error)})
+        in_doubt = {}
+    try:
         events.flush()
-    except (EventPublisherError, IntentsError) as error:
-        log.debug("to be tried again", extra={"error": str(error)})
-        return
+    except (EventPublisherError, IntentsError) as error:  # a damaged spool keeps back no intent that Redis has
+        log.debug("spool cannot be sent; it is sent again", extra={"error": str(error)})
     now = datetime.now(UTC)
     for scope, waiting in in_doubt.items():
         if max(event.time for event in waiting) < now - in_doubt_after and later.get(scope, now) <= now:

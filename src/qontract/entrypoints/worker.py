@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from functools import cache, partial
@@ -82,7 +83,10 @@ def _start_sweeping(**_: Any) -> None:
             process = get_context("spawn").Process(target=sweep, name="sweep", daemon=True)
             process.start()
             process.join()
-            if process.exitcode == -signal.SIGTERM:  # this process is ending, and ends its own
+            if process.exitcode in {
+                None,
+                -signal.SIGTERM,
+            }:  # this process is ending: its exit hook ends it, or reaped it
                 return
             log.error("the sweep has ended, and is begun again", extra={"exit_code": process.exitcode})
             sleep(_SWEEP_SECONDS)
@@ -162,8 +166,12 @@ def _answers(queue: JobQueue) -> bool:
 
 
 def main() -> None:
-    """Run jobs until SIGTERM, and let those at work end."""
-    _app().worker_main(["--quiet", "worker", "--without-gossip", "--without-mingle", "--without-heartbeat"])
+    """Run jobs until SIGTERM, and let those at work end. Exits with Celery's own code: 0 if all was well."""
+    app = _app()
+    workers: list[Any] = []
+    worker_init.connect(lambda sender, **_: workers.append(sender), weak=False)  # worker_main does not return it
+    app.worker_main(["--quiet", "worker", "--without-gossip", "--without-mingle", "--without-heartbeat"])
+    sys.exit(workers[0].exitcode if workers else 1)
 
 
 def __getattr__(name: str) -> Any:

@@ -3,10 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pytest_mock import MockerFixture
 
 from qontract.adapters.memory import InMemoryEventPublisher, InMemoryEventSpool, InMemoryIntents, InMemoryJobQueue
 from qontract.application.event_manager import EventManager
 from qontract.application.ports.event_publisher import EventPublisherError
+from qontract.application.ports.event_spool import EventSpoolError
+from qontract.application.ports.intents import IntentsError
 from qontract.application.ports.slack_workspaces import SlackWorkspacesError
 from qontract.application.recovery import sweep
 from qontract.domain.events import DomainEvent
@@ -44,6 +47,24 @@ def system() -> System:
 def test_spooled_events_are_sent_though_nobody_publishes(system: System) -> None:
     event = DomainEvent(type="a.b", source="/here", data={})
     system.spool.append([event])
+    system.sweep()
+    assert system.publisher.events == [event]
+
+
+def test_a_damaged_spool_does_not_switch_off_the_recovery_of_other_intents(
+    system: System, mocker: MockerFixture
+) -> None:
+    system.begin("slack/old", 2 * MINUTE)
+    damaged = EventSpoolError("file is not a database")
+    for method in ("oldest", "open"):
+        mocker.patch.object(system.spool, method, side_effect=damaged)
+    assert system.sweep() == ["slack/old"]
+
+
+def test_intents_that_cannot_be_read_do_not_keep_back_what_is_spooled(system: System, mocker: MockerFixture) -> None:
+    event = DomainEvent(type="a.b", source="/here", data={})
+    system.spool.append([event])
+    mocker.patch.object(system.intents, "open", side_effect=IntentsError("Redis is away"))
     system.sweep()
     assert system.publisher.events == [event]
 
