@@ -219,3 +219,16 @@ def test_nothing_is_built_when_the_module_is_imported():
     code = "import sys, qontract.entrypoints.worker; sys.exit('prometheus_client' in sys.modules)"
     with process("-c", code, QAPI_CACHE_BROKER_URL="nonsense") as running:
         assert running.wait(20) == 0, sys.executable
+
+
+def test_an_unrecoverable_error_is_an_exit_code(valkey_url, temporary):
+    with redis.Redis.from_url(valkey_url) as client:
+        client.acl_setuser("reader", enabled=True, nopass=True, categories=["+@all"], commands=["-brpop"], keys=["*"])
+        try:
+            worker = Worker(valkey_url.replace("://", "://reader@"), temporary)
+            with process("-m", "qontract.entrypoints.worker", **worker.settings) as running:
+                said = running.communicate(timeout=30)[0]
+        finally:
+            client.acl_deluser("reader")
+    assert "Unrecoverable error" in said
+    assert running.returncode == 1
