@@ -81,6 +81,32 @@ def test_an_empty_stream_keeps_nothing_and_leaves_the_channel_alone(valkey_url: 
     assert [key for key in client.scan_iter() if client.type(key) == b"stream"] == []
 
 
+def test_what_was_published_to_one_stream_is_not_taken_as_published_to_another(valkey_url: str, client: Any) -> None:
+    event = an_event()
+    with RedisBroker(valkey_url) as broker:
+        broker.publish(event, channel="main")
+        broker.publish(event, channel="main", stream=STREAM)
+        broker.publish(event, channel="main", stream="another")
+    assert (client.xlen(STREAM), client.xlen("another")) == (1, 1)
+
+
+def test_an_event_that_would_go_nowhere_is_refused(valkey_url: str) -> None:
+    with RedisBroker(valkey_url) as broker, pytest.raises(ValueError, match="name a channel, a stream, or both"):
+        broker.publish(an_event())
+
+
+@pytest.mark.parametrize("data", [{"any": ["thing"]}, b"\x00\xff", "text", None])
+def test_an_event_of_the_cloudevents_sdk_is_published_with_all_that_it_has(
+    valkey_url: str, client: Any, data: Any
+) -> None:
+    attributes = {"type": "a.b", "source": "/script", "id": "1", "specversion": "1.0", "subject": "s", "extra": "x"}
+    with RedisBroker(valkey_url) as broker:
+        broker.publish(CloudEvent(dict(attributes), data), channel="main", stream=STREAM)
+    read = JSONFormat().read(CloudEvent, kept(client)[0])
+    assert read.get_data() == data
+    assert {name: value for name, value in read.get_attributes().items() if name != "time"} == attributes
+
+
 def test_an_event_that_is_sent_again_is_in_the_stream_once(valkey_url: str, client: Any) -> None:
     event = an_event()
     with RedisBroker(valkey_url) as broker:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import uuid4
 
+from cloudevents.core.base import BaseCloudEvent
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -157,6 +158,13 @@ class Event(BaseModel):
         """Return the event in the JSON format, without the attributes that it does not have."""
         absent = {name for name, value in (vars(self) | (self.model_extra or {})).items() if value is None}
         return self.model_dump_json(exclude=absent).encode()
+
+    @classmethod
+    def from_sdk(cls, event: BaseCloudEvent) -> Self:
+        """Return an event of the CloudEvents SDK; its data is binary if it is bytes. Raises ValueError."""
+        data = event.get_data()
+        content = {"data_base64": data} if isinstance(data, bytes) else {"data": data}
+        return cls.model_validate({"time": None, "datacontenttype": None} | event.get_attributes() | content)
 
     @classmethod
     def from_json(cls, raw: bytes | str) -> Self:

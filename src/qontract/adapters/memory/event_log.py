@@ -43,6 +43,7 @@ class InMemoryEventLog(EventLog):
         self._claim_seconds = claim_seconds
         self._known = events.of(subscription)
         self._now = events.now
+        self._looked = (-1, 0.0)
 
     async def open(self) -> bool:
         """Make the subscription if it is missing; say whether it was."""
@@ -53,6 +54,7 @@ class InMemoryEventLog(EventLog):
             place.replicas.add(self._replica)
             for pending in place.pending.values():
                 pending.again |= pending.owner == self._replica
+            self._known.given_back += 1
         return made
 
     async def lead(self, seconds: float) -> bool:
@@ -78,6 +80,7 @@ class InMemoryEventLog(EventLog):
         with self._events.lock:
             for pending in self._place_of_a_leader().pending.values():
                 pending.owner, pending.shown, pending.again = self._replica, self._now(), True
+            self._known.given_back += 1
 
     async def read(self, count: int, max_bytes: int, wait: float) -> Sequence[Entry]:
         """Return entries to deliver: first those that were delivered before, then those that were redriven."""
@@ -89,12 +92,11 @@ class InMemoryEventLog(EventLog):
                 with self._events.lock:
                     place = self._place_of_a_leader()
                     entries = self._take(place, count, max_bytes)
-                    claim = min(map(self._claimable_from, place.pending.values()), default=deadline)
                 left = deadline - self._now()
                 if entries or left <= 0:
                     return entries
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(max(_TICK_SECONDS, min(left, claim - self._now()))):
+                    async with asyncio.timeout(max(_TICK_SECONDS, min(left, self._looked[1] - self._now()))):
                         await changed.wait()
 
     async def content_of(self, entry: Entry) -> bytes | None:
@@ -142,6 +144,7 @@ class InMemoryEventLog(EventLog):
         with self._events.lock:
             for pending in self._mine(self._place_of_a_leader(), entries):
                 pending.owner = None
+            self._known.given_back += 1
         self._events.wake()
 
     async def remember(self, ids: Collection[str], seconds: float) -> None:
@@ -214,10 +217,9 @@ class InMemoryEventLog(EventLog):
 
     def _candidates(self, place: Place) -> Iterator[_Candidate]:
         """Yield what is to be read, in order, and pass over what is not wanted."""
-        for number in sorted(place.pending):
-            if self._now() >= self._claimable_from(place.pending[number]):
-                kept = self._kept(number)
-                yield number, kept, self._type(kept.content) if kept else None
+        for number in self._claimable(place):
+            kept = self._kept(number)
+            yield number, kept, self._type(kept.content) if kept else None
         for number, unread in self._unread(place):
             type_ = self._type(unread.content)
             if self._wants is None or type_ is None or self._wants(type_):
@@ -239,6 +241,16 @@ class InMemoryEventLog(EventLog):
             place.last_redriven = number
         else:
             place.last = number
+
+    def _claimable(self, place: Place) -> list[int]:
+        """Return which pending entries this replica may read. It does not look again before there can be one."""
+        now, given_back = self._now(), self._known.given_back
+        if self._looked[0] == given_back and now < self._looked[1]:
+            return []
+        found = {number: self._claimable_from(pending) for number, pending in place.pending.items()}
+        first = min(found.values(), default=float("inf"))
+        self._looked = (given_back, min(first, now + self._claim_seconds))  # what others read meanwhile is theirs
+        return sorted(number for number, since in found.items() if since <= now) if first <= now else []
 
     def _claimable_from(self, pending: Pending) -> float:
         """Return when this replica may read a pending entry."""

@@ -56,7 +56,8 @@ class Place:
 class Subscription:
     """What is known of one subscription. `place` is None before it is made, and after it was lost.
 
-    `leader` is who leads, and until when. `remembered` has ids of events, and until when they are known.
+    `leader` is who leads, and until when. `remembered` has ids of events, and until when they are known. `given_back`
+    counts how often entries became anybody's, or are to be read again.
     """
 
     place: Place | None = None
@@ -64,6 +65,7 @@ class Subscription:
     records: dict[int, Record] = field(default_factory=dict)
     remembered: dict[str, float] = field(default_factory=dict)
     leader: tuple[str, float] = ("", 0)
+    given_back: int = 0
 
 
 class InMemoryEvents:

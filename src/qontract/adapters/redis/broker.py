@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import redis
+from cloudevents.core.base import BaseCloudEvent
 from prometheus_client import Gauge
 from pybreaker import (
     STATE_CLOSED,
@@ -80,18 +81,20 @@ class RedisBroker:
             self._connection.disconnect()
             self._connection = None
 
-    def publish(self, event: Event, *, channel: str = "", stream: str = "") -> None:
+    def publish(self, event: Event | BaseCloudEvent, *, channel: str = "", stream: str = "") -> None:
         """Publish one event; see `publish_all`."""
         self.publish_all([event], channel=channel, stream=stream)
 
-    def publish_all(self, events: Sequence[Event], *, channel: str = "", stream: str = "") -> None:
-        """Add the events to the stream and tell the channel's listeners, in one atomic round trip.
+    def publish_all(self, events: Sequence[Event | BaseCloudEvent], *, channel: str = "", stream: str = "") -> None:
+        """Add events, ours or the CloudEvents SDK's, to the stream and tell the channel's listeners, in one round trip.
 
-        Either may be left out. An event of an `id` and `source` that was published in the last day is not repeated.
+        Either may be left out, but not both (ValueError). An event of an `id` and `source` that was published in the
+        last day, to this channel and stream, is not repeated.
 
         Raises redis.RedisError: perhaps nothing was published, and perhaps all was, if the answer got lost.
         """
-        keys, arguments = publication(events, channel, stream)
+        ours = [event if isinstance(event, Event) else Event.from_sdk(event) for event in events]
+        keys, arguments = publication(ours, channel, stream)
         text, sha = script("publish")
         try:
             self.command("EVALSHA", sha, len(keys), *keys, *arguments)
@@ -128,10 +131,16 @@ class RedisBroker:
 
 
 def publication(events: Sequence[Event], channel: str, stream: str) -> tuple[list[str], list[str | bytes | int]]:
-    """Return the keys and the arguments of the script that publishes the events."""
+    """Return the keys and the arguments of the script that publishes the events.
+
+    Raises ValueError if they would go nowhere.
+    """
+    if not channel and not stream:
+        raise ValueError("events would go nowhere: name a channel, a stream, or both")
     keys = keys_of(channel, stream)
-    marks = [f"{keys.published}{intent_name(event.source, event.id)}" for event in events]
-    name_at = len(keys.published.encode()) + 1
+    prefix = f"{keys.published}{stream}:"  # what one stream has, another one may lack
+    marks = [f"{prefix}{intent_name(event.source, event.id)}" for event in events]
+    name_at = len(prefix.encode()) + 1
     arguments: list[str | bytes | int] = [int(bool(stream)), channel, REMEMBERED_SECONDS, name_at]
     for event in events:
         arguments += (event.to_json(), event.type)
