@@ -17,6 +17,7 @@ from benchmarks.draining import drain
 from benchmarks.imports import imports
 from benchmarks.jobs import jobs
 from benchmarks.latency import latency
+from benchmarks.many_subscriptions import many
 from benchmarks.measuring import Result
 from benchmarks.memory import memory
 from benchmarks.planning import planning
@@ -30,6 +31,7 @@ WORKS: dict[str, Callable[[str, int], list[Result]]] = {
     "publish-together": together,
     "publish-parallel": parallel,
     "drain": drain,
+    "many": many,
     "latency": latency,
     "jobs": jobs,
     "planning": planning,

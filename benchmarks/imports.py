@@ -5,7 +5,7 @@ import subprocess
 import sys
 from functools import partial
 
-from benchmarks.measuring import Result, in_turns, seconds
+from benchmarks.measuring import AtMost, Result, in_turns, seconds
 
 PROCESSES = ("api", "worker", "subscriber")
 FASTAPI = "import fastapi"
@@ -24,7 +24,7 @@ def imports(_: str, rounds: int) -> list[Result]:
     }
     found = in_turns({name: partial(_run, command) for name, command in commands.items()}, rounds)
     return [
-        Result(name, "s", figures, FASTAPI, found[FASTAPI], at_most=None if name.startswith("make") else 1.5)
+        Result(name, "s", figures, FASTAPI, found[FASTAPI], bar=None if name.startswith("make") else AtMost(1.5))
         for name, figures in found.items()
         if name != FASTAPI
     ]

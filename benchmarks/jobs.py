@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 from celery import Celery
 
-from benchmarks.measuring import Result, in_turns, seconds
+from benchmarks.measuring import AtMost, Result, in_turns, seconds
 from qontract.entrypoints.settings import AuthSettings
 from qontract.entrypoints.tokens import issue_token
 from tests.processes import free_port, process
@@ -40,7 +40,7 @@ def jobs(url: str, rounds: int, *, usergroups: int = 3, times: int = 4) -> list[
 
         found = in_turns({"ours": ours, "celery": peer}, times * rounds)
     work = f"POST to last handler, {usergroups} changes"
-    return [Result(work, "ms", found["ours"], "bare Celery round trip", found["celery"], at_most=10)]
+    return [Result(work, "ms", found["ours"], "bare Celery round trip", found["celery"], bar=AtMost(10))]
 
 
 def _reconciled(api: httpx.Client, desired: dict[str, Any], audit: Path, events: int) -> float:

@@ -1,4 +1,4 @@
-"""Figures: ours and the peers', taken in turns, and their ratio beside its bar."""
+"""Figures: ours and the peers', taken in turns, and their ratio beside its bar and its aim."""
 
 import gc
 from collections.abc import Callable, Mapping
@@ -11,16 +11,48 @@ Measure = Callable[[], float]
 
 
 @dataclass(frozen=True)
+class AtLeast:
+    """A bound from below."""
+
+    value: float
+
+    def holds(self, figure: float) -> bool:
+        return figure >= self.value
+
+    def __str__(self) -> str:
+        return f"≥ {self.value:g}"
+
+
+@dataclass(frozen=True)
+class AtMost:
+    """A bound from above."""
+
+    value: float
+
+    def holds(self, figure: float) -> bool:
+        return figure <= self.value
+
+    def __str__(self) -> str:
+        return f"≤ {self.value:g}"
+
+
+Bound = AtLeast | AtMost
+
+
+@dataclass(frozen=True)
 class Result:
-    """One figure a round, of ours and of a peer. Without a peer the bar is for ours itself; without a bar it is met."""
+    """One figure a round, of ours and of a peer.
+
+    A bar is held with a margin, and fails the run; an aim fails nothing. Without a peer they are for ours itself.
+    """
 
     work: str
     unit: str
     ours: tuple[float, ...]
     against: str = ""
     peer: tuple[float, ...] = ()
-    at_least: float | None = None
-    at_most: float | None = None
+    bar: Bound | None = None
+    aim: Bound | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -29,14 +61,22 @@ class Result:
 
     @property
     def met(self) -> bool:
-        """Say whether the bar is met."""
-        figure = median(self.ours) if self.ratio is None else self.ratio
-        return (self.at_least is None or figure >= self.at_least) and (self.at_most is None or figure <= self.at_most)
+        """Say whether the bar is met; without one it is."""
+        return self._within(self.bar)
+
+    @property
+    def aim_met(self) -> bool:
+        """Say whether the aim is met; without one it is."""
+        return self._within(self.aim)
+
+    def _within(self, bound: Bound | None) -> bool:
+        return bound is None or bound.holds(median(self.ours) if self.ratio is None else self.ratio)
 
     def to_json(self) -> dict[str, Any]:
         """Return all of it, with the medians."""
         medians = {"ours_median": median(self.ours), "peer_median": median(self.peer) if self.peer else None}
-        return asdict(self) | medians | {"ratio": self.ratio, "met": self.met}
+        bounds = {name: str(bound) if bound else None for name, bound in (("bar", self.bar), ("aim", self.aim))}
+        return asdict(self) | bounds | medians | {"ratio": self.ratio, "met": self.met, "aim_met": self.aim_met}
 
 
 def in_turns(measures: Mapping[str, Measure], rounds: int) -> dict[str, tuple[float, ...]]:

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from benchmarks.measuring import Result, in_turns, seconds
+from benchmarks.measuring import AtMost, Result, in_turns, seconds
 from qontract.domain.slack_usergroups import DesiredUsergroup, DesiredWorkspace, plan
 from qontract.domain.slack_workspace import SlackUser, SlackUsergroup, SlackWorkspace
 
@@ -14,7 +14,7 @@ def planning(_: str, rounds: int, *, users: int = 20_000, usergroups: int = 1000
     small, large = (_input(users, count) for count in (usergroups, times * usergroups))
     found = in_turns({"large": partial(_measured, *large), "small": partial(_measured, *small)}, rounds)
     work = f"plan {times * usergroups:,} usergroups of {users:,} users"
-    return [Result(work, "s", found["large"], f"{usergroups:,} usergroups", found["small"], at_most=1.2 * times)]
+    return [Result(work, "s", found["large"], f"{usergroups:,} usergroups", found["small"], bar=AtMost(1.2 * times))]
 
 
 def _measured(desired: DesiredWorkspace, current: SlackWorkspace) -> float:

@@ -4,7 +4,7 @@ import json
 from math import ceil
 from typing import Any
 
-from benchmarks.measuring import Result
+from benchmarks.measuring import AtMost, Result
 from benchmarks.wiring import container
 from qontract.application.slack_usergroups import job, reconcile
 from qontract.domain.slack_usergroups import DesiredState
@@ -36,7 +36,7 @@ def slack_calls(_: str, __: int, *, users: int = 5000, usergroups: int = 1000, d
     # The pages of both lists, all usergroups with their members in one call, and one call for each difference.
     least = ceil(users / PAGE) + ceil(channels / PAGE) + 1 + differences
     work = f"reconcile {usergroups:,} usergroups, {differences} differ"
-    return [Result(work, "calls", (calls,), "least of Slack's API", (least,), at_most=1)]
+    return [Result(work, "calls", (calls,), "least of Slack's API", (least,), bar=AtMost(1))]
 
 
 def _desired(usergroups: int, differences: int) -> dict[str, Any]:

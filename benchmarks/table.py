@@ -11,7 +11,7 @@ from benchmarks.measuring import Result
 
 def table(results: Iterable[Result]) -> Table:
     """Return a row for each result: medians, with the quartiles of all turns."""
-    made = Table("work", "unit", "ours", "against", "peer", "ratio", "bar", "", box=box.MARKDOWN)
+    made = Table("work", "unit", "ours", "against", "peer", "ratio", "bar", "aim", "", box=box.MARKDOWN)
     for result in results:
         made.add_row(
             result.work,
@@ -20,8 +20,9 @@ def table(results: Iterable[Result]) -> Table:
             result.against,
             _figures(result.peer),
             "" if result.ratio is None else f"{result.ratio:.2f}",
-            _bar(result),
-            "ok" if result.met else "NOT MET",
+            str(result.bar or ""),
+            str(result.aim or ""),
+            _verdict(result),
             style=None if result.met else "bold red",
         )
     return made
@@ -39,7 +40,7 @@ def _figure(figure: float) -> str:
     return f"{figure:,.0f}" if figure >= 100 or figure == int(figure) else f"{figure:.3g}"
 
 
-def _bar(result: Result) -> str:
-    if result.at_least is not None:
-        return f"≥ {result.at_least:g}"
-    return "" if result.at_most is None else f"≤ {result.at_most:g}"
+def _verdict(result: Result) -> str:
+    if not result.met:
+        return "NOT MET"
+    return "ok" if result.aim_met else "below its aim"

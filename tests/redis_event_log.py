@@ -47,7 +47,8 @@ async def opened(log: RedisEventLog) -> RedisEventLog:
 
 async def append(client: Redis, *contents: bytes, type_: str = "a.b") -> list[bytes]:
     """Keep events of a type, and return the ids of their entries."""
-    return [await client.xadd(KEYS.stream, {"__data__": content, "__type__": type_}) for content in contents]
+    ids: list[Any] = [await client.xadd(KEYS.stream, {"__data__": each, "__type__": type_}) for each in contents]
+    return ids
 
 
 async def read(log: RedisEventLog, count: int = 100) -> list[Entry]:

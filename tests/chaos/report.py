@@ -1,7 +1,7 @@
 """What became of the events: counted, explained, and as a table."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ _SUBSCRIBER = (
     "accepted",
     "handled",
     "dead",
+    "removed",
     "wrongly dead",
     "lost",
     "duplicated",
@@ -54,12 +55,13 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcome:
-    """The numbers of one run, or of several added up; `causes` are those of the duplicates."""
+    """The numbers of one run, or of several added up; `causes` are those of the duplicates, `faults` what happened."""
 
     kind: str
     label: str
     numbers: Counter[str]
     causes: Counter[str]
+    faults: Counter[str]
 
     @property
     def sound(self) -> bool:
@@ -75,18 +77,42 @@ class Outcome:
         return not any(self.numbers[name] for name in broken)
 
 
+def fates(
+    accepted: set[str], *, handled: set[str], dead: set[str], removed: set[str], poison: set[str]
+) -> Counter[str]:
+    """Count what became of the accepted events; of each, the first of these fates.
+
+    What was handled may be dead as well: a replica may die between the handler's end and the acknowledgement of the
+    last attempt. What the harness took out of the stream need not be handled, and is no loss. A dead letter is right
+    only of what is poison: no other event fails so often.
+    """
+    return Counter(
+        {
+            "accepted": len(accepted),
+            "handled": len(accepted & handled),
+            "dead": len(accepted & dead - handled),
+            "removed": len(accepted & removed - handled - dead),
+            "lost": len(accepted - handled - dead - removed),
+            "wrongly dead": len(dead - poison),
+        }
+    )
+
+
 def first_handlings(records: Iterable[Record]) -> dict[str, Record]:
     """Return of each event the handling that ended first."""
     return {record.event: record for record in sorted(records, key=lambda record: -record.end)}
 
 
-def out_of_order(records: Iterable[Record], dead: set[str]) -> int:
+def out_of_order(records: Iterable[Record], dead: set[str], removed: Mapping[str, int]) -> int:
     """Count the events that were not handled yet when a later one of their subject was begun.
 
     Of each event that handling counts which ended first. Event n is out of order if the one of a later event of its
     subject began before n's ended. So a replica that wakes up without its lease, and finishes or repeats what another
     one has handled meanwhile, makes a duplicate and no disorder; two events of one subject at once are disorder. Dead
     letters are left out: they make way for the later ones.
+
+    So does an event that was `removed` from the stream, at that time, before that end: no other replica knows of it. It
+    is out of order only if it was begun after a later one.
     """
     subjects: dict[str, list[tuple[int, Record]]] = defaultdict(list)
     for event, record in first_handlings(records).items():
@@ -97,7 +123,8 @@ def out_of_order(records: Iterable[Record], dead: set[str]) -> int:
         next_begin = float("inf")
         for _, record in sorted(handled):
             if record.event not in dead:
-                found += record.end > next_begin
+                was_removed = removed.get(record.event, record.end) < record.end
+                found += (record.begin if was_removed else record.end) > next_begin
                 next_begin = min(next_begin, record.begin)
     return found
 
@@ -121,10 +148,13 @@ def table(outcomes: Sequence[Outcome]) -> Table:
     """Return a row for each run, all of one kind, and their sum."""
     columns = COLUMNS[outcomes[0].kind]
     made = Table("seed", *columns, "duplicates after", title=outcomes[0].kind)
-    total = Outcome(outcomes[0].kind, "total", Counter(), Counter())
+    total = Outcome(outcomes[0].kind, "total", Counter(), Counter(), Counter())
     for outcome in outcomes:
         total.numbers.update(outcome.numbers)
         total.causes.update(outcome.causes)
+        total.faults.update(outcome.faults)
+    made.caption_justify = "left"
+    made.caption = "Faults: " + ", ".join(f"{fault} {number}" for fault, number in sorted(total.faults.items()))
     for outcome in [*outcomes, total]:
         why = ", ".join(f"{cause} {number}" for cause, number in outcome.causes.most_common())
         numbers = [str(outcome.numbers[name]) for name in columns]

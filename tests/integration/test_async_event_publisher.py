@@ -49,7 +49,8 @@ async def test_the_live_channel_has_the_bytes_of_the_stream_and_the_intent_is_go
         await client.hset(KEYS.intents, f"/here:{event.id}", "an intent")
         await RedisAsyncEventPublisher(client, "main", KEYS.stream, SOURCE).publish([event])
         live: Any = await listener.get_message(timeout=5)
-        [[_, fields]] = await client.xrange(KEYS.stream)
+        kept: Any = await client.xrange(KEYS.stream)
+        [[_, fields]] = kept
         assert fields == {b"__data__": live["data"], b"__type__": b"a.b"}
         assert not await client.exists(KEYS.intents)
 

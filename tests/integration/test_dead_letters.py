@@ -31,7 +31,7 @@ def store(valkey_url: str, server: redis.Redis) -> Store:
         told = [{"time": f"{f.time:%Y-%m-%dT%H:%M:%S.%fZ}", "error": f.error} for f in failures]
         fields: Any = {"__data__": data, "subscription": subscription, "entry": entry, "failures": json.dumps(told)}
         id_: Any = server.xadd(DEAD, fields)
-        return id_.decode()
+        return str(id_.decode())
 
     def redriven() -> dict[str, list[bytes]]:
         found: dict[str, list[bytes]] = {}

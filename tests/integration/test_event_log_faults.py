@@ -10,11 +10,9 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from qontract.adapters.redis import RedisDeadLetters
-from qontract.adapters.redis.retention import show_alive, trim
 from qontract.adapters.redis.scripts import script
 from qontract.application.ports.event_log import EventLogError, GoneError, LeaseLostError
 from qontract.domain.dead_letters import DeadLetter, FailedAttempt
-from tests.processes import free_port
 from tests.redis_event_log import KEYS, LONG, a_log, append, contents, opened, read
 
 pytestmark = pytest.mark.anyio
@@ -174,33 +172,18 @@ async def test_the_stream_of_what_was_redriven_is_made_again_too(client: Redis, 
     assert await read(log) == []
 
 
-async def test_only_a_group_that_is_there_is_no_error_of_opening(client: Redis) -> None:
-    await client.set(KEYS.stream, "not a stream")
-    with pytest.raises(EventLogError, match="WRONGTYPE") as caught:
-        await a_log(client).open()
-    assert not isinstance(caught.value, GoneError)
-
-
-async def test_another_error_than_a_missing_group_does_not_say_that_the_place_is_lost(client: Redis) -> None:
+async def test_what_is_known_of_attempts_goes_with_the_group_that_was_lost_and_with_no_other(client: Redis) -> None:
     log = await opened(a_log(client))
-    await client.set(KEYS.lease("s"), "one")
-    await client.delete(KEYS.stream)
-    await client.set(KEYS.stream, "not a stream")
-    with pytest.raises(EventLogError, match="WRONGTYPE") as caught:
-        await read(log)
-    assert not isinstance(caught.value, GoneError)
-
-
-async def test_a_redis_that_is_away_is_one_error_without_the_password() -> None:
-    async with Redis.from_url(f"redis://:hush@127.0.0.1:{free_port()}/0", retry=None) as away:
-        log = a_log(away)
-        for call in (log.open, log.claim_all, log.measures, log.close, lambda: log.lead(1), lambda: read(log)):
-            with pytest.raises(EventLogError, match="ConnectionError") as caught:
-                await call()
-            assert "hush" not in str(caught.value)
-        for other in (trim(away, KEYS, retention_seconds=1, abandoned_seconds=1), show_alive(away, KEYS, "s")):
-            with pytest.raises(EventLogError, match="ConnectionError"):
-                await other
+    await append(client, b"1")
+    await client.xadd(KEYS.redriven("s"), {"__data__": b"2"}, id="7-1")
+    await log.record(await read(log))
+    assert await client.hlen(KEYS.records("s")) == 2
+    await destroy(client)
+    await log.open()
+    assert await client.hkeys(KEYS.records("s")) == [b"redriven/7-1"]
+    await client.delete(KEYS.redriven("s"))
+    await log.open()
+    assert not await client.exists(KEYS.records("s"))
 
 
 async def test_what_was_trimmed_behind_its_back_comes_once_as_expired_and_leaves_no_record(

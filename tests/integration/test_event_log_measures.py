@@ -43,6 +43,15 @@ async def test_every_group_of_the_stream_is_measured_while_nobody_reads(client: 
     assert [found[name].replicas for name in ("s", "ours, in the middle")] == [0, 1]
 
 
+async def test_a_replica_that_is_silent_for_long_does_not_count(client: Redis) -> None:
+    log = await opened(a_log(client))
+    await read(log)
+    assert (await measures_of_all(client, KEYS))["s"].replicas == 1
+    async with asyncio.timeout(5):
+        while (await measures_of_all(client, KEYS, 0.01))["s"].replicas:
+            await asyncio.sleep(0.02)
+
+
 async def test_without_a_stream_there_is_nothing_to_measure(client: Redis) -> None:
     assert await measures_of_all(client, KEYS) == {}
     assert not await client.exists(KEYS.stream)

@@ -1,10 +1,8 @@
-"""What reading costs, and how it waits: Redis' own part of the event log."""
+"""What reading costs: Redis' own part of the event log."""
 
-import asyncio
 import json
 import logging
-import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -12,10 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from qontract.adapters.redis import RedisEventLog
 from qontract.adapters.redis.globs import lua_patterns
-from qontract.adapters.redis.waits import Waits
-from qontract.application.ports.event_log import EventLogError
 from qontract.domain.events import type_pattern
 from tests.redis_event_log import KEYS, MUCH, a_log, append, calls, contents, opened, read, sent
 
@@ -79,7 +74,9 @@ async def test_one_look_passes_over_a_thousand_that_are_not_wanted_and_the_next_
     assert await read(log) == []
     assert 1490 <= (await log.measures()).lag <= 1500
     await append(client, b"wanted")
+    await client.config_resetstat()
     assert contents(await log.read(10, MUCH, 5)) == [b"wanted"]
+    assert await calls(client, "evalsha", "xread") == [2, 0]
 
 
 @pytest.mark.parametrize("type_", ["a.b", "a", "", "ab", "a.b.c", "x%a.b", "ünï.ß", "a.b\n", "-[]^$()+?"])
@@ -110,7 +107,8 @@ async def test_an_entry_that_is_no_event_is_read_as_its_fields_so_that_its_lette
     assert (json.loads(entry.content or b""), entry.type) == ({"name": "ünï", r"\xff": "1"}, None)
     assert await log.content_of(entry) == entry.content
     await log.dead_letter(entry)
-    [[_, letter]] = await client.xrange(KEYS.dead)
+    letters: Any = await client.xrange(KEYS.dead)
+    [[_, letter]] = letters
     assert letter[b"__data__"] == entry.content
 
 
@@ -138,6 +136,8 @@ async def test_claiming_for_a_new_leader_sends_no_contents(client: Redis) -> Non
     await two.claim_all()
     assert await sent(client) - before < 20_000
     assert len(await two.read(100, 450_000, 0)) == 5
+    pending: Any = await client.xpending_range(KEYS.stream, "s", "-", "+", 20)
+    assert {entry["times_delivered"] for entry in pending} == {1, 2}
 
 
 async def test_what_the_dead_had_is_claimed_a_few_at_a_time_if_it_is_large_and_the_rest_at_once_after(
@@ -153,6 +153,25 @@ async def test_what_the_dead_had_is_claimed_a_few_at_a_time_if_it_is_large_and_t
     assert sum(sizes) == 20
     consumers: Any = await client.xinfo_consumers(KEYS.stream, "s")
     assert {consumer["name"]: consumer["pending"] for consumer in consumers} == {b"one": 0, b"two": 20}
+
+
+async def test_what_is_claimed_hides_nothing_of_what_was_still_to_be_received(client: Redis) -> None:
+    kept = [b"%d" % number for number in range(6)]
+    await append(client, *kept)
+    one, two = [await opened(a_log(client, name, shared=True)) for name in ("one", "two")]
+    await read(two, 4)
+    await one.release(await read(one))
+    await two.open()
+    found = [entry.content for _ in range(6) for entry in await read(two, 2)]
+    assert sorted(str(content) for content in found) == [str(content) for content in kept]
+
+
+async def test_it_looks_for_what_to_claim_once_in_a_while(client: Redis) -> None:
+    log = await opened(a_log(client, shared=True))
+    await client.config_resetstat()
+    for _ in range(10):
+        await read(log)
+    assert await calls(client, "xautoclaim") == [2]
 
 
 async def test_fresh_events_are_read_without_asking_for_records(client: Redis) -> None:
@@ -179,100 +198,3 @@ async def test_a_record_that_cannot_be_read_is_none_and_said_once_and_goes_with_
     assert [line.message for line in caplog.records] == ["record of attempts cannot be read; it counts as none"]
     await log.acknowledge([entry])
     assert not await client.exists(KEYS.records("s"))
-
-
-async def test_subscriptions_that_wait_share_one_read_and_look_once_a_wait(client: Redis) -> None:
-    waits = Waits(client, KEYS.stream)
-    await append(client, b"1")
-    logs = [await opened(a_log(client, subscription=f"s{number}", waits=waits)) for number in range(5)]
-    for log in logs:
-        await log.acknowledge(await read(log))
-    await wait_in_vain(logs)
-    await client.config_resetstat()
-    for _ in range(3):
-        await wait_in_vain(logs)
-    assert await calls(client, "evalsha", "xread") == [15, 3]
-    stats: Any = await client.info("stats")
-    assert stats["total_connections_received"] == 0
-
-
-async def wait_in_vain(logs: Sequence[RedisEventLog]) -> None:
-    assert await asyncio.gather(*(log.read(10, MUCH, 0.2) for log in logs)) == [[]] * len(logs)
-
-
-async def test_who_waits_for_less_than_another_is_not_kept_waiting(client: Redis) -> None:
-    waits = Waits(client, KEYS.stream)
-    long = asyncio.create_task(waits.beyond(b"0-0", 60))
-    await blocked(client)
-    async with asyncio.timeout(0.5):
-        assert not await waits.beyond(b"0-0", 0.05)
-    await append(client, b"1")
-    assert await long
-
-
-async def test_those_that_wait_are_all_told_of_an_event_at_once(client: Redis) -> None:
-    waits = Waits(client, KEYS.stream)
-    logs = [await opened(a_log(client, subscription=f"s{number}", waits=waits)) for number in range(5)]
-    reading = [asyncio.create_task(log.read(10, MUCH, 60)) for log in logs]
-    await blocked(client)
-    await append(client, b"1")
-    async with asyncio.timeout(0.9):
-        assert [contents(await task) for task in reading] == [[b"1"]] * 5
-
-
-async def test_no_event_is_missed_between_a_look_and_the_wait(client: Redis) -> None:
-    log, number = await opened(a_log(client)), 0
-    async with asyncio.timeout(20):
-        for _ in range(200):
-            reading = asyncio.create_task(log.read(10, MUCH, 60))
-            for _ in range(number % 7):
-                await asyncio.sleep(0)
-            await append(client, b"%d" % number)
-            entries = await reading
-            assert contents(entries) == [b"%d" % number]
-            await log.acknowledge(entries)
-            number += 1
-
-
-async def test_what_is_redriven_is_found_within_a_second_of_waiting(client: Redis) -> None:
-    log = await opened(a_log(client))
-    reading = asyncio.create_task(log.read(10, MUCH, 60))
-    await blocked(client)
-    await client.xadd(KEYS.redriven("s"), {"__data__": b"again"})
-    async with asyncio.timeout(1.5):
-        assert contents(await reading) == [b"again"]
-
-
-async def test_an_error_of_the_wait_reaches_everyone_who_waits(client: Redis) -> None:
-    waits = Waits(client, KEYS.stream)
-    logs = [await opened(a_log(client, subscription=f"s{number}", waits=waits)) for number in range(3)]
-    reading = [asyncio.create_task(log.read(10, MUCH, 60)) for log in logs]
-    await blocked(client)
-    await client.delete(KEYS.stream)
-    await client.set(KEYS.stream, "not a stream")
-    for error in await asyncio.gather(*reading, return_exceptions=True):
-        assert isinstance(error, EventLogError)
-        assert re.search("WRONGTYPE|UNBLOCKED|no longer exists", str(error))
-
-
-async def test_who_stops_waiting_leaves_the_others_and_the_last_one_ends_the_wait(client: Redis) -> None:
-    waits = Waits(client, KEYS.stream)
-    first, second = [asyncio.create_task(waits.beyond(b"0-0", 60)) for _ in range(2)]
-    await blocked(client)
-    first.cancel()
-    await asyncio.wait([first])
-    await append(client, b"1")
-    assert await second
-    last = asyncio.create_task(waits.beyond(b"9999999999999-0", 60))
-    await blocked(client)
-    last.cancel()
-    async with asyncio.timeout(5):
-        while (await client.info("clients"))["blocked_clients"]:
-            await asyncio.sleep(0.01)
-
-
-async def blocked(client: Redis) -> None:
-    """Wait until somebody waits."""
-    async with asyncio.timeout(5):
-        while not (await client.info("clients"))["blocked_clients"]:
-            await asyncio.sleep(0.01)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any, ParamSpec
+from typing import Any, Literal, ParamSpec
 
 from qontract.adapters.cloudevents import CloudEventsEventFormat
 from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEventLog, InMemoryEvents
@@ -17,7 +17,7 @@ from qontract.application.lease import Lease
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy
 from qontract.application.subscription import Subscription
 from qontract.domain.dead_letters import DeadLetter
-from qontract.domain.events import DomainEvent
+from qontract.domain.events import DomainEvent, EventData
 from qontract.testing import clock
 
 NAME = "subscription"
@@ -25,6 +25,28 @@ FORMAT = CloudEventsEventFormat("qontract-api")
 DEFAULT = Policy()
 QUICK = Limits(claim_seconds=10, grace_seconds=5)
 P = ParamSpec("P")
+
+
+class Numbered(EventData):
+    number: int
+
+
+class Counted(DomainEvent):
+    """A type with a class."""
+
+    type: Literal["qontract-api.tests-delivery.counted"] = "qontract-api.tests-delivery.counted"
+    data: Numbered
+
+
+class Named(EventData):
+    name: str
+
+
+class Renamed(DomainEvent):
+    """Another type with a class."""
+
+    type: Literal["qontract-api.tests-delivery.renamed"] = "qontract-api.tests-delivery.renamed"
+    data: Named
 
 
 def on_virtual_clock(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
@@ -43,6 +65,17 @@ def an_event(number: int, subject: str = "here", event_type: str = "qontract-api
 
 def publish(events: InMemoryEvents, *published: DomainEvent) -> None:
     events.append(*(FORMAT.encode(event) for event in published))
+
+
+class Seen(EventHandler[Any]):
+    """Keeps what it was given."""
+
+    def __init__(self, *types: str) -> None:
+        self.types = types or ("*",)
+        self.events: list[Any] = []
+
+    async def handle(self, event: DomainEvent, delivery: Delivery) -> None:
+        self.events.append(event)
 
 
 def number_of(event: DomainEvent) -> int:
@@ -82,7 +115,7 @@ def failing(error: BaseException, *numbers: int, times: int = 1_000_000) -> Call
 
     async def trouble(number: int, attempt: int) -> None:
         if number in numbers and attempt <= times:
-            raise error
+            raise error.with_traceback(None)  # that of the last time would grow
 
     return trouble
 

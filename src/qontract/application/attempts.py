@@ -55,7 +55,7 @@ class Attempts:
 
     `ask` puts a question to the event log until it answers. `finished` gets each entry that is to be acknowledged, and
     `dead_lettered` each that is a dead letter. `may_begin`: whether this replica still leads. `now`: seconds since the
-    epoch.
+    epoch. `ending` is set when its tasks are about to be cancelled, for this replica stops, or leads no more.
     """
 
     def __init__(
@@ -87,13 +87,13 @@ class Attempts:
         self._now = now
         self.deadline = Deadline(self._policy.timeout, self._is_stuck)
         self.handled = 0
+        self.ending = False
 
     async def run(self, entry: Entry) -> float | None:
         """Run the handler, if it is time. Return None if the entry is done with, or when to come again, in seconds."""
         if entry.due and (wait := entry.due - self._now()) > _SOON:
             return wait
-        if not self._may_begin():
-            raise LeaseLostError("the lease ran out")
+        self._check_lease()
         event = entry.event
         if event is None or self._classes or entry.failures:
             reason, event = await self._look(entry)
@@ -107,7 +107,12 @@ class Attempts:
             entry.begun = self._now()
             await self._ask(partial(self._log.record, [entry]))
             entry.recorded = True
+        self._check_lease()  # again: the log may have taken its time, or this process may have stood still
         return await self._attempt(entry, event)
+
+    def _check_lease(self) -> None:
+        if not self._may_begin():
+            raise LeaseLostError("the lease ran out")
 
     async def _look(self, entry: Entry) -> tuple[str | None, DomainEvent | None]:
         """Return why the entry cannot be handled, or None; and its event, or None if it is gone."""
@@ -140,7 +145,10 @@ class Attempts:
             raise
         except BaseException as error:
             if isinstance(error, asyncio.CancelledError) and task.cancelling() > asked:
-                raise  # this replica stops, or leads no more
+                if self.ending:
+                    raise
+                while task.cancelling() > asked:  # the handler has cancelled its own task
+                    task.uncancel()
             return await self._failed(entry, event, error)
         finally:
             current_delivery.set(None)

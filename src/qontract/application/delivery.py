@@ -62,6 +62,11 @@ class DeliveryLoop:
                 log.warning("replica lost the lease", extra=extra)
             except EventLogError as error:
                 log.warning("event log does not answer", extra=extra | {"error": str(error)})
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                log.exception("delivery broke off", extra=extra)  # nobody here asked for it
             except Exception:
                 log.exception("delivery broke off", extra=extra)
             with suppress(TimeoutError):

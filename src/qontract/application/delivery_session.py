@@ -23,20 +23,21 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
-_READ_SECONDS = 1.0
+_RELEASE_SECONDS = 1.0
 _CANCELLED_SECONDS = 5.0
 """How long handlers get to end once they are cancelled; who goes on is left behind."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a subscription reads and holds at once, and times in seconds: to claim from the dead, to stop."""
+    """What a subscription reads and holds at once, and times in seconds: to claim from the dead, to stop, to read."""
 
     batch: int = 100
     in_flight: int = 1000
     max_bytes: int = 64 * 2**20
     claim_seconds: float = 30.0
     grace_seconds: float = 20.0
+    read_seconds: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,8 @@ class DeliverySession:
         if self._lease:
             await self._log.claim_all()
             self._spawn(self._watch_lease(self._lease))
-        reading, acknowledging = self._spawn(self._read()), self._spawn(self._acknowledge())
+        self._spawn(self._acknowledge())
+        reading = self._spawn(self._read())
         stopping = asyncio.ensure_future(self._stopping.wait())
         ends: set[asyncio.Future[Any]] = {reading, stopping, self._broken}
         try:
@@ -124,11 +126,17 @@ class DeliverySession:
             if self._broken.done():
                 self._broken.result()
         finally:
-            left: set[asyncio.Future[Any]] = {*self._tasks, acknowledging, stopping}
-            for task in left:
-                task.cancel()
-            await asyncio.wait(left, timeout=_CANCELLED_SECONDS)
+            stopping.cancel()
+            if not self._attempts.ending:
+                await self._cancel()
             self._broken.cancel()
+
+    async def _cancel(self) -> bool:
+        """End what is at work; say whether all of it has ended."""
+        self._attempts.ending = True
+        for task in (tasks := self._tasks.copy()):
+            task.cancel()
+        return not tasks or not (await asyncio.wait(tasks, timeout=_CANCELLED_SECONDS))[1]
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -138,25 +146,31 @@ class DeliverySession:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) and not self._broken.done():
+        error = RuntimeError("a task was cancelled by somebody else") if task.cancelled() else task.exception()
+        if error and not self._attempts.ending and not self._broken.done():
             self._broken.set_exception(error)
 
     async def _drain(self, reading: asyncio.Task[None]) -> None:
         """Let the handlers at work finish, and release what was not begun."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._limits.grace_seconds):
-                await asyncio.wait({reading}, timeout=2 * _READ_SECONDS)  # what it has asked for is this replica's
-                await self._lanes.idle()
-                while self._done:  # noqa: ASYNC110 - acknowledged by then
-                    await asyncio.sleep(0.01)
+        finishing = asyncio.ensure_future(self._finish(reading))
+        ends: set[asyncio.Future[None]] = {finishing, self._broken}
+        await asyncio.wait(ends, timeout=self._limits.grace_seconds, return_when=asyncio.FIRST_COMPLETED)
+        finishing.cancel()
+        not_begun = [entry for entry in self.held.values() if entry not in self._lanes.at_work]
+        all_ended = await self._cancel()  # before another replica may begin
         with suppress(TimeoutError, EventLogError):
-            async with asyncio.timeout(_READ_SECONDS):
-                not_begun = [entry for entry in self.held.values() if entry not in self._lanes.at_work]
+            async with asyncio.timeout(_RELEASE_SECONDS):
                 await self._log.record([entry for entry in not_begun if not entry.recorded])
                 await self._log.release(not_begun)
-                if self._lease:
+                if self._lease and all_ended:
                     await self._lease.end(self._log)
                 await self._log.close()
+
+    async def _finish(self, reading: asyncio.Task[None]) -> None:
+        await asyncio.wait({reading}, timeout=2 * self._limits.read_seconds)  # what it has asked for is this replica's
+        await self._lanes.idle()
+        while self._done:  # noqa: ASYNC110 - acknowledged by then
+            await asyncio.sleep(0.01)
 
     async def _read(self) -> None:
         limits = self._limits
@@ -164,11 +178,13 @@ class DeliverySession:
         while not self._stopping.is_set():
             if await self._capacity.room_for(batch, 0.5):
                 count = min(batch, self._capacity.entries)
-                entries = await self._ask(partial(self._log.read, count, self._capacity.bytes, _READ_SECONDS))
+                entries = await self._ask(partial(self._log.read, count, self._capacity.bytes, limits.read_seconds))
                 self.read_at = self._surroundings.clock()
                 for entry in entries:
                     self._capacity.take(entry)
                 self._spawn(self._add(entries))  # while the log answers the next question
+            elif self.read_at:
+                self.read_at = self._surroundings.clock()  # it works on all that it may hold
 
     async def _add(self, entries: Sequence[Entry]) -> None:
         """Hold the entries that are new, each in its lane."""
@@ -245,18 +261,18 @@ class DeliverySession:
                 return await question()
             except LeaseLostError:
                 raise
-            except GoneError:
-                await self._reopen()
             except EventLogError as error:
                 if pause == _SHORTEST_PAUSE:  # once for each question
                     extra = {"subscription": self._name, "error": str(error)}
                     log.warning("event log does not answer; it is asked again", extra=extra)
+                if isinstance(error, GoneError):
+                    await self._reopen()
             await asyncio.sleep(pause)
             pause = min(_LONGEST_PAUSE, 2 * pause)
 
     async def _reopen(self) -> None:
         self.read_at = 0
-        with suppress(EventLogError):  # the question is asked again, and says it again
+        with suppress(EventLogError):  # the question is asked again, and fails again
             if await self._log.open():
                 rebuilt(self._name, self._surroundings.count)
             if self._lease:

@@ -59,7 +59,7 @@ def load_subscriptions(settings: SubscriberSettings) -> Loaded:
             log.debug("handler was refused for this", exc_info=True)
     for name in sorted({name for name, handler in handlers.items() if not handler} - installed.keys()):
         log.warning("handler to switch off is not installed", extra={"subscription": name, "variable": _VARIABLE})
-    _tell(loaded)
+    _log_loaded(loaded)
     return Loaded([subscription for subscription, _ in loaded], refused)
 
 
@@ -112,7 +112,7 @@ def _refuse(refused: dict[str, str], error: str, *, subscription: str, **where: 
     refused[subscription] = f"{refused[subscription]}; {line}" if subscription in refused else line
 
 
-def _tell(loaded: list[tuple[Subscription, str]]) -> None:
+def _log_loaded(loaded: list[tuple[Subscription, str]]) -> None:
     """Log what was loaded, and what is likely a mistake in it."""
     known = catalogue()
     about: dict[str, Any] = {}

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
@@ -30,6 +31,11 @@ from qontract.domain.events import DomainEvent
 from qontract.testing.clock import VirtualClockLoop
 
 _LONGEST_SECONDS = 30 * 24 * 3600.0
+_MOST_CALLS = 10_000
+_SHORTEST_LOOK, _LONGEST_LOOK = 0.05, 600.0
+
+_LIMITS = Limits(claim_seconds=2 * _LONGEST_SECONDS, grace_seconds=0.0, read_seconds=_LONGEST_SECONDS)
+"""Nobody else is there to claim, or to lead: nothing has to be looked at again and again while the clock jumps."""
 
 
 @dataclass
@@ -37,8 +43,8 @@ class Outcome:
     """What became of events.
 
     `attempts`: each attempt, in order: subscription, event id, number. `published`: follow-up events. `dead_letters`:
-    those that are there now. `counts`: what was counted, by subscription. `seconds`: how long it took, by the clock
-    that jumps.
+    those that are there now. `counts`: what was counted, by subscription. `seconds`: how long it took until the last of
+    it, by the clock that jumps.
     """
 
     attempts: list[tuple[str, str, int]] = field(default_factory=list)
@@ -57,7 +63,8 @@ def deliver(handler: EventHandler[Any], *events: DomainEvent) -> Outcome:
     """Deliver events to a handler, as the subscriber would, until each is handled or a dead letter.
 
     The handler runs under its policy: time-outs, backoff and `RetryLater` take no time. Raises AssertionError if there
-    is no end after a month of such time. It cannot be called from a coroutine.
+    is no end after a month of such time, or when the handler was called 10,000 times with one event. It cannot be
+    called from a coroutine.
     """
     with InMemorySubscriber({"subscription": handler}) as subscriber:
         return subscriber.deliver(*events)
@@ -66,7 +73,8 @@ def deliver(handler: EventHandler[Any], *events: DomainEvent) -> Outcome:
 class InMemorySubscriber:
     """Runs handlers, by the names of their subscriptions, as the subscriber does. Use it in a `with`.
 
-    What they publish is delivered too.
+    What they publish is delivered too. Handlers that are asynchronous context managers are entered before the first
+    event, and left at the end of the `with`.
     """
 
     def __init__(self, handlers: Mapping[str, EventHandler[Any]], *, source: str = "qontract-api") -> None:
@@ -77,6 +85,8 @@ class InMemorySubscriber:
         self._publisher = InMemoryEventPublisher(source, log=self._log, encode=self._format.encode)
         self._runner = asyncio.Runner(loop_factory=VirtualClockLoop)
         self._started = time.time()
+        self._ending = asyncio.Event()
+        self._entered: asyncio.Task[None] | None = None
         self.dead_letters = InMemoryDeadLetters(events=self._log)
 
     def __enter__(self) -> Self:
@@ -87,7 +97,10 @@ class InMemorySubscriber:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """End."""
-        self._runner.close()
+        with self._runner:
+            if self._entered:
+                self._ending.set()
+                self._runner.run(asyncio.wait_for(self._entered, None))
 
     def deliver(self, *events: DomainEvent) -> Outcome:
         """Publish the events, and deliver until there is nothing left to do; see `deliver`."""
@@ -107,44 +120,75 @@ class InMemorySubscriber:
         return outcome
 
     async def _run(self, outcome: Outcome) -> Outcome:
-        loop = asyncio.get_running_loop()
-        begun, ended = loop.time(), loop.time()
-        limits = Limits(claim_seconds=30.0, grace_seconds=0.0)
-        async with AsyncExitStack() as stack:
-            for subscription in self._subscriptions:
-                if isinstance(subscription.handler, AbstractAsyncContextManager):
-                    await stack.enter_async_context(subscription.handler)
-            works = [self._work(each, limits, outcome) for each in self._subscriptions]
-            for delivery_loop, event_log in works:
-                for work in (delivery_loop.run(), keep_alive(delivery_loop, event_log, limits.claim_seconds)):
-                    stack.callback(asyncio.create_task(work).cancel)
-            while await _busy([event_log for _, event_log in works]):
-                if loop.time() - begun > _LONGEST_SECONDS:
-                    raise AssertionError("events are neither handled nor dead letters after a month")
-                await asyncio.sleep(0.05)
-                ended = loop.time()
-            for delivery_loop, _ in works:
-                delivery_loop.stop()
-        outcome.seconds = ended - begun
+        if self._entered is None:
+            await self._enter()
+        works = [self._work(each, outcome) for each in self._subscriptions]
+        tasks = [
+            asyncio.create_task(work)
+            for loop, event_log in works
+            for work in (loop.run(), keep_alive(loop, event_log, _LIMITS.claim_seconds))
+        ]
+        try:
+            await _settled([event_log for _, event_log in works], outcome)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
         return outcome
 
-    def _work(self, subscription: Subscription, limits: Limits, outcome: Outcome) -> tuple[DeliveryLoop, Any]:
+    async def _enter(self) -> None:
+        """Enter the handlers, in the task that will leave them: what they enter in turn may need that."""
+        entered = asyncio.Event()
+
+        async def hold() -> None:
+            async with AsyncExitStack() as stack:
+                for subscription in self._subscriptions:
+                    if isinstance(subscription.handler, AbstractAsyncContextManager):
+                        await stack.enter_async_context(subscription.handler)
+                entered.set()
+                await self._ending.wait()
+
+        holding, waiting = asyncio.create_task(hold()), asyncio.create_task(entered.wait())
+        await asyncio.wait({holding, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if not entered.is_set():
+            waiting.cancel()
+            await holding  # raises
+        self._entered = holding
+
+    def _work(self, subscription: Subscription, outcome: Outcome) -> tuple[DeliveryLoop, InMemoryEventLog]:
         shared = subscription.handler.policy.shared
         event_log = InMemoryEventLog(self._log, subscription.name, "in-memory", wants=subscription.wants, shared=shared)
         follow_ups = FollowUps(
             InMemoryAsyncEventPublisher(self._publisher), EventManager(self._publisher), source=self._source
         )
         loop = asyncio.get_running_loop()
+        begun = loop.time()
         counts = outcome.counts.setdefault(subscription.name, {})
 
         def count(what: Count, number: int) -> None:
             counts[what] = counts.get(what, 0) + number
+            outcome.seconds = loop.time() - begun
 
         surroundings = Surroundings(
             self._format, follow_ups.publish, count, loop.time, lambda: self._started + loop.time()
         )
-        lease = None if shared else Lease(limits.claim_seconds / 2, loop.time)
-        return DeliveryLoop(_watched(subscription, outcome), event_log, lease, limits, surroundings), event_log
+        lease = None if shared else Lease(_LIMITS.claim_seconds / 2, loop.time)
+        return DeliveryLoop(_watched(subscription, outcome), event_log, lease, _LIMITS, surroundings), event_log
+
+
+async def _settled(event_logs: Sequence[InMemoryEventLog], outcome: Outcome) -> None:
+    """Wait until there is nothing left to do, and look more seldom while nothing happens."""
+    loop = asyncio.get_running_loop()
+    begun, pause, seen = loop.time(), _SHORTEST_LOOK, 0
+    calls: Counter[tuple[str, str]] = Counter()
+    while await _busy(event_logs):
+        new = outcome.attempts[seen:]
+        seen += len(new)
+        calls.update((subscription, event_id) for subscription, event_id, _ in new)
+        if loop.time() - begun > _LONGEST_SECONDS or any(calls[name, id_] > _MOST_CALLS for name, id_, _ in new):
+            raise AssertionError("there is no end: events are neither handled nor dead letters")
+        pause = _SHORTEST_LOOK if new else min(_LONGEST_LOOK, 2 * pause)
+        await asyncio.sleep(pause)
 
 
 async def _busy(event_logs: Sequence[InMemoryEventLog]) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from itertools import pairwise
 
 import pytest
 
@@ -116,7 +117,7 @@ async def test_the_backoff_doubles_up_to_its_maximum_less_a_random_part_of_up_to
     publish(events, an_event(0))
     async with replica(events, Handler(Policy(max_attempts=6, backoff=1, max_backoff=5), always)):
         await until(lambda: len(letters(events)) == 1)
-    waits = [after - before for before, after in zip(times, times[1:], strict=False)]
+    waits = [after - before for before, after in pairwise(times)]
     for wait, longest in zip(waits, (1, 2, 4, 5, 5), strict=True):
         assert longest / 2 <= wait <= longest + 0.01
 

@@ -51,6 +51,16 @@ def application(container: Container) -> AsgiFastStream:
         stack.callback(trimming.cancel)
         stack.push_async_callback(deliveries.stop)
 
+    async def asyncapi(_: Scope) -> AsgiResponse:
+        return await _answer(document())
+
+    async def docs(_: Scope) -> AsgiResponse:
+        html = asyncapi_page(document(), "asyncapi.json")
+        return AsgiResponse(html.encode(), 200, {"content-type": "text/html; charset=utf-8"})
+
+    def document() -> dict[str, Any]:
+        return _merged(app.schema.to_specification().to_jsonable(), container.asyncapi())
+
     app = AsgiFastStream(
         broker,
         logger=log,
@@ -61,14 +71,10 @@ def application(container: Container) -> AsgiFastStream:
             ("/health/live", get(_live(deliveries), include_in_schema=False)),
             ("/health/ready", get(_ready(deliveries, loaded.refused, keeping=keeping), include_in_schema=False)),
             ("/metrics", get(_metrics(deliveries, event_logs, keeping=keeping), include_in_schema=False)),
-            ("/docs/asyncapi", get(lambda _: _docs(document()), include_in_schema=False)),
-            ("/docs/asyncapi.json", get(lambda _: _answer(document()), include_in_schema=False)),
+            ("/docs/asyncapi", get(docs, include_in_schema=False)),
+            ("/docs/asyncapi.json", get(asyncapi, include_in_schema=False)),
         ],
     )
-
-    def document() -> dict[str, Any]:
-        return _merged(app.schema.to_specification().to_jsonable(), container.asyncapi())
-
     return app
 
 
@@ -145,11 +151,6 @@ def _metrics(deliveries: Deliveries, event_logs: EventLogs, *, keeping: bool) ->
         return AsgiResponse(body, 200, {"content-type": metrics.CONTENT_TYPE})
 
     return page
-
-
-async def _docs(document: dict[str, Any]) -> AsgiResponse:
-    html = asyncapi_page(document, "asyncapi.json")
-    return AsgiResponse(html.encode(), 200, {"content-type": "text/html; charset=utf-8"})
 
 
 async def _answer(body: dict[str, Any], *, ok: bool = True) -> AsgiResponse:
