@@ -19,7 +19,7 @@ from tests.support.redis_delivery import STREAM, ask, pending, publish, replica,
 pytestmark = pytest.mark.anyio
 
 ERROR = RuntimeError("not this time")
-SHARED = Policy(shared=True, concurrency=50)
+SHARED = Policy(shared=True, concurrency=40)
 PATIENT = Policy(backoff=1000, max_backoff=1000)
 
 
@@ -41,7 +41,7 @@ def kept(url: str) -> list[int]:
 
 async def test_a_backlog_of_20_000_is_shared_by_two_replicas_whoever_started_first(valkey_url: str) -> None:
     async def work(_: int, __: int) -> None:
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0.004)
 
     for start in range(0, 20_000, 1000):
         publish(valkey_url, *(an_event(number) for number in range(start, start + 1000)))

@@ -63,7 +63,7 @@ class Follow(EventHandler):
 class Bench(Protocol):
     """Where handlers run; each method returns when there is nothing left to do."""
 
-    counts: Mapping[str, int]
+    counts: Mapping[Count, int]
     """What was counted of all subscriptions in the last run."""
 
     def deliver(self, *events: DomainEvent) -> None: ...

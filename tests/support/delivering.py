@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Literal, ParamSpec
 
+from pytest_mock import MockerFixture
+
 from qontract.adapters.cloudevents import CloudEventsEventFormat
 from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEventLog, InMemoryEvents
 from qontract.application.attempts import Count
@@ -118,6 +120,23 @@ def failing(error: BaseException, *numbers: int, times: int = 1_000_000) -> Call
             raise error.with_traceback(None)  # that of the last time would grow
 
     return trouble
+
+
+class Fault:
+    """Methods of an event log that raise an error until `mend`. `calls`: how often they were called."""
+
+    def __init__(self, mocker: MockerFixture, log: InMemoryEventLog, error: BaseException, *names: str) -> None:
+        methods = [(name, getattr(log, name)) for name in names]
+        self._mocks = [(mocker.patch.object(log, name, side_effect=error), method) for name, method in methods]
+
+    @property
+    def calls(self) -> int:
+        return sum(mock.call_count for mock, _ in self._mocks)
+
+    def mend(self) -> None:
+        """Let the methods do their work again, also for who has got hold of one of them meanwhile."""
+        for mock, method in self._mocks:
+            mock.side_effect = method
 
 
 @dataclass

@@ -190,12 +190,15 @@ class DeliverySession:
         """Hold the entries that are new, each in its lane."""
         claimed = 0
         for entry in entries:
-            if entry.expired:
-                expired(entry, self._name, self._surroundings.count)
-            if entry.expired or entry.key in self.held:
+            if entry.key in self.held:
                 self._capacity.free(entry)
                 continue
             self.held[entry.key] = entry
+            if entry.expired:
+                expired(entry, self._name, self._surroundings.count)
+                self._capacity.free(entry)
+                self._finished(entry)
+                continue
             if entry.redelivered:
                 claimed += 1
                 _look_at_claimed(entry)

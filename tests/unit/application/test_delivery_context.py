@@ -55,7 +55,7 @@ async def test_a_log_line_carries_the_context_of_its_own_event(caplog: pytest.Lo
     about: list[tuple[int, int]] = []
 
     def note(record: logging.LogRecord) -> bool:
-        if record.message == "handler speaks" and (delivery := current_delivery.get()):
+        if record.getMessage() == "handler speaks" and (delivery := current_delivery.get()):
             about.append((record.__dict__["number"], number_of(delivery.event)))
         return True
 

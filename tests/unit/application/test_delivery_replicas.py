@@ -9,7 +9,7 @@ from pytest_mock import MockerFixture
 from qontract.adapters.memory import InMemoryEvents
 from qontract.application.ports.event_handler import Policy
 from qontract.application.ports.event_log import EventLogError
-from tests.support.delivering import Handler, an_event, on_virtual_clock, pending, publish, replica, until
+from tests.support.delivering import Fault, Handler, an_event, on_virtual_clock, pending, publish, replica, until
 
 FOREVER = 1e6
 AWAY = EventLogError("the log is away")
@@ -81,7 +81,7 @@ async def test_a_replica_whose_lease_ran_out_cancels_its_handlers_and_starts_non
     async with replica(events, handler) as one:
         await until(lambda: len(handler.attempts) == 1)
         one.tasks[1].cancel()
-        mocker.patch.object(one.log, "lead", side_effect=AWAY)
+        Fault(mocker, one.log, AWAY, "lead")
         assert one.loop.lease
         runs_out = loop.time() + one.loop.lease.left
         await until(lambda: len(ended) == 1, seconds=10)
@@ -117,9 +117,9 @@ async def test_a_replica_that_lost_its_lease_to_another_says_so_and_stands_by(
     publish(events, an_event(0))
     async with replica(events, first) as one, replica(events, second, "two"):
         await until(lambda: first.attempts == [(0, 1)])
-        mocker.patch.object(one.log, "lead", side_effect=AWAY)  # and it may read: only time tells it
+        fault = Fault(mocker, one.log, AWAY, "lead")  # and it may read: only time tells it
         await until(lambda: second.handled == [0], seconds=10)
-        mocker.stopall()
+        fault.mend()
         await until(lambda: one.loop.fresh(1))
         assert first.attempts == [(0, 1)]
     assert "replica lost the lease" in caplog.messages
@@ -159,9 +159,9 @@ async def test_a_heartbeat_that_fails_is_logged_and_goes_on(
     publish(events, an_event(0))
     async with replica(events, first) as one, replica(events, second, "two"):
         await until(lambda: first.attempts == [(0, 1)])
-        failing = mocker.patch.object(one.log, "heartbeat" if shared else "lead", side_effect=AWAY)
-        await until(lambda: failing.call_count == 2)
-        mocker.stopall()
+        fault = Fault(mocker, one.log, AWAY, "heartbeat" if shared else "lead")
+        await until(lambda: fault.calls == 2)
+        fault.mend()
         await until(lambda: first.handled == [0] and pending(events) == 0)
     assert (first.attempts, second.attempts) == ([(0, 1)], [])
     lines = [record for record in caplog.records if record.message == "heartbeat failed"]
