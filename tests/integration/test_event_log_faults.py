@@ -202,6 +202,19 @@ async def test_what_was_trimmed_behind_its_back_comes_once_as_expired_and_leaves
     assert (await log.measures()).pending == 1
 
 
+@pytest.mark.parametrize(("types", "number"), [(("*",), 13), (("x.y",), 7)], ids=["wanted", "unwanted"])
+async def test_what_was_trimmed_before_it_was_read_is_told_once_by_its_number(
+    client: Redis, types: tuple[str, ...], number: int
+) -> None:
+    log = await opened(a_log(client, types=types))
+    await append(client, *(b"%d" % event for event in range(10)))
+    await read(log, 4)
+    await append(client, *(b"%d" % event for event in range(10, 20)))
+    await client.xtrim(KEYS.stream, maxlen=3, approximate=False)
+    vanished = [entry for _ in range(6) for entry in await read(log) if "unread" in str(entry.key)]
+    assert [entry.expired for entry in vanished] == [number]
+
+
 async def test_a_new_leader_is_told_once_what_has_vanished_before_it_reads_the_rest(client: Redis) -> None:
     await append(client, *(b"%d" % number for number in range(1500)))
     log = await opened(a_log(client))

@@ -72,10 +72,11 @@ class Attempts:
         count: Counting,
         now: Callable[[], float],
     ) -> None:
-        self._subscription = subscription
+        self._name = subscription.name
         self._handler = subscription.handler
         self._policy = subscription.handler.policy
         self._classes = subscription.handler.classes
+        self._asks_before = bool(self._classes or self._policy.dedupe_for)
         self._log = event_log
         self._format = event_format
         self._ask = ask
@@ -89,17 +90,28 @@ class Attempts:
         self.handled = 0
         self.ending = False
 
-    async def run(self, entry: Entry) -> float | None:
-        """Run the handler, if it is time. Return None if the entry is done with, or when to come again, in seconds."""
+    async def run(self, entry: Entry, task: asyncio.Task[Any]) -> float | None:
+        """Run the handler in `task`, the current one, if it is time.
+
+        Return None if the entry is done with, or when to come again, in seconds.
+        """
         if entry.due and (wait := entry.due - self._now()) > _SOON:
             return wait
         self._check_lease()
         event = entry.event
-        if event is None or self._classes or entry.failures:
-            reason, event = await self._look(entry)
-            if reason is not None:
-                await self._dead_letter(entry, reason)
+        if event is None or self._asks_before or entry.failures or entry.redelivered or entry.recorded:
+            event = await self._prepare(entry)
+            if event is None:
                 return None
+            self._check_lease()  # again: the log may have taken its time, or this process may have stood still
+        return await self._attempt(entry, event, task)
+
+    async def _prepare(self, entry: Entry) -> DomainEvent | None:
+        """Return the event of an entry that is not simply fresh; None if the entry is done with."""
+        reason, event = await self._look(entry)
+        if reason is not None:
+            await self._dead_letter(entry, reason)
+            return None
         if event is None or (self._policy.dedupe_for and await self._is_known(event)):
             self._finished(entry)
             return None
@@ -107,8 +119,7 @@ class Attempts:
             entry.begun = self._now()
             await self._ask(partial(self._log.record, [entry]))
             entry.recorded = True
-        self._check_lease()  # again: the log may have taken its time, or this process may have stood still
-        return await self._attempt(entry, event)
+        return event
 
     def _check_lease(self) -> None:
         if not self._may_begin():
@@ -133,10 +144,8 @@ class Attempts:
             self._count(Count.DEDUPLICATED, 1)
         return known
 
-    async def _attempt(self, entry: Entry, event: DomainEvent) -> float | None:
-        delivery = Delivery(self._subscription.name, event, len(entry.failures) + 1, self._publish)
-        task = asyncio.current_task()
-        assert task  # noqa: S101 - this is a coroutine: a task runs it
+    async def _attempt(self, entry: Entry, event: DomainEvent, task: asyncio.Task[Any]) -> float | None:
+        delivery = Delivery(self._name, event, len(entry.failures) + 1, self._publish)
         asked = task.cancelling()
         current_delivery.set(delivery)
         try:
@@ -166,7 +175,7 @@ class Attempts:
             self._count(Count.FAILED, 1)
             log.warning(
                 "handler failed",
-                extra={**about(self._subscription.name, event), "attempt": number, "of": self._policy.max_attempts},
+                extra={**about(self._name, event), "attempt": number, "of": self._policy.max_attempts},
                 exc_info=error,
             )
         if isinstance(decision, DeadLetter):
@@ -190,7 +199,7 @@ class Attempts:
         await self._ask(partial(self._log.dead_letter, entry))
         self._dead_lettered(entry)
         self._count(Count.DEAD_LETTERED, 1)
-        known = about(self._subscription.name, event) if event else {"subscription": self._subscription.name}
+        known = about(self._name, event) if event else {"subscription": self._name}
         log.error("event dead-lettered", extra={**known, "entry": str(entry.key), "error": entry.failures[-1].error})
 
     async def _decode_again(self, entry: Entry) -> DomainEvent | None:
@@ -198,7 +207,7 @@ class Attempts:
         if entry.content is None:
             entry.content = await self._ask(partial(self._log.content_of, entry))
             if entry.content is None:
-                expired(entry, self._subscription.name, self._count)
+                expired(entry, self._name, self._count)
                 self._finished(entry)
                 return None
         entry.event = self._format.decode(entry.content)
@@ -224,9 +233,11 @@ def about(subscription: str, event: DomainEvent) -> dict[str, object]:
 
 
 def expired(entry: Entry, subscription: str, count: Counting) -> None:
-    """Say that an entry vanished from the log before it was acknowledged."""
-    count(Count.EXPIRED, 1)
-    log.error("event expired before it was handled", extra={"subscription": subscription, "entry": str(entry.key)})
+    """Say that an entry vanished from the log before it was acknowledged; or how many did before they were read."""
+    number = entry.expired or 1
+    count(Count.EXPIRED, number)
+    extra = {"subscription": subscription, "entry": str(entry.key), "number": number}
+    log.error("event expired before it was handled", extra=extra)
 
 
 def _identity(event: DomainEvent) -> str:

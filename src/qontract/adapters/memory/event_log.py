@@ -264,7 +264,9 @@ class InMemoryEventLog(EventLog):
             self._pass(place, number)
         since = before.since if before else kept.since if kept else self._now()
         place.pending[number] = Pending(self._replica, self._now(), since)
-        entry = Entry(number, kept.content if kept else None, type_, redelivered=bool(before), expired=kept is None)
+        entry = Entry(
+            number, kept.content if kept else None, type_, redelivered=bool(before), expired=int(kept is None)
+        )
         if record := self._known.records.get(number):
             entry.failures, entry.due, entry.begun = record.failures, record.due, record.begun
             entry.recorded = True

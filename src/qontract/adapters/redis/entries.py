@@ -35,7 +35,12 @@ def again(prefix: str, flat: Sequence[Any]) -> list[tuple[Entry, bytes | None]]:
 
 def vanished(prefix: str, ids: Iterable[bytes]) -> list[Entry]:
     """Return the entries that are no longer in the stream."""
-    return [Entry(prefix + entry_id.decode(), None, redelivered=True, expired=True) for entry_id in ids]
+    return [Entry(prefix + entry_id.decode(), None, redelivered=True, expired=1) for entry_id in ids]
+
+
+def vanished_unread(number: int, last: bytes) -> Entry:
+    """Return what stands for so many entries that were removed before they were read, after the id `last`."""
+    return Entry(f"{number} unread after {last.decode()}", None, redelivered=True, expired=number)
 
 
 def later(one: bytes, other: bytes) -> bytes:
@@ -44,11 +49,12 @@ def later(one: bytes, other: bytes) -> bytes:
 
 
 def ids_by_stream(entries: Collection[Entry]) -> tuple[list[str], list[str]]:
-    """Return the ids of the entries in the redriven stream, and of those in the stream."""
+    """Return the ids of the entries in the redriven stream, and of those in the stream; of what expired there is none."""
     found: tuple[list[str], list[str]] = ([], [])
     for entry in entries:
-        stream, entry_id = place(entry)
-        found[stream].append(entry_id)
+        if not entry.expired:
+            stream, entry_id = place(entry)
+            found[stream].append(entry_id)
     return found
 
 

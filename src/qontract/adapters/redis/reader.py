@@ -8,7 +8,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from qontract.adapters.redis.attempt_records import recall
-from qontract.adapters.redis.entries import PREFIXES, again, fresh, later, vanished
+from qontract.adapters.redis.entries import PREFIXES, again, fresh, later, vanished, vanished_unread
 from qontract.adapters.redis.keys import Keys
 from qontract.adapters.redis.scripts import run
 from qontract.application.ports.event_log import Entry, LeaseLostError
@@ -83,9 +83,13 @@ class Reader:
         if kind == b"lease":
             raise LeaseLostError("another replica leads")
         self._has_all = kind in (b"new", b"nothing")
-        if kind == b"nothing":
-            return [], answer[0]
-        return (self._again(answer) if kind == b"again" else self._new(answer)), None
+        if kind == b"again":
+            return self._again(answer), None
+        gap, *rest = answer
+        unread = [vanished_unread(gap, self._last[1])] if gap else []
+        if kind == b"nothing" and not unread:
+            return [], rest[0]
+        return unread + (self._new(rest) if kind == b"new" else []), None
 
     def _new(self, flats: list[list[Any]]) -> list[Entry]:
         entries: list[Entry] = []

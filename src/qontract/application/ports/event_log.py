@@ -28,7 +28,8 @@ class Entry:
     `content` is its bytes; None once it was let go of, and `content_of` reads it again. `type` is None if it is not
     known without decoding. `redelivered`: another replica, or this one before, may have begun it. What was `recorded`,
     if anything was: the `failures` so far, when it is `due` again, when an attempt was `begun` that has not ended
-    (times in seconds since the epoch; 0: none). `expired`: it is gone from the log, and has no content.
+    (times in seconds since the epoch; 0: none). `expired`, if it is not 0: it is gone from the log, and has no content;
+    it stands for so many entries, which is more than one where the log knows only how many vanished unread.
 
     The last three are the delivery's own: the event once it is decoded, whether the entry may have ended a replica, and
     whether it counts against the capacity.
@@ -42,7 +43,7 @@ class Entry:
     due: float = 0
     begun: float = 0
     recorded: bool = False
-    expired: bool = False
+    expired: int = 0
     event: DomainEvent | None = None
     suspect: bool = False
     counted: int = 0

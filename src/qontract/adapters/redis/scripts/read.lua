@@ -6,9 +6,9 @@
 --   of the types that are wanted; none: all. What is not wanted is acknowledged, and not sent.
 -- Answer: 'lease', if the replica does not lead;
 --   'again', of each stream a flat list, and of each the ids of entries that have vanished, and are acknowledged now;
---   'new', of each stream a flat list;
---   'more', if there was only what is not wanted, and there may be more;
---   'nothing', the id up to which the stream was read.
+--   'new', how many vanished unread, of each stream a flat list;
+--   'more', how many vanished unread, if there was only what is not wanted, and there may be more;
+--   'nothing', how many vanished unread, the id up to which the stream was read.
 --   A flat list: id, content (or all fields, if it has no `__data__`), type or nil; and if it is again: record or nil.
 local FIRST_PATTERN, CHUNK, MOST = 8, 8, 1000
 local group, replica, count, max_bytes = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -75,11 +75,24 @@ end
 
 for stream = 1, 2 do read(stream, ARGV[5 + stream]) end
 if #expired[1] + #expired[2] + found > 0 then return {'again', flat[1], flat[2], expired[1], expired[2]} end
-for stream = 1, 2 do read(stream, '>') end
-if found > 0 then return {'new', flat[1], flat[2]} end
-if scanned >= MOST then return {'more'} end
-for _, info in ipairs(redis.call('XINFO', 'GROUPS', KEYS[2])) do
-  local known = {}
-  for i = 1, #info, 2 do known[info[i]] = info[i + 1] end
-  if known['name'] == group then return {'nothing', known['last-delivered-id']} end
+
+local function known_of_group()
+  for _, info in ipairs(redis.call('XINFO', 'GROUPS', KEYS[2])) do
+    local known = {}
+    for i = 1, #info, 2 do known[info[i]] = info[i + 1] end
+    if known['name'] == group then return known end
+  end
 end
+
+read(1, '>')
+local before, of_redriven = known_of_group(), scanned
+read(2, '>')
+local after = known_of_group()
+-- Redis counts what was added before the last that a group has read: more than it has read, if some were removed unread.
+local gap = 0
+if before['entries-read'] and after['entries-read'] then
+  gap = math.max(0, after['entries-read'] - before['entries-read'] - (scanned - of_redriven))
+end
+if found > 0 then return {'new', gap, flat[1], flat[2]} end
+if scanned >= MOST then return {'more', gap} end
+return {'nothing', gap, after['last-delivered-id']}
