@@ -24,7 +24,7 @@ from qontract.application.ports.event_handler import Delivery, EventHandler
 from qontract.application.subscription import Subscription
 from qontract.domain.events import DomainEvent
 from qontract.entrypoints.container import Container
-from qontract.entrypoints.subscriber.deliveries import deliveries_of
+from qontract.entrypoints.subscriber.deliveries import deliveries_of, quiet_collector
 
 GROUP = "bench"
 LOOP = "redis-py loop, hiredis"
@@ -106,7 +106,7 @@ async def delivering(handlers: Mapping[str, EventHandler[Any]]) -> AsyncIterator
     """Run subscriptions as the subscriber's process does, while the body runs."""
     container = Container()
     deliveries = deliveries_of(container, [Subscription(name, handler) for name, handler in handlers.items()])
-    gc.freeze()
+    quiet_collector()
     async with container.event_logs() as event_logs:
         await deliveries.start(event_logs)
         try:

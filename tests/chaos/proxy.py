@@ -1,20 +1,20 @@
 """A TCP proxy on this machine, whose connections can be cut and stalled."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import anyio
-from anyio.abc import SocketStream
+from anyio.abc import SocketListener, SocketStream
 from anyio.from_thread import start_blocking_portal
-
-from tests.processes import free_port
 
 
 class Proxy:
     """Forwards each connection to the port `upstream`, while the body of `running` runs."""
 
     def __init__(self, upstream: int) -> None:
-        self.port = free_port()
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._socket.getsockname()[1])
         self._upstream = upstream
         self._connections: set[anyio.CancelScope] = set()
 
@@ -56,7 +56,7 @@ class Proxy:
 
     async def _serve(self) -> None:
         await self._stall(0)
-        async with await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=self.port) as listener:
+        async with await SocketListener.from_socket(self._socket) as listener:
             await listener.serve(self._forward)
 
     @contextmanager

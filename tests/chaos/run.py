@@ -57,14 +57,21 @@ class _Run:
         self._system = System(kind, seed, self._random.choice([2, 3]), directory)
         self._attempted: set[str] = set()
         self._accepted: set[str] = set()
+        self._refused = 0
 
     def run(self, events: int, seconds: float, faults: int) -> Outcome:
         began = monotonic()
         with self._system.running():
             if not self._until(self._system.has_group):
                 raise TimeoutError(f"{self._kind} {self._seed}: no replica has made its group")
-            # The loss of the group brings everything back, also what another fault has lost: not in every run.
-            possible = {"lease lost": self._kind == "ordered", "group lost": self._seed % 3 == 0}
+            # The loss of the group brings everything back, also what another fault has lost; and what is taken out of
+            # the stream cannot be lost. So neither comes in every run.
+            possible = {
+                "lease lost": self._kind == "ordered",
+                "group lost": self._seed % 3 == 0,
+                "stream deleted": self._seed % 3 == 1,
+                "stream trimmed": self._seed % 3 == 1,
+            }
             names = [name for name in (PLAIN if self._kind == "plain" else FAULTS) if possible.get(name, True)]
             for _ in range(faults):
                 fault = partial(self._happen, self._random.choice(names), Random(self._random.random()))
@@ -91,8 +98,11 @@ class _Run:
                 while not self._attempted <= self._accepted:
                     self._tend()
                     if monotonic() - began >= seconds * start / len(events):
-                        with suppress(redis.RedisError):
+                        try:
                             broker.publish_all(batch, channel="main", stream=STREAM)
+                        except redis.RedisError as error:
+                            self._refused += isinstance(error, redis.OutOfMemoryError)
+                        else:
                             self._accepted |= {event.id for event in batch}
 
     def _complete(self) -> bool:
@@ -152,7 +162,7 @@ class _Run:
         file = self._system.directory / "misbehaved"
         misbehaved = file.read_text().splitlines() if file.exists() else []
         befell = Counter(name for _, name in self._system.incidents)
-        return befell | Counter(f"handler {what}" for what in misbehaved)
+        return befell | Counter(f"handler {what}" for what in misbehaved) | Counter({"batch refused": self._refused})
 
 
 def _numbered(events: int, random: Random) -> Iterator[Event]:

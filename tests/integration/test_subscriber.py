@@ -1,4 +1,4 @@
-"""The subscriber, as a process."""
+"""The subscriber, as a process: what it runs, and its pages."""
 
 import json
 import signal
@@ -7,21 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from qontract.adapters.cloudevents import to_cloudevent
-from qontract.adapters.memory import InMemoryEventPublisher
-from qontract.adapters.redis import RedisBroker
-from qontract.application.event_manager import EventManager
-from qontract.application.subscription import Subscription
-from qontract.domain.events import DomainEvent, catalogue
+from qontract.domain.events import catalogue
 from qontract.domain.slack_usergroups import UpdateUsers, applied
+from qontract.testing import deliver
 from tests.joined_log import JoinedLog
 from tests.processes import free_port, process, until
 from tests.slack_sandbox import Sandbox
+from tests.support.redis_delivery import publish
+from tests.support.subscriber_process import Site, Subscriber
 
-STREAM = "qontract:{main}:events"
 EVENT = applied(
     UpdateUsers(
         workspace="coreos",
@@ -34,11 +32,7 @@ EVENT = applied(
     ),
     correlation_id="r-42",
 )
-
-
-def publish(url: str, event: DomainEvent) -> None:
-    with RedisBroker(url) as broker:
-        broker.publish(to_cloudevent(event, "qontract-api"), channel="main", stream=STREAM)
+OURS = {name for name, kind in catalogue().items() if kind.__module__.startswith("qontract.")}
 
 
 def lines(file: Path) -> list[str]:
@@ -46,61 +40,56 @@ def lines(file: Path) -> list[str]:
 
 
 @pytest.fixture
-def settings(valkey_url: str, tmp_path: Path) -> dict[str, str]:
-    return {
-        "QAPI_CACHE_BROKER_URL": valkey_url,
-        "QAPI_SUBSCRIBER__PORT": str(free_port()),
-        "QAPI_SUBSCRIBER__HOST": "127.0.0.1",
-        "QAPI_AUDIT_LOG__FILE": str(tmp_path / "audit.jsonl"),
-    }
+def site(valkey_url: str, tmp_path: Path) -> Site:
+    return Site(tmp_path, {"QAPI_CACHE_BROKER_URL": valkey_url})
 
 
-@pytest.fixture
-def subscriber(settings: dict[str, str]) -> Iterator[str]:
-    url = f"http://127.0.0.1:{settings['QAPI_SUBSCRIBER__PORT']}"
-    with process("-m", "qontract.entrypoints.subscriber", ready=f"{url}/health/ready", **settings):
-        yield url
+@pytest.fixture(scope="module")
+def served(valkey_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subscriber]:
+    """One that is running, for tests that only look at its pages; its database is not that of the others."""
+    url = f"{valkey_server.removesuffix('/0')}/1"
+    site = Site(tmp_path_factory.mktemp("served"), {"QAPI_CACHE_BROKER_URL": url})
+    with site.subscriber() as running:
+        yield running
 
 
-@pytest.fixture
-def document(subscriber: str) -> dict[str, Any]:
-    answer: dict[str, Any] = httpx.get(f"{subscriber}/docs/asyncapi.json").json()
+@pytest.fixture(scope="module")
+def document(served: Subscriber) -> dict[str, Any]:
+    answer: dict[str, Any] = httpx.get(f"{served.url}/docs/asyncapi.json").raise_for_status().json()
     return answer
 
 
-@pytest.mark.anyio
-async def test_a_handler_that_works_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_handler_that_works_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOINED_FILE", str(tmp_path / "joined"))
-    publisher = InMemoryEventPublisher(Subscription("joined", JoinedLog()))
-    EventManager(publisher).publish_event(EVENT)
-    await publisher.deliver()
+    assert deliver(JoinedLog(), EVENT).handled == 1
     assert lines(tmp_path / "joined") == ["alice joined coreos/team-a", "bob joined coreos/team-a"]
 
 
 def test_works_the_same_in_the_subscriber_process_when_an_installed_package_names_it(
-    settings: dict[str, str], valkey_url: str, tmp_path: Path
+    site: Site, valkey_url: str, tmp_path: Path
 ) -> None:
-    installed = tmp_path / "site" / "joined-1.0.dist-info"
-    installed.mkdir(parents=True)
-    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: joined\nVersion: 1.0\n")
-    (installed / "entry_points.txt").write_text("[qontract.event_handlers]\njoined = tests.joined_log:JoinedLog\n")
+    site.install("joined", joined="tests.joined_log:JoinedLog")
     publish(valkey_url, EVENT)
-    paths = {"PYTHONPATH": f"{tmp_path / 'site'}:{Path(__file__).parents[2]}", "JOINED_FILE": str(tmp_path / "joined")}
-    with process("-m", "qontract.entrypoints.subscriber", **settings, **paths):
+    with site.subscriber(JOINED_FILE=str(tmp_path / "joined")):
         until(lambda: len(lines(tmp_path / "joined")) == 2)
     assert lines(tmp_path / "joined") == ["alice joined coreos/team-a", "bob joined coreos/team-a"]
 
 
-def test_the_audit_log_has_the_whole_event_on_a_line(subscriber: str, valkey_url: str, tmp_path: Path) -> None:
-    publish(valkey_url, EVENT)
-    until(lambda: len(lines(tmp_path / "audit.jsonl")) == 1)
+def test_the_audit_log_has_the_whole_event_on_a_line_and_it_is_counted(
+    site: Site, valkey_url: str, tmp_path: Path
+) -> None:
+    with site.subscriber() as one:
+        assert httpx.get(f"{one.url}/health/live").status_code == 200
+        publish(valkey_url, EVENT)
+        until(lambda: len(lines(tmp_path / "audit.jsonl")) == 1)
+        until(lambda: one.metrics()["qontract_events_handled_total", "audit-log"] == 1)
     logged = json.loads(lines(tmp_path / "audit.jsonl")[0])
     assert logged == json.loads(to_cloudevent(EVENT, "qontract-api").to_json())
     assert logged["correlationid"] == "r-42"
 
 
 def test_uvicorn_serves_the_app_and_a_plain_faststream_handler_gets_every_event_live(
-    settings: dict[str, str], valkey_url: str, tmp_path: Path
+    valkey_url: str, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.py").write_text(
         "from qontract.entrypoints.subscriber import app, broker\n"
@@ -109,9 +98,13 @@ def test_uvicorn_serves_the_app_and_a_plain_faststream_handler_gets_every_event_
         "async def heard(event: Event) -> None:\n"
         f"    open({str(tmp_path / 'heard')!r}, 'a').write(event.type + ' ' + event.data['usergroup'] + '\\n')\n"
     )
-    port = settings["QAPI_SUBSCRIBER__PORT"]
+    port = str(free_port())
     command = ["-m", "uvicorn", "mine:app", "--port", port]
     ready = f"http://127.0.0.1:{port}/health/ready"
+    settings: dict[str, Any] = {
+        "QAPI_CACHE_BROKER_URL": valkey_url,
+        "QAPI_AUDIT_LOG__FILE": str(tmp_path / "audit.jsonl"),
+    }
     with process(*command, ready=ready, PYTHONPATH=str(tmp_path), **settings):
         publish(valkey_url, EVENT)
         until(lambda: lines(tmp_path / "heard") == ["qontract-api.slack-usergroups.update_users team-a"])
@@ -119,39 +112,31 @@ def test_uvicorn_serves_the_app_and_a_plain_faststream_handler_gets_every_event_
 
 
 def test_the_slack_notifier_posts_each_event_to_the_channel_that_is_configured(
-    settings: dict[str, str], valkey_url: str, slack_sandbox: Sandbox
+    site: Site, valkey_url: str, slack_sandbox: Sandbox
 ) -> None:
-    slack = {
+    slack: dict[str, Any] = {
         "QAPI_SLACK_NOTIFIER__API_URL": slack_sandbox.url,
         "QAPI_SLACK_NOTIFIER__TOKEN": "xoxb-sandbox-coreos",
         "QAPI_SLACK_NOTIFIER__CHANNEL": "general",
     }
     publish(valkey_url, EVENT)
-    with process("-m", "qontract.entrypoints.subscriber", **settings, **slack):
+    with site.subscriber(**slack):
         until(lambda: len(slack_sandbox.messages("coreos")) == 1)
     assert "coreos/team-a" in slack_sandbox.messages("coreos")[0]
 
 
-def test_sigterm_ends_it_cleanly(settings: dict[str, str]) -> None:
-    ready = f"http://127.0.0.1:{settings['QAPI_SUBSCRIBER__PORT']}/health/ready"
-    with process("-m", "qontract.entrypoints.subscriber", ready=ready, **settings) as running:
-        running.send_signal(signal.SIGTERM)
-        output, _ = running.communicate(timeout=15)
-        assert running.returncode == 0, output
-        assert "Traceback" not in output
+def test_sigterm_ends_it_cleanly(site: Site) -> None:
+    with site.subscriber() as one:
+        one.process.send_signal(signal.SIGTERM)
+        assert one.process.wait(timeout=15) == 0
+        assert "Traceback" not in one.log.read_text()
 
 
-def test_its_health_and_metrics_are_served(subscriber: str, valkey_url: str) -> None:
-    assert httpx.get(f"{subscriber}/health/live").status_code == 200
-    publish(valkey_url, EVENT)
-    handled = 'qontract_events_handled_total{subscription="audit-log"} 1.0'
-    until(lambda: handled in httpx.get(f"{subscriber}/metrics").text)
-
-
-def test_nothing_can_be_tried_out_from_its_pages(subscriber: str) -> None:
+def test_nothing_can_be_tried_out_from_its_pages(served: Subscriber) -> None:
     for path in ("/docs/asyncapi/try", "/asyncapi/try"):
-        assert httpx.post(f"{subscriber}{path}", json={"channelName": "main", "message": {}}).status_code == 404
-    page = httpx.get(f"{subscriber}/docs/asyncapi").text
+        assert httpx.post(f"{served.url}{path}", json={"channelName": "main", "message": {}}).status_code == 404
+    page = httpx.get(f"{served.url}/docs/asyncapi").raise_for_status().text
+    assert all(name in page for name in OURS)
     assert "<script" not in page
     assert "http" not in page.replace("http-equiv", "")
 
@@ -161,8 +146,8 @@ def test_the_asyncapi_document_has_a_message_for_every_event_type_with_a_valid_e
 ) -> None:
     assert document["asyncapi"] == "3.0.0"
     messages = document["components"]["messages"]
-    assert set(catalogue()) <= set(messages)
-    for name in catalogue():
+    assert set(messages) >= OURS
+    for name in OURS:
         schema = messages[name]["payload"] | {"components": document["components"]}
         for example in messages[name]["examples"]:
             jsonschema.validate(example["payload"], schema)
@@ -178,7 +163,7 @@ def test_every_reference_in_the_asyncapi_document_leads_somewhere(document: dict
         for part in reference.removeprefix("#/").split("/"):
             place = place[part]
         found += 1
-    assert found > len(catalogue())
+    assert found > len(OURS) > 0
 
 
 def references(value: Any) -> Iterator[str]:

@@ -126,8 +126,11 @@ class Fault:
     """Methods of an event log that raise an error until `mend`. `calls`: how often they were called."""
 
     def __init__(self, mocker: MockerFixture, log: InMemoryEventLog, error: BaseException, *names: str) -> None:
+        async def fail(*_: object) -> None:
+            raise error.with_traceback(None)  # that of the last time would grow
+
         methods = [(name, getattr(log, name)) for name in names]
-        self._mocks = [(mocker.patch.object(log, name, side_effect=error), method) for name, method in methods]
+        self._mocks = [(mocker.patch.object(log, name, side_effect=fail), method) for name, method in methods]
 
     @property
     def calls(self) -> int:
@@ -197,9 +200,13 @@ async def replica(
 
 async def until(condition: Callable[[], bool], seconds: float = 3600) -> None:
     """Wait for the condition. Fails if it does not become true in so long, by the clock that jumps."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
+    loop, pause = asyncio.get_running_loop(), 0.01
+    end = loop.time() + seconds
+    while not condition():
+        left = end - loop.time()
+        assert left > 0.000_001, f"it is not true after {seconds} s"
+        await asyncio.sleep(min(pause, left))
+        pause = min(0.25, 1.1 * pause)
 
 
 def pending(events: InMemoryEvents) -> int:

@@ -146,18 +146,14 @@ class Attempts:
 
     async def _attempt(self, entry: Entry, event: DomainEvent, task: asyncio.Task[Any]) -> float | None:
         delivery = Delivery(self._name, event, len(entry.failures) + 1, self._publish)
-        asked = task.cancelling()
         current_delivery.set(delivery)
         try:
             await self.deadline.keep(task, self._handler.handle(event, delivery), delivery)
         except GeneratorExit:
             raise
         except BaseException as error:
-            if isinstance(error, asyncio.CancelledError) and task.cancelling() > asked:
-                if self.ending:
-                    raise
-                while task.cancelling() > asked:  # the handler has cancelled its own task
-                    task.uncancel()
+            if isinstance(error, asyncio.CancelledError) and self.ending:
+                raise
             return await self._failed(entry, event, error)
         finally:
             current_delivery.set(None)

@@ -24,6 +24,7 @@ class Deadline:
 
     def __init__(self, seconds: float, stuck: Callable[[Delivery, str], object]) -> None:
         self._seconds = seconds
+        self._loop = asyncio.get_running_loop()
         self._stuck = stuck
         self._late: dict[asyncio.Task[object], float] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -35,11 +36,10 @@ class Deadline:
 
         Raises TimeoutError, as asyncio.timeout does, if it takes too long: it is cancelled.
         """
-        loop = asyncio.get_running_loop()
         cancelling = task.cancelling()
-        self.begun[task] = loop.time(), delivery
+        self.begun[task] = self._loop.time(), delivery
         if self._timer is None:
-            self._timer = loop.call_later(self._seconds, self._look, loop)
+            self._timer = self._loop.call_later(self._seconds, self._look)
         try:
             await work
         except asyncio.CancelledError as error:
@@ -48,14 +48,15 @@ class Deadline:
             raise
         finally:
             del self.begun[task]
-            self.stuck.pop(task, None)
-            if self._late.pop(task, None) is not None:
+            if task in self._late:
+                del self._late[task]
+                self.stuck.pop(task, None)
                 task.uncancel()
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _look(self) -> None:
         """Cancel what is late, name what goes on all the same, and come again when the next one is due."""
         self._timer = None
-        now, next_due = loop.time(), float("inf")
+        now, next_due = self._loop.time(), float("inf")
         for task, (begun, delivery) in self.begun.items():
             cancelled = self._late.get(task)
             if cancelled is None and begun + self._seconds <= now:
@@ -70,7 +71,7 @@ class Deadline:
                 self.stuck[task] = delivery
                 self._stuck(delivery, where_stands(_frames_of_task(task)))
         if next_due < float("inf"):
-            self._timer = loop.call_at(next_due, self._look, loop)
+            self._timer = self._loop.call_at(next_due, self._look)
 
 
 def where_stands(frames: Iterable[FrameType]) -> str:

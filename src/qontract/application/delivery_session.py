@@ -71,7 +71,8 @@ class DeliverySession:
         surroundings: Surroundings,
     ) -> None:
         self._name = subscription.name
-        self._subscription = subscription
+        self._wants = subscription.wants
+        self._format = surroundings.event_format
         self._log = event_log
         self._lease = lease
         self._limits = limits
@@ -188,7 +189,7 @@ class DeliverySession:
 
     async def _add(self, entries: Sequence[Entry]) -> None:
         """Hold the entries that are new, each in its lane."""
-        claimed = 0
+        claimed, ordered = 0, self._lease is not None
         for entry in entries:
             if entry.key in self.held:
                 self._capacity.free(entry)
@@ -203,7 +204,6 @@ class DeliverySession:
                 claimed += 1
                 _look_at_claimed(entry)
             if self._wanted(entry):
-                ordered = self._lease is not None and entry.event is not None
                 self._lanes.add(entry.event.order_key if ordered and entry.event else entry.key, entry)
             else:
                 self._capacity.free(entry)
@@ -213,18 +213,18 @@ class DeliverySession:
 
     def _wanted(self, entry: Entry) -> bool:
         """Look at the type, and decode the event if it is wanted. What is no event, whoever wants all types wants."""
-        content, event_format = entry.content or b"", self._surroundings.event_format
+        content = entry.content or b""
         try:
-            kind = event_format.type_of(content) if entry.type is None else entry.type
+            kind = self._format.type_of(content) if entry.type is None else entry.type
         except ValueError:
-            return self._subscription.wants("")
-        if not self._subscription.wants(kind):
+            return self._wants("")
+        if not self._wants(kind):
             return False
         try:
-            entry.event = event_format.decode(content)
+            entry.event = self._format.decode(content)
         except ValueError:
             return True  # the reason is found again when it is its turn
-        return self._subscription.wants(entry.event.type)
+        return entry.event.type == kind or self._wants(entry.event.type)
 
     def _may_begin(self) -> bool:
         return self._lease is None or self._lease.valid
@@ -248,7 +248,7 @@ class DeliverySession:
                 self._attempts.handled = 0
             del self._done[: len(done)]
             for entry in done:
-                self._forget(entry)
+                self.held.pop(entry.key, None)
 
     async def _watch_lease(self, lease: Lease) -> None:
         """Break off when the lease has run out: another replica may work."""

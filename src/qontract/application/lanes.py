@@ -1,7 +1,7 @@
 """Order: entries of one lane one after the other, several lanes at once."""
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from typing import Any
 
@@ -15,14 +15,15 @@ _TURNS = 20
 class Lanes:
     """Runs entries: those of one lane one after the other, up to `concurrency` lanes at once.
 
-    `run` returns None if the entry is done with, or after how many seconds to run it again; until then its lane waits,
-    and no other does. What waits behind it keeps its place but not its content, and takes no capacity. Of the entries
-    that are suspected of having ended a replica, one runs at a time: it is known which one it was, if it does so again.
+    `run` gets an entry and the current task. It returns None if the entry is done with, or after how many seconds to
+    run it again; until then its lane waits, and no other does. What waits behind it keeps its place but not its
+    content, and takes no capacity. Of the entries that are suspected of having ended a replica, one runs at a time: it
+    is known which one it was, if it does so again.
     """
 
     def __init__(
         self,
-        run: Callable[[Entry], Awaitable[float | None]],
+        run: Callable[[Entry, asyncio.Task[Any]], Awaitable[float | None]],
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         capacity: Capacity,
         *,
@@ -32,7 +33,8 @@ class Lanes:
         self._spawn = spawn
         self._capacity = capacity
         self._concurrency = concurrency
-        self._lanes: dict[Hashable, deque[Entry]] = {}
+        self._first: dict[Hashable, Entry] = {}
+        self._behind: defaultdict[Hashable, deque[Entry]] = defaultdict(deque)  # most lanes have one entry only
         self._ready: deque[Hashable] = deque()
         self._waiting: set[Hashable] = set()
         self._suspects: deque[Hashable] = deque()
@@ -46,10 +48,10 @@ class Lanes:
         """Put the entry, which takes capacity, at the end of its lane."""
         if lane in self._waiting:
             self._let_go(entry)
-        if lane in self._lanes:
-            self._lanes[lane].append(entry)
+        if lane in self._first:
+            self._behind[lane].append(entry)
         else:
-            self._lanes[lane] = deque([entry])
+            self._first[lane] = entry
             self._begin(lane)
 
     async def idle(self) -> None:
@@ -67,27 +69,25 @@ class Lanes:
     async def _work(self) -> None:
         """Run the first entry of each lane that is ready, in turn, until there is none."""
         turns = 0
+        task = asyncio.current_task()
+        assert task  # noqa: S101 - this is a coroutine: a task runs it
         try:
             while self._ready and not self.closed:
                 lane = self._ready.popleft()
-                entries = self._lanes[lane]
-                entry = entries[0]
+                entry = self._first[lane]
                 if entry.suspect and self._suspect_runs:
                     self._suspects.append(lane)
                     continue
                 self.at_work.add(entry)
                 try:
-                    delay = await (self._run_alone(entry) if entry.suspect else self._run(entry))
+                    delay = await (self._run_alone(entry, task) if entry.suspect else self._run(entry, task))
                 finally:
                     self.at_work.discard(entry)
                 if delay is not None:
-                    self._wait(lane, entries, delay)
+                    self._wait(lane, delay)
                 else:
-                    self._capacity.free(entries.popleft())
-                    if entries:
-                        self._ready.append(lane)
-                    else:
-                        del self._lanes[lane]
+                    self._capacity.free(entry)
+                    self._next(lane)
                 turns += 1
                 if turns % _TURNS == 0:
                     await asyncio.sleep(0)
@@ -96,18 +96,30 @@ class Lanes:
             if not self.running:
                 self._idle.set()
 
-    async def _run_alone(self, entry: Entry) -> float | None:
+    def _next(self, lane: Hashable) -> None:
+        """Go on with what waits behind the first entry of the lane, which is done with."""
+        if lane not in self._behind:
+            del self._first[lane]
+            return
+        behind = self._behind[lane]
+        self._first[lane] = behind.popleft()
+        if not behind:
+            del self._behind[lane]
+        self._ready.append(lane)
+
+    async def _run_alone(self, entry: Entry, task: asyncio.Task[Any]) -> float | None:
         self._suspect_runs = True
         try:
-            return await self._run(entry)
+            return await self._run(entry, task)
         finally:
             self._suspect_runs = False
             if self._suspects:
                 self._ready.append(self._suspects.popleft())
 
-    def _wait(self, lane: Hashable, entries: deque[Entry], seconds: float) -> None:
+    def _wait(self, lane: Hashable, seconds: float) -> None:
         """Let go of what the lane holds, and begin it again later."""
-        for entry in entries:
+        self._let_go(self._first[lane])
+        for entry in self._behind.get(lane, ()):
             self._let_go(entry)
         self._waiting.add(lane)
         asyncio.get_running_loop().call_later(seconds, self._begin_again, lane)

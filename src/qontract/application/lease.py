@@ -26,7 +26,7 @@ class Lease:
     @property
     def valid(self) -> bool:
         """Whether it is sure that no other replica leads."""
-        return self.left > 0
+        return self._until > self._clock()
 
     async def renew(self, log: EventLog) -> bool:
         """Take the lease, or keep it; say whether it is valid. Raises EventLogError: it ends as before."""

@@ -61,7 +61,7 @@ async def exposition(measure: Measure | None) -> bytes:
         async with asyncio.timeout(_SECONDS):
             return page + generate_latest(_measured((await measure()).items()))
     except (EventLogError, TimeoutError) as error:
-        log.warning("event log does not answer; measures are left out", extra={"error": str(error)})
+        log.warning("event log does not answer; measures are left out", extra={"error": str(error) or "too slow"})
         return page
 
 

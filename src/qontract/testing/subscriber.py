@@ -157,7 +157,14 @@ class InMemorySubscriber:
 
     def _work(self, subscription: Subscription, outcome: Outcome) -> tuple[DeliveryLoop, InMemoryEventLog]:
         shared = subscription.handler.policy.shared
-        event_log = InMemoryEventLog(self._log, subscription.name, "in-memory", wants=subscription.wants, shared=shared)
+        event_log = InMemoryEventLog(
+            self._log,
+            subscription.name,
+            "in-memory",
+            shared=shared,
+            wants=subscription.wants,
+            claim_seconds=_LIMITS.claim_seconds,
+        )
         follow_ups = FollowUps(
             InMemoryAsyncEventPublisher(self._publisher), EventManager(self._publisher), source=self._source
         )

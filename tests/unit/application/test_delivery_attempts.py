@@ -67,6 +67,25 @@ def test_an_attempt_counts_however_it_ends_and_events_of_other_keys_go_on_meanwh
 
 
 @on_virtual_clock
+async def test_a_handler_that_cancels_its_own_task_has_failed_and_ends_nothing_else() -> None:
+    events = InMemoryEvents()
+
+    async def cancel_itself(number: int, _: int) -> None:
+        task = asyncio.current_task()
+        if task and number == 0:
+            task.cancel()
+        await asyncio.sleep(1)
+
+    handler = Handler(Policy(max_attempts=3, concurrency=1), cancel_itself)
+    publish(events, an_event(0, "a"), an_event(1, "b"), an_event(2, "a"))
+    async with replica(events, handler) as one:
+        await until(lambda: sorted(handler.handled) == [1, 2] and pending(events) == 0)
+        assert one.counts[Count.FAILED] == 3
+    assert [attempt for number, attempt in handler.attempts if number == 0] == [1, 2, 3]
+    assert {attempt for number, attempt in handler.attempts if number} == {1}
+
+
+@on_virtual_clock
 async def test_a_handler_that_rejects_an_event_sends_it_to_the_dead_letters_at_once() -> None:
     events, handler = InMemoryEvents(), Handler(trouble=failing(Reject("no such team"), 0))
     publish(events, an_event(0))

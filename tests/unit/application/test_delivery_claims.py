@@ -124,6 +124,21 @@ async def test_a_killer_of_one_attempt_is_not_begun_again() -> None:
 
 
 @on_virtual_clock
+async def test_a_replica_that_dies_while_a_claimed_event_waits_for_its_next_attempt_has_not_failed_it() -> None:
+    events, error = InMemoryEvents(), RuntimeError("not this time")
+    await die_with(events, range(1))
+    handler = Handler(Policy(max_attempts=3, backoff=100), failing(error, 0))
+    async with replica(events, handler, "two") as two:
+        await until(lambda: two.counts[Count.RETRIED] == 1)
+        await asyncio.sleep(1)
+        two.kill()
+    async with replica(events, handler, "three"):
+        await until(lambda: bool(letters(events)))
+    assert [failure.error for failure in letters(events)[0].failures] == ["RuntimeError: not this time"] * 3
+    assert handler.attempts == [(0, 1), (0, 2), (0, 3)]
+
+
+@on_virtual_clock
 async def test_of_suspects_one_runs_at_a_time_and_fresh_events_run_beside_them() -> None:
     events, trouble = InMemoryEvents(), AtOnce(*range(5))
     await die_with(events, range(5))
@@ -161,3 +176,16 @@ async def test_what_a_stopped_replica_released_is_no_suspect_and_runs_at_once() 
         await until(lambda: len(second.handled) == 4, seconds=3)
     assert trouble.most == 4
     assert second.attempts == [(number, 1) for number in range(1, 5)]
+
+
+@on_virtual_clock
+async def test_what_a_stopped_replica_of_a_shared_subscription_has_not_begun_goes_to_another_at_once() -> None:
+    events, policy = InMemoryEvents(), Policy(shared=True, concurrency=1)
+    first, second = Handler(policy, AtOnce()), Handler(policy)
+    publish(events, *map(an_event, range(5)))
+    async with replica(events, first) as one:
+        await until(lambda: len(first.attempts) == 1)
+        await one.stop()
+    async with replica(events, second, "two"):
+        await until(lambda: len(second.handled) == 4, seconds=3)
+    assert (first.handled, second.handled) == ([0], [1, 2, 3, 4])

@@ -7,6 +7,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 from qontract.adapters.memory import InMemoryEvents
+from qontract.application.delivery_session import Limits
 from qontract.application.ports.event_handler import Policy
 from qontract.application.ports.event_log import EventLogError
 from tests.support.delivering import Fault, Handler, an_event, on_virtual_clock, pending, publish, replica, until
@@ -89,6 +90,19 @@ async def test_a_replica_whose_lease_ran_out_cancels_its_handlers_and_starts_non
         publish(events, an_event(1, "b"))
         await asyncio.sleep(600)
     assert handler.attempts == [(0, 1)]
+
+
+@on_virtual_clock
+async def test_a_replica_that_loses_its_lease_while_it_stops_cancels_its_handlers_then(mocker: MockerFixture) -> None:
+    events, loop = InMemoryEvents(), asyncio.get_running_loop()
+    handler = Handler(Policy(timeout=FOREVER), endless)
+    publish(events, an_event(0))
+    limits = Limits(claim_seconds=10, grace_seconds=1000)
+    async with replica(events, handler, limits=limits) as one:
+        await until(lambda: len(handler.attempts) == 1)
+        Fault(mocker, one.log, AWAY, "lead")
+        await one.stop()
+    assert loop.time() < 10
 
 
 @on_virtual_clock

@@ -75,15 +75,18 @@ async def test_whatever_the_log_raises_the_loop_neither_spins_nor_is_silent_and_
 
 
 @on_virtual_clock
-async def test_a_place_that_was_lost_is_made_again_and_counted_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_place_that_was_lost_is_made_again_and_counted_and_logged(
+    mocker: MockerFixture, caplog: pytest.LogCaptureFixture
+) -> None:
     events, handler = InMemoryEvents(), Handler()
     async with replica(events, handler) as one:
         publish(events, an_event(0))
         await until(lambda: handler.handled == [0] and pending(events) == 0)
+        claim_all = mocker.spy(one.log, "claim_all")
         for _ in range(3):
             events.lose(NAME)
             await asyncio.sleep(3)
-        assert one.counts[Count.REBUILT] == 3
+        assert (one.counts[Count.REBUILT], claim_all.call_count) == (3, 3)
         await until(lambda: one.loop.fresh(5), seconds=5)
         publish(events, an_event(1))
         await until(lambda: 1 in handler.handled and pending(events) == 0)
@@ -116,6 +119,8 @@ async def test_a_place_that_cannot_be_made_again_is_not_silent(
         await until(lambda: one.loop.fresh(1))
         opening = Fault(mocker, one.log, AWAY, "open")
         events.lose(NAME)
+        await asyncio.sleep(2)
+        assert not one.loop.fresh(3600)
         await asyncio.sleep(60)
         assert 30 < opening.calls < 100
         assert [record.message for record in caplog.records if record.levelno >= logging.WARNING]

@@ -19,11 +19,15 @@ class Running:
         self.loop = asyncio.get_running_loop()
         self.capacity = Capacity(100, 10_000)
         self.began: list[tuple[str, float]] = []
-        self.done: list[tuple[str, float]] = []
+        self._done: list[tuple[float, str]] = []
         self._seconds = seconds
         self._own = run
         self._tasks: list[asyncio.Task[None]] = []
         self.lanes = Lanes(self._run, self._spawn, self.capacity, concurrency=concurrency)
+
+    @property
+    def done(self) -> list[tuple[str, float]]:
+        return [(key, when) for when, key in sorted(self._done)]  # what ends at one time has no order
 
     def add(self, *keys: str, suspect: bool = False) -> list[Entry]:
         """Add an entry for each key, of which the first letter is the lane."""
@@ -36,12 +40,12 @@ class Running:
     def _spawn(self, work: Any) -> None:
         self._tasks.append(asyncio.create_task(work))
 
-    async def _run(self, entry: Entry) -> float | None:
+    async def _run(self, entry: Entry, _: asyncio.Task[None]) -> float | None:
         self.began.append((str(entry.key), self.loop.time()))
         await asyncio.sleep(self._seconds)
         delay = await self._own(entry) if self._own else None
         if delay is None:
-            self.done.append((str(entry.key), self.loop.time()))
+            self._done.append((self.loop.time(), str(entry.key)))
         return delay
 
 
@@ -70,7 +74,7 @@ async def test_no_more_lanes_run_at_once_than_the_concurrency_and_each_has_its_t
     running.add("a1", "a2", "a3", "b1", "b2", "b3", "c1")
     assert running.lanes.running == 2
     await running.lanes.idle()
-    assert running.done[:4] == [("a1", 1), ("b1", 1), ("c1", 2), ("a2", 2)]
+    assert running.done[:4] == [("a1", 1), ("b1", 1), ("a2", 2), ("c1", 2)]
     assert running.loop.time() == 4
 
 
@@ -148,7 +152,7 @@ async def test_what_is_at_work_is_known() -> None:
 async def test_entries_that_wait_for_nothing_let_others_have_a_turn() -> None:
     turns = 0
 
-    async def at_once(_: Entry) -> float | None:
+    async def at_once(_: Entry, __: asyncio.Task[None]) -> float | None:
         return None
 
     capacity = Capacity(10_000, 1_000_000)

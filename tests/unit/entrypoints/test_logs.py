@@ -1,3 +1,6 @@
+"""The log lines of every process."""
+
+import asyncio
 import json
 import logging
 from collections.abc import Iterator
@@ -5,7 +8,13 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from qontract.application.attempts import current_delivery
+from qontract.application.ports.event_handler import Delivery
+from qontract.domain.events import DomainEvent
 from qontract.entrypoints.logs import configure_logs
+
+Capsys = pytest.CaptureFixture[str]
+log = logging.getLogger("there")
 
 
 @pytest.fixture(autouse=True)
@@ -19,43 +28,84 @@ def logs_as_they_were() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def _line(capsys) -> dict[str, object]:
-    (line,) = capsys.readouterr().err.splitlines()
-    return json.loads(line)
+def lines_of(capsys: Capsys) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 
-def test_a_log_record_is_one_line_of_json(capsys):
+def test_a_log_record_is_one_line_of_json(capsys: Capsys) -> None:
     configure_logs()
-    logging.getLogger("there").warning("%s of %s\n", 1, 2, extra={"job": "7", "odd": {1, 2}})
-    line = _line(capsys)
+    log.warning("%s of %s\n", 1, 2, extra={"job": "7", "odd": {1, 2}})
+    [line] = lines_of(capsys)
     assert (line["event"], line["level"], line["logger"], line["job"]) == ("1 of 2\n", "warning", "there", "7")
-    assert line["timestamp"].endswith("Z")
+    assert str(line["timestamp"]).endswith("Z")
 
 
-def test_what_is_bound_to_the_context_is_in_the_line(capsys):
+def test_what_is_bound_to_the_context_is_in_the_line(capsys: Capsys) -> None:
     configure_logs()
     with structlog.contextvars.bound_contextvars(correlation_id="here"):
-        logging.getLogger("there").info("done")
-    assert _line(capsys)["correlation_id"] == "here"
+        log.info("done")
+    assert lines_of(capsys)[0]["correlation_id"] == "here"
 
 
-def test_an_exception_is_in_the_line(capsys):
+def test_a_line_of_a_running_handler_carries_its_own_event_and_no_other_line_does(capsys: Capsys) -> None:
+    configure_logs()
+
+    async def publish(_: Delivery, __: DomainEvent) -> None:
+        raise AssertionError
+
+    async def handle(number: int) -> None:
+        event = DomainEvent(type="a.b", id=f"e-{number}", correlation_id=f"r-{number}")
+        token = current_delivery.set(Delivery("reader", event, 1, publish))
+        log.info("begun", extra={"number": number})
+        await asyncio.sleep(0)
+        structlog.get_logger("theirs").info("ended", number=number)
+        current_delivery.reset(token)
+        log.info("after", extra={"number": number})
+
+    async def all_at_once() -> None:
+        await asyncio.gather(*map(handle, range(3)))
+
+    asyncio.run(all_at_once())
+    found = lines_of(capsys)
+    assert [line["event"] for line in found] == ["begun"] * 3 + ["ended", "after"] * 3
+    for line in found:
+        number, told = line["number"], {"subscription", "event_id", "event_type", "correlation_id"}
+        if line["event"] == "after":
+            assert not told & line.keys()
+        else:
+            assert (line["subscription"], line["event_type"]) == ("reader", "a.b")
+            assert (line["event_id"], line["correlation_id"]) == (f"e-{number}", f"r-{number}")
+
+
+def test_what_a_handler_says_of_its_own_is_not_written_over(capsys: Capsys) -> None:
+    configure_logs()
+
+    async def publish(_: Delivery, __: DomainEvent) -> None:
+        raise AssertionError
+
+    token = current_delivery.set(Delivery("reader", DomainEvent(type="a.b"), 1, publish))
+    log.info("done", extra={"event_id": "another"})
+    current_delivery.reset(token)
+    assert lines_of(capsys)[0]["event_id"] == "another"
+
+
+def test_an_exception_is_in_the_line(capsys: Capsys) -> None:
     configure_logs()
     try:
         int("why")
     except ValueError:
-        logging.getLogger("there").exception("failed")
-    assert "ValueError: invalid literal" in _line(capsys)["exception"]
+        log.exception("failed")
+    assert "ValueError: invalid literal" in str(lines_of(capsys)[0]["exception"])
 
 
-def test_a_line_below_the_level_is_left_out(capsys):
+def test_a_line_below_the_level_is_left_out(capsys: Capsys) -> None:
     configure_logs("WARNING")
-    logging.getLogger("there").info("done")
+    log.info("done")
     assert capsys.readouterr().err == ""
 
 
-def test_a_person_who_watches_reads_text(capsys, monkeypatch):
+def test_a_person_who_watches_reads_text(capsys: Capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     configure_logs()
-    logging.getLogger("there").info("done")
+    log.info("done")
     assert "done" in capsys.readouterr().err

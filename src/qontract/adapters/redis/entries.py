@@ -49,13 +49,10 @@ def later(one: bytes, other: bytes) -> bytes:
 
 
 def ids_by_stream(entries: Collection[Entry]) -> tuple[list[str], list[str]]:
-    """Return the ids of the entries in the redriven stream, and of those in the stream; of what expired there is none."""
-    found: tuple[list[str], list[str]] = ([], [])
-    for entry in entries:
-        if not entry.expired:
-            stream, entry_id = place(entry)
-            found[stream].append(entry_id)
-    return found
+    """Return the ids of the entries in the redriven stream, and of those in the stream; what expired has none."""
+    keys = [str(entry.key) for entry in entries if not entry.expired]
+    redriven = [key.removeprefix(REDRIVEN) for key in keys if key.startswith(REDRIVEN)]
+    return redriven, [key for key in keys if not key.startswith(REDRIVEN)]
 
 
 def place(entry: Entry) -> tuple[int, str]:

@@ -1,14 +1,13 @@
-"""The bytes of events: read and written, misfits, and what is remembered."""
+"""The bytes of events: read and written, and misfits."""
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, Self
 
 import pytest
 from pydantic import ConfigDict, Field, model_validator
 
-from qontract.adapters.cloudevents import CloudEventsEventFormat, Event, event_format
+from qontract.adapters.cloudevents import CloudEventsEventFormat
 from qontract.application.ports.event_format import EventFormat
 from qontract.domain import events
 from qontract.domain.events import DomainEvent, EventData, catalogue
@@ -137,39 +136,3 @@ def test_a_missing_field_is_named(form: CloudEventsEventFormat) -> None:
 
 def test_an_event_that_fits_has_no_misfit(form: CloudEventsEventFormat) -> None:
     assert form.misfit(form.decode(content()), DomainEvent) == ""
-
-
-# What is remembered.
-
-
-def test_equal_bytes_are_decoded_once(form: CloudEventsEventFormat) -> None:
-    raw = content(data={"a": 1})
-    assert form.decode(bytes(bytearray(raw))) is form.decode(bytes(bytearray(raw)))
-
-
-def test_an_event_over_64_kib_is_not_remembered(form: CloudEventsEventFormat) -> None:
-    frame = len(content(data=""))
-    at_most, above = (content(data="x" * (size - frame)) for size in (2**16, 2**16 + 1))
-    assert form.decode(at_most) is form.decode(at_most)
-    assert form.decode(above) is not form.decode(above)
-
-
-@pytest.mark.parametrize(("size", "remembered"), [(0, 2_000), (60_000, 30)])
-def test_what_is_remembered_is_bounded_in_number_and_bytes(
-    form: CloudEventsEventFormat, size: int, remembered: int
-) -> None:
-    """At least `remembered` events, the latest, and at most about twice as many."""
-    contents = [content(id=str(number), data="x" * size) for number in range(5 * remembered)]
-    decoded = [form.decode(raw) for raw in contents]
-    kept = [form.decode(raw) is event for raw, event in zip(reversed(contents), reversed(decoded), strict=True)]
-    assert all(kept[:remembered])
-    assert not any(kept[2 * remembered + 10 :])
-
-
-def test_threads_share_a_format(form: CloudEventsEventFormat, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_format, "_REMEMBERED_EVENTS", 4)
-    contents = [content(id=str(number % 20)) for number in range(2_000)]
-    with ThreadPoolExecutor(4) as threads:
-        assert [event.id for event in threads.map(form.decode, contents)] == [
-            Event.from_json(raw).id for raw in contents
-        ]

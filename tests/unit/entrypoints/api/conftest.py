@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import httpx
 import pytest
@@ -10,6 +11,8 @@ from dependency_injector import providers
 from fastapi import FastAPI
 
 from qontract.adapters.memory import InMemoryJobQueue, InMemorySlackWorkspaces
+from qontract.application.ports.event_log import Measures
+from qontract.application.ports.job_queue import JobQueue
 from qontract.application.slack_usergroups import INTEGRATION, reconcile
 from qontract.domain.slack_workspace import SlackUser, SlackWorkspace
 from qontract.entrypoints.api import create_app
@@ -23,9 +26,13 @@ DESIRED = {"workspaces": [{"name": "coreos", "usergroups": [{"handle": "team-a",
 MAX_BODY_BYTES = 20_000
 
 
-def bearer(*scopes: str, secret: str = SECRET, **claims) -> dict[str, str]:
+def bearer(*scopes: str, secret: str = SECRET, **claims: Any) -> dict[str, str]:
     """The header of a request with a token."""
-    about = {"lifetime": timedelta(minutes=5), "audience": "qontract-api", "issuer": "qontract"} | claims
+    about: dict[str, Any] = {
+        "lifetime": timedelta(minutes=5),
+        "audience": "qontract-api",
+        "issuer": "qontract",
+    } | claims
     return {"authorization": f"Bearer {issue_token(secret, 'ci', scopes, **about)}"}
 
 
@@ -42,13 +49,14 @@ def queue() -> InMemoryJobQueue:
 
 @pytest.fixture
 def make_app() -> Callable[..., FastAPI]:
-    def make(queue, **auth) -> FastAPI:
+    def make(queue: JobQueue, **auth: Any) -> FastAPI:
         container = Container()
         settings = Settings(
             auth=AuthSettings(**({"secret": SECRET} | auth)), api=ApiSettings(max_body_bytes=MAX_BODY_BYTES)
         )
         container.settings.override(providers.Object(settings))
         container.job_queue.override(providers.Object(queue))
+        container.measure.override(providers.Object(measure))
         return create_app(container)
 
     return make
@@ -57,6 +65,11 @@ def make_app() -> Callable[..., FastAPI]:
 @pytest.fixture
 def app(make_app: Callable[..., FastAPI], queue: InMemoryJobQueue) -> FastAPI:
     return make_app(queue)
+
+
+async def measure() -> dict[str, Measures]:
+    """How far the subscriptions have come, without a server."""
+    return {"audit-log": Measures(5, 4, 3.5, 2, 1)}
 
 
 def client_of(app: FastAPI) -> httpx.AsyncClient:

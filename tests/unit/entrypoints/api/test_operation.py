@@ -1,35 +1,46 @@
 import json
 import logging
 import re
+from collections.abc import Callable
 from threading import Event
+from typing import Any
 
+import httpx
 import pytest
 import structlog
+from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
 from qontract.adapters.memory import InMemoryJobQueue
 from qontract.application.ports.job_queue import JobQueueError
 from qontract.entrypoints import api
 from qontract.entrypoints.api import operation
+from tests.support.subscriber_process import samples
 from tests.unit.entrypoints.api.conftest import DESIRED, PATH, PLANS, client_of
 
 pytestmark = pytest.mark.anyio
 
 
+MakeApp = Callable[..., FastAPI]
+
+
 class _Queue(InMemoryJobQueue):
-    def __init__(self, result):
+    def __init__(self, answer: Callable[[str], Any]) -> None:
         super().__init__({})
-        self.result = result
+        self._answer = answer
+
+    def result(self, job_id: str) -> Any:
+        return self._answer(job_id)
 
 
-async def test_it_is_alive_and_ready(client):
+async def test_it_is_alive_and_ready(client: httpx.AsyncClient) -> None:
     for path in ("/health/live", "/health/ready"):
         response = await client.get(path)
         assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
 
-async def test_it_is_alive_but_not_ready_without_its_queue(make_app):
-    def refuse(_):
+async def test_it_is_alive_but_not_ready_without_its_queue(make_app: MakeApp) -> None:
+    def refuse(_: str) -> None:
         raise JobQueueError("nobody listens")
 
     async with client_of(make_app(_Queue(refuse))) as client:
@@ -37,7 +48,7 @@ async def test_it_is_alive_but_not_ready_without_its_queue(make_app):
         assert (await client.get("/health/ready")).status_code == 503
 
 
-async def test_it_is_not_ready_while_its_queue_hangs(make_app, monkeypatch):
+async def test_it_is_not_ready_while_its_queue_hangs(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operation, "_READY_SECONDS", 0.05)
     hanging = Event()
     async with client_of(make_app(_Queue(lambda _: hanging.wait(10)))) as client:
@@ -48,7 +59,7 @@ async def test_it_is_not_ready_while_its_queue_hangs(make_app, monkeypatch):
     assert statuses == [503] * 3
 
 
-async def _requests(client, **labels) -> float:
+async def _requests(client: httpx.AsyncClient, **labels: str) -> float:
     families = text_string_to_metric_families((await client.get("/metrics")).text)
     samples = [sample for family in families for sample in family.samples]
     return sum(
@@ -56,7 +67,7 @@ async def _requests(client, **labels) -> float:
     )
 
 
-async def test_requests_are_counted_by_method_route_and_status(client):
+async def test_requests_are_counted_by_method_route_and_status(client: httpx.AsyncClient) -> None:
     labels = {"method": "POST", "route": PATH, "status": "202"}
     before = await _requests(client, **labels)
     job = (await client.post(PATH, json=DESIRED, headers=PLANS)).json()["id"]
@@ -67,14 +78,14 @@ async def test_requests_are_counted_by_method_route_and_status(client):
     assert await _requests(client, **labels) == before + 1
 
 
-async def test_what_strangers_send_makes_no_new_label(client):
+async def test_what_strangers_send_makes_no_new_label(client: httpx.AsyncClient) -> None:
     before = await _requests(client, method="other", route="none", status="404")
     for number in range(3):
         await client.request(f"M{number}", f"/nowhere/{number}")
     assert await _requests(client, method="other", route="none", status="404") == before + 3
 
 
-async def test_seconds_are_measured(client):
+async def test_seconds_are_measured(client: httpx.AsyncClient) -> None:
     await client.get("/health/live")
     assert (
         'qontract_http_request_seconds_bucket{le="0.5",method="GET",route="/health/live"}'
@@ -82,12 +93,18 @@ async def test_seconds_are_measured(client):
     )
 
 
-def test_two_applications_can_live_in_one_process(make_app, queue):
+async def test_how_far_every_subscription_has_come_is_in_its_metrics(client: httpx.AsyncClient) -> None:
+    shown = samples((await client.get("/metrics")).text)
+    names = ("events_lag", "events_pending", "events_oldest_seconds", "dead_letters", "subscription_replicas")
+    assert [shown[f"qontract_{name}", "audit-log"] for name in names] == [5, 4, 3.5, 2, 1]
+
+
+def test_two_applications_can_live_in_one_process(make_app: MakeApp, queue: InMemoryJobQueue) -> None:
     assert make_app(queue) is not make_app(queue)
 
 
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
-async def test_documents_need_nothing_from_elsewhere(client, path):
+async def test_documents_need_nothing_from_elsewhere(client: httpx.AsyncClient, path: str) -> None:
     response = await client.get(path)
     assert response.status_code == 200
     assert "<script" not in response.text
@@ -95,7 +112,7 @@ async def test_documents_need_nothing_from_elsewhere(client, path):
     assert PATH in response.text
 
 
-async def test_openapi_tells_of_tokens_answers_and_the_body(client):
+async def test_openapi_tells_of_tokens_answers_and_the_body(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
     schemes = document["components"]["securitySchemes"]
     post, get = document["paths"][PATH]["post"], document["paths"][f"{PATH}/{{job_id}}"]["get"]
@@ -111,23 +128,25 @@ async def test_openapi_tells_of_tokens_answers_and_the_body(client):
 
 
 @pytest.mark.parametrize("header", ["X-Correlation-ID", "X-Request-ID"])
-async def test_a_sane_correlation_id_is_kept(client, header):
+async def test_a_sane_correlation_id_is_kept(client: httpx.AsyncClient, header: str) -> None:
     sane = "a.B_9-" + "x" * 122
     assert (await client.get("/health/live", headers={header: sane})).headers["x-correlation-id"] == sane
 
 
-@pytest.mark.parametrize("sent", ["", "a b", "x" * 129, "a;b", "é".encode(), b"a\x00", '"', "{}"])
-async def test_any_other_correlation_id_is_replaced(client, sent):
-    made = (await client.get("/health/live", headers={"X-Correlation-ID": sent})).headers["x-correlation-id"]
-    assert re.fullmatch(r"[0-9a-f-]{36}", made)
+@pytest.mark.parametrize("sent", [b"", b"a b", b"x" * 129, b"a;b", "é".encode(), b"a\x00", b'"', b"{}"])
+async def test_any_other_correlation_id_is_replaced(client: httpx.AsyncClient, sent: bytes) -> None:
+    answer = await client.get("/health/live", headers=[(b"X-Correlation-ID", sent)])
+    assert re.fullmatch(r"[0-9a-f-]{36}", answer.headers["x-correlation-id"])
 
 
-async def test_every_answer_has_a_correlation_id_of_its_own(client):
+async def test_every_answer_has_a_correlation_id_of_its_own(client: httpx.AsyncClient) -> None:
     answers = [await client.get(path) for path in ("/health/live", "/nowhere", PATH)]
     assert len({answer.headers["x-correlation-id"] for answer in answers}) == 3
 
 
-async def test_each_request_is_told_in_one_line_without_its_secrets(client, caplog):
+async def test_each_request_is_told_in_one_line_without_its_secrets(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO, "qontract")
     await client.get(f"{PATH}/1?timeout=5&token=hunter2", headers=PLANS)
     (record,) = [record for record in caplog.records if record.name.startswith("qontract")]
@@ -138,10 +157,12 @@ async def test_each_request_is_told_in_one_line_without_its_secrets(client, capl
     assert PLANS["authorization"][7:] not in json.dumps(told, default=str)
 
 
-async def test_the_log_lines_of_a_request_have_its_correlation_id_and_those_after_it_have_not(make_app):
-    seen = []
+async def test_the_log_lines_of_a_request_have_its_correlation_id_and_those_after_it_have_not(
+    make_app: MakeApp,
+) -> None:
+    seen: list[dict[str, Any]] = []
 
-    def look(_):
+    def look(_: str) -> None:
         seen.append(structlog.contextvars.get_contextvars())
 
     async with client_of(make_app(_Queue(look))) as client:
@@ -151,15 +172,20 @@ async def test_the_log_lines_of_a_request_have_its_correlation_id_and_those_afte
     assert structlog.contextvars.get_contextvars() == {}
 
 
-def test_nothing_but_app_is_made_on_demand():
+def test_nothing_but_app_is_made_on_demand() -> None:
     with pytest.raises(AttributeError, match="application"):
         api.application  # noqa: B018 - asking is the test
 
 
-def test_app_is_made_once_when_it_is_asked_for(monkeypatch, request):
+def test_app_is_made_once_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     monkeypatch.setenv("QAPI_AUTH__SECRET", "s" * 32)
-    made = []
-    monkeypatch.setattr(api, "create_app", lambda: made.append(object()) or made[-1])
+    made: list[object] = []
+
+    def make() -> object:
+        made.append(object())
+        return made[-1]
+
+    monkeypatch.setattr(api, "create_app", make)
     monkeypatch.setattr("qontract.entrypoints.logs.configure_logs", lambda _: None)
     request.addfinalizer(api._app.cache_clear)
     api._app.cache_clear()

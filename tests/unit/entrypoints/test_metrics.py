@@ -1,0 +1,79 @@
+"""What Prometheus is told of the subscriptions."""
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+
+from qontract.application.attempts import Count
+from qontract.application.ports.event_log import EventLogError, Measures
+from qontract.entrypoints import metrics
+from tests.support.subscriber_process import samples
+
+pytestmark = pytest.mark.anyio
+
+FIVE = ("events_lag", "events_pending", "events_oldest_seconds", "dead_letters", "subscription_replicas")
+
+
+def test_every_counter_of_a_subscription_is_there_at_zero_and_then_counts() -> None:
+    count = metrics.count_for("counted")
+    before = asyncio.run(shown({}))
+    for each in Count:
+        assert before[f"qontract_events_{each}_total", "counted"] == 0
+    assert before["qontract_handler_blocked_total", "counted"] == 0
+    assert before["qontract_subscription_abandoned", "counted"] == 0
+    count(Count.CLAIMED, 3)
+    assert asyncio.run(shown({}))["qontract_events_claimed_total", "counted"] == 3
+
+
+async def shown(measures: Mapping[str, Measures]) -> dict[tuple[str, str], float]:
+    async def measure() -> Mapping[str, Measures]:
+        return measures
+
+    return samples((await metrics.exposition(measure)).decode())
+
+
+async def test_the_measures_of_every_subscription_are_those_of_now_and_nothing_in_the_page_is_old() -> None:
+    first = await shown({"one": Measures(5, 4, 3.5, 2, 1), "two": Measures(0, 0, 0, 0, 0)})
+    assert [first[f"qontract_{name}", "one"] for name in FIVE] == [5, 4, 3.5, 2, 1]
+    assert [first[f"qontract_{name}", "two"] for name in FIVE] == [0] * 5
+    then = await shown({"two": Measures(9, 0, 0, 0, 0)})
+    assert then["qontract_events_lag", "two"] == 9
+    assert ("qontract_events_lag", "one") not in then
+
+
+async def test_what_each_name_stands_for_is_said_once() -> None:
+    async def measure() -> Mapping[str, Measures]:
+        return {"one": Measures(1, 1, 1, 1, 1)}
+
+    page = (await metrics.exposition(measure)).decode()
+    told = [line.split()[2] for line in page.splitlines() if line.startswith("# HELP")]
+    assert len(told) == len(set(told))
+    assert {f"qontract_{name}" for name in FIVE} <= set(told)
+
+
+async def test_without_an_answer_of_the_event_log_the_page_has_the_rest_and_a_line_says_so(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuses() -> Mapping[str, Measures]:
+        raise EventLogError("nobody listens")
+
+    async def hangs() -> Mapping[str, Measures]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(metrics, "_SECONDS", 0.01)
+    for measure, error in ((refuses, "nobody listens"), (hangs, "too slow")):
+        caplog.clear()
+        page = samples((await metrics.exposition(measure)).decode())
+        assert ("qontract_trim_failures_total", "") in page
+        assert not any(name == "qontract_events_lag" for name, _ in page)
+        [record] = caplog.records
+        assert record.message == "event log does not answer; measures are left out"
+        assert record.__dict__["error"] == error
+
+
+async def test_where_no_event_is_kept_there_are_no_measures() -> None:
+    page = samples((await metrics.exposition(None)).decode())
+    assert ("qontract_trim_failures_total", "") in page
+    assert not any(name == "qontract_events_lag" for name, _ in page)
