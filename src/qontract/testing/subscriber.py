@@ -162,7 +162,6 @@ class InMemorySubscriber:
             subscription.name,
             "in-memory",
             shared=shared,
-            wants=subscription.wants,
             claim_seconds=_LIMITS.claim_seconds,
         )
         follow_ups = FollowUps(

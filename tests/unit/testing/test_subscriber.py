@@ -177,7 +177,8 @@ class Entered(EventHandler):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.steps.append("left" if asyncio.current_task() is self._task else "left in another task")
+        assert asyncio.current_task() is self._task
+        self.steps.append(f"left after {kind.__name__}" if kind else "left")
 
     async def handle(self, event: DomainEvent, delivery: Delivery) -> None:
         self.steps.append(f"event {number_of(event)}")
@@ -201,7 +202,7 @@ def test_a_handler_that_cannot_be_entered_fails_the_test_and_others_are_left() -
         InMemorySubscriber({"first": first, "broken": broken}) as subscriber,
     ):
         subscriber.deliver(an_event(0))
-    assert first.steps == ["entered", "left"]
+    assert first.steps == ["entered", "left after LookupError"]
 
 
 def test_a_wrong_handler_is_refused_in_one_line() -> None:

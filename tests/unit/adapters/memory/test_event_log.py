@@ -83,6 +83,46 @@ def test_a_shared_read_that_waits_claims_when_the_time_of_the_dead_one_is_over()
     assert run(claim()) == pytest.approx(CLAIM_SECONDS, abs=1e-3)
 
 
+def test_a_view_that_has_found_nothing_claims_what_another_one_reads_later_and_dies_with() -> None:
+    async def claim() -> tuple[int, float]:
+        events = Events()
+        one, two = await opened(events, shared=True), await opened(events, "two", shared=True)
+        assert not await two.read(1, MUCH, 0)
+        await events.append(event(1))
+        await read(one, 1)
+        return len(await two.read(1, MUCH, HOUR)), asyncio.get_running_loop().time()
+
+    number, seconds = run(claim())
+    assert number == 1
+    assert seconds == pytest.approx(CLAIM_SECONDS, abs=1e-3)
+
+
+def test_a_view_that_has_found_nothing_reads_at_once_what_another_one_releases() -> None:
+    async def claim() -> tuple[int, float]:
+        events = Events()
+        await events.append(event(1))
+        one, two = await opened(events, shared=True), await opened(events, "two", shared=True)
+        entries = await read(one, 1)
+        assert not await two.read(1, MUCH, 0)
+        await one.release(entries)
+        return len(await two.read(1, MUCH, HOUR)), asyncio.get_running_loop().time()
+
+    assert run(claim()) == (1, 0)
+
+
+def test_a_view_that_has_found_nothing_reads_what_it_claims() -> None:
+    async def claim() -> int:
+        events = Events()
+        await events.append(event(1))
+        log = await opened(events)
+        await read(log, 1)
+        assert not await log.read(1, MUCH, 0)
+        await log.claim_all()
+        return len(await log.read(1, MUCH, 0))
+
+    assert run(claim()) == 1
+
+
 def test_an_event_that_another_thread_appends_ends_the_wait() -> None:
     async def wait() -> list[bytes | None]:
         events = Events()
