@@ -14,6 +14,8 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from qontract.domain import events
 from qontract.domain.events import DomainEvent, EventData, catalogue, read_event
 
+OURS = {name for name, kind in catalogue().items() if kind.__module__.startswith("qontract.")}
+
 
 class _Data(EventData):
     name: str = Field(examples=["a"])
