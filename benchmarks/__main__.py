@@ -17,7 +17,7 @@ from benchmarks.draining import drain
 from benchmarks.imports import imports
 from benchmarks.jobs import jobs
 from benchmarks.latency import latency
-from benchmarks.many_subscriptions import many
+from benchmarks.many_subscriptions import idle, many
 from benchmarks.measuring import Result
 from benchmarks.memory import memory
 from benchmarks.planning import planning
@@ -32,6 +32,7 @@ WORKS: dict[str, Callable[[str, int], list[Result]]] = {
     "publish-parallel": parallel,
     "drain": drain,
     "many": many,
+    "idle": idle,
     "latency": latency,
     "jobs": jobs,
     "planning": planning,

@@ -1,28 +1,55 @@
-"""Memory: how much a process grows after its first 10,000 events. Linux only.
+"""Memory: how much a process grows, each in one of its own. Linux only.
 
-`python -m benchmarks.memory publish|drain EVENTS FIRST` prints it in MiB.
+`python -m benchmarks.memory publish|drain EVENTS FIRST` prints by how many MiB the resident set grew after the first
+events, and at most from the start; `python -m benchmarks.memory large EVENTS BYTES` only the latter.
 """
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import redis
+
 from benchmarks.draining import Counting, ours
 from benchmarks.events import domain_events
-from benchmarks.measuring import Result
+from benchmarks.measuring import AtMost, Result
+from qontract.application.ports.event_handler import Delivery
+from qontract.domain.events import DomainEvent
 from qontract.entrypoints.container import Container
 
+LARGE = ((120, 5_000_000, 320), (1500, 200_000, 320))
+"""How many events, of how many bytes; and how many MiB they may take."""
 
-def memory(_: str, __: int, *, events: int = 100_000, first: int = 10_000) -> list[Result]:
-    """Publish in a process, and drain what it published in another one."""
-    results = []
-    for what in ("publish", "drain"):
-        command = [sys.executable, "-m", "benchmarks.memory", what, str(events), str(first)]
-        grown = float(subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout)
-        results.append(Result(f"memory: {what} {events:,}", "MiB", (grown,), at_most=20))
+
+def memory(
+    url: str, _: int, *, events: int = 100_000, first: int = 10_000, large: tuple[tuple[int, int, int], ...] = LARGE
+) -> list[Result]:
+    """Publish in a process, and drain what it published in another one; then the same with large events."""
+    published, _ = _grown("publish", events, first)
+    drained, most = _grown("drain", events, first)
+    results = [
+        Result(f"memory: publish {events:,}, after {first:,}", "MiB", (published,), bar=AtMost(20)),
+        Result(f"memory: drain {events:,}, after {first:,}", "MiB", (drained,), bar=AtMost(20)),
+        Result(f"memory: drain {events:,}, from the start", "MiB", (most,), bar=AtMost(40)),
+    ]
+    for count, size, at_most in large:
+        with redis.Redis.from_url(url) as client:
+            client.flushall()
+        _publish_large(count, size)
+        _, most = _grown("large", count, size)
+        work = f"memory: drain {count:,} of {size / 1e6:g} MB, from the start"
+        results.append(Result(work, "MiB", (most,), bar=AtMost(at_most)))
     return results
+
+
+def _grown(what: str, *numbers: int) -> tuple[float, float]:
+    """Return the growth after the first events, and the most from the start."""
+    command = [sys.executable, "-m", "benchmarks.memory", what, *map(str, numbers)]
+    after, most = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=120).stdout)
+    return float(after), float(most)
 
 
 class Growth:
@@ -36,14 +63,23 @@ class Growth:
     def look(self, events: int) -> None:
         """Look after this many events."""
         if events == self._first:
-            self._at_first = _resident()
+            self._at_first = _resident("VmRSS")
         elif events > self._first and events % 1000 == 0:
-            self.most = max(self.most, _resident() - self._at_first)
+            self.most = max(self.most, _resident("VmRSS") - self._at_first)
 
 
-def _resident() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+class Slow(Counting):
+    """A handler that takes a millisecond."""
+
+    async def handle(self, event: DomainEvent, delivery: Delivery) -> None:
+        await asyncio.sleep(0.001)
+        await super().handle(event, delivery)
+
+
+def _resident(which: str) -> float:
+    """Return the resident set in MiB: as it is (VmRSS), or as it was at most (VmHWM)."""
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(f"{which}:")]
+    return int(line.split()[1]) / 2**10
 
 
 def _publish(events: int, growth: Growth) -> None:
@@ -53,13 +89,25 @@ def _publish(events: int, growth: Growth) -> None:
         growth.look(published)
 
 
-def _main(what: str, events: int, first: int) -> None:
-    growth = Growth(first)
+def _publish_large(events: int, size: int) -> None:
+    manager = Container().event_manager()
+    for number, event in enumerate(domain_events(events)):
+        text = f"{number:07}" * (size // 7)
+        manager.publish_event(DomainEvent(type="bench.large", subject=event.subject, data={"text": text}))
+
+
+async def _drain(handler: type[Counting], events: int, growth: Growth) -> None:
+    await ours(os.environ["QAPI_CACHE_BROKER_URL"], handler(events, growth.look))
+
+
+def _main(what: str, events: int, number: int) -> None:
+    growth = Growth(number if what != "large" else 0)
+    at_start = _resident("VmRSS")
     if what == "publish":
         _publish(events, growth)
     else:
-        asyncio.run(ours(os.environ["QAPI_CACHE_BROKER_URL"], Counting(events, growth.look)))
-    print(growth.most)
+        asyncio.run(_drain(Slow if what == "large" else Counting, events, growth))
+    print(json.dumps([growth.most, _resident("VmHWM") - at_start]))
 
 
 if __name__ == "__main__":

@@ -130,7 +130,7 @@ def out_of_order(records: Iterable[Record], dead: set[str], removed: Mapping[str
 
 
 def causes(records: Iterable[Record], incidents: Sequence[tuple[int, str]]) -> Counter[str]:
-    """Count the further handlings of events by what happened since shortly before the first, or last before this one.
+    """Count the further handlings of events by what happened since shortly before the first, and last before the later.
 
     The loss of the group goes first: it brings back all that is kept.
     """
@@ -139,7 +139,8 @@ def causes(records: Iterable[Record], incidents: Sequence[tuple[int, str]]) -> C
     found: Counter[str] = Counter()
     for record in records:
         if record is not first[record.event]:
-            near = [name for at, name in incidents if first[record.event].begin - REACH < at < record.begin]
+            begin = first[record.event].begin
+            near = [name for at, name in incidents if begin - REACH < at < max(begin, record.begin)]
             found["group lost" if "group lost" in near else near[-1] if near else "unexplained"] += 1
     return found
 

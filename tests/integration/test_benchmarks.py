@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from benchmarks import __main__ as benchmarks
 from benchmarks.draining import drain
-from benchmarks.measuring import Result, in_turns
+from benchmarks.many_subscriptions import many
+from benchmarks.measuring import AtLeast, AtMost, Result, in_turns
 from benchmarks.planning import planning
 from benchmarks.publishing import one, together
 from benchmarks.slack_calls import slack_calls
@@ -33,6 +34,7 @@ def test_each_small_work_is_a_row_of_the_table_and_an_entry_of_the_json(
         "publish": partial(one, events=20),
         "publish-together": partial(together, calls=1, events=10),
         "drain": partial(drain, events=200, subjects=10),
+        "many": partial(many, events=400),
         "planning": partial(planning, users=20, usergroups=5),
         "slack-calls": partial(slack_calls, users=1000, usergroups=20, differences=4),
     }
@@ -40,6 +42,7 @@ def test_each_small_work_is_a_row_of_the_table_and_an_entry_of_the_json(
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert [found["work"] for found in figures["results"]] == [
         *("publish 1", "publish 1", "publish 10 in a call", "drain 200", "drain 200"),
+        *("drain 400 by 20 subscriptions, each all", "drain 400 by 20 subscriptions, each a type"),
         *("plan 50 usergroups of 20 users", "reconcile 20 usergroups, 4 differ"),
     ]
     assert all(found["work"] in outcome.stdout and found["ours_median"] > 0 for found in figures["results"])
@@ -50,20 +53,31 @@ def test_each_small_work_is_a_row_of_the_table_and_an_entry_of_the_json(
 
 @pytest.mark.parametrize(
     "below",
-    [Result("slow", "events/s", (1.0,), "peer", (2.0,), at_least=0.8), Result("big", "MiB", (21.0,), at_most=20)],
+    [
+        Result("slow", "events/s", (1.0,), "peer", (2.0,), bar=AtLeast(0.8)),
+        Result("big", "MiB", (21.0,), bar=AtMost(20)),
+    ],
 )
 def test_a_work_below_its_bar_makes_the_run_fail(monkeypatch: pytest.MonkeyPatch, below: Result) -> None:
-    outcome = run(monkeypatch, works(Result("quick", "ms", (1.0,), "peer", (1.0,), at_most=1), below))
+    outcome = run(monkeypatch, works(Result("quick", "ms", (1.0,), "peer", (1.0,), bar=AtMost(1)), below))
     assert outcome.exit_code == 1
     assert outcome.stdout.count("NOT MET") == 1
 
 
 def test_works_that_meet_their_bars_or_have_none_make_the_run_succeed(monkeypatch: pytest.MonkeyPatch) -> None:
-    met = Result("quick", "events/s", (7.0, 8.0, 9.0, 10.0, 11.0), "peer", (10.0,) * 5, at_least=0.9)
+    met = Result("quick", "events/s", (7.0, 8.0, 9.0, 10.0, 11.0), "peer", (10.0,) * 5, bar=AtLeast(0.9))
     outcome = run(monkeypatch, works(met, Result("reported", "s", (3.0,))))
     assert outcome.exit_code == 0
     assert "9 (8–10)" in outcome.stdout  # noqa: RUF001 - from, to
     assert "0.90" in outcome.stdout
+
+
+def test_a_work_below_its_aim_alone_fails_nothing_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    behind = Result("drain", "events/s", (5.0,), "peer", (10.0,), bar=AtLeast(0.4), aim=AtLeast(0.6))
+    outcome = run(monkeypatch, works(behind, Result("latency", "ms", (3.0,), "peer", (1.0,), aim=AtMost(2))))
+    assert outcome.exit_code == 0
+    assert outcome.stdout.count("below its aim") == 2
+    assert [column in outcome.stdout for column in (" bar ", " aim ", "≥ 0.4", "≥ 0.6", "≤ 2")] == [True] * 5
 
 
 def test_a_work_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,6 +104,7 @@ def test_an_event_that_is_handled_once_more_later_is_a_duplicate_and_not_out_of_
     assert causes(records, []) == {"unexplained": 1}
     assert causes(records, [(5, "group lost"), (21, "kill -9")]) == {"group lost": 1}
     assert causes(records, [(5, "kill -9"), (35, "SIGTERM")]) == {"kill -9": 1}
+    assert causes([handled("a-1", 0, 50), handled("a-1", 30, 40, 2)], [(20, "lease lost")]) == {"lease lost": 1}
 
 
 def fate(

@@ -101,7 +101,7 @@ async def replica(
             while left := asyncio.all_tasks() - before:  # whatever it still does: the dead do nothing
                 for task in left:
                     task.cancel()
-                await asyncio.wait(left, timeout=0.01)
+                await asyncio.wait(left, timeout=0.5)
 
 
 def _publisher(broker: RedisBroker) -> RedisEventPublisher:

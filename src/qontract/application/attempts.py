@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from qontract.application.deadline import Deadline
+from qontract.application.lease import Lease
 from qontract.application.outcome import DeadLetter, after, describe
 from qontract.application.ports.event_format import EventFormat
 from qontract.application.ports.event_handler import Delivery
@@ -54,8 +55,8 @@ class Attempts:
     """Runs the handler of one subscription on entries whose turn it is.
 
     `ask` puts a question to the event log until it answers. `finished` gets each entry that is to be acknowledged, and
-    `dead_lettered` each that is a dead letter. `may_begin`: whether this replica still leads. `now`: seconds since the
-    epoch. `ending` is set when its tasks are about to be cancelled, for this replica stops, or leads no more.
+    `dead_lettered` each that is a dead letter. `lease`, if there is one: nothing begins without it. `now`: seconds
+    since the epoch. `ending` is set when its tasks are about to be cancelled, for this replica stops, or leads no more.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Attempts:
         publish: Publish,
         finished: Callable[[Entry], object],
         dead_lettered: Callable[[Entry], object],
-        may_begin: Callable[[], bool],
+        lease: Lease | None,
         count: Counting,
         now: Callable[[], float],
     ) -> None:
@@ -83,7 +84,7 @@ class Attempts:
         self._publish = publish
         self._finished = finished
         self._dead_lettered = dead_lettered
-        self._may_begin = may_begin
+        self._lease = lease
         self._count = count
         self._now = now
         self.deadline = Deadline(self._policy.timeout, self._is_stuck)
@@ -107,7 +108,7 @@ class Attempts:
         return await self._attempt(entry, event, task)
 
     async def _prepare(self, entry: Entry) -> DomainEvent | None:
-        """Return the event of an entry that is not simply fresh; None if the entry is done with."""
+        """Record that the attempt begins, and return the event; None if the entry is done with."""
         reason, event = await self._look(entry)
         if reason is not None:
             await self._dead_letter(entry, reason)
@@ -122,7 +123,7 @@ class Attempts:
         return event
 
     def _check_lease(self) -> None:
-        if not self._may_begin():
+        if self._lease is not None and not self._lease.valid:
             raise LeaseLostError("the lease ran out")
 
     async def _look(self, entry: Entry) -> tuple[str | None, DomainEvent | None]:

@@ -32,7 +32,7 @@ _CANCELLED_SECONDS = 5.0
 class Limits:
     """What a subscription reads and holds at once, and times in seconds: to claim from the dead, to stop, to read."""
 
-    batch: int = 100
+    batch: int = 500
     in_flight: int = 1000
     max_bytes: int = 64 * 2**20
     claim_seconds: float = 30.0
@@ -91,7 +91,7 @@ class DeliverySession:
             publish=surroundings.publish,
             finished=self._finished,
             dead_lettered=self._forget,
-            may_begin=self._may_begin,
+            lease=lease,
             count=surroundings.count,
             now=surroundings.now,
         )
@@ -225,9 +225,6 @@ class DeliverySession:
         except ValueError:
             return True  # the reason is found again when it is its turn
         return entry.event.type == kind or self._wants(entry.event.type)
-
-    def _may_begin(self) -> bool:
-        return self._lease is None or self._lease.valid
 
     def _finished(self, entry: Entry) -> None:
         self._done.append(entry)

@@ -118,7 +118,7 @@ class SubscriberSettings(_Group):
     host: str = "0.0.0.0"  # noqa: S104 - a service is to be reached
     port: int = Field(default=8081, ge=0, le=65535)
     handlers: Annotated[dict[str, str | None], AfterValidator(_hyphens)] = Field(default_factory=dict)
-    batch: int = Field(default=100, ge=1, le=10_000, description="Events read at once")
+    batch: int = Field(default=500, ge=1, le=10_000, description="Events read at once")
     in_flight: int = Field(default=1000, ge=1, description="Events held at once")
     max_bytes: int = Field(default=64 * 2**20, ge=1, description="Bytes of events held at once")
     claim_seconds: float = Field(default=30, gt=0, description="Until the events of a dead replica are claimed")

@@ -3,14 +3,14 @@
 -- A replica that reads without the lease would hide entries from the one that has it: so the lease is checked here.
 -- KEYS: the redriven stream, the stream, the lease, the records.
 -- ARGV: group, replica, '1' if it has to lead, count, max bytes, the last id received of each stream, then the patterns
---   of the types that are wanted; none: all. What is not wanted is acknowledged, and not sent.
+--   of the types that are wanted; none: all. What is not wanted is passed over, and not sent.
 -- Answer: 'lease', if the replica does not lead;
 --   'again', of each stream a flat list, and of each the ids of entries that have vanished, and are acknowledged now;
 --   'new', how many vanished unread, of each stream a flat list;
 --   'more', how many vanished unread, if there was only what is not wanted, and there may be more;
 --   'nothing', how many vanished unread, the id up to which the stream was read.
 --   A flat list: id, content (or all fields, if it has no `__data__`), type or nil; and if it is again: record or nil.
-local FIRST_PATTERN, CHUNK, MOST = 8, 8, 1000
+local FIRST_PATTERN, CHUNK, MOST = 8, 16, 1000
 local group, replica, count, max_bytes = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
 local flat, expired, matched = {{}, {}}, {{}, {}}, {}
 local scanned, found, bytes, largest = 0, 0, 0, 0
@@ -29,14 +29,17 @@ local function is_wanted(kind)
   if not kind or #ARGV < FIRST_PATTERN then return true end
   if matched[kind] == nil then
     matched[kind] = false
-    for i = FIRST_PATTERN, #ARGV do matched[kind] = matched[kind] or string.find(kind, ARGV[i]) ~= nil end
+    for i = FIRST_PATTERN, #ARGV do
+      local is_pattern, at = pcall(string.find, kind, ARGV[i]) -- an error here would lose what was read with NOACK
+      matched[kind] = matched[kind] or not is_pattern or at ~= nil
+    end
   end
   return matched[kind]
 end
 
 local function record_of(stream, id) return (stream == 1 and 'redriven/' or '') .. id end
 
--- Add an entry to what is sent. Returns whether it is to be acknowledged instead.
+-- Add an entry to what is sent. Returns whether it is to be acknowledged, or passed over, instead.
 local function add(stream, id, fields, again)
   if not fields then
     expired[stream][#expired[stream] + 1] = id
@@ -55,19 +58,36 @@ end
 
 local function is_room() return scanned < MOST and found < count and (found == 0 or bytes < max_bytes) end
 
+local function ask(stream, after, few, sifts)
+  local command = {'XREADGROUP', 'GROUP', group, replica, 'COUNT', few, 'STREAMS', KEYS[stream], after}
+  if sifts then table.insert(command, 7, 'NOACK') end
+  local answer = redis.call(unpack(command))
+  return answer and answer[1] and answer[1][2] or {}
+end
+
+-- Make pending what was read with NOACK.
+local function own(stream, ids)
+  if #ids == 0 then return end
+  local command = {'XCLAIM', KEYS[stream], group, replica, 0, unpack(ids)}
+  command[#command + 1], command[#command + 2] = 'FORCE', 'JUSTID'
+  redis.call(unpack(command))
+end
+
 local function read(stream, after)
   local again = after ~= '>'
+  -- Where most may not be wanted, only what is wanted becomes pending: to make and to end all others takes a third longer.
+  local sifts = not again and stream == 2 and #ARGV >= FIRST_PATTERN
   while is_room() do
     -- One first: it tells how large they are.
     local few = largest == 0 and 1 or math.max(1, math.min(CHUNK, count - found, math.floor((max_bytes - bytes) / largest)))
-    local answer = redis.call('XREADGROUP', 'GROUP', group, replica, 'COUNT', few, 'STREAMS', KEYS[stream], after)
-    local entries = answer and answer[1] and answer[1][2] or {}
-    local ended = {}
+    local entries = ask(stream, after, few, sifts)
+    local ended, kept = {}, {}
     for _, entry in ipairs(entries) do
       if again then after = entry[1] end
-      if add(stream, entry[1], entry[2], again) then ended[#ended + 1] = entry[1] end
+      local ids = add(stream, entry[1], entry[2], again) and ended or kept
+      ids[#ids + 1] = entry[1]
     end
-    if #ended > 0 then redis.call('XACK', KEYS[stream], group, unpack(ended)) end
+    if sifts then own(stream, kept) elseif #ended > 0 then redis.call('XACK', KEYS[stream], group, unpack(ended)) end
     scanned = scanned + #entries
     if #entries < few then return end
   end
