@@ -33,7 +33,7 @@ class Limits:
     """What a subscription reads and holds at once, and times in seconds: to claim from the dead, to stop, to read."""
 
     batch: int = 500
-    in_flight: int = 1000
+    in_flight: int = 2000
     max_bytes: int = 64 * 2**20
     claim_seconds: float = 30.0
     grace_seconds: float = 20.0

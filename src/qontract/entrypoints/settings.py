@@ -119,7 +119,7 @@ class SubscriberSettings(_Group):
     port: int = Field(default=8081, ge=0, le=65535)
     handlers: Annotated[dict[str, str | None], AfterValidator(_hyphens)] = Field(default_factory=dict)
     batch: int = Field(default=500, ge=1, le=10_000, description="Events read at once")
-    in_flight: int = Field(default=1000, ge=1, description="Events held at once")
+    in_flight: int = Field(default=2000, ge=1, description="Events held at once")
     max_bytes: int = Field(default=64 * 2**20, ge=1, description="Bytes of events held at once")
     claim_seconds: float = Field(default=30, gt=0, description="Until the events of a dead replica are claimed")
     grace_seconds: float = Field(default=20, ge=0, description="For handlers at work to end after SIGTERM")

@@ -8,6 +8,7 @@ from pytest_mock import MockerFixture
 
 from qontract.adapters.memory import InMemoryEvents
 from qontract.application.attempts import Count
+from qontract.application.delivery_session import Limits
 from qontract.application.ports.event_handler import Policy, Reject
 from qontract.application.ports.event_log import EventLogError, GoneError
 from tests.support.delivering import (
@@ -174,14 +175,14 @@ async def test_it_is_fresh_while_it_works_on_all_that_it_may_hold() -> None:
     async def slow(_: int, __: int) -> None:
         await asyncio.sleep(3000)
 
-    handler = Handler(Policy(concurrency=2000, timeout=3600), slow)
-    async with replica(events, handler) as one:
+    handler = Handler(Policy(concurrency=200, timeout=3600), slow)
+    async with replica(events, handler, limits=Limits(in_flight=100, claim_seconds=10)) as one:
         await until(lambda: one.loop.fresh(5))
-        publish(events, *(an_event(number, f"key-{number}") for number in range(1100)))
-        await until(lambda: len(handler.attempts) == 1000)
+        publish(events, *(an_event(number, f"key-{number}") for number in range(110)))
+        await until(lambda: len(handler.attempts) == 100)
         await asyncio.sleep(600)
         assert one.loop.fresh(5)
-        assert len(handler.attempts) == 1000
+        assert len(handler.attempts) == 100
 
 
 @on_virtual_clock

@@ -10,7 +10,7 @@
 --   'more', how many vanished unread, if there was only what is not wanted, and there may be more;
 --   'nothing', how many vanished unread, the id up to which the stream was read.
 --   A flat list: id, content (or all fields, if it has no `__data__`), type or nil; and if it is again: record or nil.
-local FIRST_PATTERN, CHUNK, MOST = 8, 16, 1000
+local FIRST_PATTERN, CHUNK, MOST = 8, 16, 2000
 local group, replica, count, max_bytes = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
 local flat, expired, matched = {{}, {}}, {{}, {}}, {}
 local scanned, found, bytes, largest = 0, 0, 0, 0
