@@ -98,10 +98,15 @@ async def replica(
         try:
             yield made
         finally:
-            while left := asyncio.all_tasks() - before:  # whatever it still does: the dead do nothing
-                for task in left:
-                    task.cancel()
-                await asyncio.wait(left, timeout=0.5)
+            await _end({*made.runs, *guards})
+            await _end(asyncio.all_tasks() - before)  # the dead do nothing any more
+
+
+async def _end(tasks: set[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=0.5)
 
 
 def _publisher(broker: RedisBroker) -> RedisEventPublisher:
