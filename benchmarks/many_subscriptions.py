@@ -37,7 +37,7 @@ def many(url: str, rounds: int, *, events: int = 10_000) -> list[Result]:
     return [
         Result(f"{work}, each all", "events/s", found["all"], one, found["one"], bar=AtLeast(0.07), aim=AtLeast(0.2)),
         Result(
-            f"{work}, each a type", "events/s", found["own"], one, found["one"], bar=AtLeast(0.15), aim=AtLeast(0.4)
+            f"{work}, each a type", "events/s", found["own"], one, found["one"], bar=AtLeast(0.2), aim=AtLeast(0.4)
         ),
     ]
 

@@ -63,7 +63,6 @@ class Deliveries:
         self._watchdog = Watchdog()
         self._guards: set[asyncio.Task[None]] = set()
         self._loops: dict[str, DeliveryLoop] = {}
-        self._loop = asyncio.new_event_loop()
         self._stopped = asyncio.Event()
         self._thread = Thread(target=self._run, name="deliveries", daemon=True)
         self._ended = False
@@ -101,6 +100,7 @@ class Deliveries:
 
     async def start(self, event_log: EventLogs) -> None:
         """Begin. `event_log` is the view of this loop, for what guards the others."""
+        self._loop = asyncio.new_event_loop()
         self._thread.start()
         self._guard(self._watchdog.watch(self._loop, self._thread, self._loops.values))
         for subscription in self._subscriptions:
