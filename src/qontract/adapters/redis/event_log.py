@@ -33,7 +33,7 @@ _BATCH = 500
 class RedisEventLog(EventLog):
     """One subscription for one replica, on one event loop.
 
-    `types` are those of the handler; what has another is acknowledged by the script that reads, and not sent. Shared:
+    `types` are those of the handler; what has another is passed over by the script that reads, and not sent. Shared:
     what was idle for 0.8 of `claim_seconds` is claimed, so that all is within `claim_seconds` and a quarter. `waits` is
     that of all subscriptions of the loop. A `read` returns after half of its `wait` at least.
 
