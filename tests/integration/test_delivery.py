@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import time
 from typing import Any
 
 import pytest
@@ -190,3 +191,14 @@ async def test_a_full_server_is_drained_a_lease_is_taken_and_trimming_lets_publi
     finally:
         ask(valkey_url, "CONFIG", "SET", "maxmemory", 0)
     assert handler.handled[:-1] == [number for number in range(201) if number != 7]
+
+
+async def test_a_session_that_is_cancelled_while_it_asks_leaves_no_task_behind(valkey_url: str) -> None:
+    publish(valkey_url, *map(an_event, range(5)))
+    gate = Gate()
+    async with replica(valkey_url, Handler(SHARED, gate)) as one:
+        await gate.reached.wait()
+        begun = time.monotonic()
+        one.runs[0].cancel()
+        await asyncio.wait(one.runs)
+        assert time.monotonic() - begun < 2

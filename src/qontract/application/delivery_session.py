@@ -258,7 +258,10 @@ class DeliverySession:
         pause = _SHORTEST_PAUSE
         while True:
             try:
-                return await question()
+                answer = await question()
+                if self._attempts.ending:  # redis-py's wait_for swallows a cancellation, on Python 3.11
+                    raise asyncio.CancelledError
+                return answer
             except LeaseLostError:
                 raise
             except EventLogError as error:
