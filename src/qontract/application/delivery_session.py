@@ -259,9 +259,6 @@ class DeliverySession:
         while True:
             try:
                 answer = await question()
-                if self._attempts.ending:  # redis-py's wait_for swallows a cancellation, on Python 3.11
-                    raise asyncio.CancelledError
-                return answer
             except LeaseLostError:
                 raise
             except EventLogError as error:
@@ -270,6 +267,10 @@ class DeliverySession:
                     log.warning("event log does not answer; it is asked again", extra=extra)
                 if isinstance(error, GoneError):
                     await self._reopen()
+            else:
+                if self._attempts.ending:  # redis-py's wait_for swallows a cancellation, on Python 3.11
+                    raise asyncio.CancelledError
+                return answer
             await asyncio.sleep(pause)
             pause = min(_LONGEST_PAUSE, 2 * pause)
 
