@@ -132,7 +132,8 @@ def out_of_order(records: Iterable[Record], dead: set[str], removed: Mapping[str
 def causes(records: Iterable[Record], incidents: Sequence[tuple[int, str]]) -> Counter[str]:
     """Count the further handlings of events by what happened since shortly before the first, and last before the later.
 
-    The loss of the group goes first: it brings back all that is kept.
+    The loss of the group goes first, however long ago: it brings back all that is kept, and what was read before it is
+    acknowledged in vain, for the new group has not come to it.
     """
     records = list(records)
     first = first_handlings(records)
@@ -140,7 +141,8 @@ def causes(records: Iterable[Record], incidents: Sequence[tuple[int, str]]) -> C
     for record in records:
         if record is not first[record.event]:
             begin = first[record.event].begin
-            near = [name for at, name in incidents if begin - REACH < at < max(begin, record.begin)]
+            before = [(at, name) for at, name in incidents if at < max(begin, record.begin)]
+            near = [name for at, name in before if at > begin - REACH or name == "group lost"]
             found["group lost" if "group lost" in near else near[-1] if near else "unexplained"] += 1
     return found
 

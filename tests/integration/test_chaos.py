@@ -9,7 +9,7 @@ import pytest
 
 from tests.chaos import publishing
 from tests.chaos.handlers import FIRST_ATTEMPTS, manner, poison
-from tests.chaos.report import Outcome, Record, causes, fates, out_of_order
+from tests.chaos.report import REACH, Outcome, Record, causes, fates, out_of_order
 from tests.chaos.run import run
 from tests.chaos.slack_changes import Change, compare
 
@@ -104,6 +104,9 @@ def test_an_event_that_is_handled_once_more_later_is_a_duplicate_and_not_out_of_
     assert causes(records, []) == {"unexplained": 1}
     assert causes(records, [(5, "group lost"), (21, "kill -9")]) == {"group lost": 1}
     assert causes(records, [(5, "kill -9"), (35, "SIGTERM")]) == {"kill -9": 1}
+    after_long = [handled("a-1", 2 * REACH, 2 * REACH + 1), handled("a-1", 3 * REACH, 3 * REACH + 1)]
+    assert causes(after_long, [(5, "group lost"), (6, "kill -9")]) == {"group lost": 1}
+    assert causes(after_long, [(6, "kill -9")]) == {"unexplained": 1}
     assert causes([handled("a-1", 0, 50), handled("a-1", 30, 40, 2)], [(20, "lease lost")]) == {"lease lost": 1}
 
 
