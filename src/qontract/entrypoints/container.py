@@ -73,8 +73,10 @@ def _sweep(
 
 
 def _prefix(settings: Settings) -> str:
-    """Return what every key of ours begins with; the braces keep them in one slot of a cluster."""
-    return f"qontract:{{{settings.events.channel}}}:"
+    """Return what every key of ours begins with."""
+    from qontract.adapters.redis.keys import keys_of
+
+    return keys_of(settings.events.channel).prefix
 
 
 def _job_queue(settings: Settings, runners: Runners) -> "CeleryJobQueue":
@@ -115,7 +117,7 @@ def _event_logs(settings: Settings, replica: str, broker: "FastStreamBroker") ->
 
 def _measure(settings: Settings) -> Callable[[], Awaitable[Mapping[str, Measures]]] | None:
     """Return what says how far every subscription has come; None if no event is kept."""
-    from qontract.adapters.redis.event_logs import measure
+    from qontract.adapters.redis.measures import measure
 
     events = settings.events
     if not events.stream:

@@ -79,10 +79,3 @@ class RedisEventLogs(EventLogs):
         """Ask for maxmemory-policy."""
         with translated():
             return await retention.evicting_policy(self._redis)
-
-
-async def measure(url: str, *, channel: str, stream: str) -> Mapping[str, Measures]:
-    """Measure each subscription, on a connection of its own. Raises EventLogError."""
-    with translated():
-        async with Redis.from_url(url) as redis:
-            return await measures_of_all(redis, keys_of(channel, stream))

@@ -6,9 +6,16 @@ from typing import Any
 from redis.asyncio import Redis
 
 from qontract.adapters.redis.errors import translated
-from qontract.adapters.redis.keys import Keys
+from qontract.adapters.redis.keys import Keys, keys_of
 from qontract.adapters.redis.scripts import run
 from qontract.application.ports.event_log import GoneError, Measures
+
+
+async def measure(url: str, *, channel: str, stream: str) -> dict[str, Measures]:
+    """Measure each subscription, on a connection of its own. Raises EventLogError."""
+    with translated():
+        async with Redis.from_url(url) as redis:
+            return await measures_of_all(redis, keys_of(channel, stream))
 
 
 async def measures_of(redis: Redis, keys: Keys, subscription: str, active_seconds: float) -> Measures:
