@@ -191,8 +191,6 @@ class Attempts:
         if reason:
             entry.failures += (self._failure(reason),)
         event = entry.event
-        if entry.content is None:
-            entry.content = await self._ask(partial(self._log.content_of, entry))
         await self._ask(partial(self._log.dead_letter, entry))
         self._dead_lettered(entry)
         self._count(Count.DEAD_LETTERED, 1)

@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from qontract.adapters.cloudevents import to_cloudevent
 from qontract.adapters.redis.broker import publication
-from qontract.adapters.redis.event_publisher import NOT_PUBLISHED, PUBLISHED
+from qontract.adapters.redis.event_publisher import counted
 from qontract.adapters.redis.scripts import run
 from qontract.application.ports.async_event_publisher import AsyncEventPublisher
-from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.domain.events import DomainEvent
 
 
@@ -30,12 +28,7 @@ class RedisAsyncEventPublisher(AsyncEventPublisher):
         """Publish all the events in one atomic round trip."""
         if not events:
             return
-        try:
+        with counted(len(events)):
             cloudevents = [to_cloudevent(event, self._source) for event in events]
             keys, arguments = publication(cloudevents, self._channel, self._stream)
             await run(self._redis, "publish", keys, *arguments)
-        except (RedisError, OSError, ValueError) as error:
-            NOT_PUBLISHED.inc(len(events))
-            refused = isinstance(error, ValueError)
-            raise EventPublisherError(f"{type(error).__name__}: {error}", refused=refused) from error
-        PUBLISHED.inc(len(events))

@@ -22,7 +22,7 @@ from redis.retry import Retry
 
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis.keys import intent_name, keys_of
-from qontract.adapters.redis.scripts import script
+from qontract.adapters.redis.scripts import run_now
 
 BREAKER = Gauge(
     "qontract_redis_breaker_open", "1 while Redis is not asked, for it did not answer", multiprocess_mode="mostrecent"
@@ -95,11 +95,7 @@ class RedisBroker:
         """
         ours = [event if isinstance(event, Event) else Event.from_sdk(event) for event in events]
         keys, arguments = publication(ours, channel, stream)
-        text, sha = script("publish")
-        try:
-            self.command("EVALSHA", sha, len(keys), *keys, *arguments)
-        except redis.exceptions.NoScriptError:  # nobody has sent it since Redis started
-            self.command("EVAL", text, len(keys), *keys, *arguments)
+        run_now(self.command, "publish", keys, *arguments)
 
     def command(self, *command: str | bytes | int, probe: bool = False) -> Any:
         """Return Redis' answer to a command; as a `probe`, ask also during a pause. Raises redis.RedisError."""
@@ -138,7 +134,7 @@ def publication(events: Sequence[Event], channel: str, stream: str) -> tuple[lis
     if not channel and not stream:
         raise ValueError("events would go nowhere: name a channel, a stream, or both")
     keys = keys_of(channel, stream)
-    prefix = f"{keys.published}{stream}:"  # what one stream has, another one may lack
+    prefix = keys.published(stream)
     marks = [f"{prefix}{intent_name(event.source, event.id)}" for event in events]
     name_at = len(prefix.encode()) + 1
     arguments: list[str | bytes | int] = [int(bool(stream)), channel, REMEMBERED_SECONDS, name_at]

@@ -59,13 +59,15 @@ class RedisDeadLetters(DeadLetters):
             return False
         with _translated_errors():
             keys = [self._dead, self._keys.redriven(letter.subscription), self._keys.dead_counts]
-            return bool(run_now(self._redis, "redrive", keys, letter_id, letter.subscription))
+            return bool(run_now(self._redis.execute_command, "redrive", keys, letter_id, letter.subscription))
 
     def discard(self, letter_id: str) -> bool:
         """Remove the letter."""
         with _translated_errors():
             keys = [self._dead, self._keys.dead_counts]
-            return bool(_ENTRY_ID.fullmatch(letter_id) and run_now(self._redis, "discard", keys, letter_id))
+            return bool(
+                _ENTRY_ID.fullmatch(letter_id) and run_now(self._redis.execute_command, "discard", keys, letter_id)
+            )
 
 
 @contextmanager

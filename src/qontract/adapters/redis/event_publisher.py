@@ -1,6 +1,7 @@
 """Redis: each event goes to a stream, which keeps it, and to a channel, for who listens."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import redis
 from prometheus_client import Counter
@@ -27,12 +28,19 @@ class RedisEventPublisher(EventPublisher):
         """Publish all the events in one atomic round trip."""
         if not events:
             return
-        try:
+        with counted(len(events)):
             self._broker.publish_all(
                 [to_cloudevent(event, self._source) for event in events], channel=self._channel, stream=self._stream
             )
-        except (redis.RedisError, OSError, ValueError) as error:
-            NOT_PUBLISHED.inc(len(events))
-            refused = isinstance(error, ValueError)
-            raise EventPublisherError(f"{type(error).__name__}: {error}", refused=refused) from error
-        PUBLISHED.inc(len(events))
+
+
+@contextmanager
+def counted(events: int) -> Iterator[None]:
+    """Count so many events as published, or as not: then EventPublisherError is raised for whatever went wrong."""
+    try:
+        yield
+    except (redis.RedisError, OSError, ValueError) as error:
+        NOT_PUBLISHED.inc(events)
+        refused = isinstance(error, ValueError)
+        raise EventPublisherError(f"{type(error).__name__}: {error}", refused=refused) from error
+    PUBLISHED.inc(events)

@@ -14,14 +14,16 @@ class Keys:
         self.stream = stream
         self.intents = f"{prefix}intents"
         """A hash: the events of actions that are about to be applied."""
-        self.published = f"{prefix}published:"
-        """What the marks of the events that were published begin with; `intent_name` follows."""
         self.dead = f"{prefix}dead"
         """A stream: the dead letters of all subscriptions."""
         self.dead_counts = f"{prefix}dead-counts"
         """A hash: how many dead letters each subscription has."""
         self.alive = f"{prefix}alive"
         """A hash: when each subscription last showed that it is run, in seconds since the epoch."""
+
+    def published(self, stream: str) -> str:
+        """Return what the marks of what was published to a stream begin with; `intent_name` follows."""
+        return f"{self.prefix}published:{stream}:"
 
     def redriven(self, subscription: str) -> str:
         """Return the stream of what was redriven for the subscription."""

@@ -1,12 +1,11 @@
 """The scripts that run in Redis: each a file in `scripts/`, which says what its KEYS, ARGV and answer are."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-import redis
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
@@ -34,10 +33,10 @@ async def run(client: Redis, name: str, keys: Sequence[str], *args: Any) -> Any:
         return await client.eval(text, len(keys), *keys, *args)
 
 
-def run_now(client: redis.Redis, name: str, keys: Sequence[str], *args: Any) -> Any:
-    """Run a script, as `run` does, without an event loop."""
+def run_now(execute: Callable[..., Any], name: str, keys: Sequence[str], *args: Any) -> Any:
+    """Run a script, as `run` does, without an event loop: `execute` sends one command."""
     text, sha = script(name)
     try:
-        return client.evalsha(sha, len(keys), *keys, *args)
+        return execute("EVALSHA", sha, len(keys), *keys, *args)
     except NoScriptError:
-        return client.eval(text, len(keys), *keys, *args)
+        return execute("EVAL", text, len(keys), *keys, *args)

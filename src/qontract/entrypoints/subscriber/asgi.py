@@ -24,7 +24,6 @@ from qontract.entrypoints.subscriptions import load_subscriptions
 
 log = logging.getLogger(__name__)
 
-_TRIM_SECONDS = 10.0
 _ALIVE_SECONDS = 5.0
 
 
