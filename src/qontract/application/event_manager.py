@@ -1,4 +1,4 @@
-"""What a use case tells its events to."""
+"""What a use case gives its events to."""
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
@@ -40,8 +40,8 @@ class EventManager:
         self.publish_events([event])
 
     def publish_events(self, events: Sequence[DomainEvent]) -> None:
-        """Publish the events of a task together, in order, and settle their intents in the same step."""
-        self._tell(events)
+        """Publish the events of a task together, in order, and resolve their intents in the same step."""
+        self._publish_or_spool(events)
 
     def flush(self) -> int:
         """Send all that is spooled, oldest first, and say how many. Raises EventPublisherError or EventSpoolError."""
@@ -51,26 +51,26 @@ class EventManager:
             self._spool.remove(older)
         if count:
             log.info("spooled events sent", extra={"count": count})
-            self._note("publishing", None)
+            self._report("publishing", None)
         return count
 
     def intend(self, scope: str, event: DomainEvent) -> bool:
-        """Put on record that an action is about to be applied of which `event` will tell.
+        """Put on record that the action of this event is about to be applied.
 
-        False: no place could take it. The action is then better left: it might stay untold.
+        False: no place could take it. The action is then better left: its event might be lost.
         """
         for place in self._records:
             try:
                 place.record(scope, event)
             except IntentsError as error:
-                self._note("publishing", error)
+                self._report("publishing", error)
                 continue
             if place is self._spool:
                 self._recorded_in_spool.add(event.id)
             return True
         return not self._records
 
-    def in_doubt(self) -> Mapping[str, Sequence[DomainEvent]]:
+    def pending(self) -> Mapping[str, Sequence[DomainEvent]]:
         """Return the events of actions that were perhaps applied, by scope, oldest first.
 
         A spool that cannot be read is left out. Raises IntentsError if the intents cannot be.
@@ -78,32 +78,32 @@ class EventManager:
         found: dict[str, tuple[str, DomainEvent]] = {}
         for place in reversed(self._records):  # the spool first: it can be looked at also while Redis is away
             try:
-                open_intents = place.open()
+                pending = place.pending()
             except EventSpoolError as error:
-                self._note("reading the spool", error)
+                self._report("reading the spool", error)
                 continue
-            found |= {event.id: (scope, event) for scope, events in open_intents.items() for event in events}
+            found |= {event.id: (scope, event) for scope, events in pending.items() for event in events}
         return by_scope(found.values())
 
-    def settle(self, told: Sequence[DomainEvent], dropped: Sequence[DomainEvent]) -> None:
-        """Publish the events in doubt whose actions were applied, and forget the others. Raises IntentsError.
+    def resolve(self, applied: Sequence[DomainEvent], not_applied: Sequence[DomainEvent]) -> None:
+        """Publish the pending events whose actions were applied, and forget the others. Raises IntentsError.
 
-        An event that can be neither published nor spooled stays in doubt.
+        An event that can be neither published nor spooled stays pending.
         """
-        if told and not self._tell(told):
-            told = ()
+        if applied and not self._publish_or_spool(applied):
+            applied = ()
         for place in self._records:
-            for events, were_told in ((told, True), (dropped, False)):
+            for events, were_applied in ((applied, True), (not_applied, False)):
                 if events:
-                    place.close(events, told=were_told)
+                    place.resolve(events, applied=were_applied)
 
-    def _tell(self, events: Sequence[DomainEvent]) -> bool:
+    def _publish_or_spool(self, events: Sequence[DomainEvent]) -> bool:
         """Publish or spool the events. Say whether that is done; if not, they are in the log."""
         try:
             self._publish(events)
         except Exception as error:  # noqa: BLE001 - whatever a publisher raises
-            return self._keep(events, error)
-        self._note("publishing", None)
+            return self._spool_or_log(events, error)
+        self._report("publishing", None)
         return True
 
     def _publish(self, events: Sequence[DomainEvent]) -> None:
@@ -120,9 +120,9 @@ class EventManager:
         try:
             waiting = self._spool.oldest(BATCH) if self._spool else ()
         except EventSpoolError as error:
-            self._note("reading the spool", error)
+            self._report("reading the spool", error)
             return ()
-        self._note("reading the spool", None)
+        self._report("reading the spool", None)
         return waiting
 
     def _send(self, events: Sequence[DomainEvent]) -> int:
@@ -144,13 +144,13 @@ class EventManager:
             if self._spool:
                 self._spool.remove(events)
         except EventSpoolError as error:
-            self._note("writing the spool", error)
+            self._report("writing the spool", error)
             return False
-        self._note("writing the spool", None)
+        self._report("writing the spool", None)
         self._recorded_in_spool.difference_update(event.id for event in events)
         return True
 
-    def _keep(self, events: Sequence[DomainEvent], error: Exception) -> bool:
+    def _spool_or_log(self, events: Sequence[DomainEvent], error: Exception) -> bool:
         """Spool what was not published, and say whether it is; failing that, the log is the last place that has it."""
         problem = "there is none"
         if self._spool:
@@ -160,14 +160,14 @@ class EventManager:
                 problem = str(full)
             else:
                 self._recorded_in_spool.difference_update(event.id for event in events)
-                self._note("publishing", error)
+                self._report("publishing", error)
                 return True
         unexpected = None if isinstance(error, EventPublisherError) else error
         reasons = {"error": str(error), "spool": problem}
         log.error("events not published", extra={"events": _whole(events), **reasons}, exc_info=unexpected)
         return False
 
-    def _note(self, what: str, error: Exception | None) -> None:
+    def _report(self, what: str, error: Exception | None) -> None:
         """Log when something begins to fail, and when that is over; not each time."""
         if error and what not in self._failing:
             self._failing.add(what)

@@ -1,32 +1,91 @@
 """Running a job, whichever queue it came from."""
 
 import logging
+from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Protocol
 
-from qontract.domain.jobs import Job, JobResult, JobStatus
+from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
 
 log = logging.getLogger(__name__)
 
-Runner = Callable[[Job, Collection[str]], JobResult]
-"""Does the work of a job, except for the exclusive names that it has lost to a later one."""
+
+class Turn(Protocol):
+    """One slice of a job, as the queue gives it: what the job may do now, and what it has done in slices before.
+
+    `progress` is what the slice before left, or an empty one. `superseded` has the locks that a later job has taken
+    for good.
+    """
+
+    progress: JobProgress
+    superseded: Collection[str]
+
+    @property
+    @abstractmethod
+    def over(self) -> bool:
+        """Whether the time of the slice is over: what is not done yet is for the next one."""
+
+    @abstractmethod
+    def holds(self, lock: str) -> bool:
+        """Whether it is sure that no other job has begun for this lock. A run that stood still may have lost it."""
+
+    @abstractmethod
+    def memberships(self, lock: str) -> int | None:
+        """Return how many memberships the scope had when the last job that was not blocked read it; None: unknown."""
+
+    @abstractmethod
+    def show(self, progress: Callable[[], JobProgress]) -> None:
+        """Show how far the job is to who asks for its result, and to the next slice if this one dies.
+
+        `progress` is called only when it is time to show it again: about once a second.
+        """
+
+
+@dataclass(frozen=True)
+class Continues:
+    """A job that has not ended: its next slice begins in so many seconds."""
+
+    progress: JobProgress
+    seconds: float = 0
+
+
+Runner = Callable[[Job, Turn], JobProgress | Continues]
+"""Does the work of a job, or a slice of it, except for the locks that are superseded."""
 
 Runners = Mapping[str, Runner]
 """The runner of each integration, by its name."""
 
 
-def run(job: Job, runners: Runners, lost: Collection[str]) -> JobResult:
-    """Run the job but for the exclusive names that it has `lost` to a later one, and return its final result."""
-    reasons = tuple(f"{name}: skipped, for a later request has begun" for name in sorted(lost))
-    if job.exclusive and set(job.exclusive) <= set(lost):
-        return JobResult(status=JobStatus.SKIPPED, errors=reasons)
+def run(job: Job, runners: Runners, turn: Turn) -> JobProgress | Continues:
+    """Run a slice of the job but for the locks that are superseded, and return its final progress, or that it goes on.
+
+    Whatever a runner raises ends the job as failed, with what it had shown until then.
+    """
+    reasons = tuple(f"{lock}: superseded, for a later request has begun" for lock in sorted(turn.superseded))
+    if job.locks and set(job.locks) <= set(turn.superseded):
+        return _ended(turn.progress, JobStatus.SKIPPED, reasons)
     runner = runners.get(job.integration)
     if runner is None:
-        errors = (*reasons, f"no runner for the integration {job.integration!r}")
-        return JobResult(status=JobStatus.FAILED, errors=errors)
+        return _ended(turn.progress, JobStatus.FAILED, (*reasons, f"no integration {job.integration!r} is installed"))
     try:
-        result = runner(job, lost)
+        progress = runner(job, turn)
     except Exception as error:
         log.exception("job failed", extra={"job": job.id})
-        return JobResult(status=JobStatus.FAILED, errors=(*reasons, f"{type(error).__name__}: {error}"))
-    status = JobStatus.SKIPPED if lost and result.status is JobStatus.SUCCESS else result.status
-    return result.model_copy(update={"status": status, "errors": (*reasons, *result.errors)})
+        return _ended(turn.progress, JobStatus.FAILED, (*reasons, f"{type(error).__name__}: {error}"))
+    if isinstance(progress, Continues):
+        return progress
+    result = progress.result
+    status = JobStatus.SKIPPED if turn.superseded and result.status is JobStatus.SUCCESS else result.status
+    return _ended(progress, status, reasons)
+
+
+def _ended(progress: JobProgress, status: JobStatus, errors: tuple[str, ...]) -> JobProgress:
+    result = progress.result
+    ended = result.model_copy(update={"status": status, "errors": (*errors, *result.errors)})
+    return progress.model_copy(update={"result": ended})
+
+
+def failed(progress: JobProgress, error: str) -> JobProgress:
+    """Return the progress of a job that ends here, for this reason."""
+    return _ended(progress, JobStatus.FAILED, (error,))

@@ -1,124 +1,49 @@
-"""Slack usergroups: what is desired, what is there, the plan between the two, and the events of what was done."""
+"""Slack usergroups: what can be done to them, and the events of what was done."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field
 
 from qontract.domain.events import DomainEvent, EventData
-from qontract.domain.slack_workspace import SlackUsergroup, SlackWorkspace
+from qontract.domain.integration import Action, BlockedPlan
 
 
-def plain_handle(text: str) -> str:
-    """Return the handle as handles are compared."""
-    return text.strip().removeprefix("@").casefold()
+class _OnUsergroup(Action):
+    workspace: str = Field(examples=["coreos"])
+    usergroup: str = Field(examples=["team-a"])
+
+    @property
+    def subject(self) -> str:
+        """The usergroup, in its workspace."""
+        return f"{self.workspace}/{self.usergroup}"
 
 
-def _user(text: str) -> str:
-    return text.strip().removeprefix("@").strip()
-
-
-def _channel(text: str) -> str:
-    return text.strip().removeprefix("#").casefold()
-
-
-def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(names))
-
-
-# Control characters are refused: CloudEvents forbids them in a subject, and nobody means them.
-_UserName = Annotated[
-    str,
-    StringConstraints(max_length=255),
-    AfterValidator(_user),
-    StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]+$"),
-]
-WorkspaceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
-Handle = Annotated[
-    str, StringConstraints(max_length=80), AfterValidator(plain_handle), StringConstraints(pattern=r"^[\w.-]+$")
-]
-ChannelName = Annotated[
-    str, StringConstraints(max_length=120), AfterValidator(_channel), StringConstraints(pattern=r"^\S+$")
-]
-Description = Annotated[
-    str, StringConstraints(strip_whitespace=True, max_length=1000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$")
-]
-
-
-class DesiredUsergroup(BaseModel):
-    """A usergroup as it should be. A user is an e-mail address or a Slack name; None leaves a field as it is in Slack.
-
-    Order, repetition, `@`, `#`, letter case and blank space around text mean nothing. A group without users is emptied.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    handle: Handle
-    users: Annotated[tuple[_UserName, ...], Field(max_length=10_000, fail_fast=True), AfterValidator(_unique)]
-    description: Description | None = None
-    channels: (
-        Annotated[tuple[ChannelName, ...], Field(max_length=1_000, fail_fast=True), AfterValidator(_unique)] | None
-    ) = None
-
-
-class DesiredWorkspace(BaseModel):
-    """The usergroups of one workspace. Those in `managed_usergroups` that are not desired (any more) are emptied."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: WorkspaceName
-    usergroups: Annotated[tuple[DesiredUsergroup, ...], Field(max_length=20_000, fail_fast=True)]
-    managed_usergroups: (
-        Annotated[tuple[Handle, ...], Field(max_length=20_000, fail_fast=True), AfterValidator(_unique)] | None
-    ) = None
-
-    @model_validator(mode="after")
-    def _each_handle_once(self) -> Self:
-        _refuse_repeated("usergroup", (usergroup.handle for usergroup in self.usergroups))
-        return self
-
-
-class DesiredState(BaseModel):
-    """What a reconcile is asked for. A dry run, the default, plans and changes nothing."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    workspaces: Annotated[tuple[DesiredWorkspace, ...], Field(min_length=1, max_length=100, fail_fast=True)]
-    dry_run: bool = Field(default=True, strict=True)
-
-    @model_validator(mode="after")
-    def _each_workspace_once(self) -> Self:
-        _refuse_repeated("workspace", (workspace.name for workspace in self.workspaces))
-        return self
-
-
-def _refuse_repeated(what: str, names: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise ValueError(f"{what} {name!r} is given more than once")
-        seen.add(name)
-
-
-class CreateUsergroup(EventData):
+class CreateUsergroup(_OnUsergroup):
     """Make a usergroup with its description, members and channels. Names are for people, ids for Slack."""
 
     action_type: Literal["create"] = "create"
-    workspace: str = Field(examples=["coreos"])
-    usergroup: str = Field(examples=["team-a"])
     description: str = Field(examples=["The people of team A"])
     users: tuple[str, ...] = Field(examples=[("alice", "bob")])
     user_ids: tuple[str, ...] = Field(examples=[("U01ALICE", "U02BOB")])
     channels: tuple[str, ...] = Field(examples=[("team-a",)])
     channel_ids: tuple[str, ...] = Field(examples=[("C01TEAMA",)])
 
+    @property
+    def summary(self) -> str:
+        """What the usergroup begins with."""
+        parts = (_quoted(self.description), *(f"+{user}" for user in self.users), *_hashed(self.channels))
+        return " ".join(filter(None, parts)) or "without users"
 
-class UpdateUsers(EventData):
+    @property
+    def creates(self) -> bool:
+        """Whether it makes its subject: it does."""
+        return True
+
+
+class UpdateUsers(_OnUsergroup):
     """Give a usergroup exactly these members; enable it first if it is disabled. No members: disable it."""
 
     action_type: Literal["update_users"] = "update_users"
-    workspace: str = Field(examples=["coreos"])
-    usergroup: str = Field(examples=["team-a"])
     usergroup_id: str = Field(examples=["S01TEAMA"])
     users: tuple[str, ...] = Field(examples=[("alice", "carol")])
     user_ids: tuple[str, ...] = Field(examples=[("U01ALICE", "U03CAROL")])
@@ -126,20 +51,52 @@ class UpdateUsers(EventData):
     users_to_remove: tuple[str, ...] = Field(examples=[("bob",)])
     enable: bool = Field(default=False, examples=[False])
 
+    @property
+    def summary(self) -> str:
+        """Who is added and who is removed."""
+        changes = (*(f"+{user}" for user in self.users_to_add), *(f"-{user}" for user in self.users_to_remove))
+        return " ".join(("enabled:", *changes) if self.enable else changes)
 
-class UpdateMetadata(EventData):
+    @property
+    def removes(self) -> tuple[str, ...]:
+        """Whom it removes."""
+        return self.users_to_remove
+
+
+class UpdateMetadata(_OnUsergroup):
     """Give a usergroup this description and exactly these default channels."""
 
     action_type: Literal["update_metadata"] = "update_metadata"
-    workspace: str = Field(examples=["coreos"])
-    usergroup: str = Field(examples=["team-a"])
     usergroup_id: str = Field(examples=["S01TEAMA"])
     description: str = Field(examples=["The people of team A"])
     channels: tuple[str, ...] = Field(examples=[("team-a",)])
     channel_ids: tuple[str, ...] = Field(examples=[("C01TEAMA",)])
+    description_before: str | None = Field(default=None, examples=["Team A"])
+    channels_before: tuple[str, ...] | None = Field(default=None, examples=[("general",)])
+
+    @property
+    def summary(self) -> str:
+        """The old and the new description and channels, as far as they differ."""
+        parts = []
+        if self.description != self.description_before:
+            parts.append(f"{_quoted(self.description_before)} → {_quoted(self.description)}".strip())
+        if self.channels != self.channels_before:
+            parts.append(
+                f"{' '.join(_hashed(self.channels_before or ()))} → {' '.join(_hashed(self.channels))}".strip()
+            )
+        return ", ".join(parts)
 
 
-Action = CreateUsergroup | UpdateUsers | UpdateMetadata
+UsergroupAction = CreateUsergroup | UpdateUsers | UpdateMetadata
+
+
+def _quoted(text: str | None) -> str:
+    """Return the text as people quote it; nothing for none."""
+    return f"“{text}”" if text else ""
+
+
+def _hashed(channels: tuple[str, ...]) -> list[str]:
+    return [f"#{channel}" for channel in channels]
 
 
 class Failure(EventData):
@@ -179,114 +136,8 @@ class UsergroupFailed(DomainEvent):
     data: Failure
 
 
-def applied(action: Action, correlation_id: str | None = None) -> DomainEvent:
-    """Return the event of an action that was applied."""
-    subject = f"{action.workspace}/{action.usergroup}"
-    match action:
-        case CreateUsergroup():
-            return UsergroupCreated(subject=subject, data=action, correlation_id=correlation_id)
-        case UpdateUsers():
-            return UsergroupUsersUpdated(subject=subject, data=action, correlation_id=correlation_id)
-        case UpdateMetadata():
-            return UsergroupMetadataUpdated(subject=subject, data=action, correlation_id=correlation_id)
+class UsergroupsBlocked(DomainEvent):
+    """A guard stopped the plan of a workspace: nothing of it was applied."""
 
-
-def failed(failure: Failure, correlation_id: str | None = None) -> DomainEvent:
-    """Return the event of a failure."""
-    subject = f"{failure.workspace}/{failure.usergroup}" if failure.usergroup else failure.workspace
-    return UsergroupFailed(subject=subject, data=failure, correlation_id=correlation_id)
-
-
-class Plan(BaseModel):
-    """The actions that bring a workspace to its desired state, and what of that state cannot be reached."""
-
-    model_config = ConfigDict(frozen=True)
-
-    actions: tuple[Action, ...]
-    errors: tuple[str, ...]
-
-
-class _Names(NamedTuple):
-    """Members and default channels of a usergroup: their names, by id."""
-
-    users: dict[str, str]
-    channels: dict[str, str]
-
-
-def plan(desired: DesiredWorkspace, current: SlackWorkspace) -> Plan:
-    """Compare by meaning, and return what to do. Only desired and managed handles are looked at.
-
-    A name that Slack does not know is an error, and the rest of its group is planned without it. Where none of a list
-    is known, the list is left as it is: nobody asked for it to be emptied.
-    """
-    users, channels = current.user_directory(), current.channel_directory()
-    groups = {plain_handle(group.handle): group for group in current.usergroups}
-    actions: list[Action] = []
-    errors: list[str] = []
-    for wanted in (*desired.usergroups, *_no_longer_desired(desired, groups)):
-        where = f"{desired.name}/{wanted.handle}"
-        members, unknown_users = users.find(wanted.users, where)
-        defaults, unknown_channels = channels.find(wanted.channels or (), where)
-        errors += unknown_users + unknown_channels
-        after = _Names(members, defaults)
-        if group := groups.get(wanted.handle):
-            before = _Names(users.named(group.user_ids if group.enabled else ()), channels.named(group.channel_ids))
-            actions += _update(desired.name, wanted, group, before, after)
-        else:
-            actions.append(_create(desired.name, wanted, after))
-    return Plan(actions=tuple(actions), errors=tuple(errors))
-
-
-def _no_longer_desired(desired: DesiredWorkspace, groups: Mapping[str, SlackUsergroup]) -> Iterator[DesiredUsergroup]:
-    wanted = {usergroup.handle for usergroup in desired.usergroups}
-    for handle in desired.managed_usergroups or ():
-        if handle in groups and handle not in wanted:
-            yield DesiredUsergroup(handle=handle, users=())
-
-
-def _create(workspace: str, wanted: DesiredUsergroup, after: _Names) -> CreateUsergroup:
-    return CreateUsergroup(
-        workspace=workspace,
-        usergroup=wanted.handle,
-        description=wanted.description or "",
-        users=tuple(after.users.values()),
-        user_ids=tuple(after.users),
-        channels=tuple(after.channels.values()),
-        channel_ids=tuple(after.channels),
-    )
-
-
-def _update(
-    workspace: str, wanted: DesiredUsergroup, group: SlackUsergroup, before: _Names, after: _Names
-) -> list[Action]:
-    users = before.users if wanted.users and not after.users else after.users
-    channels = before.channels if not after.channels and wanted.channels != () else after.channels
-    description = group.description.strip() if wanted.description is None else wanted.description
-    if not users and not group.enabled:
-        return []
-    actions: list[Action] = []
-    if users.keys() != before.users.keys():
-        actions.append(
-            UpdateUsers(
-                workspace=workspace,
-                usergroup=wanted.handle,
-                usergroup_id=group.id,
-                users=tuple(users.values()),
-                user_ids=tuple(users),
-                users_to_add=tuple(name for id_, name in users.items() if id_ not in before.users),
-                users_to_remove=tuple(name for id_, name in before.users.items() if id_ not in users),
-                enable=not group.enabled,
-            )
-        )
-    if description != group.description.strip() or channels.keys() != before.channels.keys():
-        metadata = UpdateMetadata(
-            workspace=workspace,
-            usergroup=wanted.handle,
-            usergroup_id=group.id,
-            description=description,
-            channels=tuple(channels.values()),
-            channel_ids=tuple(channels),
-        )
-        # Slack changes enabled groups only: after the users enable it, and before their absence disables it.
-        actions.insert(len(actions) if users else 0, metadata)
-    return actions
+    type: Literal["qontract-api.slack-usergroups.blocked"] = "qontract-api.slack-usergroups.blocked"
+    data: BlockedPlan

@@ -1,7 +1,6 @@
 """The composition root: the one place that knows which adapter stands behind each port."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import timedelta
 from functools import cache, partial
 from os import getpid
 from secrets import token_hex
@@ -10,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from dependency_injector import containers, providers
 
-from qontract.application import slack_usergroups
 from qontract.application.event_manager import EventManager
-from qontract.application.jobs import Runners
+from qontract.application.guards import Guards
+from qontract.application.jobs import Runners, Turn
 from qontract.application.ports.dead_letters import DeadLetters
 from qontract.application.ports.event_format import EventFormat
 from qontract.application.ports.event_log import Measures
 from qontract.application.ports.event_logs import EventLogs
 from qontract.application.ports.job_queue import JobQueue
-from qontract.application.ports.slack_workspaces import SlackWorkspaces
-from qontract.application.recovery import sweep
+from qontract.application.reconcile import reconcile
+from qontract.application.recovery import recover_all
+from qontract.domain.jobs import Job, JobProgress
+from qontract.entrypoints.integrations import Made, load_integrations, make_integrations
 from qontract.entrypoints.settings import Settings, load_settings
 
 if TYPE_CHECKING:  # a process imports only the adapters that it makes: it starts the sooner
@@ -27,21 +28,18 @@ if TYPE_CHECKING:  # a process imports only the adapters that it makes: it start
 
     from qontract.adapters.celery import CeleryJobQueue
 
-Sweep = Callable[[], None]
-"""Sends what is spooled, and settles what dead runs have left in doubt."""
+Recovery = Callable[[], None]
+"""Runs again the jobs of dead workers, republishes what is spooled, and resolves the intents of dead runs."""
 
 
 def _event_manager(settings: Settings) -> EventManager | None:
     """Return the event manager. A Redis that does not answer takes half a second, every quarter of a minute."""
-    from qontract.adapters.memory import InMemoryEventPublisher
     from qontract.adapters.redis import RedisBroker, RedisEventPublisher, RedisIntents
     from qontract.adapters.sqlite import SqliteEventSpool
 
     events = settings.events
     if not events.enabled:
         return None
-    if events.backend == "memory":
-        return EventManager(InMemoryEventPublisher(source=events.source))
     broker = RedisBroker(settings.cache_broker_url.get_secret_value(), timeout=0.5, pause=15)
     return EventManager(
         RedisEventPublisher(broker, channel=events.channel, stream=events.stream, source=events.source),
@@ -50,26 +48,25 @@ def _event_manager(settings: Settings) -> EventManager | None:
     )
 
 
-def _slack_workspaces(settings: Settings) -> SlackWorkspaces:
-    from qontract.adapters.slack import SlackApiWorkspaces
-
-    tokens = {workspace: token.get_secret_value() for workspace, token in settings.slack.tokens.items()}
-    return SlackApiWorkspaces(tokens, api_url=settings.slack.api_url, timeout=settings.slack.timeout)
+def _guards(settings: Settings) -> Guards:
+    guards = settings.guards
+    return Guards(guards.max_removal_share, guards.min_removals, guards.protected)
 
 
-def _runners(workspaces: SlackWorkspaces, events: EventManager | None) -> Runners:
-    return {slack_usergroups.INTEGRATION: partial(slack_usergroups.reconcile, workspaces=workspaces, events=events)}
+def _runners(made: Made, events: EventManager | None, guards: Guards) -> Runners:
+    """Return what runs the jobs of each integration; of one that was refused, what says why."""
+
+    def refused(job: Job, _: Turn) -> JobProgress:
+        raise RuntimeError(f"the worker has no integration {job.integration!r}: {made.refused[job.integration]}")
+
+    return dict.fromkeys(made.refused, refused) | {
+        name: partial(reconcile, integration=integration, events=events, guards=guards)
+        for name, integration in made.integrations.items()
+    }
 
 
-def _sweep(
-    settings: Settings, workspaces: SlackWorkspaces, events: EventManager | None, jobs: JobQueue
-) -> Sweep | None:
-    """Return what a worker does again and again, if events are enabled."""
-    if events is None:
-        return None
-    recoveries = {slack_usergroups.INTEGRATION: partial(slack_usergroups.recover, workspaces=workspaces, events=events)}
-    in_doubt_after = timedelta(seconds=2 * settings.slack.timeout)
-    return partial(sweep, events, jobs, recoveries, in_doubt_after=in_doubt_after, later={})
+def _recovery(made: Made, events: EventManager | None, jobs: JobQueue) -> Recovery:
+    return partial(recover_all, events, jobs, made.integrations, later={})
 
 
 def _prefix(settings: Settings) -> str:
@@ -87,6 +84,7 @@ def _job_queue(settings: Settings, runners: Runners) -> "CeleryJobQueue":
         runners,
         prefix=_prefix(settings),
         time_limit=settings.worker.time_limit,
+        slice_seconds=settings.worker.slice_seconds,
     )
 
 
@@ -132,11 +130,8 @@ def _event_format(settings: Settings) -> EventFormat:
 
 
 def _dead_letters(settings: Settings) -> DeadLetters:
-    from qontract.adapters.memory import InMemoryDeadLetters
     from qontract.adapters.redis import RedisDeadLetters
 
-    if settings.events.backend == "memory":
-        return InMemoryDeadLetters()
     return RedisDeadLetters(settings.cache_broker_url.get_secret_value(), prefix=_prefix(settings))
 
 
@@ -152,10 +147,12 @@ class Container(containers.DeclarativeContainer):
 
     settings = providers.Singleton(load_settings)
     event_manager = providers.Singleton(_event_manager, settings)
-    slack_workspaces = providers.Singleton(_slack_workspaces, settings)
-    runners = providers.Singleton(_runners, slack_workspaces, event_manager)
+    installed_integrations = providers.Singleton(load_integrations)
+    integrations = providers.Singleton(make_integrations, installed_integrations)
+    guards = providers.Singleton(_guards, settings)
+    runners = providers.Singleton(_runners, integrations, event_manager, guards)
     job_queue = providers.Singleton(_job_queue, settings, runners)
-    sweep = providers.Singleton(_sweep, settings, slack_workspaces, event_manager, job_queue)
+    recovery = providers.Singleton(_recovery, integrations, event_manager, job_queue)
     faststream_broker = providers.Singleton(_faststream_broker, settings)
     replica = providers.Singleton(_replica)
     event_logs = providers.Factory(_event_logs, settings, replica, faststream_broker)

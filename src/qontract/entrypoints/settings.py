@@ -71,17 +71,18 @@ class EventsSettings(_Group):
     channel: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]+$")] = "main"
     stream: str = Field(default_factory=lambda data: f"qontract:{{{data.get('channel', 'main')}}}:events")
     source: str = Field(default="qontract-api", min_length=1)
-    backend: Literal["redis", "memory"] = "redis"
     spool: Path = Field(default_factory=lambda: _state_directory() / "events.sqlite")
     spool_max_bytes: int = Field(default=100_000_000, ge=1_000_000)
 
 
-class SlackSettings(_Group):
-    """`QAPI_SLACK__…`: how Slack is reached."""
+class GuardsSettings(_Group):
+    """`QAPI_GUARDS__…`: what stops a plan that is likely a mistake; see qontract.application.guards."""
 
-    api_url: Annotated[str, StringConstraints(pattern=r"^https?://\S+/$")] = "https://slack.com/api/"
-    tokens: dict[str, SecretStr] = Field(default_factory=dict)
-    timeout: float = Field(default=30, gt=0, description="Seconds for one call")
+    max_removal_share: float = Field(default=0.25, ge=0, le=1, description="Of the memberships of a scope")
+    min_removals: int = Field(default=10, ge=1, description="Fewer are always let pass")
+    protected: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, description="Integration, or integration/scope → who is never removed"
+    )
 
 
 class AuthSettings(_Group):
@@ -106,7 +107,8 @@ class WorkerSettings(_Group):
     host: str = "0.0.0.0"  # noqa: S104 - a service is to be reached
     port: int = Field(default=8082, ge=0, le=65535)
     concurrency: int = Field(default=4, ge=1)
-    time_limit: int = Field(default=600, ge=1, description="Seconds that a job may take")
+    time_limit: int = Field(default=600, ge=1, description="Seconds that a slice of a job may take")
+    slice_seconds: int = Field(default=60, ge=1, description="Seconds after which a job goes on in its next slice")
 
 
 class SubscriberSettings(_Group):
@@ -164,7 +166,7 @@ class Settings(_Sources):
     cache_broker_url: Annotated[SecretStr, AfterValidator(_redis_url)] = SecretStr("redis://localhost:6379/0")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     events: EventsSettings = Field(default_factory=EventsSettings)  # home is asked for then, not at import
-    slack: SlackSettings = SlackSettings()
+    guards: GuardsSettings = GuardsSettings()
     auth: AuthSettings = AuthSettings()
     api: ApiSettings = ApiSettings()
     worker: WorkerSettings = WorkerSettings()

@@ -13,19 +13,19 @@ import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any
 
 from pydantic import BaseModel
 
 from qontract.application.subscription import Subscription, wrong_with_name
 from qontract.domain.events import catalogue
-from qontract.entrypoints.settings import SettingsProblemsError, SubscriberSettings, load_settings_of
+from qontract.entrypoints.packages import installed as installed_in
+from qontract.entrypoints.packages import package, said
+from qontract.entrypoints.settings import SubscriberSettings, load_settings_of
 
 GROUP = "qontract.event_handlers"
 _VARIABLE = "QAPI_SUBSCRIBER__HANDLERS"
-_LONGEST = 500
-"""Characters of somebody else's error in a line of ours."""
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Loaded:
 def load_subscriptions(settings: SubscriberSettings) -> Loaded:
     """Load every handler that is installed and not switched off. A wrong one is logged, and stops no other."""
     refused: dict[str, str] = {}
-    installed = _installed(refused)
+    installed = installed_in(GROUP, refused)
     handlers = settings.handlers
     loaded: list[tuple[Subscription, str]] = []
     for name, handler in chosen(installed, handlers).items():
@@ -53,9 +53,9 @@ def load_subscriptions(settings: SubscriberSettings) -> Loaded:
         entry = installed[handler]
         try:
             if subscription := _subscription(name, entry):
-                loaded.append((subscription, _package(entry)))
+                loaded.append((subscription, package(entry)))
         except (Exception, SystemExit) as error:
-            _refuse(refused, _said(error), subscription=name, package=_package(entry), entry_point=entry.value)
+            _refuse(refused, said(error), subscription=name, package=package(entry), entry_point=entry.value)
             log.debug("handler was refused for this", exc_info=True)
     for name in sorted({name for name, handler in handlers.items() if not handler} - installed.keys()):
         log.warning("handler to switch off is not installed", extra={"subscription": name, "variable": _VARIABLE})
@@ -78,18 +78,6 @@ def unknown_types(types: Collection[str], known: Collection[str]) -> dict[str, s
     return {wanted: nearest(wanted, known) for wanted in types if "*" not in wanted and wanted not in known}
 
 
-def _installed(refused: dict[str, str]) -> dict[str, EntryPoint]:
-    """Return the entry points by name: of several with one name ours, or else that of the first package by name."""
-    found: dict[str, EntryPoint] = {}
-    by_package = sorted(entry_points(group=GROUP), key=_package)
-    for entry in sorted(by_package, key=lambda entry: not _package(entry).startswith("qontract ")):
-        first = found.setdefault(entry.name, entry)
-        if first is not entry:
-            error = f"{_package(first)} has a handler of this name too, which is taken; one has to be renamed"
-            _refuse(refused, error, subscription=entry.name, package=_package(entry), entry_point=entry.value)
-    return found
-
-
 def _subscription(name: str, entry: EntryPoint) -> Subscription | None:
     """Make the handler; None if its settings switch it off. Raises whatever the package raises."""
     if wrong := wrong_with_name(name):
@@ -100,7 +88,7 @@ def _subscription(name: str, entry: EntryPoint) -> Subscription | None:
         return Subscription(name, make())
     settings = load_settings_of(model, name)
     if not getattr(settings, "enabled", True):
-        log.info("handler is not enabled", extra={"subscription": name, "package": _package(entry)})
+        log.info("handler is not enabled", extra={"subscription": name, "package": package(entry)})
         return None
     return Subscription(name, make(settings))
 
@@ -127,17 +115,3 @@ def _log_loaded(loaded: list[tuple[Subscription, str]]) -> None:
             hint = {"event_type": wanted, "nearest": near}
             log.warning("handler wants a type that is not known", extra={"subscription": subscription.name, **hint})
     log.info("subscriptions loaded", extra={"subscriptions": about})
-
-
-def _package(entry: EntryPoint) -> str:
-    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "unknown package"
-
-
-def _said(error: BaseException) -> str:
-    """Return the error as one line of a bounded length; what its text raises is somebody else's too."""
-    kind = type(error).__name__
-    try:
-        text = str(error) if type(error) in (ValueError, SettingsProblemsError) else f"{kind}: {error}"
-    except Exception:  # noqa: BLE001 - as above
-        text = kind
-    return " ".join(text.split())[:_LONGEST]

@@ -9,7 +9,7 @@ from qontract.adapters.memory.event_spool import InMemoryEventSpool
 from qontract.adapters.memory.events import InMemoryEvents
 from qontract.adapters.memory.intents import InMemoryIntents
 from qontract.adapters.memory.job_queue import InMemoryJobQueue
-from qontract.adapters.memory.slack_workspaces import InMemorySlackWorkspaces
+from qontract.adapters.memory.slack_usergroups import InMemorySlackUsergroups
 
 __all__ = [
     "InMemoryAsyncEventPublisher",
@@ -21,5 +21,5 @@ __all__ = [
     "InMemoryEvents",
     "InMemoryIntents",
     "InMemoryJobQueue",
-    "InMemorySlackWorkspaces",
+    "InMemorySlackUsergroups",
 ]

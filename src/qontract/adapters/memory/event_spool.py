@@ -29,7 +29,7 @@ class InMemoryEventSpool(EventSpool):
         """Return as many of the events that wait, or fewer if there are no more."""
         return [event for scope, event in list(self._kept.values()) if scope is None][:count]
 
-    def open(self) -> Mapping[str, Sequence[DomainEvent]]:
+    def pending(self) -> Mapping[str, Sequence[DomainEvent]]:
         """Return the intents, by scope."""
         return by_scope((scope, event) for scope, event in list(self._kept.values()) if scope is not None)
 
@@ -38,7 +38,7 @@ class InMemoryEventSpool(EventSpool):
         for event in events:
             self._kept.pop(event.id, None)
 
-    def close(self, events: Sequence[DomainEvent], *, told: bool) -> None:  # noqa: ARG002 - nobody counts them here
+    def resolve(self, events: Sequence[DomainEvent], *, applied: bool) -> None:  # noqa: ARG002 - nobody counts them here
         """Forget intents that were looked into."""
         self.remove([event for event in events if self._kept.get(event.id, (None, event))[0] is not None])
 

@@ -18,12 +18,12 @@ class InMemoryIntents(Intents):
         """Record an intent."""
         self._recorded.setdefault(event.id, (scope, event))
 
-    def open(self) -> Mapping[str, Sequence[DomainEvent]]:
-        """Return the intents that are neither published nor closed, by scope."""
-        self.close(self._publisher.events, told=True)
+    def pending(self) -> Mapping[str, Sequence[DomainEvent]]:
+        """Return the intents that are neither published nor resolved, by scope."""
+        self.resolve(self._publisher.events, applied=True)
         return by_scope(list(self._recorded.values()))
 
-    def close(self, events: Sequence[DomainEvent], *, told: bool) -> None:  # noqa: ARG002 - nobody counts them here
+    def resolve(self, events: Sequence[DomainEvent], *, applied: bool) -> None:  # noqa: ARG002 - nobody counts them here
         """Forget intents that were looked into."""
         for event in events:
             self._recorded.pop(event.id, None)

@@ -40,8 +40,8 @@ class RedisIntents(Intents):
         with _translated():
             self._broker.command("HSET", self._key, self._name(event), record)
 
-    def open(self) -> Mapping[str, Sequence[DomainEvent]]:
-        """Return the intents that are neither published nor closed, by scope. This asks Redis in a pause too."""
+    def pending(self) -> Mapping[str, Sequence[DomainEvent]]:
+        """Return the intents that are neither published nor resolved, by scope. This asks Redis in a pause too."""
         found: list[tuple[str, DomainEvent]] = []
         with _translated():
             answer: list[bytes] = self._broker.command("HVALS", self._key, probe=True)
@@ -50,20 +50,20 @@ class RedisIntents(Intents):
                 scope, event = json.loads(raw)
                 found.append((scope, read_event(event)))
             except (ValueError, TypeError):
-                self._tell_of(raw)
+                self._report(raw)
         OPEN.set(len(answer))
         return by_scope(found)
 
-    def _tell_of(self, raw: bytes) -> None:
+    def _report(self, raw: bytes) -> None:
         if raw not in self._unreadable:
             self._unreadable.add(raw)
             log.error("an intent cannot be read, and stays", extra={"key": self._key, "value": repr(raw[:200])})
 
-    def close(self, events: Sequence[DomainEvent], *, told: bool) -> None:
+    def resolve(self, events: Sequence[DomainEvent], *, applied: bool) -> None:
         """Forget intents that were looked into."""
         with _translated():
             self._broker.command("HDEL", self._key, *map(self._name, events))
-        RECOVERED.labels("told" if told else "dropped").inc(len(events))
+        RECOVERED.labels("applied" if applied else "not applied").inc(len(events))
 
     def _name(self, event: DomainEvent) -> str:
         return intent_name(event.source or self._source, event.id)

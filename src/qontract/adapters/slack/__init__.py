@@ -1,6 +1,6 @@
 """Slack, through slack_sdk."""
 
 from qontract.adapters.slack.event_handler import SlackEventHandler
-from qontract.adapters.slack.slack_workspaces import SlackApiWorkspaces
+from qontract.adapters.slack.slack_usergroups import SlackApiUsergroups
 
-__all__ = ["SlackApiWorkspaces", "SlackEventHandler"]
+__all__ = ["SlackApiUsergroups", "SlackEventHandler"]

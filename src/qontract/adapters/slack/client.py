@@ -15,7 +15,7 @@ from slack_sdk.http_retry.builtin_handlers import (
 from slack_sdk.http_retry.handler import RetryHandler
 from slack_sdk.http_retry.response import HttpResponse
 
-from qontract.application.ports.slack_workspaces import SlackWorkspacesError
+from qontract.application.ports.integration import IntegrationError
 
 _PAGE = 999
 _RATE_LIMITED_RETRIES = 5
@@ -35,12 +35,12 @@ class SlackClient:
     A call that Slack refused for its rate (429) is tried again after `Retry-After`, for it was not carried out. One
     that failed otherwise may have been: it is tried again only if doing it twice is the same as once.
 
-    Every failure is a SlackWorkspacesError with the method and Slack's reason; so is a token that cannot be one.
+    Every failure is an IntegrationError with the method and Slack's reason; so is a token that cannot be one.
     """
 
     def __init__(self, token: str, *, api_url: str, timeout: float) -> None:
         if not re.fullmatch(r"[!-~]+", token.strip()):  # urllib would show it in its own complaint
-            raise SlackWorkspacesError("a token in QAPI_SLACK__TOKENS is empty, or has characters that no token has")
+            raise IntegrationError("a token in QAPI_SLACK__TOKENS is empty, or has characters that no token has")
 
         def client(*more: RetryHandler) -> WebClient:
             handlers = [RateLimitErrorRetryHandler(max_retry_count=_RATE_LIMITED_RETRIES), *more]
@@ -65,11 +65,11 @@ class SlackClient:
             if reason and reason == done:
                 return error.response.data
             status = error.response.status_code
-            raise SlackWorkspacesError(f"Slack refused {method}: {reason or f'HTTP {status}'}") from None
+            raise IntegrationError(f"Slack refused {method}: {reason or f'HTTP {status}'}") from None
         except (SlackClientError, HTTPException, OSError) as error:
-            raise SlackWorkspacesError(f"Slack did not answer {method}: {type(error).__name__}: {error}") from None
+            raise IntegrationError(f"Slack did not answer {method}: {type(error).__name__}: {error}") from None
         except (ValueError, AttributeError):  # slack_sdk, of JSON that is broken or no object
-            raise SlackWorkspacesError(f"Slack answered {method} with something other than a JSON object") from None
+            raise IntegrationError(f"Slack answered {method} with something other than a JSON object") from None
 
     def pages(self, method: str, key: str, **arguments: Any) -> list[Any]:
         """Return what a paged method lists under `key`, of all its pages."""

@@ -65,7 +65,7 @@ class SqliteEventSpool(EventSpool):
             rows = self._select("SELECT event FROM spool WHERE scope IS NULL ORDER BY position LIMIT ?", count)
             return [read_event(event) for (event,) in rows]
 
-    def open(self) -> Mapping[str, Sequence[DomainEvent]]:
+    def pending(self) -> Mapping[str, Sequence[DomainEvent]]:
         """Return the intents, by scope."""
         with self._translated():
             rows = self._select("SELECT scope, event FROM spool WHERE scope IS NOT NULL")
@@ -81,7 +81,7 @@ class SqliteEventSpool(EventSpool):
         RESENT.inc(self._delete(events, "scope IS NULL"))
         self._delete(events, "scope IS NOT NULL")
 
-    def close(self, events: Sequence[DomainEvent], *, told: bool) -> None:  # noqa: ARG002 - Redis counts them
+    def resolve(self, events: Sequence[DomainEvent], *, applied: bool) -> None:  # noqa: ARG002 - Redis counts them
         """Forget intents that were looked into."""
         self._delete(events, "scope IS NOT NULL")
 

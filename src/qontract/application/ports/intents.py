@@ -13,14 +13,14 @@ class IntentsError(Exception):
 
 
 class Intents(Protocol):
-    """Remembers which actions are about to be applied, so that they are told even if whoever applies them dies.
+    """Remembers which actions are about to be applied, so that their events are published even if who applies them dies.
 
-    - An intent is the event that is to tell of the action. Its scope is the name under which the action's job excludes
-      others: who holds that name knows that nobody is at work on the scope's intents.
+    - An intent is the event of the action. Its scope is what the action's job locks: who holds that lock knows that
+      nobody is at work on the scope's intents.
     - What `record` returned for outlasts this process. To record an event again changes nothing.
     - An event that is published is no longer an intent: that is one step, with the publisher that belongs to these.
-    - `open` has the events of each scope in the order in which they were born, as they were recorded.
-    - To close what is not open changes nothing.
+    - `pending` has the events of each scope in the order in which they were born, as they were recorded.
+    - To resolve what is not pending changes nothing.
     - It returns or raises IntentsError, and nothing else, within seconds. It may be called from any thread, and in a
       process forked from the one that made it.
     """
@@ -30,12 +30,12 @@ class Intents(Protocol):
         """Record an intent."""
 
     @abstractmethod
-    def open(self) -> Mapping[str, Sequence[DomainEvent]]:
-        """Return the intents that are neither published nor closed, by scope."""
+    def pending(self) -> Mapping[str, Sequence[DomainEvent]]:
+        """Return the intents that are neither published nor resolved, by scope."""
 
     @abstractmethod
-    def close(self, events: Sequence[DomainEvent], *, told: bool) -> None:
-        """Forget intents that were looked into: their events are `told`, or the actions were not applied."""
+    def resolve(self, events: Sequence[DomainEvent], *, applied: bool) -> None:
+        """Forget intents that were looked into: their actions were `applied`, and the events are kept; or were not."""
 
 
 def by_scope(intents: Iterable[tuple[str, DomainEvent]]) -> dict[str, list[DomainEvent]]:

@@ -15,10 +15,14 @@ class JobQueue(Protocol):
     """Takes jobs, has each run by the runner of its integration, and keeps the results for a while.
 
     - A job whose `submit` returned is run, again if its worker is lost; one with a final result is not run again.
-    - Two jobs that share a name in `exclusive` never run at the same time.
-    - Of two such jobs, the one submitted first is not run for that name once the later one has begun. A job with no
-      name left ends as `skipped`; each name that it lost is an error in its result, with the reason.
-    - While the body of `exclusively` runs, no job of that name is; `False` is what it gets while one is.
+    - A job that continues is run again, after the seconds that it says, from its own progress. Between two slices its
+      locks are free, and a later job may supersede it.
+    - `result` shows how far a job is while it runs: `running`, with what is done and the errors so far.
+    - Two jobs that share a lock never run at the same time.
+    - Of two such jobs, the one submitted first is not run for that lock once the later one has begun. A job with no
+      lock left ends as `skipped`; each lock that is superseded is an error in its result, with the reason.
+    - While the body of `locked` runs, no job with that lock does; `False` is what it gets while one is.
+    - The memberships that a job read are known to the next one with that lock, unless the job was blocked.
     - A runner that raises makes a `failed` result with the error; it does not break the queue.
     - `result` is None for an id that was never submitted, or that was forgotten: results are kept for a day.
     """
@@ -32,5 +36,12 @@ class JobQueue(Protocol):
         """Return how far the job has come. Raises JobQueueError."""
 
     @abstractmethod
-    def exclusively(self, name: str) -> AbstractContextManager[bool]:
-        """Keep the jobs of this exclusive name waiting, unless one is being run. Raises JobQueueError."""
+    def locked(self, lock: str) -> AbstractContextManager[bool]:
+        """Keep the jobs of this lock waiting, unless one is being run. Raises JobQueueError."""
+
+    @abstractmethod
+    def resubmit_lost(self) -> int:
+        """Run again the jobs whose worker is lost, and say how many. Raises JobQueueError.
+
+        A queue that loses none has none.
+        """

@@ -2,31 +2,32 @@
 
 from itertools import count
 
-from qontract.application.ports.slack_workspaces import SlackWorkspaces, SlackWorkspacesError
-from qontract.domain.slack_usergroups import Action, CreateUsergroup, UpdateMetadata, UpdateUsers
+from qontract.application.ports.integration import IntegrationError
+from qontract.application.slack_usergroups import SlackUsergroups
+from qontract.domain.slack_usergroups import CreateUsergroup, UpdateMetadata, UpdateUsers, UsergroupAction
 from qontract.domain.slack_workspace import SlackUsergroup, SlackWorkspace
 
 
-class InMemorySlackWorkspaces(SlackWorkspaces):
+class InMemorySlackUsergroups(SlackUsergroups):
     """Keeps the workspaces in `workspaces`, by name."""
 
     def __init__(self, *workspaces: SlackWorkspace) -> None:
         self.workspaces = {workspace.name: workspace for workspace in workspaces}
 
-    def read(self, workspace: str) -> SlackWorkspace:
+    def read(self, scope: str) -> SlackWorkspace:
         """Return the workspace."""
         try:
-            return self.workspaces[workspace]
+            return self.workspaces[scope]
         except KeyError:
-            raise SlackWorkspacesError(f"no token for the workspace {workspace!r}") from None
+            raise IntegrationError(f"no token for the workspace {scope!r}") from None
 
-    def apply(self, action: Action) -> None:
+    def apply(self, action: UsergroupAction) -> None:
         """Change the workspace."""
         workspace = self.read(action.workspace)
         groups = {group.id: group for group in workspace.usergroups}
         match action:
             case CreateUsergroup() if action.usergroup in {group.handle.casefold() for group in groups.values()}:
-                raise SlackWorkspacesError(f"a usergroup {action.usergroup!r} is there already")
+                raise IntegrationError(f"a usergroup {action.usergroup!r} is there already")
             case CreateUsergroup():
                 changed = SlackUsergroup(
                     id=next(id_ for number in count() if (id_ := f"S{number:08}") not in groups),
@@ -36,7 +37,7 @@ class InMemorySlackWorkspaces(SlackWorkspaces):
                     channel_ids=action.channel_ids,
                 )
             case _ if action.usergroup_id not in groups:
-                raise SlackWorkspacesError(f"there is no usergroup {action.usergroup!r}")
+                raise IntegrationError(f"there is no usergroup {action.usergroup!r}")
             case UpdateUsers(user_ids=user_ids):
                 group = groups[action.usergroup_id]
                 changed = group.model_copy(update={"enabled": bool(user_ids), "user_ids": user_ids or group.user_ids})

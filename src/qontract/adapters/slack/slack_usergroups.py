@@ -3,32 +3,52 @@
 from collections.abc import Mapping
 from functools import cache
 from html import unescape
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
 from qontract.adapters.slack.client import SlackClient
-from qontract.application.ports.slack_workspaces import SlackWorkspaces, SlackWorkspacesError
-from qontract.domain.slack_usergroups import Action, CreateUsergroup, UpdateMetadata, UpdateUsers
+from qontract.application.ports.integration import IntegrationError
+from qontract.application.slack_usergroups import SlackUsergroups
+from qontract.domain.slack_usergroups import CreateUsergroup, UpdateMetadata, UpdateUsers, UsergroupAction
 from qontract.domain.slack_workspace import SlackChannel, SlackUser, SlackUsergroup, SlackWorkspace
 
 
-class SlackApiWorkspaces(SlackWorkspaces):
+class SlackSettings(BaseModel):
+    """`QAPI_SLACK__…`: how Slack is reached. `tokens`: workspace → bot token."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    api_url: Annotated[str, StringConstraints(pattern=r"^https?://\S+/$")] = "https://slack.com/api/"
+    tokens: dict[str, SecretStr] = Field(default_factory=dict)
+    timeout: float = Field(default=30, gt=0, description="Seconds for one call")
+
+
+class SlackApiUsergroups(SlackUsergroups):
     """Reads and changes each workspace with its bot token.
 
     The token needs the scopes usergroups:read, usergroups:write, users:read, users:read.email, channels:read and
-    groups:read. `timeout` is for one call, in seconds.
+    groups:read.
     """
 
-    def __init__(self, tokens: Mapping[str, str], *, api_url: str, timeout: float) -> None:
-        self._tokens = tokens
-        self._client = cache(lambda workspace: SlackClient(tokens[workspace], api_url=api_url, timeout=timeout))
+    Settings = SlackSettings
+    settings_group = "slack"
 
-    def read(self, workspace: str) -> SlackWorkspace:
+    def __init__(self, settings: SlackSettings) -> None:
+        tokens = {workspace: token.get_secret_value() for workspace, token in settings.tokens.items()}
+        self._tokens = tokens
+        self.in_doubt_seconds = 2 * settings.timeout
+        self._client = cache(
+            lambda workspace: SlackClient(tokens[workspace], api_url=settings.api_url, timeout=settings.timeout)
+        )
+
+    def read(self, scope: str) -> SlackWorkspace:
         """Return the workspace: one call for all usergroups, and one for each page of users and channels."""
-        slack = self._slack(workspace)
+        slack = self._slack(scope)
         types = "public_channel,private_channel"
         try:
             return SlackWorkspace(
-                name=workspace,
+                name=scope,
                 users=tuple(map(_user, slack.pages("users.list", "members"))),
                 channels=tuple(
                     SlackChannel(id=channel["id"], name=channel["name"])
@@ -42,9 +62,9 @@ class SlackApiWorkspaces(SlackWorkspaces):
                 ),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise SlackWorkspacesError(f"Slack's answer about {workspace!r} has not its shape: {error!r}") from None
+            raise IntegrationError(f"Slack's answer about {scope!r} has not its shape: {error!r}") from None
 
-    def apply(self, action: Action) -> None:
+    def apply(self, action: UsergroupAction) -> None:
         """Make the calls of the action."""
         slack = self._slack(action.workspace)
         match action:
@@ -67,7 +87,7 @@ class SlackApiWorkspaces(SlackWorkspaces):
 
     def _slack(self, workspace: str) -> SlackClient:
         if workspace not in self._tokens:
-            raise SlackWorkspacesError(f"no token for the workspace {workspace!r}: add it to QAPI_SLACK__TOKENS")
+            raise IntegrationError(f"no token for the workspace {workspace!r}: add it to QAPI_SLACK__TOKENS")
         return self._client(workspace)
 
 
@@ -79,7 +99,7 @@ def _create(slack: SlackClient, action: CreateUsergroup) -> None:
     try:
         usergroup_id = created["usergroup"]["id"]
     except (KeyError, TypeError):
-        raise SlackWorkspacesError("Slack's answer to usergroups.create has no usergroup in it") from None
+        raise IntegrationError("Slack's answer to usergroups.create has no usergroup in it") from None
     steps = {
         "channels": ("usergroups.update", action.channel_ids),
         "users": ("usergroups.users.update", action.user_ids),
@@ -90,8 +110,8 @@ def _create(slack: SlackClient, action: CreateUsergroup) -> None:
         arguments: dict[str, Any] = {"usergroup": usergroup_id, missing[0]: ",".join(ids)}
         try:
             slack.call(method, **arguments)
-        except SlackWorkspacesError as error:
-            raise SlackWorkspacesError(f"created, but without its {' and '.join(missing)}: {error}") from None
+        except IntegrationError as error:
+            raise IntegrationError(f"created, but without its {' and '.join(missing)}: {error}") from None
         del missing[0]
 
 

@@ -1,0 +1,256 @@
+"""Use case: bring the scopes of any integration to their desired state, and publish what was done."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qontract.application.event_manager import EventManager
+from qontract.application.guards import Guards
+from qontract.application.job_record import JobRecord, accepted
+from qontract.application.jobs import Continues, Turn
+from qontract.application.ports.integration import Integration, IntegrationError, RateLimitedError
+from qontract.application.ports.intents import IntentsError
+from qontract.domain.events import DomainEvent, EventData
+from qontract.domain.integration import Action, BlockedPlan, DesiredState, Failure, Plan, event_of
+from qontract.domain.jobs import Job, JobProgress
+
+log = logging.getLogger(__name__)
+
+AnyIntegration = Integration[Any, Any, Any]
+
+_MOST_FRUITLESS = 30
+"""Slices in a row that may do nothing: a system may ask to be asked later, but not for ever."""
+
+
+def lock_of(integration: str, scope: str) -> str:
+    """Return what a job locks to change the scope."""
+    return f"{integration}/{scope}"
+
+
+def job(
+    integration: type[AnyIntegration],
+    desired: DesiredState[Any],
+    *,
+    correlation_id: str | None = None,
+    requested_by: str | None = None,
+) -> Job:
+    """Return the job that reconciles the desired state. A dry run locks nothing: it only reads."""
+    name = integration.name
+    return Job(
+        integration=name,
+        payload=desired.model_dump(mode="json"),
+        locks=() if desired.dry_run else tuple(lock_of(name, scope) for scope in desired.scopes()),
+        correlation_id=correlation_id,
+        requested_by=requested_by,
+        reason=desired.reason,
+    )
+
+
+def reconcile(
+    job: Job,
+    turn: Turn,
+    *,
+    integration: AnyIntegration,
+    events: EventManager | None = None,
+    guards: Guards | None = None,
+) -> JobProgress | Continues:
+    """Plan each scope by itself and, unless it is a dry run, apply the plan and publish an event of each action.
+
+    One call is one slice: when its time is over, or the system asks for a pause, the job continues in the next one,
+    which reads and plans again. Left out are the scopes whose locks are superseded.
+    """
+    desired = integration.desired.model_validate(job.payload)
+    record = JobRecord(turn.progress)
+    run = _Run(job, turn, record, desired, integration, None if desired.dry_run else events, guards or Guards())
+    try:
+        pause = run.slice()
+    except IntentsError as error:
+        record.errors.append(f"not begun, for what earlier runs left pending cannot be read: {error}")
+        return record.final()
+    except Exception as error:  # what was done by then stays done
+        log.exception("job interrupted")
+        record.errors.append(f"interrupted: {type(error).__name__}: {error}")
+        return record.final()
+    return record.final() if pause is None else Continues(record.running(), pause)
+
+
+def recover(lock: str, *, integration: AnyIntegration, events: EventManager) -> None:
+    """Publish what runs that have ended had applied in the scope of this lock, and not published.
+
+    Nothing else may be at work there meanwhile. Raises IntegrationError or IntentsError.
+    """
+    state = integration.read(lock.partition("/")[2])
+    _resolve(events.pending().get(lock, ()), state, integration, events)
+
+
+def _resolve(
+    pending: Sequence[DomainEvent], state: object, integration: AnyIntegration, events: EventManager
+) -> Sequence[DomainEvent]:
+    """Publish the event of each intent as far as the state shows its action, and drop the others.
+
+    Return those that are published.
+    """
+    applied: list[DomainEvent] = []
+    not_applied: list[DomainEvent] = []
+    for event in pending:
+        if not isinstance(event.data, Action) or not isinstance(event, integration.events):
+            log.error("intent is of a version with other actions; it stays pending", extra={"event_id": event.id})
+            continue
+        action = integration.observed(event.data, state)
+        (applied if action else not_applied).append(event.model_copy(update={"data": action or event.data}))
+        log.warning("intent resolved", extra={"event_id": event.id, "outcome": "applied" if action else "not applied"})
+    events.resolve(applied, not_applied)
+    return applied
+
+
+class _Run:
+    """One slice of a job."""
+
+    def __init__(
+        self,
+        job: Job,
+        turn: Turn,
+        record: JobRecord,
+        desired: DesiredState[Any],
+        integration: AnyIntegration,
+        events: EventManager | None,
+        guards: Guards,
+    ) -> None:
+        self._job = job
+        self._turn = turn
+        self._record = record
+        self._desired = desired
+        self._integration = integration
+        self._events = events
+        self._guards = guards
+
+    def slice(self) -> float | None:
+        """Work until all scopes have ended; or return after how many seconds the next slice is to go on.
+
+        Raises IntentsError: what earlier runs left pending cannot be read, and nothing may be changed yet.
+        """
+        pending = self._events.pending() if self._events else {}
+        for scope, desired in self._desired.scopes().items():
+            lock = lock_of(self._integration.name, scope)
+            if lock in self._turn.superseded or lock in self._record.ended:
+                continue
+            try:
+                over = self._scope(lock, scope, desired, pending.get(lock, ()))
+            except RateLimitedError as error:
+                if self._record.fruitless < _MOST_FRUITLESS:
+                    log.info("job waits for a rate limit", extra={"scope": scope, "seconds": error.seconds})
+                    return error.seconds
+                self._fail(Failure(scope=scope, subject=scope, error=f"given up after many pauses: {error}"))
+                over = False
+            except (IntegrationError, IntentsError) as error:
+                self._fail(Failure(scope=scope, subject=scope, error=str(error)))
+                over = False
+            if over:
+                return 0
+            self._record.ended.add(lock)
+        return None
+
+    def _scope(self, lock: str, scope: str, desired: object, pending: Sequence[DomainEvent]) -> bool:
+        """Bring one scope to its desired state; say whether the time of the slice was over before that."""
+        state = self._integration.read(scope)
+        if self._events:
+            for event in _resolve(pending, state, self._integration, self._events):
+                if event.correlation_id == self._job.correlation_id is not None and isinstance(event.data, Action):
+                    self._record.apply(lock, event.data)  # an earlier slice of this job, whose worker was lost
+        plan = self._integration.plan(desired, state)
+        actions = self._record.plan(plan)
+        self._record.errors += [error for error in plan.errors if error not in self._record.errors]
+        if self._stopped(lock, scope, plan):
+            return False
+        if self._desired.dry_run:
+            for action in actions:
+                self._record.settle(action)
+            return False
+        missing = {action.subject for action in plan.actions if action.creates and self._record.settled(action)}
+        for number, action in enumerate(actions, 1):
+            if missing.intersection((action.subject, *action.needs)):
+                self._give_up(scope, action, "not tried, for what it needs could not be created")
+            elif names := self._guards.protected_of(action, lock):
+                self._give_up(scope, action, f"not tried, for it would remove {', '.join(names)}, who is protected")
+            elif not self._turn.holds(lock):
+                self._record.supersede(lock)
+                return False
+            elif not self._apply(lock, scope, action) and action.creates:
+                missing.add(action.subject)
+            self._turn.show(self._record.running)
+            if self._turn.over and number < len(actions):
+                return True
+        return False
+
+    def _stopped(self, lock: str, scope: str, plan: Plan[Action]) -> bool:
+        """Say whether a guard stops the plan, and publish it then."""
+        before = self._record.memberships.get(lock, self._turn.memberships(lock))
+        reason = self._guards.objection(plan, before, self._record.removals.get(lock, 0))
+        if reason is None or accepted(plan, self._desired.accept_plan):
+            self._record.allow(lock, plan)
+            return False
+        if self._desired.accept_plan:
+            reason = f"{reason}; `accept_plan` is of another plan"
+        self._record.block(lock, plan, f"{scope}: blocked: {reason}")
+        log.error("plan blocked", extra={"scope": scope, "reason": reason, "plan_digest": plan.digest})
+        blocked = BlockedPlan(
+            scope=scope,
+            reason=reason,
+            plan_digest=plan.digest,
+            removes=plan.removes,
+            memberships=plan.memberships,
+            actions=tuple(action.shown() for action in plan.actions),
+        )
+        self._publish(self._event(blocked, scope))
+        return True
+
+    def _apply(self, lock: str, scope: str, action: Action) -> bool:
+        """Apply it and publish its event; or leave it, if it is not certain that the event is kept.
+
+        Say whether it is applied. Raises RateLimitedError: then it is not, and is tried again.
+        """
+        event = self._event(action, action.subject)
+        if self._events and not self._events.intend(lock, event):
+            self._give_up(scope, action, "not begun, for its event could be kept nowhere: neither in Redis nor here")
+            return False
+        try:
+            self._integration.apply(action)
+        except RateLimitedError:
+            if self._events:
+                self._events.resolve((), (event,))
+            raise
+        except IntegrationError as error:
+            self._give_up(scope, action, str(error))
+            return False
+        self._publish(event)
+        self._record.apply(lock, action)
+        log.info("action applied", extra={"action_type": action.action_type, "subject": action.subject})
+        return True
+
+    def _give_up(self, scope: str, action: Action, error: str) -> None:
+        self._record.settle(action)
+        self._fail(Failure(scope=scope, subject=action.subject, action_type=action.action_type, error=error))
+
+    def _fail(self, failure: Failure) -> None:
+        self._publish(self._event(self._integration.failure(failure), failure.subject))
+        self._record.errors.append(f"{failure.subject}: {failure.error}")
+        log.error("action failed" if failure.action_type else "scope failed", extra=failure.model_dump())
+
+    def _event(self, data: EventData, subject: str) -> DomainEvent:
+        return event_of(
+            self._integration.events,
+            data,
+            subject=subject,
+            correlation_id=self._job.correlation_id,
+            extensions=_who_and_why(self._job),
+        )
+
+    def _publish(self, event: DomainEvent) -> None:
+        if self._events:
+            self._events.publish_event(event)
+
+
+def _who_and_why(job: Job) -> Mapping[str, str]:
+    """Return the attributes of CloudEvents' auth context, and the reason; in them, of who asked for the job."""
+    who = {"authtype": "unknown", "authid": job.requested_by} if job.requested_by else {}
+    return who | ({"reason": job.reason} if job.reason else {})

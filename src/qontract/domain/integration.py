@@ -1,0 +1,131 @@
+"""What is common to the knowledge of every integration: its desired state, its actions, its plan, and what failed."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+
+from qontract.domain.events import DomainEvent, EventData
+
+D = TypeVar("D")
+"""The desired state of one scope: a workspace, an organisation."""
+
+_NO_CONTROL = r"^[^\x00-\x1f\x7f-\x9f]+$"
+
+
+class DesiredState(BaseModel, Generic[D]):
+    """What a reconcile is asked for: the fields of a subclass, and these. A dry run plans and changes nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dry_run: bool = Field(default=True, strict=True)
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=_NO_CONTROL)] | None = Field(
+        default=None, description="Why: it is in the job, the log and every event"
+    )
+    accept_plan: Annotated[str, StringConstraints(max_length=10_000, pattern=r"^[0-9a-f.]*$")] | None = Field(
+        default=None, description="The `plan_digest` of a plan that a guard stopped, to have just that plan applied"
+    )
+
+    @abstractmethod
+    def scopes(self) -> Mapping[str, D]:
+        """Return the desired state of each scope by its name. Of two jobs with a scope in common, one runs at a time."""
+
+
+class Action(EventData):
+    """One change of the external system. Once it is applied, it is the data of its event.
+
+    A subclass gives `action_type` a default, `Literal["create"] = "create"`, and each field an example.
+    """
+
+    action_type: str
+
+    @property
+    @abstractmethod
+    def subject(self) -> str:
+        """What is changed: `coreos/team-a`. It is the subject of the event."""
+
+    @property
+    @abstractmethod
+    def summary(self) -> str:
+        """What changes, for people: old and new, in one line."""
+
+    @property
+    def removes(self) -> Sequence[str]:
+        """Whom it takes away, by the name that people know: one entry for each membership that ends."""
+        return ()
+
+    @property
+    def creates(self) -> bool:
+        """Whether it makes its subject. If it fails, no later action of the run on, or inside, that is tried."""
+        return False
+
+    @property
+    def needs(self) -> Sequence[str]:
+        """Other subjects that have to be there first: the parent of a team."""
+        return ()
+
+    def shown(self) -> dict[str, JsonValue]:
+        """Return the action as a job's result shows it."""
+        return self.model_dump(mode="json") | {"subject": self.subject, "summary": self.summary}
+
+
+A = TypeVar("A", bound=Action)
+
+
+@dataclass(frozen=True)
+class Plan(Generic[A]):
+    """The actions that bring a scope to its desired state, in order, and what of that state cannot be reached.
+
+    `memberships`: how many the scope has now, in all: what the guards measure a removal by.
+    """
+
+    actions: Sequence[A]
+    memberships: int
+    errors: Sequence[str] = ()
+
+    @property
+    def digest(self) -> str:
+        """Return what two plans have in common only if their actions are the same."""
+        texts = [action.model_dump_json() for action in self.actions]
+        return sha256("\n".join(texts).encode()).hexdigest()[:32]
+
+    @property
+    def removes(self) -> int:
+        """Return how many memberships the plan ends."""
+        return sum(len(action.removes) for action in self.actions)
+
+
+class Failure(EventData):
+    """What could not be done, and why. Without `action_type`, nothing of the scope could."""
+
+    scope: str = Field(examples=["acme"])
+    subject: str = Field(examples=["acme/team-a"])
+    action_type: str | None = Field(default=None, examples=["create"])
+    error: str = Field(examples=["the system refused it: no such team"])
+
+
+class BlockedPlan(EventData):
+    """A plan that a guard stopped: nothing of it was applied. It is applied if a request brings its digest."""
+
+    scope: str = Field(examples=["acme"])
+    reason: str = Field(examples=["it would end 92 of 226 memberships, and more than 25 % are not let pass"])
+    plan_digest: str = Field(examples=["9f86d081884c7d659a2feaa0c55ad015"])
+    removes: int = Field(examples=[92])
+    memberships: int = Field(examples=[226])
+    actions: tuple[dict[str, JsonValue], ...] = Field(
+        examples=[({"action_type": "update_users", "subject": "acme/team-a", "summary": "-bob"},)]
+    )
+
+
+def event_of(events: Sequence[type[DomainEvent]], data: EventData, **attributes: Any) -> DomainEvent:
+    """Return the event that says `data`: of the one class whose `data` is of that model.
+
+    Raises LookupError: there is none.
+    """
+    for event_type in events:
+        if event_type.model_fields["data"].annotation is type(data):
+            return event_type(data=data, **attributes)
+    raise LookupError(f"no event type has {type(data).__qualname__} as its data; name it in `events`")

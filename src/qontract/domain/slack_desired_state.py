@@ -1,0 +1,100 @@
+"""Slack usergroups as a request desires them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from qontract.domain import integration
+
+
+def plain_handle(text: str) -> str:
+    """Return the handle as handles are compared."""
+    return text.strip().removeprefix("@").casefold()
+
+
+def _user(text: str) -> str:
+    return text.strip().removeprefix("@").strip()
+
+
+def _channel(text: str) -> str:
+    return text.strip().removeprefix("#").casefold()
+
+
+def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+# Control characters are refused: CloudEvents forbids them in a subject, and nobody means them.
+_UserName = Annotated[
+    str,
+    StringConstraints(max_length=255),
+    AfterValidator(_user),
+    StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]+$"),
+]
+WorkspaceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+Handle = Annotated[
+    str, StringConstraints(max_length=80), AfterValidator(plain_handle), StringConstraints(pattern=r"^[\w.-]+$")
+]
+ChannelName = Annotated[
+    str, StringConstraints(max_length=120), AfterValidator(_channel), StringConstraints(pattern=r"^\S+$")
+]
+Description = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=1000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$")
+]
+
+
+class DesiredUsergroup(BaseModel):
+    """A usergroup as it should be. A user is an e-mail address or a Slack name; None leaves a field as it is in Slack.
+
+    Order, repetition, `@`, `#`, letter case and blank space around text mean nothing. A group without users is emptied.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    handle: Handle
+    users: Annotated[tuple[_UserName, ...], Field(max_length=10_000, fail_fast=True), AfterValidator(_unique)]
+    description: Description | None = None
+    channels: (
+        Annotated[tuple[ChannelName, ...], Field(max_length=1_000, fail_fast=True), AfterValidator(_unique)] | None
+    ) = None
+
+
+class DesiredWorkspace(BaseModel):
+    """The usergroups of one workspace. Those in `managed_usergroups` that are not desired (any more) are emptied."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: WorkspaceName
+    usergroups: Annotated[tuple[DesiredUsergroup, ...], Field(max_length=20_000, fail_fast=True)]
+    managed_usergroups: (
+        Annotated[tuple[Handle, ...], Field(max_length=20_000, fail_fast=True), AfterValidator(_unique)] | None
+    ) = None
+
+    @model_validator(mode="after")
+    def _each_handle_once(self) -> Self:
+        _refuse_repeated("usergroup", (usergroup.handle for usergroup in self.usergroups))
+        return self
+
+
+class DesiredState(integration.DesiredState[DesiredWorkspace]):
+    """The usergroups of some workspaces. A dry run, the default, plans and changes nothing."""
+
+    workspaces: Annotated[tuple[DesiredWorkspace, ...], Field(min_length=1, max_length=100, fail_fast=True)]
+
+    @model_validator(mode="after")
+    def _each_workspace_once(self) -> Self:
+        _refuse_repeated("workspace", (workspace.name for workspace in self.workspaces))
+        return self
+
+    def scopes(self) -> Mapping[str, DesiredWorkspace]:
+        """Return the workspaces by name."""
+        return {workspace.name: workspace for workspace in self.workspaces}
+
+
+def _refuse_repeated(what: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"{what} {name!r} is given more than once")
+        seen.add(name)

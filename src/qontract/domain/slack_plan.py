@@ -1,0 +1,123 @@
+"""Slack usergroups: the plan from what is there to what is desired, and what shows of an action that was applied."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from qontract.domain.integration import Plan
+from qontract.domain.slack_desired_state import DesiredUsergroup, DesiredWorkspace, plain_handle
+from qontract.domain.slack_usergroups import CreateUsergroup, UpdateMetadata, UpdateUsers, UsergroupAction
+from qontract.domain.slack_workspace import SlackUsergroup, SlackWorkspace
+
+
+class _Names(NamedTuple):
+    """Members and default channels of a usergroup: their names, by id."""
+
+    users: dict[str, str]
+    channels: dict[str, str]
+
+
+def plan(desired: DesiredWorkspace, current: SlackWorkspace) -> Plan[UsergroupAction]:
+    """Compare by meaning, and return what to do. Only desired and managed handles are looked at.
+
+    A name that Slack does not know is an error, and the rest of its group is planned without it. Where none of a list
+    is known, the list is left as it is: nobody asked for it to be emptied.
+    """
+    users, channels = current.user_directory(), current.channel_directory()
+    groups = {plain_handle(group.handle): group for group in current.usergroups}
+    actions: list[UsergroupAction] = []
+    errors: list[str] = []
+    for wanted in (*desired.usergroups, *_no_longer_desired(desired, groups)):
+        where = f"{desired.name}/{wanted.handle}"
+        members, unknown_users = users.find(wanted.users, where)
+        defaults, unknown_channels = channels.find(wanted.channels or (), where)
+        errors += unknown_users + unknown_channels
+        after = _Names(members, defaults)
+        if group := groups.get(wanted.handle):
+            before = _Names(users.named(group.user_ids if group.enabled else ()), channels.named(group.channel_ids))
+            actions += _update(desired.name, wanted, group, before, after)
+        else:
+            actions.append(_create(desired.name, wanted, after))
+    memberships = sum(len(users.named(group.user_ids)) for group in current.usergroups if group.enabled)
+    return Plan(actions, memberships, errors)
+
+
+def _no_longer_desired(desired: DesiredWorkspace, groups: Mapping[str, SlackUsergroup]) -> Iterator[DesiredUsergroup]:
+    wanted = {usergroup.handle for usergroup in desired.usergroups}
+    for handle in desired.managed_usergroups or ():
+        if handle in groups and handle not in wanted:
+            yield DesiredUsergroup(handle=handle, users=())
+
+
+def _create(workspace: str, wanted: DesiredUsergroup, after: _Names) -> CreateUsergroup:
+    return CreateUsergroup(
+        workspace=workspace,
+        usergroup=wanted.handle,
+        description=wanted.description or "",
+        users=tuple(after.users.values()),
+        user_ids=tuple(after.users),
+        channels=tuple(after.channels.values()),
+        channel_ids=tuple(after.channels),
+    )
+
+
+def _update(
+    workspace: str, wanted: DesiredUsergroup, group: SlackUsergroup, before: _Names, after: _Names
+) -> list[UsergroupAction]:
+    users = before.users if wanted.users and not after.users else after.users
+    channels = before.channels if not after.channels and wanted.channels != () else after.channels
+    description = group.description.strip() if wanted.description is None else wanted.description
+    if not users and not group.enabled:
+        return []
+    actions: list[UsergroupAction] = []
+    if users.keys() != before.users.keys():
+        actions.append(
+            UpdateUsers(
+                workspace=workspace,
+                usergroup=wanted.handle,
+                usergroup_id=group.id,
+                users=tuple(users.values()),
+                user_ids=tuple(users),
+                users_to_add=tuple(name for id_, name in users.items() if id_ not in before.users),
+                users_to_remove=tuple(name for id_, name in before.users.items() if id_ not in users),
+                enable=not group.enabled,
+            )
+        )
+    if description != group.description.strip() or channels.keys() != before.channels.keys():
+        metadata = UpdateMetadata(
+            workspace=workspace,
+            usergroup=wanted.handle,
+            usergroup_id=group.id,
+            description=description,
+            channels=tuple(channels.values()),
+            channel_ids=tuple(channels),
+            description_before=group.description.strip(),
+            channels_before=tuple(before.channels.values()),
+        )
+        # Slack changes enabled groups only: after the users enable it, and before their absence disables it.
+        actions.insert(len(actions) if users else 0, metadata)
+    return actions
+
+
+def observed(action: UsergroupAction, workspace: SlackWorkspace) -> UsergroupAction | None:
+    """Return the action as far as it was applied; None if the workspace shows nothing of it.
+
+    Slack takes several calls for creating a usergroup, and for enabling one: they may have been done in part.
+    """
+    group = next((group for group in workspace.usergroups if plain_handle(group.handle) == action.usergroup), None)
+    if group is None:
+        return None
+    users = workspace.user_directory().named(group.user_ids if group.enabled else ())
+    channels = workspace.channel_directory().named(group.channel_ids)
+    description = group.description.strip()
+    members = {"users": tuple(users.values()), "user_ids": tuple(users)}
+    match action:
+        case CreateUsergroup():
+            defaults = {"channels": tuple(channels.values()), "channel_ids": tuple(channels)}
+            return action.model_copy(update={"description": description} | members | defaults)
+        case UpdateUsers(enable=True) if group.enabled:
+            return action.model_copy(update=members | {"users_to_add": members["users"]})
+        case UpdateUsers() if users.keys() == set(action.user_ids):
+            return action
+        case UpdateMetadata() if description == action.description and channels.keys() == set(action.channel_ids):
+            return action
+    return None

@@ -1,0 +1,93 @@
+"""The integrations that are installed, ours among them.
+
+A package names its integrations in the entry-point group `qontract.integrations`: the integration's name and its class.
+
+    [project.entry-points."qontract.integrations"]
+    github-teams = "my_package:GithubTeams"
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from qontract.application.reconcile import AnyIntegration
+from qontract.domain.integration import BlockedPlan, DesiredState
+from qontract.entrypoints import packages
+from qontract.entrypoints.settings import load_settings_of
+
+GROUP = "qontract.integrations"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Installed:
+    """The classes of the integrations, by name; and what cannot be used, with the reason: a line with the package."""
+
+    classes: Mapping[str, type[AnyIntegration]]
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Made:
+    """The integrations themselves, by name; and what could not be made or used, with the reason."""
+
+    integrations: Mapping[str, AnyIntegration]
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+def load_integrations() -> Installed:
+    """Load the class of every integration that is installed. A wrong one is logged, and stops no other."""
+    refused = packages.load_event_types()
+    classes: dict[str, type[AnyIntegration]] = {}
+    for name, entry in packages.installed(GROUP, refused).items():
+        try:
+            classes[name] = _checked(name, entry.load())
+        except (Exception, SystemExit) as error:
+            packages.refuse(refused, GROUP, entry, packages.said(error))
+            log.debug("integration was refused for this", exc_info=True)
+    return Installed(classes, refused)
+
+
+def make_integrations(installed: Installed) -> Made:
+    """Make each integration with its own settings. One that cannot be made is logged, and stops no other."""
+    refused = dict(installed.refused)
+    made: dict[str, AnyIntegration] = {}
+    for name, integration in installed.classes.items():
+        try:
+            made[name] = _made(integration)
+        except (Exception, SystemExit) as error:
+            refused[name] = packages.said(error)
+            log.error("integration refused", extra={"integration": name, "error": refused[name]})
+            log.debug("integration was refused for this", exc_info=True)
+    log.info("integrations loaded", extra={"integrations": sorted(made)})
+    return Made(made, refused)
+
+
+def _checked(name: str, integration: Any) -> type[AnyIntegration]:
+    """Return the class if it has what every integration has. Raises ValueError."""
+    if not isinstance(integration, type):
+        raise ValueError("is no class; name the class of the integration")
+    if getattr(integration, "name", None) != name:
+        raise ValueError(f"has the name {getattr(integration, 'name', None)!r}, and its entry point another: {name!r}")
+    desired = getattr(integration, "desired", None)
+    if not (isinstance(desired, type) and issubclass(desired, DesiredState)):
+        raise ValueError("`desired` is no DesiredState")
+    events = getattr(integration, "events", ())
+    data = {event_type.model_fields["data"].annotation for event_type in events}
+    if BlockedPlan not in data:
+        raise ValueError(f"`events` lacks a type for plans that a guard stops: data: BlockedPlan, {name}.blocked")
+    return integration
+
+
+def _made(integration: type[AnyIntegration]) -> AnyIntegration:
+    model = getattr(integration, "Settings", None)
+    make: Any = integration
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        made: AnyIntegration = make()
+    else:
+        made = make(load_settings_of(model, getattr(integration, "settings_group", integration.name)))
+    return made

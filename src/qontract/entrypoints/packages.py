@@ -1,0 +1,61 @@
+"""What installed packages bring: entry points, found by group, and what is wrong with one."""
+
+import logging
+from importlib.metadata import EntryPoint, entry_points
+
+from qontract.entrypoints.settings import SettingsProblemsError
+
+log = logging.getLogger(__name__)
+
+EVENTS = "qontract.events"
+"""Modules of event types: to be known, a type has to be imported."""
+
+_LONGEST = 500
+"""Characters of somebody else's error in a line of ours."""
+
+
+def installed(group: str, refused: dict[str, str]) -> dict[str, EntryPoint]:
+    """Return the entry points by name: of several with one name ours, or else that of the first package by name."""
+    found: dict[str, EntryPoint] = {}
+    by_package = sorted(entry_points(group=group), key=package)
+    for entry in sorted(by_package, key=lambda entry: not package(entry).startswith("qontract ")):
+        first = found.setdefault(entry.name, entry)
+        if first is not entry:
+            error = f"{package(first)} has an entry of this name too, which is taken; one has to be renamed"
+            refuse(refused, group, entry, error)
+    return found
+
+
+def load_event_types() -> dict[str, str]:
+    """Import the event types of all packages. Return those that could not be, by name, with the reason."""
+    refused: dict[str, str] = {}
+    for entry in installed(EVENTS, refused).values():
+        try:
+            entry.load()
+        except (Exception, SystemExit) as error:
+            refuse(refused, EVENTS, entry, said(error))
+            log.debug("event types were refused for this", exc_info=True)
+    return refused
+
+
+def refuse(refused: dict[str, str], group: str, entry: EntryPoint, error: str) -> None:
+    """Log what is wrong with an entry point, and add it to what was refused under its name."""
+    where = {"package": package(entry), "entry_point": entry.value}
+    log.error("package refused", extra={"group": group, "name_in_group": entry.name, **where, "error": error})
+    line = ": ".join([*where.values(), error])
+    refused[entry.name] = f"{refused[entry.name]}; {line}" if entry.name in refused else line
+
+
+def package(entry: EntryPoint) -> str:
+    """Return the name and version of the package that has the entry point."""
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "unknown package"
+
+
+def said(error: BaseException) -> str:
+    """Return the error as one line of a bounded length; what its text raises is somebody else's too."""
+    kind = type(error).__name__
+    try:
+        text = str(error) if type(error) in (ValueError, SettingsProblemsError) else f"{kind}: {error}"
+    except Exception:  # noqa: BLE001 - as above
+        text = kind
+    return " ".join(text.split())[:_LONGEST]
