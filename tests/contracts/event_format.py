@@ -7,7 +7,8 @@ import pytest
 
 from qontract.application.ports.event_format import EventFormat
 from qontract.domain.events import DomainEvent
-from qontract.domain.slack_usergroups import Failure, UsergroupFailed, UsergroupUsersUpdated, failed
+from qontract.domain.slack_usergroups import Failure, UsergroupFailed, UsergroupUsersUpdated
+from tests.support.slack_events import failed
 
 KNOWN = failed(Failure(workspace="coreos", error="Grüße"), "request-1").model_copy(update={"source": "/here"})
 UNKNOWN = DomainEvent(

@@ -9,7 +9,8 @@ import pytest
 from qontract.application.ports.event_handler import Delivery, EventHandler
 from qontract.application.subscription import Subscription
 from qontract.domain.events import DomainEvent
-from qontract.domain.slack_usergroups import Failure, failed
+from qontract.domain.slack_usergroups import Failure
+from tests.support.slack_events import failed
 
 Handled = tuple[EventHandler, Callable[[], Sequence[str]]]
 

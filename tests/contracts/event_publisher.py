@@ -11,7 +11,8 @@ import pytest
 
 from qontract.application.ports.event_publisher import EventPublisher, EventPublisherError
 from qontract.domain.events import DomainEvent
-from qontract.domain.slack_usergroups import Failure, failed
+from qontract.domain.slack_usergroups import Failure
+from tests.support.slack_events import failed
 
 Published = tuple[EventPublisher, Callable[[], Sequence[DomainEvent]]]
 

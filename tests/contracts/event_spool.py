@@ -55,12 +55,12 @@ class EventSpoolContract(IntentsContract):
         assert list(spool.oldest(10)) == [second]
         spool.append([first])
         assert list(spool.oldest(10)) == [first, second]
-        assert spool.open() == {}
+        assert spool.pending() == {}
 
     def test_no_event_is_closed_that_waits_to_be_sent(self, spool):
         event = an_event()
         spool.append([event])
-        spool.close([event], told=True)
+        spool.resolve([event], applied=True)
         assert list(spool.oldest(10)) == [event]
 
     def test_an_event_that_waits_does_not_become_an_intent_again(self, spool):
@@ -68,7 +68,7 @@ class EventSpoolContract(IntentsContract):
         spool.append([event])
         spool.record(SCOPE, event)
         assert list(spool.oldest(10)) == [event]
-        assert spool.open() == {}
+        assert spool.pending() == {}
 
     def test_a_full_spool_keeps_what_it_has_and_refuses_more(self, small):
         events = [DomainEvent(type="a.b", source="/here", data={"text": "x" * 2_000}) for _ in range(1_000)]

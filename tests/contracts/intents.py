@@ -9,7 +9,8 @@ import pytest
 
 from qontract.application.ports.intents import Intents
 from qontract.domain.events import DomainEvent
-from qontract.domain.slack_usergroups import UpdateMetadata, applied
+from qontract.domain.slack_usergroups import UpdateMetadata
+from tests.support.slack_events import applied
 
 SCOPE = "slack-usergroups/coreos"
 WITHIN_SECONDS = 10
@@ -31,12 +32,12 @@ class IntentsContract:
     def publish(self, intents: Intents) -> Callable[[DomainEvent], None]: ...
 
     def test_nothing_is_open_at_first(self, intents):
-        assert intents.open() == {}
+        assert intents.pending() == {}
 
     def test_an_intent_is_open_as_it_was_recorded(self, intents):
         event = an_event()
         intents.record(SCOPE, event)
-        assert intents.open() == {SCOPE: [event]}
+        assert intents.pending() == {SCOPE: [event]}
 
     def test_the_intent_of_an_event_of_a_known_type_is_an_instance_of_its_class(self, intents):
         action = UpdateMetadata(
@@ -44,47 +45,47 @@ class IntentsContract:
         )
         event = applied(action, "request-1").model_copy(update={"source": "/here"})
         intents.record(SCOPE, event)
-        assert intents.open() == {SCOPE: [event]}
-        assert isinstance(intents.open()[SCOPE][0].data, UpdateMetadata)
+        assert intents.pending() == {SCOPE: [event]}
+        assert isinstance(intents.pending()[SCOPE][0].data, UpdateMetadata)
 
     def test_intents_are_kept_apart_by_scope_and_are_in_the_order_in_which_they_were_born(self, intents):
         events = [an_event(number) for number in range(12)]
         for number, event in enumerate(events):
             intents.record(f"scope-{number % 2}", event)
-        assert intents.open() == {"scope-0": events[::2], "scope-1": events[1::2]}
+        assert intents.pending() == {"scope-0": events[::2], "scope-1": events[1::2]}
 
     def test_to_record_an_event_again_changes_nothing(self, intents):
         event = an_event()
         intents.record(SCOPE, event)
         intents.record(SCOPE, event)
-        assert intents.open() == {SCOPE: [event]}
+        assert intents.pending() == {SCOPE: [event]}
 
     def test_an_event_that_is_published_is_no_longer_an_intent(self, intents, publish):
         events = [an_event(number) for number in range(3)]
         for event in events:
             intents.record(SCOPE, event)
         publish(events[1])
-        assert intents.open() == {SCOPE: [events[0], events[2]]}
+        assert intents.pending() == {SCOPE: [events[0], events[2]]}
 
     def test_an_event_without_a_source_is_settled_too(self, intents, publish):
         event = DomainEvent(type="a.b", data={})
         intents.record(SCOPE, event)
         publish(event)
-        assert intents.open() == {}
+        assert intents.pending() == {}
 
     def test_what_is_closed_is_no_longer_open_and_the_rest_stays(self, intents):
         events = [an_event(number) for number in range(3)]
         for event in events:
             intents.record(SCOPE, event)
-        intents.close(events[:1], told=True)
-        intents.close(events[2:], told=False)
-        assert intents.open() == {SCOPE: [events[1]]}
+        intents.resolve(events[:1], applied=True)
+        intents.resolve(events[2:], applied=False)
+        assert intents.pending() == {SCOPE: [events[1]]}
 
     def test_to_close_what_is_not_open_changes_nothing(self, intents):
         event = an_event()
         intents.record(SCOPE, event)
-        intents.close([an_event(1)], told=False)
-        assert intents.open() == {SCOPE: [event]}
+        intents.resolve([an_event(1)], applied=False)
+        assert intents.pending() == {SCOPE: [event]}
 
     def test_threads_record_and_close_at_once(self, intents):
         events = [an_event(number) for number in range(40)]
@@ -92,11 +93,11 @@ class IntentsContract:
         def record(event: DomainEvent) -> None:
             intents.record(SCOPE, event)
             if event.data["number"] % 2:
-                intents.close([event], told=True)
+                intents.resolve([event], applied=True)
 
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(record, events))
-        assert list(intents.open()[SCOPE]) == events[::2]
+        assert list(intents.pending()[SCOPE]) == events[::2]
 
     @pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")  # Python 3.12: what is tested
     def test_it_works_in_a_forked_process_and_goes_on_in_its_own(self, intents):
@@ -107,4 +108,4 @@ class IntentsContract:
         child.join(WITHIN_SECONDS)
         assert child.exitcode == 0
         intents.record(SCOPE, after)
-        assert [event for event in intents.open()[SCOPE] if event != within] == [before, after]
+        assert [event for event in intents.pending()[SCOPE] if event != within] == [before, after]

@@ -9,15 +9,15 @@ from pathlib import Path
 import anyio
 import pytest
 from pydantic import SecretStr, ValidationError
+from qontract.application.ports.slack_workspaces import SlackWorkspacesError
 
 from qontract.adapters.cloudevents import Event, from_cloudevent
 from qontract.adapters.jsonlines import JsonLinesEventHandler
 from qontract.adapters.slack import SlackEventHandler
-from qontract.application.ports.slack_workspaces import SlackWorkspacesError
-from qontract.domain.slack_usergroups import applied
 from tests.contracts.event_handler import EventHandlerContract, Handled, event, handle
-from tests.contracts.slack_workspaces import update_users
+from tests.contracts.slack_usergroups import update_users
 from tests.slack_sandbox import Sandbox
+from tests.support.slack_events import applied
 
 pytestmark = pytest.mark.anyio
 

@@ -34,9 +34,9 @@ class TestSqliteEventSpool(EventSpoolContract):
 
 def test_an_empty_spool_needs_no_place_on_the_disk(tmp_path: Path) -> None:
     spool = spool_at(tmp_path / "none" / "events.sqlite")
-    assert (list(spool.oldest(1)), spool.open()) == ([], {})
+    assert (list(spool.oldest(1)), spool.pending()) == ([], {})
     spool.remove([an_event()])
-    spool.close([an_event()], told=True)
+    spool.resolve([an_event()], applied=True)
     assert list(tmp_path.iterdir()) == []
 
 

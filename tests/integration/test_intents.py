@@ -34,7 +34,7 @@ def test_an_intent_is_settled_also_by_an_event_that_redis_knows_already(broker: 
     publisher.publish([event])
     intents.record(SCOPE, event)
     publisher.publish([event])
-    assert intents.open() == {}
+    assert intents.pending() == {}
     assert broker.command("XLEN", "qontract:{main}:events") == 1
 
 

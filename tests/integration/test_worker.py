@@ -18,8 +18,9 @@ from qontract.adapters.celery import CeleryJobQueue
 from qontract.adapters.redis import RedisBroker, RedisIntents
 from qontract.adapters.sqlite import SqliteEventSpool
 from qontract.domain.jobs import Job, JobStatus
-from qontract.domain.slack_usergroups import UpdateMetadata, UpdateUsers, applied
+from qontract.domain.slack_usergroups import UpdateMetadata, UpdateUsers
 from tests.processes import free_port, process, until
+from tests.support.slack_events import applied
 
 PASSWORD = "s3cret-of-redis"
 

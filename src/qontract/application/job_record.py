@@ -28,7 +28,7 @@ class JobRecord:
         self._blocked = set(before.blocked)
         self.ended = set(before.ended)
         self.errors = list(result.errors)
-        self._superseded: list[str] = []
+        self._superseded: dict[str, str] = {}
         self.removals = dict(before.removals)
         """How many memberships may still end in a scope whose plan the guards let pass."""
         self.memberships = dict(before.memberships)
@@ -60,7 +60,11 @@ class JobRecord:
 
     def supersede(self, lock: str) -> None:
         """Enter that a later job may have begun in the scope."""
-        self._superseded.append(f"{lock}: superseded, for a later request may have begun")
+        self._superseded[lock] = f"{lock}: superseded, for a later request may have begun"
+
+    def superseded(self, lock: str) -> bool:
+        """Say whether a later job may have begun in the scope."""
+        return lock in self._superseded
 
     def settled(self, action: Action) -> bool:
         """Say whether the action was applied, failed or stopped."""
@@ -106,7 +110,7 @@ class JobRecord:
                 of=len(self._actions),
                 actions=tuple(self._actions.values()),
                 applied_actions=tuple(self._applied.values()),
-                errors=(*self.errors, *self._superseded),
+                errors=(*self.errors, *self._superseded.values()),
                 plan_digest=".".join(self._digests) or None,
             ),
             ended=frozenset(self.ended),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
+from qontract.domain.jobs import Job, JobProgress, JobStatus
 
 log = logging.getLogger(__name__)
 

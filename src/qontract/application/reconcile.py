@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from qontract.application.event_manager import EventManager
@@ -103,41 +104,32 @@ def _resolve(
     return applied
 
 
+@dataclass(frozen=True)
 class _Run:
     """One slice of a job."""
 
-    def __init__(
-        self,
-        job: Job,
-        turn: Turn,
-        record: JobRecord,
-        desired: DesiredState[Any],
-        integration: AnyIntegration,
-        events: EventManager | None,
-        guards: Guards,
-    ) -> None:
-        self._job = job
-        self._turn = turn
-        self._record = record
-        self._desired = desired
-        self._integration = integration
-        self._events = events
-        self._guards = guards
+    job: Job
+    turn: Turn
+    record: JobRecord
+    desired: DesiredState[Any]
+    integration: AnyIntegration
+    events: EventManager | None
+    guards: Guards
 
     def slice(self) -> float | None:
         """Work until all scopes have ended; or return after how many seconds the next slice is to go on.
 
         Raises IntentsError: what earlier runs left pending cannot be read, and nothing may be changed yet.
         """
-        pending = self._events.pending() if self._events else {}
-        for scope, desired in self._desired.scopes().items():
-            lock = lock_of(self._integration.name, scope)
-            if lock in self._turn.superseded or lock in self._record.ended:
+        pending = self.events.pending() if self.events else {}
+        for scope, desired in self.desired.scopes().items():
+            lock = lock_of(self.integration.name, scope)
+            if lock in self.turn.superseded or lock in self.record.ended:
                 continue
             try:
                 over = self._scope(lock, scope, desired, pending.get(lock, ()))
             except RateLimitedError as error:
-                if self._record.fruitless < _MOST_FRUITLESS:
+                if self.record.fruitless < _MOST_FRUITLESS:
                     log.info("job waits for a rate limit", extra={"scope": scope, "seconds": error.seconds})
                     return error.seconds
                 self._fail(Failure(scope=scope, subject=scope, error=f"given up after many pauses: {error}"))
@@ -147,51 +139,54 @@ class _Run:
                 over = False
             if over:
                 return 0
-            self._record.ended.add(lock)
+            self.record.ended.add(lock)
         return None
 
     def _scope(self, lock: str, scope: str, desired: object, pending: Sequence[DomainEvent]) -> bool:
         """Bring one scope to its desired state; say whether the time of the slice was over before that."""
-        state = self._integration.read(scope)
-        if self._events:
-            for event in _resolve(pending, state, self._integration, self._events):
-                if event.correlation_id == self._job.correlation_id is not None and isinstance(event.data, Action):
-                    self._record.apply(lock, event.data)  # an earlier slice of this job, whose worker was lost
-        plan = self._integration.plan(desired, state)
-        actions = self._record.plan(plan)
-        self._record.errors += [error for error in plan.errors if error not in self._record.errors]
+        state = self.integration.read(scope)
+        if self.events:
+            for event in _resolve(pending, state, self.integration, self.events):
+                if event.correlation_id == self.job.correlation_id is not None and isinstance(event.data, Action):
+                    self.record.apply(lock, event.data)  # an earlier slice of this job, whose worker was lost
+        plan = self.integration.plan(desired, state)
+        actions = self.record.plan(plan)
+        self.record.errors += [error for error in plan.errors if error not in self.record.errors]
         if self._stopped(lock, scope, plan):
             return False
-        if self._desired.dry_run:
+        if self.desired.dry_run:
             for action in actions:
-                self._record.settle(action)
+                self.record.settle(action)
             return False
-        missing = {action.subject for action in plan.actions if action.creates and self._record.settled(action)}
+        unmade = {action.subject for action in plan.actions if action.creates and self.record.settled(action)}
+        return self._apply_all(lock, scope, actions, unmade)
+
+    def _apply_all(self, lock: str, scope: str, actions: Sequence[Action], unmade: set[str]) -> bool:
+        """Apply the actions, except those on what could not be made; say whether the time was over before the last."""
         for number, action in enumerate(actions, 1):
-            if missing.intersection((action.subject, *action.needs)):
+            if unmade.intersection((action.subject, *action.needs)):
                 self._give_up(scope, action, "not tried, for what it needs could not be created")
-            elif names := self._guards.protected_of(action, lock):
+            elif names := self.guards.protected_of(action, lock):
                 self._give_up(scope, action, f"not tried, for it would remove {', '.join(names)}, who is protected")
-            elif not self._turn.holds(lock):
-                self._record.supersede(lock)
-                return False
-            elif not self._apply(lock, scope, action) and action.creates:
-                missing.add(action.subject)
-            self._turn.show(self._record.running)
-            if self._turn.over and number < len(actions):
+            elif not self._apply(lock, scope, action):
+                if self.record.superseded(lock):
+                    return False
+                unmade.update({action.subject} if action.creates else ())
+            self.turn.show(self.record.running)
+            if self.turn.over and number < len(actions):
                 return True
         return False
 
     def _stopped(self, lock: str, scope: str, plan: Plan[Action]) -> bool:
         """Say whether a guard stops the plan, and publish it then."""
-        before = self._record.memberships.get(lock, self._turn.memberships(lock))
-        reason = self._guards.objection(plan, before, self._record.removals.get(lock, 0))
-        if reason is None or accepted(plan, self._desired.accept_plan):
-            self._record.allow(lock, plan)
+        before = self.record.memberships.get(lock, self.turn.memberships(lock))
+        reason = self.guards.objection(plan, before, self.record.removals.get(lock, 0))
+        if reason is None or accepted(plan, self.desired.accept_plan):
+            self.record.allow(lock, plan)
             return False
-        if self._desired.accept_plan:
+        if self.desired.accept_plan:
             reason = f"{reason}; `accept_plan` is of another plan"
-        self._record.block(lock, plan, f"{scope}: blocked: {reason}")
+        self.record.block(lock, plan, f"{scope}: blocked: {reason}")
         log.error("plan blocked", extra={"scope": scope, "reason": reason, "plan_digest": plan.digest})
         blocked = BlockedPlan(
             scope=scope,
@@ -210,44 +205,51 @@ class _Run:
         Say whether it is applied. Raises RateLimitedError: then it is not, and is tried again.
         """
         event = self._event(action, action.subject)
-        if self._events and not self._events.intend(lock, event):
+        if self.events and not self.events.intend(lock, event):
             self._give_up(scope, action, "not begun, for its event could be kept nowhere: neither in Redis nor here")
             return False
         try:
-            self._integration.apply(action)
+            if not self.turn.holds(lock):  # the last thing that is asked before the call
+                self._not_applied(event)
+                self.record.supersede(lock)
+                return False
+            self.integration.apply(action)
         except RateLimitedError:
-            if self._events:
-                self._events.resolve((), (event,))
+            self._not_applied(event)
             raise
         except IntegrationError as error:
             self._give_up(scope, action, str(error))
             return False
         self._publish(event)
-        self._record.apply(lock, action)
+        self.record.apply(lock, action)
         log.info("action applied", extra={"action_type": action.action_type, "subject": action.subject})
         return True
 
+    def _not_applied(self, event: DomainEvent) -> None:
+        if self.events:
+            self.events.resolve((), (event,))
+
     def _give_up(self, scope: str, action: Action, error: str) -> None:
-        self._record.settle(action)
+        self.record.settle(action)
         self._fail(Failure(scope=scope, subject=action.subject, action_type=action.action_type, error=error))
 
     def _fail(self, failure: Failure) -> None:
-        self._publish(self._event(self._integration.failure(failure), failure.subject))
-        self._record.errors.append(f"{failure.subject}: {failure.error}")
+        self._publish(self._event(self.integration.failure(failure), failure.subject))
+        self.record.errors.append(f"{failure.subject}: {failure.error}")
         log.error("action failed" if failure.action_type else "scope failed", extra=failure.model_dump())
 
     def _event(self, data: EventData, subject: str) -> DomainEvent:
         return event_of(
-            self._integration.events,
+            self.integration.events,
             data,
             subject=subject,
-            correlation_id=self._job.correlation_id,
-            extensions=_who_and_why(self._job),
+            correlation_id=self.job.correlation_id,
+            extensions=_who_and_why(self.job),
         )
 
     def _publish(self, event: DomainEvent) -> None:
-        if self._events:
-            self._events.publish_event(event)
+        if self.events:
+            self.events.publish_event(event)
 
 
 def _who_and_why(job: Job) -> Mapping[str, str]:

@@ -38,7 +38,7 @@ def plan(desired: DesiredWorkspace, current: SlackWorkspace) -> Plan[UsergroupAc
         else:
             actions.append(_create(desired.name, wanted, after))
     memberships = sum(len(users.named(group.user_ids)) for group in current.usergroups if group.enabled)
-    return Plan(actions, memberships, errors)
+    return Plan(tuple(actions), memberships, tuple(errors))
 
 
 def _no_longer_desired(desired: DesiredWorkspace, groups: Mapping[str, SlackUsergroup]) -> Iterator[DesiredUsergroup]:

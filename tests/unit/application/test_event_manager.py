@@ -220,9 +220,9 @@ def test_an_intent_is_settled_by_publishing_its_event() -> None:
     manager = EventManager(publisher, spool=InMemoryEventSpool(), intents=InMemoryIntents(publisher))
     event = an_event(0)
     assert manager.intend("scope", event)
-    assert manager.in_doubt() == {"scope": [event]}
+    assert manager.pending() == {"scope": [event]}
     manager.publish_event(event)
-    assert manager.in_doubt() == {}
+    assert manager.pending() == {}
 
 
 def test_an_intent_that_redis_does_not_take_is_recorded_in_the_spool_and_settled_there() -> None:
@@ -231,13 +231,13 @@ def test_an_intent_that_redis_does_not_take_is_recorded_in_the_spool_and_settled
     first, second = an_event(0), an_event(1)
     assert manager.intend("scope", first)
     assert manager.intend("scope", second)
-    assert manager.in_doubt() == {"scope": [first, second]}
+    assert manager.pending() == {"scope": [first, second]}
     manager.publish_event(first)
-    assert (manager.in_doubt(), spool.oldest(9)) == ({"scope": [second]}, [first])
+    assert (manager.pending(), spool.oldest(9)) == ({"scope": [second]}, [first])
     publisher.down = False
     manager.publish_event(second)
     assert publisher.events == [first, second]
-    assert (manager.in_doubt(), spool.oldest(9)) == ({}, [])
+    assert (manager.pending(), spool.oldest(9)) == ({}, [])
 
 
 def test_an_intent_that_no_place_takes_is_refused() -> None:
@@ -257,10 +257,10 @@ def test_what_was_found_applied_is_published_once_and_the_rest_is_dropped() -> N
     intents.record("scope", there)
     intents.record("scope", neither)
     manager = EventManager(publisher, spool=spool, intents=intents)
-    manager.settle([here, there], [neither])
-    manager.settle([here, there], [])
+    manager.resolve([here, there], [neither])
+    manager.resolve([here, there], [])
     assert publisher.events == [here, there]
-    assert manager.in_doubt() == {}
+    assert manager.pending() == {}
 
 
 def test_what_was_found_applied_while_redis_is_away_waits_in_the_spool() -> None:
@@ -268,8 +268,8 @@ def test_what_was_found_applied_while_redis_is_away_waits_in_the_spool() -> None
     event = an_event(0)
     spool.record("scope", event)
     manager = EventManager(publisher, spool=spool)
-    manager.settle([event], [])
-    assert (manager.in_doubt(), spool.oldest(9)) == ({}, [event])
+    manager.resolve([event], [])
+    assert (manager.pending(), spool.oldest(9)) == ({}, [event])
     publisher.down = False
     manager.flush()
     assert publisher.events == [event]

@@ -5,11 +5,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from qontract.adapters.memory import InMemorySlackWorkspaces
-from qontract.application.slack_usergroups import job, reconcile
+from qontract.adapters.memory import InMemorySlackUsergroups
 from qontract.domain.jobs import JobResult
-from qontract.domain.slack_usergroups import DesiredState
 from qontract.domain.slack_workspace import SlackChannel, SlackUser, SlackUsergroup, SlackWorkspace
+from qontract.testing.reconciling import reconcile
 
 USERS = (
     SlackUser(id="U1", name="alice", email="Alice@example.org", other_ids=("W1",)),
@@ -74,9 +73,8 @@ def desired_workspaces(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-def apply(slack: InMemorySlackWorkspaces, desired: dict[str, Any]) -> JobResult:
-    state = DesiredState.model_validate({"workspaces": [desired], "dry_run": False})
-    return reconcile(job(state), workspaces=slack)
+def apply(slack: InMemorySlackUsergroups, desired: dict[str, Any]) -> JobResult:
+    return reconcile(slack, {"workspaces": [desired]})
 
 
 def members(group: SlackUsergroup) -> set[str]:
@@ -84,14 +82,14 @@ def members(group: SlackUsergroup) -> set[str]:
     return {id_.replace("W", "U") for id_ in group.user_ids}
 
 
-def groups_of(slack: InMemorySlackWorkspaces) -> dict[str, SlackUsergroup]:
+def groups_of(slack: InMemorySlackUsergroups) -> dict[str, SlackUsergroup]:
     return {group.handle: group for group in slack.read("coreos").usergroups}
 
 
 @unhurried
 @given(workspaces(), desired_workspaces())
 def test_a_second_run_plans_nothing(workspace: SlackWorkspace, desired: dict[str, Any]) -> None:
-    slack = InMemorySlackWorkspaces(workspace)
+    slack = InMemorySlackUsergroups(workspace)
     first, second = apply(slack, desired), apply(slack, desired)
     assert first.applied_actions == first.actions
     assert second.actions == ()
@@ -103,7 +101,7 @@ def test_a_second_run_plans_nothing(workspace: SlackWorkspace, desired: dict[str
 def test_what_is_neither_desired_nor_managed_is_never_touched(
     workspace: SlackWorkspace, desired: dict[str, Any]
 ) -> None:
-    slack = InMemorySlackWorkspaces(workspace)
+    slack = InMemorySlackUsergroups(workspace)
     before = groups_of(slack)
     apply(slack, desired)
     ours = {group["handle"] for group in desired["usergroups"]} | {*(desired["managed_usergroups"] or ())}
@@ -115,7 +113,7 @@ def test_what_is_neither_desired_nor_managed_is_never_touched(
 @unhurried
 @given(workspaces(), desired_workspaces())
 def test_nobody_is_silently_dropped(workspace: SlackWorkspace, desired: dict[str, Any]) -> None:
-    slack = InMemorySlackWorkspaces(workspace)
+    slack = InMemorySlackUsergroups(workspace)
     result = apply(slack, desired)
     groups = groups_of(slack)
     for wanted in desired["usergroups"]:
@@ -132,7 +130,7 @@ def test_nobody_is_silently_dropped(workspace: SlackWorkspace, desired: dict[str
 @unhurried
 @given(workspaces(), desired_workspaces())
 def test_a_group_has_just_the_members_that_are_known(workspace: SlackWorkspace, desired: dict[str, Any]) -> None:
-    slack = InMemorySlackWorkspaces(workspace)
+    slack = InMemorySlackUsergroups(workspace)
     apply(slack, desired)
     groups = groups_of(slack)
     for wanted in desired["usergroups"]:

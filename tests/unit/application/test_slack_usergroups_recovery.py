@@ -1,4 +1,4 @@
-"""No hole between the effect and the event: what a run that died had applied is told, by whoever comes next."""
+"""No hole between the effect and the event: what a run that died had applied is published, by whoever comes next."""
 
 import logging
 
@@ -8,18 +8,19 @@ from qontract.adapters.memory import (
     InMemoryEventPublisher,
     InMemoryEventSpool,
     InMemoryIntents,
-    InMemorySlackWorkspaces,
+    InMemorySlackUsergroups,
 )
 from qontract.application.event_manager import EventManager
 from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.application.ports.event_spool import EventSpoolError
+from qontract.application.ports.integration import IntegrationError
 from qontract.application.ports.intents import IntentsError
-from qontract.application.ports.slack_workspaces import SlackWorkspacesError
-from qontract.application.slack_usergroups import job, reconcile, recover
+from qontract.application.reconcile import recover
 from qontract.domain.events import DomainEvent
 from qontract.domain.jobs import JobResult, JobStatus
-from qontract.domain.slack_usergroups import Action, CreateUsergroup, DesiredState
+from qontract.domain.slack_usergroups import CreateUsergroup, UsergroupAction
 from qontract.domain.slack_workspace import SlackUser, SlackUsergroup, SlackWorkspace
+from qontract.testing.reconciling import reconcile
 
 SCOPE = "slack-usergroups/coreos"
 USERS = (SlackUser(id="U1", name="alice"), SlackUser(id="U2", name="bob"))
@@ -29,12 +30,12 @@ class Death(BaseException):
     """The worker is gone: nothing of it runs after this."""
 
 
-class Mortal(InMemorySlackWorkspaces):
+class Mortal(InMemorySlackUsergroups):
     """Dies, once, `before` or `after` the next action is applied, or when it is `halfway` created."""
 
     dies: str = ""
 
-    def apply(self, action: Action) -> None:
+    def apply(self, action: UsergroupAction) -> None:
         dies, self.dies = self.dies, ""
         if dies == "before":
             raise Death
@@ -62,8 +63,7 @@ class System:
     def run(self, **groups: list[str]) -> JobResult:
         usergroups = [{"handle": handle.replace("_", "-"), "users": users} for handle, users in groups.items()]
         workspace = {"name": "coreos", "usergroups": usergroups}
-        state = DesiredState.model_validate({"workspaces": [workspace], "dry_run": False})
-        return reconcile(job(state), workspaces=self.slack, events=self.events)
+        return reconcile(self.slack, {"workspaces": [workspace]}, events=self.events)
 
     def run_dying(self, when: str, **groups: list[str]) -> None:
         self.slack.dies = when
@@ -71,9 +71,9 @@ class System:
             self.run(**groups)
 
     def recover(self) -> None:
-        recover(SCOPE, workspaces=self.slack, events=self.events)
+        recover(SCOPE, integration=self.slack, events=self.events)
 
-    def told(self) -> list[tuple[str, list[str]]]:
+    def published(self) -> list[tuple[str, list[str]]]:
         kinds = [event.model_dump(mode="json") for event in self.publisher.events]
         return [(kind["type"].rpartition(".")[2], kind["data"].get("users", [])) for kind in kinds]
 
@@ -87,73 +87,75 @@ def test_an_intent_is_on_record_before_its_action_is_applied_and_has_the_id_of_t
     recorded: list[DomainEvent] = []
 
     class Looking(Mortal):
-        def apply(self, action: Action) -> None:
-            recorded.extend(system.intents.open()[SCOPE])
+        def apply(self, action: UsergroupAction) -> None:
+            recorded.extend(system.intents.pending()[SCOPE])
             super().apply(action)
 
     system.slack = Looking(*system.slack.workspaces.values())
     system.run(team_a=["bob"])
     assert [event.id for event in recorded] == [event.id for event in system.publisher.events]
-    assert system.intents.open() == {}
+    assert system.intents.pending() == {}
 
 
-def test_what_a_worker_had_applied_when_it_died_is_told_by_the_job_that_is_delivered_again(system: System) -> None:
+def test_what_a_worker_had_applied_when_it_died_is_published_by_the_job_that_is_delivered_again(system: System) -> None:
     system.run_dying("after", team_a=["bob"])
-    assert system.told() == []
-    (intent,) = system.intents.open()[SCOPE]
+    assert system.published() == []
+    (intent,) = system.intents.pending()[SCOPE]
     assert system.run(team_a=["bob"]).status is JobStatus.SUCCESS
-    assert system.told() == [("update_users", ["bob"])]
+    assert system.published() == [("update_users", ["bob"])]
     assert [event.id for event in system.publisher.events] == [intent.id]
-    assert system.intents.open() == {}
+    assert system.intents.pending() == {}
 
 
-def test_what_a_worker_had_not_applied_when_it_died_is_dropped_and_done_and_told_once(system: System) -> None:
+def test_what_a_worker_had_not_applied_when_it_died_is_dropped_and_done_and_published_once(system: System) -> None:
     system.run_dying("before", team_a=["bob"])
     system.run(team_a=["bob"])
-    assert system.told() == [("update_users", ["bob"])]
-    assert system.intents.open() == {}
+    assert system.published() == [("update_users", ["bob"])]
+    assert system.intents.pending() == {}
 
 
-def test_what_was_applied_is_told_before_a_later_job_changes_it_again(system: System) -> None:
+def test_what_was_applied_is_published_before_a_later_job_changes_it_again(system: System) -> None:
     system.run_dying("after", team_a=["bob"])
     system.run(team_a=["alice", "bob"])
-    assert system.told() == [("update_users", ["bob"]), ("update_users", ["alice", "bob"])]
+    assert system.published() == [("update_users", ["bob"]), ("update_users", ["alice", "bob"])]
 
 
-def test_a_sweep_tells_what_no_job_comes_back_for(system: System) -> None:
+def test_recovery_publishes_what_no_job_comes_back_for(system: System) -> None:
     system.run_dying("after", team_a=["bob"])
     system.recover()
     system.recover()
-    assert system.told() == [("update_users", ["bob"])]
+    assert system.published() == [("update_users", ["bob"])]
 
 
-def test_a_sweep_drops_what_was_not_applied(system: System) -> None:
+def test_recovery_drops_what_was_not_applied(system: System) -> None:
     system.run_dying("before", team_a=["bob"])
     system.recover()
-    assert system.told() == []
-    assert system.intents.open() == {}
+    assert system.published() == []
+    assert system.intents.pending() == {}
 
 
-def test_a_usergroup_that_was_created_halfway_is_told_as_it_is_and_the_rest_when_it_is_done(system: System) -> None:
+def test_a_usergroup_that_was_created_halfway_is_published_as_it_is_and_the_rest_when_it_is_done(
+    system: System,
+) -> None:
     system.run_dying("halfway", new=["bob"])
     system.run(new=["bob"])
-    assert system.told() == [("create", []), ("update_users", ["bob"])]
+    assert system.published() == [("create", []), ("update_users", ["bob"])]
 
 
-def test_an_action_that_failed_but_shows_in_slack_is_told(system: System) -> None:
+def test_an_action_that_failed_but_shows_in_slack_is_published(system: System) -> None:
     class Unanswered(Mortal):
-        def apply(self, action: Action) -> None:
+        def apply(self, action: UsergroupAction) -> None:
             super().apply(action)
-            raise SlackWorkspacesError("Slack did not answer")
+            raise IntegrationError("Slack did not answer")
 
     system.slack = Unanswered(*system.slack.workspaces.values())
     assert system.run(team_a=["bob"]).status is JobStatus.FAILED
-    assert system.told() == [("error", [])]
+    assert system.published() == [("error", [])]
     system.recover()
-    assert system.told() == [("error", []), ("update_users", ["bob"])]
+    assert system.published() == [("error", []), ("update_users", ["bob"])]
 
 
-def test_intents_in_the_spool_are_settled_too(system: System) -> None:
+def test_intents_in_the_spool_are_resolved_too(system: System) -> None:
     class NoIntents(InMemoryIntents):
         def record(self, scope: str, event: DomainEvent) -> None:
             raise IntentsError("no Redis")
@@ -161,11 +163,11 @@ def test_intents_in_the_spool_are_settled_too(system: System) -> None:
     system.intents = NoIntents(system.publisher)
     system.run_dying("after", team_a=["bob"])
     system.recover()
-    assert system.told() == [("update_users", ["bob"])]
-    assert system.spool.open() == {}
+    assert system.published() == [("update_users", ["bob"])]
+    assert system.spool.pending() == {}
 
 
-def test_nothing_is_begun_that_could_stay_untold(system: System) -> None:
+def test_nothing_is_begun_that_might_lose_its_event(system: System) -> None:
     class NoIntents(InMemoryIntents):
         def record(self, scope: str, event: DomainEvent) -> None:
             raise IntentsError("no Redis")
@@ -180,20 +182,20 @@ def test_nothing_is_begun_that_could_stay_untold(system: System) -> None:
     assert system.slack.workspaces["coreos"].usergroups[0].user_ids == ("U1",)
 
 
-def test_nothing_is_begun_while_what_is_in_doubt_cannot_be_read(system: System) -> None:
+def test_nothing_is_begun_while_what_is_pending_cannot_be_read(system: System) -> None:
     class Unreadable(InMemoryIntents):
-        def open(self) -> dict[str, list[DomainEvent]]:
+        def pending(self) -> dict[str, list[DomainEvent]]:
             raise IntentsError("no Redis")
 
     system.intents = Unreadable(system.publisher)
     result = system.run(team_a=["bob"])
-    assert result.errors == ("not begun, for what earlier runs left in doubt cannot be read: no Redis",)
+    assert result.errors == ("not begun, for what earlier runs left pending cannot be read: no Redis",)
     assert system.slack.workspaces["coreos"].usergroups[0].user_ids == ("U1",)
 
 
 def test_a_spool_that_cannot_be_read_does_not_keep_a_job_from_its_work(system: System) -> None:
     class Unreadable(InMemoryEventSpool):
-        def open(self) -> dict[str, list[DomainEvent]]:
+        def pending(self) -> dict[str, list[DomainEvent]]:
             raise EventSpoolError("no disk")
 
         def oldest(self, count: int) -> list[DomainEvent]:
@@ -201,35 +203,35 @@ def test_a_spool_that_cannot_be_read_does_not_keep_a_job_from_its_work(system: S
 
     system.spool = Unreadable()
     assert system.run(team_a=["bob"]).status is JobStatus.SUCCESS
-    assert system.told() == [("update_users", ["bob"])]
+    assert system.published() == [("update_users", ["bob"])]
 
 
-def test_an_event_that_is_found_applied_and_can_be_kept_nowhere_stays_in_doubt(system: System) -> None:
+def test_an_event_that_is_found_applied_and_can_be_kept_nowhere_stays_pending(system: System) -> None:
     class Away(InMemoryEventPublisher):
         def publish(self, events: object) -> None:
             raise EventPublisherError("full")
 
     system.run_dying("after", team_a=["bob"])
     manager = EventManager(Away(), spool=InMemoryEventSpool(0), intents=system.intents)
-    recover(SCOPE, workspaces=system.slack, events=manager)
-    assert len(system.intents.open()[SCOPE]) == 1
+    recover(SCOPE, integration=system.slack, events=manager)
+    assert len(system.intents.pending()[SCOPE]) == 1
     system.recover()
-    assert system.told() == [("update_users", ["bob"])]
+    assert system.published() == [("update_users", ["bob"])]
 
 
-def test_a_dry_run_settles_nothing(system: System) -> None:
+def test_a_dry_run_resolves_nothing(system: System) -> None:
     system.run_dying("after", team_a=["bob"])
-    state = DesiredState.model_validate({"workspaces": [{"name": "coreos", "usergroups": []}]})
-    reconcile(job(state), workspaces=system.slack, events=system.events)
-    assert system.told() == []
+    desired = {"workspaces": [{"name": "coreos", "usergroups": []}], "dry_run": True}
+    reconcile(system.slack, desired, events=system.events)
+    assert system.published() == []
 
 
-def test_an_intent_whose_action_this_version_does_not_know_stays_in_doubt(
+def test_an_intent_whose_action_this_version_does_not_know_stays_pending(
     system: System, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.ERROR)
     event = DomainEvent(type="qontract-api.slack-usergroups.rename", data={"workspace": "coreos"})
     system.intents.record(SCOPE, event)
     system.recover()
-    assert system.intents.open() == {SCOPE: [event]}
+    assert system.intents.pending() == {SCOPE: [event]}
     assert event.id in str(caplog.records[0].__dict__)

@@ -5,20 +5,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from qontract.domain.slack_usergroups import (
-    Action,
-    CreateUsergroup,
-    DesiredState,
-    DesiredUsergroup,
-    DesiredWorkspace,
-    Failure,
-    UpdateMetadata,
-    UpdateUsers,
-    applied,
-    failed,
-    plan,
-)
+from qontract.domain.slack_desired_state import DesiredState, DesiredUsergroup, DesiredWorkspace
+from qontract.domain.slack_plan import plan
+from qontract.domain.slack_usergroups import CreateUsergroup, Failure, UpdateMetadata, UpdateUsers, UsergroupAction
 from qontract.domain.slack_workspace import SlackChannel, SlackUser, SlackUsergroup, SlackWorkspace
+from tests.support.slack_events import applied
 
 USERS = tuple(
     SlackUser(id=f"U{number}", name=name, email=f"{name}@example.org", other_ids=(f"W{number}",))
@@ -42,7 +33,7 @@ def desired(*usergroups: dict[str, Any], managed: list[str] | None = None) -> De
     return DesiredWorkspace.model_validate({"name": "coreos", "usergroups": usergroups, "managed_usergroups": managed})
 
 
-def actions(wanted: DesiredWorkspace, *usergroups: SlackUsergroup) -> tuple[Action, ...]:
+def actions(wanted: DesiredWorkspace, *usergroups: SlackUsergroup) -> tuple[UsergroupAction, ...]:
     planned = plan(wanted, workspace(*usergroups))
     assert planned.errors == ()
     return planned.actions
@@ -260,11 +251,3 @@ def test_the_event_of_an_action_carries_it_and_says_what_it_happened_to(action_t
     assert event.data == action
     assert event.correlation_id == "request-1"
     assert event.model_dump(mode="json")["data"] == action.model_dump(mode="json")
-
-
-@pytest.mark.parametrize(("usergroup", "subject"), [("team-a", "coreos/team-a"), (None, "coreos")])
-def test_the_event_of_a_failure_says_what_it_happened_to(usergroup: str | None, subject: str) -> None:
-    failure = Failure(workspace="coreos", usergroup=usergroup, error="no")
-    event = failed(failure, "request-1")
-    assert event.type == "qontract-api.slack-usergroups.error"
-    assert (event.subject, event.data, event.correlation_id) == (subject, failure, "request-1")

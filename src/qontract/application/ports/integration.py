@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from qontract.domain.events import DomainEvent, EventData
 from qontract.domain.integration import Action, DesiredState, Failure, Plan
 
-Desired = TypeVar("Desired", contravariant=True)
+Desired_contra = TypeVar("Desired_contra", contravariant=True)
 State = TypeVar("State")
 A = TypeVar("A", bound=Action)
 
@@ -23,7 +23,7 @@ class RateLimitedError(IntegrationError):
         self.seconds = seconds
 
 
-class Integration(Protocol[Desired, State, A]):
+class Integration(Protocol[Desired_contra, State, A]):
     """Knows one kind of external system: how it is read and changed, and what a desired state means for it.
 
     - `name` is the integration's in URLs, scopes and event types (`slack-usergroups`); `desired` is the model of a
@@ -53,7 +53,7 @@ class Integration(Protocol[Desired, State, A]):
         """Return the scope as it is."""
 
     @abstractmethod
-    def plan(self, desired: Desired, state: State) -> Plan[A]:
+    def plan(self, desired: Desired_contra, state: State) -> Plan[A]:
         """Return what to do."""
 
     @abstractmethod
@@ -70,3 +70,4 @@ class Integration(Protocol[Desired, State, A]):
 
     def close(self) -> None:
         """Close what is open; reading and applying open it again."""
+        return  # with an empty body, it would be abstract

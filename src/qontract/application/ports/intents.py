@@ -13,7 +13,7 @@ class IntentsError(Exception):
 
 
 class Intents(Protocol):
-    """Remembers which actions are about to be applied, so that their events are published even if who applies them dies.
+    """Remembers which actions are about to be applied: their events are published even if who applies them dies.
 
     - An intent is the event of the action. Its scope is what the action's job locks: who holds that lock knows that
       nobody is at work on the scope's intents.

@@ -30,6 +30,8 @@ from qontract.entrypoints.slack_sandbox.workspace import Refusal, SandboxWorkspa
 
 log = logging.getLogger(__name__)
 
+_DESCRIPTION = "Run a Slack of your own, for tests; each workspace answers to the token xoxb-sandbox-NAME"
+
 
 class _Fault(BaseModel):
     """What to answer in place of Slack (`status`), how late (`delay`, in seconds), and how many times.
@@ -156,24 +158,25 @@ def create_app(workspaces: Iterable[SandboxWorkspace]) -> Starlette:
 
 
 def load(file: Path) -> SandboxWorkspace:
-    """Read a start file. Raises SystemExit, with a line that says what is wrong with it."""
+    """Read a start file. Raises OSError, or ValueError with a line that says what is wrong with it."""
     try:
         return SandboxWorkspace(StartFile.model_validate_json(file.read_bytes()))
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"]))
-        raise SystemExit(f"slack-sandbox: {file}: {where}: {problem['msg']}") from None
-    except OSError as error:
-        raise SystemExit(f"slack-sandbox: {file}: {type(error).__name__}: {error}") from None
+        raise ValueError(f"{file}: {where}: {problem['msg']}") from None
 
 
 def main() -> None:
     """Serve until SIGTERM."""
-    parser = argparse.ArgumentParser(prog="qontract slack-sandbox", description="Run a Slack of your own, for tests")
-    parser.add_argument("--workspace", type=Path, action="append", required=True, help="a start file; may be repeated")
+    parser = argparse.ArgumentParser(prog="qontract sandbox slack-usergroups", description=_DESCRIPTION)
+    parser.add_argument("--state", type=Path, action="append", required=True, help="a start file; may be repeated")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8083)
     arguments = parser.parse_args()
     configure_logs()
-    app = create_app([load(file) for file in arguments.workspace])
+    try:
+        app = create_app([load(file) for file in arguments.state])
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"slack-sandbox: {error}") from None
     serve(app, arguments.host, arguments.port)

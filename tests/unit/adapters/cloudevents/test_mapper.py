@@ -8,7 +8,8 @@ from cloudevents.core.formats.json import JSONFormat
 
 from qontract.adapters.cloudevents import Event, from_cloudevent, to_cloudevent
 from qontract.domain.events import DomainEvent
-from qontract.domain.slack_usergroups import Failure, UsergroupFailed, failed
+from qontract.domain.slack_usergroups import Failure, UsergroupFailed
+from tests.support.slack_events import failed
 
 ERROR = "qontract-api.slack-usergroups.error"
 FULL = DomainEvent(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from qontract.domain.slack_recovery import seen
-from qontract.domain.slack_usergroups import Action, CreateUsergroup, UpdateMetadata, UpdateUsers
+from qontract.domain.slack_plan import observed
+from qontract.domain.slack_usergroups import CreateUsergroup, UpdateMetadata, UpdateUsers, UsergroupAction
 from qontract.domain.slack_workspace import SlackChannel, SlackUser, SlackUsergroup, SlackWorkspace
 
 CREATE = CreateUsergroup(
@@ -50,36 +50,36 @@ def workspace(*groups: SlackUsergroup) -> SlackWorkspace:
 
 
 @pytest.mark.parametrize("action", [CREATE, USERS, METADATA])
-def test_an_action_that_was_applied_is_seen_whole(action: Action) -> None:
-    assert seen(action, workspace(DONE)) == action
+def test_an_action_that_was_applied_is_seen_whole(action: UsergroupAction) -> None:
+    assert observed(action, workspace(DONE)) == action
 
 
 @pytest.mark.parametrize("action", [USERS, METADATA])
-def test_an_action_that_was_not_applied_is_not_seen(action: Action) -> None:
-    assert seen(action, workspace(BEFORE)) is None
+def test_an_action_that_was_not_applied_is_not_observed(action: UsergroupAction) -> None:
+    assert observed(action, workspace(BEFORE)) is None
 
 
 @pytest.mark.parametrize("action", [CREATE, USERS, METADATA])
-def test_nothing_is_seen_where_the_usergroup_is_not_there(action: Action) -> None:
+def test_nothing_is_seen_where_the_usergroup_is_not_there(action: UsergroupAction) -> None:
     other = BEFORE.model_copy(update={"handle": "team-b", "id": "S2"})
-    assert seen(action, workspace(other)) is None
+    assert observed(action, workspace(other)) is None
 
 
 def test_a_usergroup_that_was_created_and_not_filled_is_seen_as_it_is() -> None:
-    shown = seen(CREATE, workspace(SlackUsergroup(id="S9", handle="team-a", description="People")))
+    shown = observed(CREATE, workspace(SlackUsergroup(id="S9", handle="team-a", description="People")))
     assert shown == CREATE.model_copy(update={"users": (), "user_ids": (), "channels": (), "channel_ids": ()})
 
 
 def test_a_usergroup_that_was_enabled_and_not_changed_is_seen_as_it_is() -> None:
     enabling = USERS.model_copy(update={"enable": True, "users_to_add": USERS.users, "users_to_remove": ()})
-    shown = seen(enabling, workspace(BEFORE))
+    shown = observed(enabling, workspace(BEFORE))
     assert shown == enabling.model_copy(
         update={"users": ("alice", "carol"), "user_ids": ("U1", "U3"), "users_to_add": ("alice", "carol")}
     )
-    assert seen(enabling, workspace(BEFORE.model_copy(update={"enabled": False}))) is None
+    assert observed(enabling, workspace(BEFORE.model_copy(update={"enabled": False}))) is None
 
 
 def test_a_usergroup_that_was_emptied_is_seen_disabled() -> None:
     emptying = USERS.model_copy(update={"users": (), "user_ids": (), "users_to_add": ()})
-    assert seen(emptying, workspace(BEFORE.model_copy(update={"enabled": False}))) == emptying
-    assert seen(emptying, workspace(BEFORE)) is None
+    assert observed(emptying, workspace(BEFORE.model_copy(update={"enabled": False}))) == emptying
+    assert observed(emptying, workspace(BEFORE)) is None

@@ -1,20 +1,15 @@
-"""What every SlackWorkspaces promises: each line of the port's docstring."""
+"""What every SlackUsergroups promises: each line of the port's docstring."""
 
 from abc import abstractmethod
 from typing import Any
 
 import pytest
 
-from qontract.application.ports.slack_workspaces import SlackWorkspaces, SlackWorkspacesError
-from qontract.domain.slack_usergroups import (
-    Action,
-    CreateUsergroup,
-    DesiredUsergroup,
-    DesiredWorkspace,
-    UpdateMetadata,
-    UpdateUsers,
-    plan,
-)
+from qontract.application.ports.integration import IntegrationError
+from qontract.application.slack_usergroups import SlackUsergroups
+from qontract.domain.slack_desired_state import DesiredUsergroup, DesiredWorkspace
+from qontract.domain.slack_plan import plan
+from qontract.domain.slack_usergroups import CreateUsergroup, UpdateMetadata, UpdateUsers, UsergroupAction
 from qontract.domain.slack_workspace import SlackChannel, SlackUser, SlackUsergroup, SlackWorkspace
 
 COREOS = SlackWorkspace(
@@ -68,28 +63,28 @@ def update_metadata(**fields: Any) -> UpdateMetadata:
     return UpdateMetadata.model_validate(plain | {"channels": (), "channel_ids": ()} | fields)
 
 
-def gone(action_type: type[UpdateUsers | UpdateMetadata]) -> Action:
+def gone(action_type: type[UpdateUsers | UpdateMetadata]) -> UsergroupAction:
     make = update_users if action_type is UpdateUsers else update_metadata
     return make(usergroup="nowhere", usergroup_id="S404")
 
 
-def group(workspaces: SlackWorkspaces, handle: str) -> SlackUsergroup:
+def group(workspaces: SlackUsergroups, handle: str) -> SlackUsergroup:
     (found,) = (group for group in workspaces.read("coreos").usergroups if group.handle == handle)
     return found
 
 
-class SlackWorkspacesContract:
+class SlackUsergroupsContract:
     """Subclass it, and give the adapter: it has the workspaces COREOS and OSBS."""
 
     @pytest.fixture
     @abstractmethod
-    def workspaces(self) -> SlackWorkspaces:
+    def workspaces(self) -> SlackUsergroups:
         """The adapter."""
 
-    def test_a_workspace_is_read_with_all_that_it_has(self, workspaces: SlackWorkspaces) -> None:
+    def test_a_workspace_is_read_with_all_that_it_has(self, workspaces: SlackUsergroups) -> None:
         assert workspaces.read("coreos") == COREOS
 
-    def test_each_workspace_is_read_by_its_name(self, workspaces: SlackWorkspaces) -> None:
+    def test_each_workspace_is_read_by_its_name(self, workspaces: SlackUsergroups) -> None:
         assert workspaces.read("osbs") == OSBS
 
     @pytest.mark.parametrize(
@@ -109,7 +104,7 @@ class SlackWorkspacesContract:
         ],
     )
     def test_after_its_actions_a_desired_group_needs_no_more(
-        self, workspaces: SlackWorkspaces, desired: dict[str, Any]
+        self, workspaces: SlackUsergroups, desired: dict[str, Any]
     ) -> None:
         wanted = DesiredWorkspace(name="coreos", usergroups=(DesiredUsergroup.model_validate(desired),))
         first = plan(wanted, workspaces.read("coreos"))
@@ -118,7 +113,7 @@ class SlackWorkspacesContract:
             workspaces.apply(action)
         assert plan(wanted, workspaces.read("coreos")).actions == ()
 
-    def test_a_created_group_has_all_of_its_action(self, workspaces: SlackWorkspaces) -> None:
+    def test_a_created_group_has_all_of_its_action(self, workspaces: SlackUsergroups) -> None:
         workspaces.apply(create(description="<B> & co", user_ids=("U1", "U3"), channel_ids=("C1", "G3")))
         made = group(workspaces, "team-b")
         assert made.model_dump(exclude={"id"}) == {
@@ -130,32 +125,32 @@ class SlackWorkspacesContract:
         }
         assert made.id not in {"S1", "S2"}
 
-    def test_members_are_replaced_and_the_rest_stays(self, workspaces: SlackWorkspaces) -> None:
+    def test_members_are_replaced_and_the_rest_stays(self, workspaces: SlackUsergroups) -> None:
         before = group(workspaces, "team-a")
         workspaces.apply(update_users(user_ids=("U2",)))
         assert group(workspaces, "team-a") == before.model_copy(update={"user_ids": ("U2",)})
 
-    def test_a_disabled_group_is_enabled_with_its_new_members(self, workspaces: SlackWorkspaces) -> None:
+    def test_a_disabled_group_is_enabled_with_its_new_members(self, workspaces: SlackUsergroups) -> None:
         workspaces.apply(update_users(usergroup="sleepers", usergroup_id="S2", user_ids=("U1",), enable=True))
         assert group(workspaces, "sleepers").enabled
         assert group(workspaces, "sleepers").user_ids == ("U1",)
 
-    def test_a_group_without_members_is_disabled(self, workspaces: SlackWorkspaces) -> None:
+    def test_a_group_without_members_is_disabled(self, workspaces: SlackUsergroups) -> None:
         workspaces.apply(update_users(users=(), user_ids=()))
         assert not group(workspaces, "team-a").enabled
 
-    def test_the_metadata_is_replaced_and_the_rest_stays(self, workspaces: SlackWorkspaces) -> None:
+    def test_the_metadata_is_replaced_and_the_rest_stays(self, workspaces: SlackUsergroups) -> None:
         before = group(workspaces, "team-a")
         workspaces.apply(update_metadata(description="New & <better>", channel_ids=("C1",)))
         after = {"description": "New & <better>", "channel_ids": ("C1",)}
         assert group(workspaces, "team-a") == before.model_copy(update=after)
 
-    def test_the_metadata_can_be_cleared(self, workspaces: SlackWorkspaces) -> None:
+    def test_the_metadata_can_be_cleared(self, workspaces: SlackUsergroups) -> None:
         workspaces.apply(update_metadata(description="", channel_ids=()))
         assert group(workspaces, "team-a").description == ""
         assert group(workspaces, "team-a").channel_ids == ()
 
-    def test_an_action_leaves_the_group_of_the_same_handle_elsewhere_alone(self, workspaces: SlackWorkspaces) -> None:
+    def test_an_action_leaves_the_group_of_the_same_handle_elsewhere_alone(self, workspaces: SlackUsergroups) -> None:
         workspaces.apply(update_users(user_ids=("U2",)))
         workspaces.apply(update_metadata())
         workspaces.apply(create())
@@ -165,18 +160,18 @@ class SlackWorkspacesContract:
         "action", [create(usergroup="team-a"), create(usergroup="sleepers"), gone(UpdateUsers), gone(UpdateMetadata)]
     )
     def test_a_handle_that_is_there_and_a_group_that_is_not_are_refused(
-        self, workspaces: SlackWorkspaces, action: Action
+        self, workspaces: SlackUsergroups, action: UsergroupAction
     ) -> None:
-        with pytest.raises(SlackWorkspacesError):
+        with pytest.raises(IntegrationError):
             workspaces.apply(action)
         assert workspaces.read("coreos") == COREOS
 
-    def test_emptying_a_group_that_is_not_there_is_refused(self, workspaces: SlackWorkspaces) -> None:
-        with pytest.raises(SlackWorkspacesError):
+    def test_emptying_a_group_that_is_not_there_is_refused(self, workspaces: SlackUsergroups) -> None:
+        with pytest.raises(IntegrationError):
             workspaces.apply(update_users(usergroup="nowhere", usergroup_id="S404", users=(), user_ids=()))
 
-    def test_an_unknown_workspace_is_an_error_that_names_it(self, workspaces: SlackWorkspaces) -> None:
-        with pytest.raises(SlackWorkspacesError, match="atlantis"):
+    def test_an_unknown_workspace_is_an_error_that_names_it(self, workspaces: SlackUsergroups) -> None:
+        with pytest.raises(IntegrationError, match="atlantis"):
             workspaces.read("atlantis")
-        with pytest.raises(SlackWorkspacesError, match="atlantis"):
+        with pytest.raises(IntegrationError, match="atlantis"):
             workspaces.apply(create(workspace="atlantis"))

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from qontract.adapters.slack import SlackApiWorkspaces
-from qontract.application.ports.slack_workspaces import SlackWorkspaces, SlackWorkspacesError
-from qontract.application.slack_usergroups import job, reconcile
-from qontract.domain.slack_usergroups import Action, DesiredState
-from tests.contracts.slack_workspaces import SlackWorkspacesContract, create, update_metadata, update_users
+from qontract.adapters.slack import SlackApiUsergroups
+from qontract.application.ports.integration import IntegrationError
+from qontract.application.slack_usergroups import SlackUsergroups, job, reconcile
+from qontract.domain.slack_desired_state import DesiredState
+from qontract.domain.slack_usergroups import UsergroupAction
+from tests.contracts.slack_usergroups import SlackUsergroupsContract, create, update_metadata, update_users
 from tests.slack_sandbox import COREOS, Sandbox, channel, user, usergroup
 
 READING = ["users.list", "conversations.list", "usergroups.list"]
@@ -24,18 +25,18 @@ TOKENS = {"coreos": "xoxb-sandbox-coreos", "osbs": "xoxb-sandbox-osbs"}
 
 
 @pytest.fixture
-def workspaces(slack_sandbox: Sandbox) -> SlackWorkspaces:
-    return SlackApiWorkspaces(TOKENS, api_url=slack_sandbox.url, timeout=10)
+def workspaces(slack_sandbox: Sandbox) -> SlackUsergroups:
+    return SlackApiUsergroups(TOKENS, api_url=slack_sandbox.url, timeout=10)
 
 
-class TestSlackApiWorkspaces(SlackWorkspacesContract):
+class TestSlackApiUsergroups(SlackUsergroupsContract):
     @pytest.fixture
-    def workspaces(self, workspaces: SlackWorkspaces) -> SlackWorkspaces:
+    def workspaces(self, workspaces: SlackUsergroups) -> SlackUsergroups:
         return workspaces
 
 
 def test_all_pages_are_read_and_the_number_of_calls_is_that_of_the_pages(
-    slack_sandbox: Sandbox, workspaces: SlackWorkspaces
+    slack_sandbox: Sandbox, workspaces: SlackUsergroups
 ) -> None:
     users = [user(f"U{number}", f"user-{number}") for number in range(2_500)]
     channels = [channel(f"C{number}", f"channel-{number}") for number in range(1_000)]
@@ -48,7 +49,7 @@ def test_all_pages_are_read_and_the_number_of_calls_is_that_of_the_pages(
     assert sorted(slack_sandbox.calls()) == sorted(["users.list"] * 3 + ["conversations.list"] * 2 + READING[2:])
 
 
-def test_reading_is_three_calls(slack_sandbox: Sandbox, workspaces: SlackWorkspaces) -> None:
+def test_reading_is_three_calls(slack_sandbox: Sandbox, workspaces: SlackUsergroups) -> None:
     workspaces.read("coreos")
     assert sorted(slack_sandbox.calls()) == sorted(READING)
 
@@ -70,7 +71,7 @@ def test_reading_is_three_calls(slack_sandbox: Sandbox, workspaces: SlackWorkspa
     ],
 )
 def test_an_action_makes_the_calls_that_it_needs(
-    slack_sandbox: Sandbox, workspaces: SlackWorkspaces, action: Action, calls: list[str]
+    slack_sandbox: Sandbox, workspaces: SlackUsergroups, action: UsergroupAction, calls: list[str]
 ) -> None:
     workspaces.apply(action)
     assert slack_sandbox.calls() == calls
@@ -92,13 +93,15 @@ def test_an_action_makes_the_calls_that_it_needs(
         ),
     ],
 )
-def test_a_refusal_says_what_was_asked_and_why_not(workspaces: SlackWorkspaces, action: Action, message: str) -> None:
-    with pytest.raises(SlackWorkspacesError, match=f"^{re.escape(message)}$"):
+def test_a_refusal_says_what_was_asked_and_why_not(
+    workspaces: SlackUsergroups, action: UsergroupAction, message: str
+) -> None:
+    with pytest.raises(IntegrationError, match=f"^{re.escape(message)}$"):
         workspaces.apply(action)
 
 
-def test_a_deactivated_member_changes_nothing(slack_sandbox: Sandbox, workspaces: SlackWorkspaces) -> None:
-    with pytest.raises(SlackWorkspacesError, match="invalid_users"):
+def test_a_deactivated_member_changes_nothing(slack_sandbox: Sandbox, workspaces: SlackUsergroups) -> None:
+    with pytest.raises(IntegrationError, match="invalid_users"):
         workspaces.apply(update_users(user_ids=("U2", "U4")))
     assert slack_sandbox.group("coreos", "team-a")["users"] == ["U1", "W3"]
 
@@ -107,14 +110,14 @@ def test_a_deactivated_member_changes_nothing(slack_sandbox: Sandbox, workspaces
     ("method", "status"),
     [("users.list", 429), ("usergroups.list", 500), ("conversations.list", 503), ("users.list", 502)],
 )
-def test_reading_is_tried_again(slack_sandbox: Sandbox, workspaces: SlackWorkspaces, method: str, status: int) -> None:
+def test_reading_is_tried_again(slack_sandbox: Sandbox, workspaces: SlackUsergroups, method: str, status: int) -> None:
     slack_sandbox.fault(method, status=status, retry_after=0)
     assert len(workspaces.read("coreos").users) == 4
     assert slack_sandbox.calls().count(method) == 2
 
 
 def test_a_refusal_for_the_rate_is_tried_again_after_the_time_that_slack_names(
-    slack_sandbox: Sandbox, workspaces: SlackWorkspaces
+    slack_sandbox: Sandbox, workspaces: SlackUsergroups
 ) -> None:
     slack_sandbox.fault("usergroups.create", status=429, retry_after=1)
     before = time.monotonic()
@@ -123,19 +126,19 @@ def test_a_refusal_for_the_rate_is_tried_again_after_the_time_that_slack_names(
     assert slack_sandbox.calls() == ["usergroups.create"] * 2
 
 
-def test_trying_again_has_an_end(slack_sandbox: Sandbox, workspaces: SlackWorkspaces) -> None:
+def test_trying_again_has_an_end(slack_sandbox: Sandbox, workspaces: SlackUsergroups) -> None:
     slack_sandbox.fault("usergroups.list", status=500, times=50)
-    with pytest.raises(SlackWorkspacesError, match=r"^Slack refused usergroups\.list: internal_error$"):
+    with pytest.raises(IntegrationError, match=r"^Slack refused usergroups\.list: internal_error$"):
         workspaces.read("coreos")
     assert slack_sandbox.calls().count("usergroups.list") == 3
 
 
 @pytest.mark.parametrize("carried_out", [True, False])
 def test_creating_is_not_tried_again_after_another_failure(
-    slack_sandbox: Sandbox, workspaces: SlackWorkspaces, carried_out: bool
+    slack_sandbox: Sandbox, workspaces: SlackUsergroups, carried_out: bool
 ) -> None:
     slack_sandbox.fault("usergroups.create", status=500, after=carried_out)
-    with pytest.raises(SlackWorkspacesError, match=r"usergroups\.create"):
+    with pytest.raises(IntegrationError, match=r"usergroups\.create"):
         workspaces.apply(create())
     assert slack_sandbox.calls() == ["usergroups.create"]
 
@@ -149,7 +152,7 @@ def test_creating_is_not_tried_again_after_another_failure(
     ],
 )
 def test_a_write_whose_answer_was_lost_is_done_when_it_is_tried_again(
-    slack_sandbox: Sandbox, workspaces: SlackWorkspaces, method: str, action: Action
+    slack_sandbox: Sandbox, workspaces: SlackUsergroups, method: str, action: UsergroupAction
 ) -> None:
     slack_sandbox.fault(method, status=500, after=True)
     workspaces.apply(action)
@@ -157,15 +160,15 @@ def test_a_write_whose_answer_was_lost_is_done_when_it_is_tried_again(
 
 
 def test_an_answer_that_comes_too_late_is_an_error(slack_sandbox: Sandbox) -> None:
-    workspaces = SlackApiWorkspaces(TOKENS, api_url=slack_sandbox.url, timeout=0.1)
+    workspaces = SlackApiUsergroups(TOKENS, api_url=slack_sandbox.url, timeout=0.1)
     slack_sandbox.fault("usergroups.create", delay=0.5)
-    with pytest.raises(SlackWorkspacesError, match=r"^Slack did not answer usergroups\.create: TimeoutError"):
+    with pytest.raises(IntegrationError, match=r"^Slack did not answer usergroups\.create: TimeoutError"):
         workspaces.apply(create())
     assert slack_sandbox.calls() == ["usergroups.create"]
 
 
 def test_reading_is_tried_again_when_the_answer_comes_too_late(slack_sandbox: Sandbox) -> None:
-    workspaces = SlackApiWorkspaces(TOKENS, api_url=slack_sandbox.url, timeout=0.3)
+    workspaces = SlackApiUsergroups(TOKENS, api_url=slack_sandbox.url, timeout=0.3)
     slack_sandbox.fault("users.list", delay=0.6)
     assert len(workspaces.read("coreos").users) == 4
 
@@ -178,21 +181,21 @@ def closed_port() -> Iterator[int]:
 
 
 def test_a_refused_connection_is_an_error_without_the_token(closed_port: int) -> None:
-    workspaces = SlackApiWorkspaces(TOKENS, api_url=f"http://127.0.0.1:{closed_port}/api/", timeout=1)
-    with pytest.raises(SlackWorkspacesError, match=r"^Slack did not answer usergroups\.create: URLError") as caught:
+    workspaces = SlackApiUsergroups(TOKENS, api_url=f"http://127.0.0.1:{closed_port}/api/", timeout=1)
+    with pytest.raises(IntegrationError, match=r"^Slack did not answer usergroups\.create: URLError") as caught:
         workspaces.apply(create())
     assert "xoxb" not in str(caught.value)
 
 
-def test_a_workspace_without_a_token_is_an_error_that_names_the_setting(workspaces: SlackWorkspaces) -> None:
-    with pytest.raises(SlackWorkspacesError, match=r"'atlantis'.*QAPI_SLACK__TOKENS"):
+def test_a_workspace_without_a_token_is_an_error_that_names_the_setting(workspaces: SlackUsergroups) -> None:
+    with pytest.raises(IntegrationError, match=r"'atlantis'.*QAPI_SLACK__TOKENS"):
         workspaces.read("atlantis")
 
 
 def test_a_wrong_token_is_refused_and_not_shown(slack_sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    workspaces = SlackApiWorkspaces({"coreos": "xoxb-secret"}, api_url=slack_sandbox.url, timeout=10)
-    with pytest.raises(SlackWorkspacesError, match=r"invalid_auth$") as caught:
+    workspaces = SlackApiUsergroups({"coreos": "xoxb-secret"}, api_url=slack_sandbox.url, timeout=10)
+    with pytest.raises(IntegrationError, match=r"invalid_auth$") as caught:
         workspaces.read("coreos")
     assert "secret" not in str(caught.value) + caplog.text
 
@@ -201,15 +204,15 @@ def test_a_wrong_token_is_refused_and_not_shown(slack_sandbox: Sandbox, caplog: 
 def test_a_token_that_cannot_be_one_is_refused_and_not_shown(
     slack_sandbox: Sandbox, caplog: pytest.LogCaptureFixture, token: str
 ) -> None:
-    workspaces = SlackApiWorkspaces({"coreos": token}, api_url=slack_sandbox.url, timeout=10)
-    with pytest.raises(SlackWorkspacesError, match="QAPI_SLACK__TOKENS") as caught:
+    workspaces = SlackApiUsergroups({"coreos": token}, api_url=slack_sandbox.url, timeout=10)
+    with pytest.raises(IntegrationError, match="QAPI_SLACK__TOKENS") as caught:
         workspaces.read("coreos")
     assert "cret" not in str(caught.value) + caplog.text
     assert slack_sandbox.calls() == []
 
 
 def test_a_token_from_a_file_may_end_with_a_new_line(slack_sandbox: Sandbox) -> None:
-    workspaces = SlackApiWorkspaces({"coreos": TOKENS["coreos"] + "\n"}, api_url=slack_sandbox.url, timeout=10)
+    workspaces = SlackApiUsergroups({"coreos": TOKENS["coreos"] + "\n"}, api_url=slack_sandbox.url, timeout=10)
     assert workspaces.read("coreos").name == "coreos"
 
 
@@ -221,10 +224,10 @@ def test_an_answer_that_is_not_slacks_is_an_error(sandbox_server: Sandbox, body:
         await send({"type": "http.response.body", "body": body.encode()})
 
     sandbox_server._app = app
-    workspaces = SlackApiWorkspaces(TOKENS, api_url=sandbox_server.url, timeout=10)
-    with pytest.raises(SlackWorkspacesError):
+    workspaces = SlackApiUsergroups(TOKENS, api_url=sandbox_server.url, timeout=10)
+    with pytest.raises(IntegrationError):
         workspaces.read("coreos")
-    with pytest.raises(SlackWorkspacesError):
+    with pytest.raises(IntegrationError):
         workspaces.apply(create())
 
 
@@ -235,7 +238,7 @@ DATA = Path(__file__).parents[3] / "shared" / "data" / "kubernetes-slack"
 def test_a_real_organisation_is_reconciled_and_then_needs_nothing(slack_sandbox: Sandbox) -> None:
     slack_sandbox.start(json.loads((DATA / "workspace.json").read_text()))
     desired = DesiredState.model_validate(json.loads((DATA / "desired-state.json").read_text()) | {"dry_run": False})
-    workspaces = SlackApiWorkspaces({"kubernetes": "xoxb-sandbox-kubernetes"}, api_url=slack_sandbox.url, timeout=10)
+    workspaces = SlackApiUsergroups({"kubernetes": "xoxb-sandbox-kubernetes"}, api_url=slack_sandbox.url, timeout=10)
     first = reconcile(job(desired), workspaces=workspaces)
     done = sorted(str(action["action_type"]) for action in first.applied_actions)
     assert done == ["create"] * 2 + ["update_users"] * 10

@@ -1,0 +1,72 @@
+"""For authors' tests: a run of an integration, in this process, all slices in a row."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from qontract.application.event_manager import EventManager
+from qontract.application.guards import Guards
+from qontract.application.jobs import Continues, Turn, run
+from qontract.application.reconcile import AnyIntegration, job
+from qontract.application.reconcile import reconcile as one_slice
+from qontract.domain.jobs import JobProgress, JobResult
+
+
+@dataclass
+class InMemoryTurn(Turn):
+    """A slice that nothing interrupts, unless a test says so.
+
+    `slice_actions`: after so many shown actions the slice is over. `lapsed`: locks that are not held any more.
+    `known`: the memberships that an earlier job read, by lock. `shown`: all that was shown so far.
+    """
+
+    progress: JobProgress = field(default_factory=JobProgress)
+    superseded: Collection[str] = ()
+    slice_actions: int | None = None
+    lapsed: Collection[str] = ()
+    known: dict[str, int] = field(default_factory=dict)
+    shown: list[JobProgress] = field(default_factory=list)
+
+    @property
+    def over(self) -> bool:
+        """Whether so many actions were shown."""
+        return self.slice_actions is not None and len(self.shown) >= self.slice_actions
+
+    def holds(self, lock: str) -> bool:
+        """Whether the lock has not lapsed."""
+        return lock not in self.lapsed
+
+    def memberships(self, lock: str) -> int | None:
+        """Return what is known."""
+        return self.known.get(lock)
+
+    def show(self, progress: Callable[[], JobProgress]) -> None:
+        """Remember it."""
+        self.shown.append(progress())
+
+
+def reconcile(
+    integration: AnyIntegration,
+    desired: Mapping[str, Any],
+    *,
+    events: EventManager | None = None,
+    guards: Guards | None = None,
+    turn: InMemoryTurn | None = None,
+    requested_by: str | None = None,
+    correlation_id: str | None = None,
+) -> JobResult:
+    """Return the result of the desired state, as a request has it; it is applied unless it says `dry_run`.
+
+    As the queue does, it goes on slice by slice, without the pauses, until the job has ended.
+    """
+    model = integration.desired.model_validate({"dry_run": False, **desired})
+    work = job(type(integration), model, correlation_id=correlation_id, requested_by=requested_by)
+    turn = turn or InMemoryTurn()
+    runners = {
+        integration.name: lambda job, turn: one_slice(job, turn, integration=integration, events=events, guards=guards)
+    }
+    while isinstance(ended := run(work, runners, turn), Continues):
+        turn.progress, turn.shown = ended.progress, []
+    if not model.dry_run and ended.blocked == frozenset():
+        turn.known |= ended.memberships
+    return ended.result
