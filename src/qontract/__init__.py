@@ -1,17 +1,26 @@
 """Brings outside systems to their desired state, and tells everyone what it did as CloudEvents.
 
-What the author of a handler needs is here: `from qontract import DomainEvent, Delivery, EventHandler`.
+What the author of a handler or of an integration needs is here:
+
+    from qontract import DomainEvent, EventData, EventHandler, Delivery, Policy, RetryLater, Reject
+    from qontract import Action, DesiredState, Plan, Integration, IntegrationError, RateLimitedError, Failure, BlockedPlan
+
+What their tests need is in `qontract.testing`. Everything else may change from one version to the next.
 """
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from qontract.application.ports.event_handler import Delivery, EventHandler, Policy, Reject, RetryLater
+    from qontract.application.ports.integration import Integration, IntegrationError, RateLimitedError
     from qontract.domain.events import DomainEvent, EventData
+    from qontract.domain.integration import Action, BlockedPlan, DesiredState, Failure, Plan
 else:
     _HOMES = {
-        "qontract.application.ports.event_handler": {"Delivery", "EventHandler", "Policy", "Reject", "RetryLater"},
-        "qontract.domain.events": {"DomainEvent", "EventData"},
+        "qontract.application.ports.event_handler": ("Delivery", "EventHandler", "Policy", "Reject", "RetryLater"),
+        "qontract.application.ports.integration": ("Integration", "IntegrationError", "RateLimitedError"),
+        "qontract.domain.events": ("DomainEvent", "EventData"),
+        "qontract.domain.integration": ("Action", "BlockedPlan", "DesiredState", "Failure", "Plan"),
     }
 
     def __getattr__(name):  # noqa: ANN001, ANN202 - what is above has the types
@@ -25,4 +34,20 @@ else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-__all__ = ["Delivery", "DomainEvent", "EventData", "EventHandler", "Policy", "Reject", "RetryLater"]
+__all__ = [
+    "Action",
+    "BlockedPlan",
+    "Delivery",
+    "DesiredState",
+    "DomainEvent",
+    "EventData",
+    "EventHandler",
+    "Failure",
+    "Integration",
+    "IntegrationError",
+    "Plan",
+    "Policy",
+    "RateLimitedError",
+    "Reject",
+    "RetryLater",
+]

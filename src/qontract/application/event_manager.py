@@ -1,7 +1,7 @@
 """What a use case gives its events to."""
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from qontract.application.ports.event_publisher import EventPublisher, EventPublisherError
 from qontract.application.ports.event_spool import EventSpool, EventSpoolError
@@ -19,12 +19,19 @@ class EventManager:
 
     What the `publisher` does not take waits in the `spool`, and is sent before anything newer. `intents` are on record
     there, or in the spool while they cannot be. Without a spool, an event that is not taken is lost, and logged whole.
+    `count_not_published` is given how many new events were not taken: each counts once, however often it is republished.
     """
 
     def __init__(
-        self, publisher: EventPublisher, *, spool: EventSpool | None = None, intents: Intents | None = None
+        self,
+        publisher: EventPublisher,
+        *,
+        spool: EventSpool | None = None,
+        intents: Intents | None = None,
+        count_not_published: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._publisher = publisher
+        self._count_not_published = count_not_published
         self._spool = spool
         self._records: list[Intents] = [place for place in (intents, spool) if place is not None]
         self._recorded_in_spool: set[str] = set()
@@ -112,7 +119,7 @@ class EventManager:
             self._send(older)
             if self._removed(older) and len(older) == BATCH:
                 raise EventPublisherError("older events are to be sent first")
-        self._send(events)
+        self._count_not_published(len(events) - self._send(events))
         if self._recorded_in_spool:
             self._removed([event for event in events if event.id in self._recorded_in_spool])
 
@@ -152,6 +159,7 @@ class EventManager:
 
     def _spool_or_log(self, events: Sequence[DomainEvent], error: Exception) -> bool:
         """Spool what was not published, and say whether it is; failing that, the log is the last place that has it."""
+        self._count_not_published(len(events))
         problem = "there is none"
         if self._spool:
             try:

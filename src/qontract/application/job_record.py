@@ -104,7 +104,7 @@ class JobRecord:
 
     def _progress(self, status: JobStatus) -> JobProgress:
         return JobProgress(
-            result=JobResult(
+            result=JobResult.model_construct(  # its actions are ours: to check thousands of them takes long
                 status=status,
                 done=len(self._applied),
                 of=len(self._actions),

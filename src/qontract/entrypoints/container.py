@@ -35,6 +35,7 @@ Recovery = Callable[[], None]
 def _event_manager(settings: Settings) -> EventManager | None:
     """Return the event manager. A Redis that does not answer takes half a second, every quarter of a minute."""
     from qontract.adapters.redis import RedisBroker, RedisEventPublisher, RedisIntents
+    from qontract.adapters.redis.event_publisher import NOT_PUBLISHED
     from qontract.adapters.sqlite import SqliteEventSpool
 
     events = settings.events
@@ -45,6 +46,7 @@ def _event_manager(settings: Settings) -> EventManager | None:
         RedisEventPublisher(broker, channel=events.channel, stream=events.stream, source=events.source),
         spool=SqliteEventSpool(events.spool, max_bytes=events.spool_max_bytes),
         intents=RedisIntents(broker, channel=events.channel, source=events.source),
+        count_not_published=NOT_PUBLISHED.inc,
     )
 
 

@@ -215,7 +215,22 @@ def test_an_event_that_the_publisher_refuses_keeps_back_no_other_and_is_in_the_l
     assert caplog.records[0].__dict__["events"][0]["data"] == {"number": 1}
 
 
-def test_an_intent_is_settled_by_publishing_its_event() -> None:
+def test_each_event_that_is_not_published_counts_once_however_often_it_is_republished() -> None:
+    counted: list[int] = []
+    publisher = Switched()
+    manager = EventManager(publisher, spool=InMemoryEventSpool(), count_not_published=counted.append)
+    manager.publish_events(EVENTS[:2])
+    for _ in range(3):
+        with pytest.raises(EventPublisherError):
+            manager.flush()
+    manager.publish_event(EVENTS[2])
+    publisher.down = False
+    manager.flush()
+    manager.publish_event(an_event(9))
+    assert sum(counted) == 3
+
+
+def test_an_intent_is_resolved_by_publishing_its_event() -> None:
     publisher = InMemoryEventPublisher()
     manager = EventManager(publisher, spool=InMemoryEventSpool(), intents=InMemoryIntents(publisher))
     event = an_event(0)
@@ -225,7 +240,7 @@ def test_an_intent_is_settled_by_publishing_its_event() -> None:
     assert manager.pending() == {}
 
 
-def test_an_intent_that_redis_does_not_take_is_recorded_in_the_spool_and_settled_there() -> None:
+def test_an_intent_that_redis_does_not_take_is_recorded_in_the_spool_and_resolved_there() -> None:
     publisher, spool = Switched(), InMemoryEventSpool()
     manager = EventManager(publisher, spool=spool, intents=NoIntents(publisher))
     first, second = an_event(0), an_event(1)

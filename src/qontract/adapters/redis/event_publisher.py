@@ -12,7 +12,9 @@ from qontract.application.ports.event_publisher import EventPublisher, EventPubl
 from qontract.domain.events import DomainEvent
 
 PUBLISHED = Counter("qontract_events_published_total", "Events that Redis accepted")
-NOT_PUBLISHED = Counter("qontract_events_not_published_total", "Events that Redis did not accept, or not surely")
+NOT_PUBLISHED = Counter(
+    "qontract_events_not_published_total", "Events that Redis did not accept, or not surely, when they were new"
+)
 
 
 class RedisEventPublisher(EventPublisher):
@@ -36,11 +38,10 @@ class RedisEventPublisher(EventPublisher):
 
 @contextmanager
 def counted(events: int) -> Iterator[None]:
-    """Count so many events as published, or as not: then EventPublisherError is raised for whatever went wrong."""
+    """Count so many events as published, unless something goes wrong: then EventPublisherError is raised for it."""
     try:
         yield
     except (redis.RedisError, OSError, ValueError) as error:
-        NOT_PUBLISHED.inc(events)
         refused = isinstance(error, ValueError)
         raise EventPublisherError(f"{type(error).__name__}: {error}", refused=refused) from error
     PUBLISHED.inc(events)

