@@ -5,7 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 from qontract.domain.events import DomainEvent
-from qontract.domain.slack_usergroups import UpdateUsers, applied
+from qontract.domain.slack_usergroups import UpdateUsers, UsergroupUsersUpdated
 
 CHANNEL = "main"
 STREAM = "qontract:{main}:events"
@@ -15,7 +15,8 @@ TYPE = "qontract-api.slack-usergroups.update_users"
 
 def domain_events(count: int, subjects: int = 1000) -> list[DomainEvent]:
     """Return new events; their subjects take turns."""
-    return [applied(UpdateUsers(**_data(number % subjects)), correlation_id="bench") for number in range(count)]
+    actions = [UpdateUsers(**_data(number % subjects)) for number in range(count)]
+    return [UsergroupUsersUpdated(data=action, subject=action.subject, correlation_id="bench") for action in actions]
 
 
 def dicts(count: int, subjects: int = 1000) -> list[dict[str, Any]]:

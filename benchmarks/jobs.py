@@ -82,7 +82,7 @@ def _system(directory: Path, audit: Path, usergroups: int) -> Iterator[httpx.Cli
     }
     for name in ("api", "worker", "subscriber"):
         settings |= {f"QAPI_{name}__HOST".upper(): "127.0.0.1", f"QAPI_{name}__PORT".upper(): str(ports[name])}
-    sandbox = ["--workspace", str(workspace), "--port", str(ports["slack_sandbox"])]
+    sandbox = ["--state", str(workspace), "--port", str(ports["slack_sandbox"])]
     with ExitStack() as stack:
         for name in ports:
             arguments = ["-m", f"qontract.entrypoints.{name}", *(sandbox if name == "slack_sandbox" else [])]

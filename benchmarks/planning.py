@@ -3,7 +3,8 @@
 from functools import partial
 
 from benchmarks.measuring import AtMost, Result, in_turns, seconds
-from qontract.domain.slack_usergroups import DesiredUsergroup, DesiredWorkspace, plan
+from qontract.domain.slack_desired_state import DesiredUsergroup, DesiredWorkspace
+from qontract.domain.slack_plan import plan
 from qontract.domain.slack_workspace import SlackUser, SlackUsergroup, SlackWorkspace
 
 MEMBERS = 10

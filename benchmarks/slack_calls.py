@@ -6,8 +6,7 @@ from typing import Any
 
 from benchmarks.measuring import AtMost, Result
 from benchmarks.wiring import container
-from qontract.application.slack_usergroups import job, reconcile
-from qontract.domain.slack_usergroups import DesiredState
+from qontract.testing.reconciling import reconcile
 from tests.slack_sandbox import channel, running_sandbox, user, usergroup
 
 PAGE = 999
@@ -28,8 +27,9 @@ def slack_calls(_: str, __: int, *, users: int = 5000, usergroups: int = 1000, d
         wired = container(
             QAPI_SLACK__API_URL=sandbox.url, QAPI_SLACK__TOKENS=json.dumps({"bench": "xoxb-sandbox-bench"})
         )
-        desired = DesiredState.model_validate({"workspaces": [_desired(usergroups, differences)], "dry_run": False})
-        result = reconcile(job(desired), workspaces=wired.slack_workspaces(), events=wired.event_manager())
+        integration = wired.integrations().integrations["slack-usergroups"]
+        desired = {"workspaces": [_desired(usergroups, differences)]}
+        result = reconcile(integration, desired, events=wired.event_manager())
         calls = len(sandbox.calls())
     if result.errors or len(result.applied_actions) != differences:
         raise RuntimeError(f"not reconciled: {len(result.applied_actions)} applied, {result.errors}")

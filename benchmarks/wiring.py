@@ -13,10 +13,11 @@ from qontract.entrypoints.container import Container
 
 
 def container(**settings: str) -> Container:
-    """Return a container with its settings from the environment, and these."""
+    """Return a container with its settings, and those of the integrations, from the environment, and these."""
     wired = Container()
     with patch.dict(os.environ, settings):
         wired.settings()
+        wired.integrations()
     return wired
 
 

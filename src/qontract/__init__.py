@@ -3,7 +3,8 @@
 What the author of a handler or of an integration needs is here:
 
     from qontract import DomainEvent, EventData, EventHandler, Delivery, Policy, RetryLater, Reject
-    from qontract import Action, DesiredState, Plan, Integration, IntegrationError, RateLimitedError, Failure, BlockedPlan
+    from qontract import Action, DesiredState, Plan, Integration, IntegrationError, RateLimitedError
+    from qontract import Failure, BlockedPlan
 
 What their tests need is in `qontract.testing`. Everything else may change from one version to the next.
 """

@@ -149,7 +149,7 @@ def test_a_process_serves_until_it_is_told_to_end_and_logs_no_token(tmp_path: Pa
     file, port = tmp_path / "workspace.json", free_port()
     file.write_text(json.dumps(COREOS))
     address = f"http://127.0.0.1:{port}"
-    arguments = ["-m", "qontract.entrypoints.slack_sandbox", "--workspace", str(file), "--port", str(port)]
+    arguments = ["-m", "qontract.entrypoints.slack_sandbox", "--state", str(file), "--port", str(port)]
     with process(*arguments, ready=f"{address}/sandbox/ready") as sandbox:
         assert WebClient("xoxb-sandbox-coreos", base_url=f"{address}/api/").users_list()["ok"]
         httpx.get(f"{address}/api/users.list", params={"token": "xoxb-sandbox-coreos"}).raise_for_status()

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from qontract.adapters.slack import SlackApiUsergroups
-from qontract.application.ports.integration import IntegrationError
-from qontract.application.slack_usergroups import SlackUsergroups, job, reconcile
-from qontract.domain.slack_desired_state import DesiredState
+from qontract.adapters.slack.slack_usergroups import SlackSettings
+from qontract.application.ports.integration import IntegrationError, RateLimitedError
+from qontract.application.slack_usergroups import SlackUsergroups
 from qontract.domain.slack_usergroups import UsergroupAction
+from qontract.testing.reconciling import reconcile
 from tests.contracts.slack_usergroups import SlackUsergroupsContract, create, update_metadata, update_users
 from tests.slack_sandbox import COREOS, Sandbox, channel, user, usergroup
 
@@ -24,9 +25,14 @@ READING = ["users.list", "conversations.list", "usergroups.list"]
 TOKENS = {"coreos": "xoxb-sandbox-coreos", "osbs": "xoxb-sandbox-osbs"}
 
 
+def through(url: str, tokens: dict[str, str] | None = None, *, timeout: float = 10) -> SlackApiUsergroups:
+    settings = {"tokens": TOKENS if tokens is None else tokens, "api_url": url, "timeout": timeout}
+    return SlackApiUsergroups(SlackSettings.model_validate(settings))
+
+
 @pytest.fixture
 def workspaces(slack_sandbox: Sandbox) -> SlackUsergroups:
-    return SlackApiUsergroups(TOKENS, api_url=slack_sandbox.url, timeout=10)
+    return through(slack_sandbox.url)
 
 
 class TestSlackApiUsergroups(SlackUsergroupsContract):
@@ -116,7 +122,27 @@ def test_reading_is_tried_again(slack_sandbox: Sandbox, workspaces: SlackUsergro
     assert slack_sandbox.calls().count(method) == 2
 
 
-def test_a_refusal_for_the_rate_is_tried_again_after_the_time_that_slack_names(
+@pytest.mark.parametrize("method", ["usergroups.users.update", "usergroups.list"])
+def test_a_longer_pause_for_the_rate_is_left_to_the_job_and_nothing_is_done(
+    slack_sandbox: Sandbox, workspaces: SlackUsergroups, method: str
+) -> None:
+    before = workspaces.read("coreos")
+    slack_sandbox.fault(method, status=429, retry_after=30)
+    with pytest.raises(RateLimitedError) as limited:
+        workspaces.apply(update_users()) if "update" in method else workspaces.read("coreos")
+    assert limited.value.seconds == 30
+    assert workspaces.read("coreos") == before
+
+
+def test_a_pause_for_the_rate_in_the_midst_of_an_action_is_waited_for(
+    slack_sandbox: Sandbox, workspaces: SlackUsergroups
+) -> None:
+    slack_sandbox.fault("usergroups.users.update", status=429, retry_after=3)
+    workspaces.apply(create(user_ids=("U1",)))
+    assert slack_sandbox.calls() == ["usergroups.create", "usergroups.users.update", "usergroups.users.update"]
+
+
+def test_a_short_refusal_for_the_rate_is_tried_again_after_the_time_that_slack_names(
     slack_sandbox: Sandbox, workspaces: SlackUsergroups
 ) -> None:
     slack_sandbox.fault("usergroups.create", status=429, retry_after=1)
@@ -160,7 +186,7 @@ def test_a_write_whose_answer_was_lost_is_done_when_it_is_tried_again(
 
 
 def test_an_answer_that_comes_too_late_is_an_error(slack_sandbox: Sandbox) -> None:
-    workspaces = SlackApiUsergroups(TOKENS, api_url=slack_sandbox.url, timeout=0.1)
+    workspaces = through(slack_sandbox.url, timeout=0.1)
     slack_sandbox.fault("usergroups.create", delay=0.5)
     with pytest.raises(IntegrationError, match=r"^Slack did not answer usergroups\.create: TimeoutError"):
         workspaces.apply(create())
@@ -168,7 +194,7 @@ def test_an_answer_that_comes_too_late_is_an_error(slack_sandbox: Sandbox) -> No
 
 
 def test_reading_is_tried_again_when_the_answer_comes_too_late(slack_sandbox: Sandbox) -> None:
-    workspaces = SlackApiUsergroups(TOKENS, api_url=slack_sandbox.url, timeout=0.3)
+    workspaces = through(slack_sandbox.url, timeout=0.3)
     slack_sandbox.fault("users.list", delay=0.6)
     assert len(workspaces.read("coreos").users) == 4
 
@@ -181,7 +207,7 @@ def closed_port() -> Iterator[int]:
 
 
 def test_a_refused_connection_is_an_error_without_the_token(closed_port: int) -> None:
-    workspaces = SlackApiUsergroups(TOKENS, api_url=f"http://127.0.0.1:{closed_port}/api/", timeout=1)
+    workspaces = through(f"http://127.0.0.1:{closed_port}/api/", timeout=1)
     with pytest.raises(IntegrationError, match=r"^Slack did not answer usergroups\.create: URLError") as caught:
         workspaces.apply(create())
     assert "xoxb" not in str(caught.value)
@@ -194,7 +220,7 @@ def test_a_workspace_without_a_token_is_an_error_that_names_the_setting(workspac
 
 def test_a_wrong_token_is_refused_and_not_shown(slack_sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    workspaces = SlackApiUsergroups({"coreos": "xoxb-secret"}, api_url=slack_sandbox.url, timeout=10)
+    workspaces = through(slack_sandbox.url, {"coreos": "xoxb-secret"})
     with pytest.raises(IntegrationError, match=r"invalid_auth$") as caught:
         workspaces.read("coreos")
     assert "secret" not in str(caught.value) + caplog.text
@@ -204,7 +230,7 @@ def test_a_wrong_token_is_refused_and_not_shown(slack_sandbox: Sandbox, caplog: 
 def test_a_token_that_cannot_be_one_is_refused_and_not_shown(
     slack_sandbox: Sandbox, caplog: pytest.LogCaptureFixture, token: str
 ) -> None:
-    workspaces = SlackApiUsergroups({"coreos": token}, api_url=slack_sandbox.url, timeout=10)
+    workspaces = through(slack_sandbox.url, {"coreos": token})
     with pytest.raises(IntegrationError, match="QAPI_SLACK__TOKENS") as caught:
         workspaces.read("coreos")
     assert "cret" not in str(caught.value) + caplog.text
@@ -212,7 +238,7 @@ def test_a_token_that_cannot_be_one_is_refused_and_not_shown(
 
 
 def test_a_token_from_a_file_may_end_with_a_new_line(slack_sandbox: Sandbox) -> None:
-    workspaces = SlackApiUsergroups({"coreos": TOKENS["coreos"] + "\n"}, api_url=slack_sandbox.url, timeout=10)
+    workspaces = through(slack_sandbox.url, {"coreos": TOKENS["coreos"] + "\n"})
     assert workspaces.read("coreos").name == "coreos"
 
 
@@ -224,7 +250,7 @@ def test_an_answer_that_is_not_slacks_is_an_error(sandbox_server: Sandbox, body:
         await send({"type": "http.response.body", "body": body.encode()})
 
     sandbox_server._app = app
-    workspaces = SlackApiUsergroups(TOKENS, api_url=sandbox_server.url, timeout=10)
+    workspaces = through(sandbox_server.url)
     with pytest.raises(IntegrationError):
         workspaces.read("coreos")
     with pytest.raises(IntegrationError):
@@ -237,13 +263,13 @@ DATA = Path(__file__).parents[3] / "shared" / "data" / "kubernetes-slack"
 @pytest.mark.skipif(not DATA.exists() and "CI" not in os.environ, reason="the data is not there")
 def test_a_real_organisation_is_reconciled_and_then_needs_nothing(slack_sandbox: Sandbox) -> None:
     slack_sandbox.start(json.loads((DATA / "workspace.json").read_text()))
-    desired = DesiredState.model_validate(json.loads((DATA / "desired-state.json").read_text()) | {"dry_run": False})
-    workspaces = SlackApiUsergroups({"kubernetes": "xoxb-sandbox-kubernetes"}, api_url=slack_sandbox.url, timeout=10)
-    first = reconcile(job(desired), workspaces=workspaces)
+    desired = json.loads((DATA / "desired-state.json").read_text()) | {"dry_run": False}
+    workspaces = through(slack_sandbox.url, {"kubernetes": "xoxb-sandbox-kubernetes"})
+    first = reconcile(workspaces, desired)
     done = sorted(str(action["action_type"]) for action in first.applied_actions)
     assert done == ["create"] * 2 + ["update_users"] * 10
     assert first.errors == ()
     slack_sandbox.calls()
-    second = reconcile(job(desired), workspaces=workspaces)
+    second = reconcile(workspaces, desired)
     assert (second.actions, second.errors) == ((), ())
     assert sorted(slack_sandbox.calls()) == sorted(READING)

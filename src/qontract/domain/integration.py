@@ -8,6 +8,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
+from qontract.domain.attributes import AttributeText
 from qontract.domain.events import DomainEvent, EventData
 
 D = TypeVar("D")
@@ -22,7 +23,7 @@ class DesiredState(BaseModel, Generic[D]):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     dry_run: bool = Field(default=True, strict=True)
-    reason: Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=_NO_CONTROL)] | None = Field(
+    reason: Annotated[AttributeText, StringConstraints(min_length=1, max_length=1000, pattern=_NO_CONTROL)] | None = Field(
         default=None, description="Why: it is in the job, the log and every event"
     )
     accept_plan: Annotated[str, StringConstraints(max_length=10_000, pattern=r"^[0-9a-f.]*$")] | None = Field(

@@ -3,7 +3,6 @@
 import json
 import runpy
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,8 +17,8 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=F
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(events.app, name="events")
 
-_EXAMPLES = Path(__file__).parent / "examples"
 _SCOPES = ["reconcile:plan", "reconcile:apply"]
+_Integration = Annotated[str, typer.Argument(help="The name of the integration")]
 
 
 @app.command()
@@ -40,48 +39,75 @@ def subscriber() -> None:
     _run("subscriber")
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
-def slack_sandbox(context: typer.Context) -> None:
-    """Run a Slack of your own, for tests; see --help."""
-    sys.argv = ["qontract slack-sandbox", *context.args]
-    _run("slack_sandbox")
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def sandbox(
+    context: typer.Context,
+    integration: _Integration,
+    state: Annotated[
+        list[Path] | None, typer.Option(help="What it begins with; an example if there is none. Perhaps more than one")
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where it serves")] = 8083,
+) -> None:
+    """Run the sandbox of an integration, for tests. More options go to it: see qontract sandbox NAME -- --help."""
+    from qontract.entrypoints.sandboxes import SandboxError, run
+
+    try:
+        run(integration, state or [], port, context.args)
+    except SandboxError as error:
+        raise SystemExit(f"qontract: {error}") from None
 
 
 def _run(process: str) -> None:
     runpy.run_module(f"qontract.entrypoints.{process}", run_name="__main__", alter_sys=True)
 
 
-_Workspace = Annotated[
-    Path, typer.Option(exists=True, dir_okay=False, help="Users, channels and usergroups that the sandbox starts with")
-]
-_Desired = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The desired state")]
-
-
 @app.command()
 def dev(
-    workspace: _Workspace = _EXAMPLES / "workspace.json",
+    sandbox: Annotated[
+        list[str] | None,
+        typer.Option(metavar="INTEGRATION=FILE", help="What this sandbox begins with, in place of its example"),
+    ] = None,
     data: Annotated[Path, typer.Option(help="Where Valkey keeps what it holds")] = Path(".dev"),
     port: Annotated[
         int,
-        typer.Option(min=1, max=65532, help="The API's; the subscriber, the worker and the sandbox get the next ones"),
+        typer.Option(
+            min=1,
+            max=65532,
+            help="The API's; the subscriber, the worker and each sandbox, by name, get the next ones",
+        ),
     ] = 8080,
 ) -> None:
-    """Run everything on this machine, with an embedded Valkey and the Slack sandbox, until Ctrl-C."""
-    from qontract.entrypoints.dev import run
-
+    """Run everything on this machine, with an embedded Valkey and all sandboxes, until Ctrl-C."""
     with _ended_by_signals():
-        run(workspace, data, port)
+        from qontract.entrypoints.dev import run
+
+        run(dict(map(_state, sandbox or ())), data, port)
 
 
 @app.command()
 def demo(
-    desired: _Desired = _EXAMPLES / "desired-state.json", workspace: _Workspace = _EXAMPLES / "workspace.json"
+    integration: _Integration = "slack-usergroups",
+    desired: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="The desired state; an example if there is none")
+    ] = None,
+    sandbox: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="What the sandbox begins with; an example if there is none"),
+    ] = None,
 ) -> None:
-    """Reconcile a desired state on this machine, show each event, and end."""
-    from qontract.entrypoints.demo import run
-
+    """Reconcile a desired state on this machine, against a sandbox, show each event, and end."""
     with _ended_by_signals():
-        run(_json(desired), workspace)
+        from qontract.entrypoints.dev.demo import run
+
+        run(integration, desired, sandbox)
+
+
+def _state(option: str) -> tuple[str, Path]:
+    """Return what `INTEGRATION=FILE` says."""
+    integration, separator, file = option.partition("=")
+    if not (separator and Path(file).is_file()):
+        raise typer.BadParameter(f"{option}: no INTEGRATION=FILE, or no such file", param_hint="--sandbox")
+    return integration, Path(file)
 
 
 @app.command()
@@ -138,17 +164,19 @@ def _json(file: Path) -> Any:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and Ctrl-C end the body in good order, and a StackError with a line."""
-    from qontract.entrypoints.stack import StackError
-
+    """Let SIGTERM and Ctrl-C end the body in good order, and what it cannot go on from with a line."""
     for number in (signal.SIGTERM, signal.SIGINT):  # the second may be ignored, in a job of a shell
         signal.signal(number, signal.default_int_handler)
     try:
-        yield
+        from qontract.entrypoints.dev.processes import StackError
+        from qontract.entrypoints.sandboxes import SandboxError
+
+        try:
+            yield
+        except (StackError, SandboxError) as error:
+            raise SystemExit(f"qontract: {error}") from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-    except StackError as error:
-        raise SystemExit(f"qontract: {error}") from None
 
 
 def main() -> None:

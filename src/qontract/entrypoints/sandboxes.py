@@ -6,6 +6,7 @@ A package names them in the entry-point group `qontract.sandboxes`: the integrat
     github-teams = "my_package.sandbox:SANDBOX"
 """
 
+import logging
 import runpy
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,8 @@ from pathlib import Path
 from qontract.entrypoints import packages
 
 GROUP = "qontract.sandboxes"
+
+log = logging.getLogger(__name__)
 
 
 class SandboxError(Exception):
@@ -58,6 +61,7 @@ def load_sandboxes() -> Installed:
             found[name] = _checked(entry.load())
         except (Exception, SystemExit) as error:
             packages.refuse(refused, GROUP, entry, packages.said(error))
+            log.debug("sandbox was refused for this", exc_info=True)
     return Installed(found, refused)
 
 

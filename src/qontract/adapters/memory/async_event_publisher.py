@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+from qontract.adapters.memory import faults
 from qontract.adapters.memory.event_publisher import InMemoryEventPublisher
 from qontract.application.ports.async_event_publisher import AsyncEventPublisher
 from qontract.domain.events import DomainEvent
@@ -10,6 +11,8 @@ from qontract.domain.events import DomainEvent
 
 class InMemoryAsyncEventPublisher(AsyncEventPublisher):
     """Publishes where `publisher` does."""
+
+    fail = faults.fail
 
     def __init__(self, publisher: InMemoryEventPublisher) -> None:
         self._publisher = publisher

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from qontract.adapters.memory import faults
 from qontract.adapters.memory.events import InMemoryEvents
 from qontract.application.ports.dead_letters import DeadLetters
 from qontract.domain.dead_letters import DeadLetter
@@ -9,6 +10,8 @@ from qontract.domain.dead_letters import DeadLetter
 
 class InMemoryDeadLetters(DeadLetters):
     """Shows the dead letters of `events`, to which it adds those given, and redrives them there."""
+
+    fail = faults.fail
 
     def __init__(self, *letters: DeadLetter, events: InMemoryEvents | None = None) -> None:
         self._events = events or InMemoryEvents()

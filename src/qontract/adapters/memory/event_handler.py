@@ -1,11 +1,14 @@
 """In memory: a handler that remembers what it was given."""
 
+from qontract.adapters.memory import faults
 from qontract.application.ports.event_handler import Delivery, EventHandler
 from qontract.domain.events import DomainEvent
 
 
 class InMemoryEventHandler(EventHandler):
     """Keeps the events that it handled in `handled`."""
+
+    fail = faults.fail
 
     def __init__(self, *types: str) -> None:
         self.types = types or ("*",)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 
+from qontract.adapters.memory import faults
 from qontract.adapters.memory.events import InMemoryEvents, Kept, Pending, Place, Record
 from qontract.application.ports.event_log import Entry, EventLog, EventLogError, GoneError, LeaseLostError, Measures
 
@@ -22,6 +23,8 @@ class InMemoryEventLog(EventLog):
     what nobody has shown to be working on for `claim_seconds`. Time is that of the running loop, which may be virtual;
     each call lets other tasks run.
     """
+
+    fail = faults.fail
 
     def __init__(
         self,

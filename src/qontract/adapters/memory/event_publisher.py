@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from threading import Lock
 
+from qontract.adapters.memory import faults
 from qontract.adapters.memory.events import InMemoryEvents
 from qontract.application.ports.event_publisher import EventPublisher, EventPublisherError
 from qontract.domain.events import DomainEvent
@@ -14,6 +15,8 @@ class InMemoryEventPublisher(EventPublisher):
     With a `log`, which needs `encode`, it appends the bytes of each event there, for subscriptions to read. `encode`
     raises ValueError for an event that is not acceptable.
     """
+
+    fail = faults.fail
 
     def __init__(
         self,

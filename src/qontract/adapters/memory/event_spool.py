@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from threading import Lock
 
+from qontract.adapters.memory import faults
 from qontract.application.ports.event_spool import EventSpool, EventSpoolError
 from qontract.application.ports.intents import by_scope
 from qontract.domain.events import DomainEvent
@@ -10,6 +11,8 @@ from qontract.domain.events import DomainEvent
 
 class InMemoryEventSpool(EventSpool):
     """Keeps up to `max_events` events and intents."""
+
+    fail = faults.fail
 
     def __init__(self, max_events: int = 1_000) -> None:
         self._max_events = max_events

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from qontract.adapters.memory import faults
 from qontract.adapters.memory.event_publisher import InMemoryEventPublisher
 from qontract.application.ports.intents import Intents, by_scope
 from qontract.domain.events import DomainEvent
@@ -9,6 +10,8 @@ from qontract.domain.events import DomainEvent
 
 class InMemoryIntents(Intents):
     """Keeps intents for actions whose events go to `publisher`."""
+
+    fail = faults.fail
 
     def __init__(self, publisher: InMemoryEventPublisher) -> None:
         self._publisher = publisher

@@ -2,6 +2,7 @@
 
 from itertools import count
 
+from qontract.adapters.memory import faults
 from qontract.application.ports.integration import IntegrationError
 from qontract.application.slack_usergroups import SlackUsergroups
 from qontract.domain.slack_usergroups import CreateUsergroup, UpdateMetadata, UpdateUsers, UsergroupAction
@@ -10,6 +11,8 @@ from qontract.domain.slack_workspace import SlackUsergroup, SlackWorkspace
 
 class InMemorySlackUsergroups(SlackUsergroups):
     """Keeps the workspaces in `workspaces`, by name."""
+
+    fail = faults.fail
 
     def __init__(self, *workspaces: SlackWorkspace) -> None:
         self.workspaces = {workspace.name: workspace for workspace in workspaces}

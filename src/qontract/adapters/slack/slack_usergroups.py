@@ -76,7 +76,8 @@ class SlackApiUsergroups(SlackUsergroups):
             case UpdateUsers(usergroup_id=usergroup_id, user_ids=user_ids, enable=enable):
                 if enable:
                     slack.call("usergroups.enable", done="already_enabled", usergroup=usergroup_id)
-                slack.call("usergroups.users.update", usergroup=usergroup_id, users=",".join(user_ids))
+                members = ",".join(user_ids)
+                slack.call("usergroups.users.update", midst=enable, usergroup=usergroup_id, users=members)
             case UpdateMetadata():
                 slack.call(
                     "usergroups.update",
@@ -109,7 +110,7 @@ def _create(slack: SlackClient, action: CreateUsergroup) -> None:
         method, ids = steps[missing[0]]
         arguments: dict[str, Any] = {"usergroup": usergroup_id, missing[0]: ",".join(ids)}
         try:
-            slack.call(method, **arguments)
+            slack.call(method, midst=True, **arguments)
         except IntegrationError as error:
             raise IntegrationError(f"created, but without its {' and '.join(missing)}: {error}") from None
         del missing[0]

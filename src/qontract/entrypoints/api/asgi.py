@@ -5,22 +5,35 @@ from threading import Event
 
 from fastapi import FastAPI
 
-from qontract.entrypoints.api import operation, slack_usergroups
-from qontract.entrypoints.api.auth import scopes_in
+from qontract.entrypoints.api import operation, reconcile
+from qontract.entrypoints.api.auth import claims_dependency
 from qontract.entrypoints.api.middleware import LimitedBody, Observed
+from qontract.entrypoints.api.openapi import add_desired_states
 from qontract.entrypoints.api.problems import add_problems
 from qontract.entrypoints.container import Container
+from qontract.entrypoints.integrations import usable_name
 
 
 def application(container: Container) -> FastAPI:
-    """Return it. Raises SystemExit if the settings lack a secret for the tokens."""
+    """Return it, with routes for each installed integration.
+
+    Raises SystemExit if the settings lack a secret for the tokens.
+    """
     settings = container.settings()
     queue = container.job_queue()
+    installed = container.installed_integrations()
+    claims_of = claims_dependency(settings.auth)
     app = FastAPI(title="qontract", version=version("qontract"), docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.stopping = Event()
     add_problems(app)
     app.add_middleware(LimitedBody, limit=settings.api.max_body_bytes)
     app.add_middleware(Observed)  # the last is the outermost
-    app.include_router(slack_usergroups.router(queue, scopes_in(settings.auth)))
-    app.include_router(operation.router(queue, container.measure()))
+    for integration in installed.classes.values():
+        app.include_router(reconcile.router(integration, queue, claims_of))
+    for name in sorted(installed.refused.keys() - installed.classes.keys()):
+        if usable_name(name):
+            app.include_router(reconcile.refused_router(name, installed.refused[name], queue, claims_of))
+    app.include_router(operation.router(queue, container.measure(), installed.refused))
+    app.router.default = reconcile.unknown_path(installed.classes)
+    add_desired_states(app, list(installed.classes.values()))
     return app

@@ -1,29 +1,32 @@
-"""Who may do what: bearer tokens (RFC 6750)."""
+"""Who may do what: bearer tokens (RFC 6750).
 
-from collections.abc import Callable
-from typing import NoReturn
+Scopes: `reconcile:plan` and `reconcile:apply` for every integration, `slack-usergroups:plan` and `…:apply` for one.
+Who may apply may plan.
+"""
 
-from fastapi import HTTPException, Request
-from fastapi.security import HTTPBearer
-from fastapi.security.utils import get_authorization_scheme_param
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Literal, NoReturn
+
+from fastapi import Depends, HTTPException
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from qontract.entrypoints.settings import SECRET_BYTES, AuthSettings
-from qontract.entrypoints.tokens import InvalidTokenError, scopes_of
+from qontract.entrypoints.tokens import Claims, InvalidTokenError, claims_of
 
-PLAN = "reconcile:plan"
-"""Dry runs, and reading results."""
-APPLY = "reconcile:apply"
-"""Changing things; whoever may do this may plan."""
+Right = Literal["plan", "apply"]
+"""`plan`: dry runs, and reading results; `apply`: changing things."""
 
-Scopes = frozenset[str]
-ScopesIn = Callable[[Request], Scopes]
+_ALL = "reconcile"
+_GIVEN_BY: dict[Right, tuple[Right, ...]] = {"plan": ("plan", "apply"), "apply": ("apply",)}
 
-bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="A token that `qontract token` makes")
-"""Tells the OpenAPI document of the tokens; what checks them is the route class."""
+_bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="A token that `qontract token` makes")
+
+ClaimsOf = Callable[[HTTPAuthorizationCredentials | None], Awaitable[Claims]]
+"""A dependency: gives the claims of a request's token, and answers 401 if there is none that is valid."""
 
 
-def scopes_in(auth: AuthSettings) -> ScopesIn:
-    """Return what gives the scopes of a request's token, and answers 401 if there is none that is valid.
+def claims_dependency(auth: AuthSettings) -> ClaimsOf:
+    """Return what gives the claims of a request's token.
 
     Raises SystemExit if there is no key; the settings see to its length.
     """
@@ -31,23 +34,24 @@ def scopes_in(auth: AuthSettings) -> ScopesIn:
         raise SystemExit(f"qontract: QAPI_AUTH__SECRET: the API needs a secret of at least {SECRET_BYTES} bytes")
     secret = auth.secret.get_secret_value()
 
-    def scopes(request: Request) -> Scopes:
-        scheme, token = get_authorization_scheme_param(request.headers.get("authorization"))
-        if scheme.lower() != "bearer" or not token:
+    async def claims(credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Claims:
+        if credentials is None:
             _refuse(401, "Send a bearer token; `qontract token` makes one.", "")
         try:
-            granted = scopes_of(token, secret, audience=auth.audience, issuer=auth.issuer)
-        except InvalidTokenError:
-            _refuse(401, "The token is not valid, or not any more.", ', error="invalid_token"')
-        return granted | {PLAN} if APPLY in granted else granted
+            return claims_of(credentials.credentials, secret, audience=auth.audience, issuer=auth.issuer)
+        except InvalidTokenError as error:
+            _refuse(401, str(error), ', error="invalid_token"')
 
-    return scopes
+    return claims
 
 
-def require(request: Request, scope: str) -> None:
-    """Answer 403 unless the token of the request has the scope."""
-    if scope not in request.state.scopes:
-        _refuse(403, f"The token needs the scope {scope}.", f', error="insufficient_scope", scope="{scope}"')
+def require(claims: Claims, integration: str, right: Right) -> None:
+    """Answer 403 unless the token gives this right for the integration."""
+    given_by = {f"{who}:{which}" for who in (_ALL, integration) for which in _GIVEN_BY[right]}
+    if not claims.scopes & given_by:
+        needed = f"{_ALL}:{right}"
+        challenge = f', error="insufficient_scope", scope="{needed}"'
+        _refuse(403, f"The token needs the scope {needed} or {integration}:{right}.", challenge)
 
 
 def _refuse(status: int, detail: str, challenge: str) -> NoReturn:

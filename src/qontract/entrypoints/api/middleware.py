@@ -2,6 +2,7 @@
 
 import logging
 import re
+from contextvars import ContextVar
 from time import perf_counter
 from uuid import uuid4
 
@@ -23,7 +24,8 @@ SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
 )
 
-_CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_current: ContextVar[str] = ContextVar("correlation_id")
+_SANE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
@@ -41,18 +43,18 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        correlation_id = _correlation_id(Headers(scope=scope))
-        scope.setdefault("state", {})["correlation_id"] = correlation_id
+        id_ = _id_of(Headers(scope=scope))
+        _current.set(id_)
         started, status = perf_counter(), 0
 
         async def observe(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["x-correlation-id"] = correlation_id
+                MutableHeaders(scope=message)["x-correlation-id"] = id_
             await send(message)
 
-        with bound_contextvars(correlation_id=correlation_id):
+        with bound_contextvars(correlation_id=id_):
             try:
                 await self._app(scope, receive, observe)
             except Exception:
@@ -64,9 +66,14 @@ class Observed:
                 _tell(scope, status, perf_counter() - started)
 
 
-def _correlation_id(headers: Headers) -> str:
+async def correlation_id() -> str:
+    """Return the correlation id of the request that is being answered."""
+    return _current.get()
+
+
+def _id_of(headers: Headers) -> str:
     for name in ("x-correlation-id", "x-request-id"):
-        if _CORRELATION_ID.fullmatch(headers.get(name, "")):
+        if _SANE.fullmatch(headers.get(name, "")):
             return headers[name]
     return str(uuid4())
 

@@ -1,5 +1,7 @@
 """For those who run it: health, metrics and documents. No token is needed, and nothing here is secret."""
 
+from collections.abc import Collection
+
 import anyio
 import anyio.to_thread
 from fastapi import APIRouter, Request, Response
@@ -12,8 +14,11 @@ from qontract.entrypoints.pages import openapi_page
 _READY_SECONDS = 2
 
 
-def router(queue: JobQueue, measure: Measure | None) -> APIRouter:
-    """Return the routes. `measure` says how far every subscription has come; None: no event is kept."""
+def router(queue: JobQueue, measure: Measure | None, refused: Collection[str]) -> APIRouter:
+    """Return the routes. `measure` says how far every subscription has come; None: no event is kept.
+
+    `refused` names what installed packages bring and cannot be used.
+    """
     routes = APIRouter(tags=["operation"])
 
     @routes.get("/health/live")
@@ -23,13 +28,14 @@ def router(queue: JobQueue, measure: Measure | None) -> APIRouter:
 
     @routes.get("/health/ready", responses={503: {"description": "The job queue does not answer"}})
     async def ready() -> JSONResponse:
-        """Tell whether jobs can be accepted."""
+        """Tell whether jobs can be accepted, and what of the installed packages cannot be used."""
+        body = {"refused": sorted(refused)}
         try:
             with anyio.fail_after(_READY_SECONDS):
                 await anyio.to_thread.run_sync(queue.result, "readiness-probe", abandon_on_cancel=True)
         except (JobQueueError, TimeoutError):
-            return JSONResponse({"status": "failed", "job_queue": "does not answer"}, 503)
-        return JSONResponse({"status": "ok"})
+            return JSONResponse({"status": "failed", "job_queue": "does not answer"} | body, 503)
+        return JSONResponse({"status": "ok"} | body)
 
     @routes.get("/metrics", response_class=Response)
     async def metrics() -> Response:

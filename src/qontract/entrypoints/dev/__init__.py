@@ -9,7 +9,8 @@ from rich.console import Console
 
 from qontract.entrypoints import integrations, packages
 from qontract.entrypoints.dev.output import harmless
-from qontract.entrypoints.dev.stack import Stack, StackError, running_stack
+from qontract.entrypoints.dev.processes import StackError
+from qontract.entrypoints.dev.stack import Stack, running_stack
 from qontract.entrypoints.sandboxes import Sandbox, load_sandboxes
 from qontract.entrypoints.settings import load_settings
 from qontract.entrypoints.tokens import issue_token
@@ -35,7 +36,7 @@ def run(states: Mapping[str, Path], data: Path, first_port: int) -> None:
     for name, reason in installed.refused.items():
         say(f"the sandbox of {name} cannot be used: {reason}")
     sandboxes = {name: (sandbox, states.get(name, sandbox.state)) for name, sandbox in installed.sandboxes.items()}
-    with running_stack(sandboxes, data, keep=True, first_port=first_port, lost=say, console=console) as stack:
+    with running_stack(sandboxes, data, console, keep=True, first_port=first_port, lost=say) as stack:
         console.print(_how_to_use(stack, installed.sandboxes), markup=False, soft_wrap=True)
         while True:
             stack.check()

@@ -18,13 +18,13 @@ _NOT_SHOWN = "To exit, press CTRL+C"  # FastStream says it of one process, and i
 _UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
-def shower(console: Console | None, width: int) -> Show:
-    """Return what shows lines on the console, if there is one, after the name of the process in so many columns."""
+def shower(console: Console, width: int) -> Show:
+    """Return what shows lines on the console, after the name of the process in so many columns."""
 
     def show(name: str, lines: IO[str]) -> None:
         prefix = Text(f"{name:>{width}} ", style=_COLOURS.get(name, _OTHERS))
-        for line in lines:  # read in any case: a process whose output nobody reads stands still
-            for text in readable(line) if console else ():
+        for line in lines:
+            for text in readable(line):
                 console.print(prefix + Text(text), soft_wrap=True)
 
     return show

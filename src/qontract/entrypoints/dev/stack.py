@@ -32,7 +32,7 @@ def _raise(problem: str) -> None:
 
 @dataclass
 class Stack:
-    """A running system, and how to reach it: URLs by the name of the process, which a sandbox has of its integration."""
+    """A running system, and how to reach it: URLs by the names of the processes; a sandbox has its integration's."""
 
     urls: Mapping[str, str]
     redis_url: str
@@ -60,12 +60,12 @@ class Stack:
 def running_stack(
     sandboxes: Mapping[str, tuple[Sandbox, Path]],
     data: Path,
+    console: Console,
     *,
     audit_file: str = "-",
     keep: bool = False,
     first_port: int = 0,
     lost: Lost = _raise,
-    console: Console | None = None,
 ) -> Iterator[Stack]:
     """Start everything, wait until it is ready, and stop it at the end, whatever happens.
 
@@ -94,7 +94,7 @@ def running_stack(
 
 def _sandboxes(
     sandboxes: Mapping[str, tuple[Sandbox, Path]], stack: Stack
-) -> tuple[Mapping[str, Sequence[str]], Mapping[str, str]]:
+) -> tuple[dict[str, Sequence[str]], dict[str, str]]:
     """Return the commands of the sandboxes, and the settings that lead to them."""
     commands: dict[str, Sequence[str]] = {}
     settings: dict[str, str] = {}
@@ -109,7 +109,7 @@ def _sandboxes(
     return commands, settings
 
 
-def _settings(stack: Stack, ports: Mapping[str, int], spool: Path, audit_file: str) -> Mapping[str, str]:
+def _settings(stack: Stack, ports: Mapping[str, int], spool: Path, audit_file: str) -> dict[str, str]:
     addresses = {f"QAPI_{name}__PORT".upper(): str(ports[name]) for name in _OURS}
     addresses |= {f"QAPI_{name}__HOST".upper(): "127.0.0.1" for name in _OURS}
     return addresses | {

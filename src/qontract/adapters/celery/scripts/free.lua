@@ -1,0 +1,2 @@
+-- KEYS: a lock. ARGV: who holds it.
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end

@@ -1,0 +1,155 @@
+"""GitHub teams as a request desires them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from qontract.domain.github_organisation import Privacy, by_login, plain_login, slug_of
+from qontract.domain.integration import DesiredState
+
+
+def _login(text: str) -> str:
+    return text.strip().removeprefix("@")
+
+
+def _each_login_once(logins: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple({plain_login(login): login for login in reversed(logins)}.values())[::-1]
+
+
+def _with_slug(name: str) -> str:
+    if not slug_of(name):
+        raise ValueError("has no letter or digit that GitHub could make a slug from")
+    return name
+
+
+def _each_team_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple({slug_of(name): name for name in reversed(names)}.values())[::-1]
+
+
+_Login = Annotated[
+    str,
+    StringConstraints(max_length=100),
+    AfterValidator(_login),
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$"),
+]
+_Logins = Annotated[tuple[_Login, ...], Field(max_length=10_000, fail_fast=True), AfterValidator(_each_login_once)]
+OrganisationName = Annotated[
+    str, StringConstraints(to_lower=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$", max_length=100)
+]
+# Control characters are refused: CloudEvents forbids them in a subject, and nobody means them.
+TeamName = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=255, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$"),
+    AfterValidator(_with_slug),
+]
+_TeamNames = Annotated[tuple[TeamName, ...], Field(max_length=20_000, fail_fast=True), AfterValidator(_each_team_once)]
+_Description = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=1000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$")
+]
+_NoParent = Annotated[str, StringConstraints(max_length=0)]
+
+
+class DesiredTeam(BaseModel):
+    """A team as it should be. None leaves a field as it is on GitHub; a new team is closed unless it says otherwise.
+
+    `parent` is a team's name, or empty for none. Order, repetition, `@` and letter case of logins mean nothing. A team
+    without members and maintainers is emptied. An owner of the organisation is a maintainer, whatever is asked for.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: TeamName
+    description: _Description | None = None
+    privacy: Privacy | None = None
+    parent: TeamName | _NoParent | None = None
+    members: _Logins
+    maintainers: _Logins = ()
+
+    @property
+    def slug(self) -> str:
+        """What GitHub makes from the name; two teams of one slug are the same to it."""
+        return slug_of(self.name)
+
+    @model_validator(mode="after")
+    def _one_role_each(self) -> Self:
+        both = by_login(self.members).keys() & by_login(self.maintainers).keys()
+        if both:
+            raise ValueError(f"team {self.name!r}: {', '.join(sorted(both))} cannot be both member and maintainer")
+        return self
+
+    @model_validator(mode="after")
+    def _secret_teams_are_not_nested(self) -> Self:
+        if self.parent and self.privacy == "secret":
+            raise ValueError(f"team {self.name!r} is secret, and a secret team has no parent")
+        return self
+
+
+class DesiredOrganisation(BaseModel):
+    """The teams of one organisation. Those in `managed_teams` that are not desired (any more) are emptied.
+
+    `delete_teams` are deleted if they are there. With `invite`, who is not in the organisation is invited to it;
+    without, he is reported.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: OrganisationName
+    teams: Annotated[tuple[DesiredTeam, ...], Field(max_length=20_000, fail_fast=True)]
+    managed_teams: _TeamNames | None = None
+    delete_teams: _TeamNames = ()
+    invite: bool = Field(default=False, strict=True)
+
+    @model_validator(mode="after")
+    def _each_team_once(self) -> Self:
+        _refuse_repeated("team", ((team.slug, team.name) for team in self.teams))
+        return self
+
+    @model_validator(mode="after")
+    def _desired_teams_are_not_deleted(self) -> Self:
+        desired = {team.slug for team in self.teams}
+        for name in self.delete_teams:
+            if slug_of(name) in desired:
+                raise ValueError(f"team {name!r} is desired, and cannot be among delete_teams")
+        return self
+
+    @model_validator(mode="after")
+    def _parents_fit(self) -> Self:
+        teams = {team.slug: team for team in self.teams}
+        for team in self.teams:
+            parent = teams.get(slug_of(team.parent or ""))
+            if parent and parent.privacy == "secret":
+                raise ValueError(f"team {team.name!r} cannot be in {parent.name!r}, for a secret team has no children")
+            above = {team.slug}
+            while parent:
+                if parent.slug in above:
+                    raise ValueError(f"team {team.name!r} would be above itself: its parents form a cycle")
+                above.add(parent.slug)
+                parent = teams.get(slug_of(parent.parent or ""))
+        return self
+
+
+class DesiredTeams(DesiredState[DesiredOrganisation]):
+    """The teams of some organisations. A dry run, the default, plans and changes nothing."""
+
+    organisations: Annotated[tuple[DesiredOrganisation, ...], Field(min_length=1, max_length=100, fail_fast=True)]
+
+    @model_validator(mode="after")
+    def _each_organisation_once(self) -> Self:
+        _refuse_repeated(
+            "organisation", ((organisation.name, organisation.name) for organisation in self.organisations)
+        )
+        return self
+
+    def scopes(self) -> Mapping[str, DesiredOrganisation]:
+        """Return the organisations by name."""
+        return {organisation.name: organisation for organisation in self.organisations}
+
+
+def _refuse_repeated(what: str, names: Iterable[tuple[str, str]]) -> None:
+    """Refuse two names that are compared by the same key."""
+    seen: dict[str, str] = {}
+    for key, name in names:
+        if key in seen:
+            raise ValueError(f"{what} {name!r} is given more than once" + (f": as {seen[key]!r}" * (name != seen[key])))
+        seen[key] = name
