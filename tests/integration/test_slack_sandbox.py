@@ -139,7 +139,7 @@ def test_the_state_has_the_shape_of_the_start_file(slack_sandbox: Sandbox) -> No
 def test_a_malformed_start_file_is_refused_in_one_line(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "workspace.json"
     file.write_text(text)
-    with pytest.raises(SystemExit, match=message) as caught:
+    with pytest.raises(ValueError, match=message) as caught:
         load(file)
     assert str(file) in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1

@@ -1,4 +1,4 @@
-"""GitHub teams inside each other: which desired parents, privacies and deletions GitHub can have, and in which order."""
+"""GitHub teams inside each other: which parents, privacies and deletions GitHub can have, and in which order."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple

@@ -18,30 +18,41 @@ class _Person(NamedTuple):
     """None: he is invited, and GitHub does not say as what."""
 
 
+class _Known(NamedTuple):
+    """Everybody in an organisation and invited to it, and its owners, by how logins are compared."""
+
+    everybody: Mapping[str, str]
+    owners: Mapping[str, str]
+
+
 def plan(desired: DesiredOrganisation, current: GithubOrganisation) -> Plan[TeamAction]:
     """Compare by meaning, and return what to do. Only desired and managed teams, and those to delete, are looked at.
 
     Who is not in the organisation, nor invited to it, is an error unless `invite` says otherwise, and the rest of his
     team is planned without him. Where nobody of a team is known, its members are left as they are.
     """
+    known = _Known(current.logins(), by_login(current.owners))
+    teams = current.by_slug()
     possible = nesting(desired, current)
     actions: list[TeamAction] = []
     errors = [f"{desired.name}/{slug}: {reason}" for slug, reason in possible.errors.items()]
-    for wanted in possible.settable:
-        people, unknown = _people(desired, wanted, current)
+    settable = [(wanted, possible.places[wanted.slug]) for wanted in possible.settable]
+    for wanted, place in (*settable, *((wanted, None) for wanted in _others(desired, current, possible))):
+        people, unknown = _people(wanted, known, invite=desired.invite)
         errors += [f"{desired.name}/{wanted.slug}: {login!r} is not in the organisation" for login in unknown]
-        actions += _bring(desired.name, wanted, people, possible, current)
-    for wanted in _otherwise_wanted(desired, current, possible):
-        people, unknown = _people(desired, wanted, current)
-        errors += [f"{desired.name}/{wanted.slug}: {login!r} is not in the organisation" for login in unknown]
-        actions += _update_members(desired.name, wanted, people, current)
-    teams = current.by_slug()
+        parent = teams.get(place.parent or "") if place else None
+        parent_name = parent.name if parent else wanted.desired.parent or None
+        if wanted.team is None and place:
+            actions.append(_create(desired.name, wanted, place, parent_name, people=people, known=known))
+        elif wanted.team:
+            actions += _update_team(desired.name, wanted.desired, wanted.team, place, parent_name)
+            actions += _update_members(desired.name, wanted.team, people, known)
     actions += [_delete(desired.name, teams[slug]) for slug in possible.deletable]
     return Plan(actions, sum(len(team.logins()) for team in current.teams), errors)
 
 
-def _otherwise_wanted(desired: DesiredOrganisation, current: GithubOrganisation, possible: Nesting) -> Iterator[Wanted]:
-    """Give the teams that are there of which only members are changed: those that cannot be set, or are not desired."""
+def _others(desired: DesiredOrganisation, current: GithubOrganisation, possible: Nesting) -> Iterator[Wanted]:
+    """Give the teams of which only members are changed: those that cannot be set, or are managed and not desired."""
     done = {wanted.slug for wanted in possible.settable} | {*possible.deletable}
     managed = (DesiredTeam(name=name, members=()) for name in desired.managed_teams or ())
     for team in (*desired.teams, *managed):
@@ -51,25 +62,21 @@ def _otherwise_wanted(desired: DesiredOrganisation, current: GithubOrganisation,
             yield Wanted(team, there)
 
 
-def _people(
-    desired: DesiredOrganisation, wanted: Wanted, current: GithubOrganisation
-) -> tuple[dict[str, _Person], list[str]]:
+def _people(wanted: Wanted, known: _Known, *, invite: bool) -> tuple[dict[str, _Person], list[str]]:
     """Return who is to be in the team, by how logins are compared; and who cannot be, for nobody knows him."""
-    there = current.logins() | (wanted.team.logins() if wanted.team else {})
-    owners = by_login(current.owners)
+    before = _before(wanted.team) if wanted.team else {}
     people: dict[str, _Person] = {}
     unknown: list[str] = []
     roles: list[tuple[str, Role]] = [(login, "member") for login in wanted.desired.members]
     roles += [(login, "maintainer") for login in wanted.desired.maintainers]
     for login, role in roles:
         key = plain_login(login)
-        if key in there or desired.invite:
-            people[key] = _Person(there.get(key, login), "maintainer" if key in owners else role)
+        if key in known.everybody or key in before or invite:
+            name = before[key].login if key in before else known.everybody.get(key, login)
+            people[key] = _Person(name, "maintainer" if key in known.owners else role)
         else:
             unknown.append(login)
-    if unknown and not people and wanted.team:
-        return _before(wanted.team), unknown
-    return dict(sorted(people.items())), unknown
+    return before if unknown and not people else dict(sorted(people.items())), unknown
 
 
 def _before(team: GithubTeam) -> dict[str, _Person]:
@@ -78,42 +85,36 @@ def _before(team: GithubTeam) -> dict[str, _Person]:
     return people | {key: _Person(login, None) for key, login in by_login(team.invited).items() if key not in people}
 
 
-def _bring(
+def _create(
     organisation: str,
     wanted: Wanted,
+    place: Place,
+    parent: str | None,
+    *,
     people: Mapping[str, _Person],
-    possible: Nesting,
-    current: GithubOrganisation,
-) -> list[TeamAction]:
-    """Return what makes the team, or changes its settings and then its members."""
-    place = possible.places[wanted.slug]
-    teams = current.by_slug()
-    parent = teams[place.parent].name if place.parent in teams else wanted.desired.parent or None
-    if wanted.team is None:
-        return [
-            CreateTeam(
-                organisation=organisation,
-                team=wanted.desired.name,
-                slug=wanted.slug,
-                description=wanted.desired.description or "",
-                privacy=place.privacy,
-                parent=parent,
-                parent_slug=place.parent,
-                members=_logins(people, "member"),
-                maintainers=_logins(people, "maintainer"),
-                invited=_strangers(people, current),
-            )
-        ]
-    updates = _update_members(organisation, wanted, people, current)
-    return [*_update_team(organisation, wanted, wanted.team, place, parent), *updates]
+    known: _Known,
+) -> CreateTeam:
+    return CreateTeam(
+        organisation=organisation,
+        team=wanted.desired.name,
+        slug=wanted.slug,
+        description=wanted.desired.description or "",
+        privacy=place.privacy,
+        parent=parent,
+        parent_slug=place.parent,
+        members=_logins(people, "member"),
+        maintainers=_logins(people, "maintainer"),
+        invited=_strangers(people, known),
+    )
 
 
 def _update_team(
-    organisation: str, wanted: Wanted, team: GithubTeam, place: Place, parent: str | None
+    organisation: str, desired: DesiredTeam, team: GithubTeam, place: Place | None, parent: str | None
 ) -> list[TeamAction]:
+    """Return what gives the team its settings; nothing if it has them, or cannot have them."""
     before = team.description.strip()
-    description = before if wanted.desired.description is None else wanted.desired.description
-    if (description, place) == (before, Place(team.privacy, team.parent)):
+    description = before if desired.description is None else desired.description
+    if place is None or (description, place) == (before, Place(team.privacy, team.parent)):
         return []
     return [
         UpdateTeam(
@@ -132,12 +133,10 @@ def _update_team(
 
 
 def _update_members(
-    organisation: str, wanted: Wanted, people: Mapping[str, _Person], current: GithubOrganisation
+    organisation: str, team: GithubTeam, people: Mapping[str, _Person], known: _Known
 ) -> list[TeamAction]:
-    """Return what gives a team that is there these people; nothing if it has them."""
-    if wanted.team is None:
-        return []
-    before = _before(wanted.team)
+    """Return what gives the team these people; nothing if it has them."""
+    before = _before(team)
     added = {key: person for key, person in people.items() if key not in before}
     changed = [
         person for key, person in people.items() if key in before and before[key].role not in {None, person.role}
@@ -148,15 +147,15 @@ def _update_members(
     return [
         UpdateMembers(
             organisation=organisation,
-            team=wanted.team.name,
-            slug=wanted.team.slug,
+            team=team.name,
+            slug=team.slug,
             members=_logins(people, "member"),
             maintainers=_logins(people, "maintainer"),
             added=tuple(person.login for person in added.values()),
             removed=removed,
             promoted=tuple(person.login for person in changed if person.role == "maintainer"),
             demoted=tuple(person.login for person in changed if person.role == "member"),
-            invited=_strangers(added, current),
+            invited=_strangers(added, known),
         )
     ]
 
@@ -172,6 +171,5 @@ def _logins(people: Mapping[str, _Person], role: Role) -> tuple[str, ...]:
     return tuple(person.login for person in people.values() if person.role == role)
 
 
-def _strangers(people: Mapping[str, _Person], current: GithubOrganisation) -> tuple[str, ...]:
-    there = current.logins()
-    return tuple(person.login for key, person in people.items() if key not in there)
+def _strangers(people: Mapping[str, _Person], known: _Known) -> tuple[str, ...]:
+    return tuple(person.login for key, person in people.items() if key not in known.everybody)

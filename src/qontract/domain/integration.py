@@ -23,8 +23,8 @@ class DesiredState(BaseModel, Generic[D]):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     dry_run: bool = Field(default=True, strict=True)
-    reason: Annotated[AttributeText, StringConstraints(min_length=1, max_length=1000, pattern=_NO_CONTROL)] | None = Field(
-        default=None, description="Why: it is in the job, the log and every event"
+    reason: Annotated[AttributeText, StringConstraints(min_length=1, max_length=1000, pattern=_NO_CONTROL)] | None = (
+        Field(default=None, description="Why: it is in the job, the log and every event")
     )
     accept_plan: Annotated[str, StringConstraints(max_length=10_000, pattern=r"^[0-9a-f.]*$")] | None = Field(
         default=None, description="The `plan_digest` of a plan that a guard stopped, to have just that plan applied"
@@ -32,7 +32,7 @@ class DesiredState(BaseModel, Generic[D]):
 
     @abstractmethod
     def scopes(self) -> Mapping[str, D]:
-        """Return the desired state of each scope by its name. Of two jobs with a scope in common, one runs at a time."""
+        """Return the desired state of each scope by its name. Of two jobs that share a scope, one runs at a time."""
 
 
 class Action(EventData):

@@ -10,6 +10,8 @@ REF_TEMPLATE = "#/components/schemas/{model}"
 """Where both documents have their schemas."""
 
 _OURS = "qontract."
+_NOT_AS_CLASSES = {"qontract.domain.integration.Failure": "ActionFailure"}
+"""Another class of the name was published before."""
 
 
 class SchemaNames:
@@ -39,7 +41,7 @@ class SchemaNames:
         if model in self._names:
             return self._names[model]
         qualified = re.sub(r":\d+", "", model)
-        short = re.sub(r"(?:[^.\[\],]+\.)+", "", qualified)
+        short = _NOT_AS_CLASSES.get(qualified) or re.sub(r"(?:[^.\[\],]+\.)+", "", qualified)
         if qualified.startswith(_OURS):
             choices = [short]
         else:

@@ -7,6 +7,7 @@ A package names its integrations in the entry-point group `qontract.integrations
 """
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,10 @@ from qontract.entrypoints import packages
 from qontract.entrypoints.settings import load_settings_of
 
 GROUP = "qontract.integrations"
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_TAKEN = {"reconcile", "events"}
+"""The scopes that are not of one integration begin so."""
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +46,8 @@ class Made:
 
 def load_integrations() -> Installed:
     """Load the class of every integration that is installed. A wrong one is logged, and stops no other."""
-    refused = packages.load_event_types()
+    event_types = packages.load_event_types()
+    refused: dict[str, str] = {}
     classes: dict[str, type[AnyIntegration]] = {}
     for name, entry in packages.installed(GROUP, refused).items():
         try:
@@ -49,33 +55,42 @@ def load_integrations() -> Installed:
         except (Exception, SystemExit) as error:
             packages.refuse(refused, GROUP, entry, packages.said(error))
             log.debug("integration was refused for this", exc_info=True)
-    return Installed(classes, refused)
+    packages.REFUSED.labels(GROUP).set(len(refused))
+    return Installed(classes, packages.together(event_types, refused))
 
 
 def make_integrations(installed: Installed) -> Made:
     """Make each integration with its own settings. One that cannot be made is logged, and stops no other."""
-    refused = dict(installed.refused)
+    refused: dict[str, str] = {}
     made: dict[str, AnyIntegration] = {}
     for name, integration in installed.classes.items():
         try:
             made[name] = _made(integration)
         except (Exception, SystemExit) as error:
             refused[name] = packages.said(error)
-            log.error("integration refused", extra={"integration": name, "error": refused[name]})
+            log.error("integration refused", extra={"integration": name, "error": refused[name]})  # noqa: TRY400
             log.debug("integration was refused for this", exc_info=True)
+    packages.REFUSED.labels(GROUP).inc(len(refused))
     log.info("integrations loaded", extra={"integrations": sorted(made)})
-    return Made(made, refused)
+    return Made(made, packages.together(installed.refused, refused))
+
+
+def usable_name(name: str) -> bool:
+    """Say whether an integration may have this name: it is in URLs, scopes, locks, and in names of variables."""
+    return _NAME.fullmatch(name) is not None and name not in _TAKEN
 
 
 def _checked(name: str, integration: Any) -> type[AnyIntegration]:
     """Return the class if it has what every integration has. Raises ValueError."""
     if not isinstance(integration, type):
-        raise ValueError("is no class; name the class of the integration")
+        raise ValueError("is no class; name the class of the integration")  # noqa: TRY004 - one kind for all
     if getattr(integration, "name", None) != name:
         raise ValueError(f"has the name {getattr(integration, 'name', None)!r}, and its entry point another: {name!r}")
+    if not usable_name(name):
+        raise ValueError(f"has a name that cannot be used; write it like github-teams, and not {sorted(_TAKEN)}")
     desired = getattr(integration, "desired", None)
     if not (isinstance(desired, type) and issubclass(desired, DesiredState)):
-        raise ValueError("`desired` is no DesiredState")
+        raise ValueError("`desired` is no DesiredState")  # noqa: TRY004 - as above
     events = getattr(integration, "events", ())
     data = {event_type.model_fields["data"].annotation for event_type in events}
     if BlockedPlan not in data:

@@ -1,7 +1,10 @@
 """What installed packages bring: entry points, found by group, and what is wrong with one."""
 
 import logging
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
+
+from prometheus_client import Gauge
 
 from qontract.entrypoints.settings import SettingsProblemsError
 
@@ -9,6 +12,10 @@ log = logging.getLogger(__name__)
 
 EVENTS = "qontract.events"
 """Modules of event types: to be known, a type has to be imported."""
+
+REFUSED = Gauge(
+    "qontract_packages_refused", "What installed packages bring, by entry-point group, and cannot be used", ["group"]
+)
 
 _LONGEST = 500
 """Characters of somebody else's error in a line of ours."""
@@ -35,7 +42,17 @@ def load_event_types() -> dict[str, str]:
         except (Exception, SystemExit) as error:
             refuse(refused, EVENTS, entry, said(error))
             log.debug("event types were refused for this", exc_info=True)
+    REFUSED.labels(EVENTS).set(len(refused))
     return refused
+
+
+def together(*refused: Mapping[str, str]) -> dict[str, str]:
+    """Return what was refused in several groups: with all the reasons, if two have one name."""
+    lines: dict[str, str] = {}
+    for each in refused:
+        for name, line in each.items():
+            lines[name] = f"{lines[name]}; {line}" if name in lines else line
+    return lines
 
 
 def refuse(refused: dict[str, str], group: str, entry: EntryPoint, error: str) -> None:

@@ -1,5 +1,103 @@
-"""For authors: handlers and integrations in a test, without Redis and without waiting."""
+"""For authors: handlers and integrations in a test, without Redis and without waiting.
 
-from qontract.testing.subscriber import InMemorySubscriber, Outcome, deliver
+- `deliver(handler, *events)` runs a handler under its policy; `InMemorySubscriber` several of them, for longer.
+- `reconcile(integration, desired)` runs an integration; `InMemoryEventManager` has the events of that in a list.
+- `example(UsergroupCreated, usergroup="team-b")` builds an event; `fail(adapter, "apply", error)` has a call fail.
+- The contracts are suites of tests, to inherit: what every integration, handler or adapter of a port has to keep.
+  They need pytest, and so do the fixtures of the plugin, `events`, `subscriber` and `container`.
+- The adapters are those of every port, in memory.
+"""
 
-__all__ = ["InMemorySubscriber", "Outcome", "deliver"]
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qontract.adapters.memory import (
+        InMemoryAsyncEventPublisher,
+        InMemoryDeadLetters,
+        InMemoryEventHandler,
+        InMemoryEventLog,
+        InMemoryEventPublisher,
+        InMemoryEvents,
+        InMemoryEventSpool,
+        InMemoryIntents,
+        InMemoryJobQueue,
+    )
+    from qontract.adapters.memory.faults import fail
+    from qontract.testing.contracts.dead_letters import DeadLettersContract
+    from qontract.testing.contracts.event_format import EventFormatContract
+    from qontract.testing.contracts.event_handler import EventHandlerContract
+    from qontract.testing.contracts.event_log import EventLogContract
+    from qontract.testing.contracts.event_publisher import EventPublisherContract
+    from qontract.testing.contracts.event_spool import EventSpoolContract
+    from qontract.testing.contracts.integration import IntegrationContract
+    from qontract.testing.contracts.intents import IntentsContract
+    from qontract.testing.event_manager import InMemoryEventManager
+    from qontract.testing.examples import example
+    from qontract.testing.reconciling import InMemoryTurn, reconcile
+    from qontract.testing.subscriber import InMemorySubscriber, Outcome, deliver
+else:
+    _HOMES = {
+        "qontract.adapters.memory": (
+            "InMemoryAsyncEventPublisher",
+            "InMemoryDeadLetters",
+            "InMemoryEventHandler",
+            "InMemoryEventLog",
+            "InMemoryEventPublisher",
+            "InMemoryEventSpool",
+            "InMemoryEvents",
+            "InMemoryIntents",
+            "InMemoryJobQueue",
+        ),
+        "qontract.adapters.memory.faults": ("fail",),
+        "qontract.testing.contracts.dead_letters": ("DeadLettersContract",),
+        "qontract.testing.contracts.event_format": ("EventFormatContract",),
+        "qontract.testing.contracts.event_handler": ("EventHandlerContract",),
+        "qontract.testing.contracts.event_log": ("EventLogContract",),
+        "qontract.testing.contracts.event_publisher": ("EventPublisherContract",),
+        "qontract.testing.contracts.event_spool": ("EventSpoolContract",),
+        "qontract.testing.contracts.integration": ("IntegrationContract",),
+        "qontract.testing.contracts.intents": ("IntentsContract",),
+        "qontract.testing.event_manager": ("InMemoryEventManager",),
+        "qontract.testing.examples": ("example",),
+        "qontract.testing.reconciling": ("InMemoryTurn", "reconcile"),
+        "qontract.testing.subscriber": ("InMemorySubscriber", "Outcome", "deliver"),
+    }
+
+    def __getattr__(name):  # noqa: ANN001, ANN202 - what is above has the types
+        """Import a public name when it is asked for: pytest's plugin costs nothing, and only the contracts need it."""
+        from importlib import import_module  # noqa: PLC0415 - as above
+
+        for home, names in _HOMES.items():
+            if name in names:
+                found = globals()[name] = getattr(import_module(home), name)
+                return found
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = [
+    "DeadLettersContract",
+    "EventFormatContract",
+    "EventHandlerContract",
+    "EventLogContract",
+    "EventPublisherContract",
+    "EventSpoolContract",
+    "InMemoryAsyncEventPublisher",
+    "InMemoryDeadLetters",
+    "InMemoryEventHandler",
+    "InMemoryEventLog",
+    "InMemoryEventManager",
+    "InMemoryEventPublisher",
+    "InMemoryEventSpool",
+    "InMemoryEvents",
+    "InMemoryIntents",
+    "InMemoryJobQueue",
+    "InMemorySubscriber",
+    "InMemoryTurn",
+    "IntegrationContract",
+    "IntentsContract",
+    "Outcome",
+    "deliver",
+    "example",
+    "fail",
+    "reconcile",
+]

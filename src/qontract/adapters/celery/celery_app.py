@@ -7,12 +7,18 @@ from celery import Celery
 GRACE_SECONDS = 90
 """How long after its time limit a process that did not end its job is killed: enough to outlast storing the result."""
 
+QUEUE = "jobs"
+
+LONGEST_COUNTDOWN = 300
+"""Seconds that a message may wait with a worker: shorter than the time after which Celery takes the worker for dead."""
+
 
 def celery_app(url: str, *, prefix: str, time_limit: int) -> Celery:
     """Return the Celery application, not connected; its keys in Redis are below `prefix`, its limit is in seconds."""
     app = Celery("qontract", broker=broker_url(url), set_as_current=False)
     app.conf.update(
         accept_content=["json"],
+        broker_channel_error_retry=True,  # Redis is full, or refuses: the worker goes on when that is over
         broker_connection_max_retries=None,
         broker_connection_retry_on_startup=True,
         broker_transport_options={
@@ -21,11 +27,11 @@ def celery_app(url: str, *, prefix: str, time_limit: int) -> Celery:
             "socket_connect_timeout": 2,
             "socket_timeout": 10,
             "unacked_restore_throttle": 1,
-            "visibility_timeout": time_limit + GRACE_SECONDS + 30,
+            "visibility_timeout": max(time_limit, LONGEST_COUNTDOWN) + GRACE_SECONDS + 30,
         },
         task_acks_late=True,
         task_acks_on_timeout=False,
-        task_default_queue="jobs",
+        task_default_queue=QUEUE,
         task_ignore_result=True,
         task_reject_on_worker_lost=True,
         task_serializer="json",

@@ -1,17 +1,25 @@
-"""What Redis knows about each job: the job, its number, its result, and who is at work on what."""
+"""What Redis knows about each job: the job, its number, its progress, and who is at work on what."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import uuid4
 
 import redis
+from pydantic import ValidationError
 from redis.backoff import ExponentialBackoff
+from redis.exceptions import NoPermissionError, OutOfMemoryError, ReadOnlyError
 from redis.retry import Retry
 
-from qontract.domain.jobs import Job, JobResult
+from qontract.adapters.celery import scripts
+from qontract.adapters.celery.records import Run, Wait
+from qontract.application.jobs import failed
+from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
+
+log = logging.getLogger(__name__)
 
 KEPT_SECONDS = 24 * 60 * 60
 """How long a result is kept."""
@@ -19,136 +27,135 @@ KEPT_SECONDS = 24 * 60 * 60
 WAITING_SECONDS = 7 * KEPT_SECONDS
 """How long a job may wait for a worker before it is forgotten; and how long it is known which one began last."""
 
-# KEYS: job, number. ARGV: the job, its first result, seconds it may wait.
-_RECORD = """
-redis.call('HSET', KEYS[1], 'job', ARGV[1], 'result', ARGV[2], 'number', redis.call('INCR', KEYS[2]))
-redis.call('EXPIRE', KEYS[1], ARGV[3])
-"""
+BUSY_SECONDS = 2
+"""Until a job is tried again whose locks another has."""
 
-# KEYS: job, then the lock of each name, then the number that began last for each. ARGV: the run, milliseconds of a
-# lock, seconds that a number is kept. All names that are not lost are locked, or none.
-# Returns 0 if the job is done, false if it has to wait; else how many runs there were, and which names are lost.
-_BEGIN = """
-if redis.call('HEXISTS', KEYS[1], 'job') == 0 then return 0 end
-local number, names = tonumber(redis.call('HGET', KEYS[1], 'number')), (#KEYS - 1) / 2
-local mine, lost = {}, {}
-for i = 1, names do
-  if tonumber(redis.call('GET', KEYS[1 + names + i]) or 0) > number then
-    lost[#lost + 1] = i
-  elseif redis.call('EXISTS', KEYS[1 + i]) == 1 then
-    return false
-  else
-    mine[#mine + 1] = i
-  end
-end
-for _, i in ipairs(mine) do
-  redis.call('SET', KEYS[1 + i], ARGV[1], 'PX', ARGV[2])
-  redis.call('SET', KEYS[1 + names + i], number, 'EX', ARGV[3])
-end
-return {redis.call('HINCRBY', KEYS[1], 'attempts', 1), unpack(lost)}
-"""
+DELIVERY_SECONDS = 5
+"""How long a message may take from one place to the next; then it is looked for."""
 
-# KEYS: the locks. ARGV: the run, milliseconds. A lock that was lost with Redis is taken again, if it is free.
-_RENEW = """
-for _, key in ipairs(KEYS) do
-  if redis.call('GET', key) == ARGV[1] then redis.call('PEXPIRE', key, ARGV[2])
-  else redis.call('SET', key, ARGV[1], 'PX', ARGV[2], 'NX') end
-end
-"""
-
-# KEYS: job, then the locks. ARGV: the run, the result, seconds it is kept.
-_FINISH = """
-redis.call('HSET', KEYS[1], 'result', ARGV[2])
-redis.call('HDEL', KEYS[1], 'job')
-redis.call('EXPIRE', KEYS[1], ARGV[3])
-for i = 2, #KEYS do if redis.call('GET', KEYS[i]) == ARGV[1] then redis.call('DEL', KEYS[i]) end end
-"""
-
-
-# KEYS: a lock. ARGV: who holds it.
-_FREE = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
-
-
-class Run(NamedTuple):
-    """A run of a job that has begun: its own id, which run of the job it is (from 1), what it has lost and locked."""
-
-    id: str
-    job: Job
-    attempt: int
-    lost: frozenset[str]
-    locks: tuple[str, ...]
+_UNREADABLE = "it cannot be read by this version of qontract, and is not run"
 
 
 class JobLedger:
     """The records of jobs, in Redis below `prefix`. What a run locks stays locked for `lock_seconds` after its death.
 
     A lock belongs to a run and not to a job: a message that is delivered twice does not make two runs at a time.
-    Every method raises redis.RedisError or OSError if Redis cannot be reached; `finish` only after a minute of trying.
+    A message names the turn of its job: an older one is a duplicate, and runs nothing.
+    Every method raises redis.RedisError or OSError if Redis cannot be reached; `put_back` and `finish` only after a
+    minute of trying.
     """
 
     def __init__(self, url: str, *, prefix: str, lock_seconds: float) -> None:
-        self._prefix = prefix
+        self.prefix = prefix
+        self.lock_seconds = lock_seconds
+        self.redis = _client(url, retries=1)
+        self.signs = f"{prefix}job-signs"
+        """A sorted set: when each job that has not ended is to be looked at, unless it gives a sign of life before."""
         self._lock_milliseconds = int(lock_seconds * 1000)
-        self._redis = _client(url, retries=1)
+        self._delivery_milliseconds = int(min(DELIVERY_SECONDS, lock_seconds) * 1000)
+        self._memberships = f"{prefix}memberships"
         self._patient_redis = _client(url, retries=16)
 
-    def record(self, job: Job) -> None:
-        """Enter a job that is submitted; its number is higher than that of any before."""
-        keys = [self._key(job.id), f"{self._prefix}job-number"]
-        texts = job.model_dump_json(), JobResult().model_dump_json()
-        self._redis.eval(_RECORD, len(keys), *keys, *texts, WAITING_SECONDS)
+    def record(self, job: Job) -> int:
+        """Enter a job that is submitted, with a higher number than any before; return the turn for its message."""
+        keys = [self.key(job.id), f"{self.prefix}job-number", self.signs]
+        texts = job.model_dump_json(), JobProgress().model_dump_json()
+        turn: int = self._run("submit", keys, job.id, *texts, self._delivery_milliseconds, WAITING_SECONDS)
+        return turn
+
+    def forget(self, job_id: str) -> None:
+        """Forget a job whose message was not sent."""
+        self.redis.delete(self.key(job_id))
+        self.redis.zrem(self.signs, job_id)
 
     def result(self, job_id: str) -> JobResult | None:
         """Return the result as it is now; None for a job that was never recorded, or is no longer kept."""
-        result: Any = self._redis.hget(self._key(job_id), "result")
-        return JobResult.model_validate_json(result) if result else None
-
-    def begin(self, job_id: str) -> Run | None:
-        """Lock what the job changes and has not lost to a later one; None if another run has some of it locked.
-
-        Raises LookupError for a job that is done, or not known.
-        """
-        raw: Any = self._redis.hget(self._key(job_id), "job")
-        if raw is None:
-            raise LookupError(job_id)
-        job = Job.model_validate_json(raw)
-        locks = [f"{self._prefix}lock:{name}" for name in job.exclusive]
-        begun = [f"{self._prefix}begun:{name}" for name in job.exclusive]
-        keys = [self._key(job_id), *locks, *begun]
-        run_id = str(uuid4())
-        answer: Any = self._redis.eval(_BEGIN, len(keys), *keys, run_id, self._lock_milliseconds, WAITING_SECONDS)
-        if answer is None:
+        progress, run = self._read(job_id, "progress", "run")
+        if progress is None:
             return None
-        if answer == 0:
-            raise LookupError(job_id)
-        attempt, *places = answer
-        lost = frozenset(job.exclusive[place - 1] for place in places)
-        return Run(run_id, job, attempt, lost, tuple(f"{self._prefix}lock:{name}" for name in {*job.exclusive} - lost))
+        try:
+            result = JobProgress.model_validate_json(progress).result
+        except ValidationError:
+            return failed(JobProgress(), _UNREADABLE).result
+        return result.model_copy(update={"status": JobStatus.RUNNING}) if run and not result.status.final else result
+
+    def begin(self, job_id: str, turn: int | None) -> Run | Wait | None:
+        """Lock what the job changes and no later one has begun for. None: the message is of no use any more.
+
+        `turn` is the message's; None is any. It waits if another run has some of it locked, or its time has not come.
+        """
+        (raw,) = self._read(job_id, "job")
+        if raw is None:
+            return None
+        try:
+            job = Job.model_validate_json(raw)
+        except ValidationError as error:
+            self._give_up(job_id, error)
+            return None
+        names = list(dict.fromkeys(job.locks))
+        run_id = str(uuid4())
+        keys = [self.key(job_id), self.signs, self._memberships, *self._locks(names), *self._begun(names)]
+        times = self._lock_milliseconds, WAITING_SECONDS
+        pauses = BUSY_SECONDS * 1000, self._delivery_milliseconds
+        answer = self._run("begin", keys, run_id, "" if turn is None else turn, *times, job_id, *pauses, *names)
+        match answer:
+            case [2, number, attempt, progress, memberships, *places]:
+                superseded = frozenset(names[place - 1] for place in places)
+                known = {name: int(count) for name, count in zip(names, memberships, strict=True) if count is not None}
+                locks = tuple(name for name in names if name not in superseded)
+                before, unreadable = _progress(progress)
+                return Run(run_id, job, number, attempt, before, superseded, locks, known, unreadable)
+            case [1, now_turn, milliseconds]:
+                return Wait(now_turn, milliseconds / 1000)
+        return None
+
+    def renew(self, run: Run, locks: Sequence[str]) -> dict[str, bool]:
+        """Keep these locks, and say for each whether the run has it."""
+        keys = [self.key(run.job.id), self.signs, *self._locks(locks), *self._begun(locks)]
+        answers = self._run("renew", keys, run.id, self._lock_milliseconds, run.number, run.job.id)
+        return {lock: bool(answer) for lock, answer in zip(locks, answers, strict=True)}
+
+    def show(self, run: Run, progress: JobProgress) -> None:
+        """Enter how far the run is."""
+        self._run("show", [self.key(run.job.id)], run.id, progress.model_dump_json())
+
+    def put_back(self, run: Run, progress: JobProgress, seconds: float) -> int | None:
+        """End a slice, free its locks, and return the turn for the message of the next; None: the job has another run."""
+        keys = [self.key(run.job.id), self.signs, *self._locks(run.locks)]
+        pauses = int(seconds * 1000), self._delivery_milliseconds
+        arguments = run.id, run.job.id, progress.model_dump_json(), *pauses
+        return scripts.run(self._patient_redis, "put_back", keys, *arguments) or None
+
+    def finish(self, run: Run, progress: JobProgress) -> bool:
+        """End the job, and free its locks, in one step. False: it has another run, which ends it."""
+        known = {} if progress.result.status is JobStatus.BLOCKED else progress.memberships
+        counts = [text for lock in run.locks for text in (lock, known.get(lock, ""))]
+        return self._finish(run.id, run.job.id, progress, run.locks, *counts)
 
     @contextmanager
     def locked(self, name: str, *, seconds: float) -> Iterator[bool]:
         """Lock a name while the body runs, for as many seconds at most; False if a run, or another, has it."""
-        lock, holder = f"{self._prefix}lock:{name}", str(uuid4())
-        if not self._redis.set(lock, holder, nx=True, px=self._lock_milliseconds):
+        (lock,), holder = self._locks([name]), str(uuid4())
+        if not self.redis.set(lock, holder, nx=True, px=self._lock_milliseconds):
             yield False
             return
         try:
-            with self.kept(holder, [lock], seconds=seconds):
+            with self.kept(lambda: self._run("extend", [lock], holder, self._lock_milliseconds), seconds=seconds):
                 yield True
         finally:
-            self._redis.eval(_FREE, 1, lock, holder)
+            self._run("free", [lock], holder)
 
     @contextmanager
-    def kept(self, holder: str, locks: Sequence[str], *, seconds: float) -> Iterator[None]:
-        """Keep what a run, or whoever holds them, has locked while the body runs, for as many seconds at most."""
+    def kept(self, renew: Any, *, seconds: float) -> Iterator[None]:
+        """Call `renew` again and again while the body runs, for as many seconds at most."""
         ended, until = Event(), monotonic() + seconds
 
-        def renew() -> None:
-            while monotonic() < until and not ended.wait(self._lock_milliseconds / 1000 / 20):
+        def keep() -> None:
+            while monotonic() < until and not ended.wait(self.lock_seconds / 20):
                 with suppress(redis.RedisError, OSError):
-                    self._redis.eval(_RENEW, len(locks), *locks, holder, self._lock_milliseconds)
+                    renew()
 
-        thread = Thread(target=renew, daemon=True)
+        thread = Thread(target=keep, daemon=True)
         thread.start()
         try:
             yield
@@ -156,13 +163,43 @@ class JobLedger:
             ended.set()
             thread.join()
 
-    def finish(self, run: Run, result: JobResult) -> None:
-        """Enter the final result, forget the job itself, and free what the run has locked, in one step."""
-        keys = [self._key(run.job.id), *run.locks]
-        self._patient_redis.eval(_FINISH, len(keys), *keys, run.id, result.model_dump_json(), KEPT_SECONDS)
+    def resubmit(self, job_id: str, where: str) -> int | None:
+        """Say with which turn a job is to get a new message if it is lost; `where` its message is: see the script."""
+        return self._run("resubmit", [self.key(job_id), self.signs], job_id, where, self._lock_milliseconds) or None
 
-    def _key(self, job_id: str) -> str:
-        return f"{self._prefix}job:{job_id}"
+    def key(self, job_id: str) -> str:
+        """Return the record of a job: a hash."""
+        return f"{self.prefix}job:{job_id}"
+
+    def _locks(self, names: Sequence[str]) -> list[str]:
+        return [f"{self.prefix}lock:{name}" for name in names]
+
+    def _begun(self, names: Sequence[str]) -> list[str]:
+        return [f"{self.prefix}begun:{name}" for name in names]
+
+    def _read(self, job_id: str, *fields: str) -> list[bytes | None]:
+        found: Any = self.redis.hmget(self.key(job_id), list(fields))
+        return list(found)
+
+    def _give_up(self, job_id: str, error: Exception) -> None:
+        log.error("job cannot be read; it has failed", extra={"job_id": job_id, "error": str(error)})
+        self._finish("", job_id, failed(JobProgress(), _UNREADABLE), ())
+
+    def _finish(self, run: str, job_id: str, progress: JobProgress, locks: Sequence[str], *counts: str | int) -> bool:
+        keys = [self.key(job_id), self.signs, self._memberships, *self._locks(locks)]
+        result = JobProgress(result=progress.result).model_dump_json()
+        return bool(scripts.run(self._patient_redis, "finish", keys, run, job_id, result, KEPT_SECONDS, *counts))
+
+    def _run(self, script: str, keys: Sequence[str], *args: str | float) -> Any:
+        return scripts.run(self.redis, script, keys, *args)
+
+
+def _progress(raw: bytes) -> tuple[JobProgress, str | None]:
+    try:
+        return JobProgress.model_validate_json(raw), None
+    except ValidationError as error:
+        log.error("progress of a job cannot be read; it has failed", extra={"error": str(error)})  # noqa: TRY400
+        return JobProgress(), _UNREADABLE
 
 
 def _client(url: str, *, retries: int) -> redis.Redis:
@@ -172,4 +209,5 @@ def _client(url: str, *, retries: int) -> redis.Redis:
         socket_connect_timeout=2,
         health_check_interval=30,
         retry=Retry(ExponentialBackoff(cap=5, base=0.05), retries),
+        retry_on_error=[redis.ConnectionError, redis.TimeoutError, ReadOnlyError, OutOfMemoryError, NoPermissionError],
     )

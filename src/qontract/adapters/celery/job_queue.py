@@ -1,57 +1,88 @@
-"""Celery: a message names a job, and a worker runs it."""
+"""Celery: a message names a job and its turn, and a worker runs a slice of it."""
 
 import logging
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from time import perf_counter
 from typing import Any, NoReturn
 
 import redis
+from billiard.pool import soft_timeout_sighandler
 from celery import Task
-from celery.exceptions import Reject, SoftTimeLimitExceeded
+from celery.exceptions import SoftTimeLimitExceeded
+from celery.signals import worker_init
 from kombu.exceptions import KombuError
 from prometheus_client import Counter, Histogram
 from structlog.contextvars import bound_contextvars
 
-from qontract.adapters.celery.celery_app import GRACE_SECONDS, celery_app
-from qontract.adapters.celery.job_ledger import JobLedger, Run
-from qontract.application.jobs import Runners, run
+from qontract.adapters.celery.celery_app import GRACE_SECONDS, LONGEST_COUNTDOWN, QUEUE, celery_app
+from qontract.adapters.celery.job_ledger import BUSY_SECONDS, JobLedger
+from qontract.adapters.celery.lost_jobs import resubmit_lost
+from qontract.adapters.celery.records import Run, Wait
+from qontract.adapters.celery.turn import CeleryTurn, clock
+from qontract.application.jobs import Continues, Runners, failed, run
 from qontract.application.ports.job_queue import JobQueue, JobQueueError
-from qontract.domain.jobs import Job, JobResult, JobStatus
+from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
 
 log = logging.getLogger(__name__)
 
 JOBS = Counter("qontract_jobs_total", "Jobs that ended", ["integration", "status"])
-JOB_SECONDS = Histogram("qontract_job_seconds", "How long the jobs took", ["integration"])
+JOB_SECONDS = Histogram("qontract_job_seconds", "How long the slices of jobs took", ["integration"])
 
 _TASK = "qontract.run"
-_BUSY_SECONDS = 2
 _MAX_ATTEMPTS = 3
 _SEND_AGAIN = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.5}
+
+
+class TimeLimitError(SoftTimeLimitExceeded):
+    """The time that a slice may take is over."""
+
+    def __str__(self) -> str:
+        """Return what the result of the job says."""
+        return f"not done after {self.args[0]} s; what was done by then stays done"
 
 
 class CeleryJobQueue(JobQueue):
     """Jobs as Celery messages in Redis at `url`, their records below `prefix`; `app` is what a Celery worker runs.
 
-    A job that takes longer than `time_limit` seconds has failed. One whose run was lost is run again, up to three
-    times: `lock_seconds` after a process of a worker died, and two minutes after the time limit if all of it did.
+    A job goes back to the queue after `slice_seconds`. One whose slice takes longer than `time_limit` seconds has
+    failed. One whose worker died is run again `lock_seconds` later, up to three times in a row, if `resubmit_lost` is
+    called again and again somewhere.
     """
 
-    def __init__(self, url: str, runners: Runners, *, prefix: str, time_limit: int, lock_seconds: float = 60) -> None:
+    def __init__(
+        self,
+        url: str,
+        runners: Runners,
+        *,
+        prefix: str,
+        time_limit: int,
+        slice_seconds: float = 60,
+        lock_seconds: float = 60,
+    ) -> None:
         self._runners = runners
         self._time_limit = time_limit
+        self._slice_seconds = slice_seconds
         self._ledger = JobLedger(url, prefix=prefix, lock_seconds=lock_seconds)
-        self.app = celery_app(url, prefix=f"{prefix}celery:", time_limit=time_limit)
+        self._celery_prefix = f"{prefix}celery:"
+        self.app = celery_app(url, prefix=self._celery_prefix, time_limit=time_limit)
+        worker_init.connect(self._count_from_zero)
 
         @self.app.task(name=_TASK, bind=True, max_retries=None, shared=False)
-        def deliver(task: Task[Any, Any], job_id: str) -> None:
-            self._deliver(task, job_id)
+        def deliver(task: Task[Any, Any], job_id: str, turn: int | None = None) -> None:
+            self._deliver(task, job_id, turn)
 
     def submit(self, job: Job) -> None:
         """Record the job, then send the message; twice does no harm."""
         try:
-            self._ledger.record(job)
-            self.app.send_task(_TASK, args=[job.id], task_id=job.id, retry=True, retry_policy=_SEND_AGAIN)
+            turn = self._ledger.record(job)
+            try:
+                self._send(job.id, turn)
+            except BaseException:
+                with suppress(redis.RedisError, OSError):
+                    self._ledger.forget(job.id)
+                raise
         except (redis.RedisError, KombuError, OSError) as error:
             raise JobQueueError(f"the job was not accepted: {type(error).__name__}: {error}") from error
 
@@ -63,63 +94,98 @@ class CeleryJobQueue(JobQueue):
             raise JobQueueError(f"jobs cannot be looked up: {type(error).__name__}: {error}") from error
 
     @contextmanager
-    def exclusively(self, name: str) -> Iterator[bool]:
-        """Keep the jobs of this name waiting, unless one is being run; for as long as a job may take."""
+    def locked(self, lock: str) -> Iterator[bool]:
+        """Keep the jobs of this lock waiting, unless one is being run; for as long as a slice may take."""
         try:
-            with self._ledger.locked(name, seconds=self._time_limit) as free:
+            with self._ledger.locked(lock, seconds=self._time_limit) as free:
                 yield free
         except (redis.RedisError, OSError) as error:
-            raise JobQueueError(f"{name} cannot be locked: {type(error).__name__}: {error}") from error
+            raise JobQueueError(f"{lock} cannot be locked: {type(error).__name__}: {error}") from error
+
+    def resubmit_lost(self) -> int:
+        """Send the messages of jobs whose workers are dead, or whose messages are lost, once more."""
+        queue, reserved = f"{self._celery_prefix}{QUEUE}", f"{self._celery_prefix}unacked"
+        try:
+            return resubmit_lost(self._ledger, queue=queue, reserved=reserved, send=self._send_again)
+        except (redis.RedisError, KombuError, OSError) as error:
+            raise JobQueueError(f"lost jobs cannot be run again: {type(error).__name__}: {error}") from error
 
     def run(self, job_id: str) -> bool:
-        """Run a job that was submitted, unless it is done. Say whether it could: False if another has what it changes.
+        """Run a slice of a job, unless it has ended. False: not now, for its time has not come, or its locks are taken.
 
         Raises redis.RedisError or OSError.
         """
-        try:
-            begun = self._ledger.begin(job_id)
-        except LookupError:
-            log.info("job is done, or no longer known", extra={"job_id": job_id})
-            return True
+        done, wait = self._slice(job_id, None)
+        return done or wait is None
+
+    def _slice(self, job_id: str, turn: int | None) -> tuple[bool, Wait | None]:
+        """Run a slice if it is time; say whether it was run, and when the job is to be tried again."""
+        asked = clock()
+        begun = self._ledger.begin(job_id, turn)
         if begun is None:
-            return False
-        with bound_contextvars(job_id=job_id, correlation_id=begun.job.correlation_id):
-            with self._ledger.kept(begun.id, begun.locks, seconds=self._time_limit + GRACE_SECONDS):
-                result = self._run(begun)
-            self._ledger.finish(begun, result)
-        return True
+            log.info("job is done, or no longer known", extra={"job_id": job_id})
+        if not isinstance(begun, Run):
+            return False, begun
+        job = begun.job
+        known = job.model_dump(include={"integration", "correlation_id", "requested_by", "reason"})
+        with bound_contextvars(job_id=job_id, **known):
+            mine = CeleryTurn(self._ledger, begun, asked=asked, slice_seconds=self._slice_seconds)
+            with self._ledger.kept(mine.renew, seconds=self._time_limit + GRACE_SECONDS):
+                return True, self._run(begun, mine)
 
-    def _run(self, begun: Run) -> JobResult:
+    def _run(self, begun: Run, turn: CeleryTurn) -> Wait | None:
         job, started = begun.job, perf_counter()
-        if begun.attempt > _MAX_ATTEMPTS:
-            errors = (f"it was begun {_MAX_ATTEMPTS} times, and each time its worker was lost; it is not tried again",)
-            result = JobResult(status=JobStatus.FAILED, errors=errors)
+        log.info("job begins", extra={"attempt": begun.attempt})
+        if begun.unreadable:
+            progress: JobProgress | Continues = failed(turn.progress, begun.unreadable)
+        elif begun.attempt > _MAX_ATTEMPTS:
+            error = f"it was begun {_MAX_ATTEMPTS} times, and each time its worker was lost; it is not tried again"
+            progress = failed(turn.progress, error)
         else:
-            log.info("job begins", extra={"integration": job.integration, "attempt": begun.attempt})
-            result = run(job, dict.fromkeys(self._runners, self._limited), begun.lost)
-        JOBS.labels(job.integration, result.status).inc()
+            progress = run(job, self._runners, turn)
         JOB_SECONDS.labels(job.integration).observe(perf_counter() - started)
-        log.info("job ended", extra={"integration": job.integration, "status": result.status})
-        return result
+        if isinstance(progress, Continues):
+            return self._put_back(begun, progress)
+        if self._ledger.finish(begun, progress):
+            status = progress.result.status
+            JOBS.labels(job.integration, status).inc()
+            log.info("job ended", extra={"status": status})
+        else:
+            log.warning("run ended; its result is left, for the job has another run")
+        return None
 
-    def _limited(self, job: Job, lost: Collection[str]) -> JobResult:
-        try:
-            return self._runners[job.integration](job, lost)
-        except SoftTimeLimitExceeded:
-            raise TimeoutError(f"not done after {self._time_limit} s; what was done by then stays done") from None
+    def _put_back(self, begun: Run, continues: Continues) -> Wait | None:
+        running = continues.progress.result.model_copy(update={"status": JobStatus.RUNNING})
+        progress = continues.progress.model_copy(update={"result": running})
+        turn = self._ledger.put_back(begun, progress, continues.seconds)
+        log.info("job continues", extra={"done": running.done, "of": running.of, "seconds": continues.seconds})
+        return Wait(turn, continues.seconds) if turn else None
 
-    def _deliver(self, task: Task[Any, Any], job_id: str) -> None:
-        """Run the job of a message; a job that has to wait, or that Redis was lost for, goes back to the queue."""
+    def _deliver(self, task: Task[Any, Any], job_id: str, turn: int | None) -> None:
+        """Run a slice; a job that has not ended, or that Redis was lost for, goes back to the queue."""
+        if signal.getsignal(signal.SIGUSR1) is soft_timeout_sighandler:  # in a process of Celery's pool
+            signal.signal(signal.SIGUSR1, self._end_slice)
         try:
-            could = self.run(job_id)
+            _, wait = self._slice(job_id, turn)
         except (redis.RedisError, OSError, SoftTimeLimitExceeded) as error:
-            _send_back(job_id, error)
-        if not could:
-            raise task.retry(countdown=_BUSY_SECONDS)
+            reason = f"{type(error).__name__}: {error}"
+            log.error("result not stored; the job is to be run again", extra={"job_id": job_id, "error": reason})  # noqa: TRY400
+            wait = Wait(turn or 0, BUSY_SECONDS)
+        if wait:
+            raise task.retry(args=[job_id, wait.turn or None], countdown=min(wait.seconds, LONGEST_COUNTDOWN))
 
+    def _end_slice(self, *_: object) -> NoReturn:
+        raise TimeLimitError(self._time_limit)
 
-def _send_back(job_id: str, error: Exception) -> NoReturn:
-    """Let the job be run again: that finds done what is done, and nothing is known of it otherwise."""
-    reason = f"{type(error).__name__}: {error}"
-    log.error("result not stored; the job is to be run again", extra={"job_id": job_id, "error": reason})
-    raise Reject(reason, requeue=True) from error
+    def _send_again(self, job_id: str, turn: int) -> None:
+        log.warning("job was lost; it is run again", extra={"job_id": job_id})
+        self._send(job_id, turn)
+
+    def _send(self, job_id: str, turn: int) -> None:
+        self.app.send_task(_TASK, args=[job_id, turn], task_id=job_id, retry=True, retry_policy=_SEND_AGAIN)
+
+    def _count_from_zero(self, **_: object) -> None:
+        """Let every count exist before the first job ends: where there is none, a rate has no value."""
+        for integration in self._runners:
+            for status in filter(lambda status: status.final, JobStatus):
+                JOBS.labels(integration, status)

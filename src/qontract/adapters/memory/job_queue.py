@@ -1,57 +1,118 @@
 """In memory: a job is run where it is submitted, or when the test says so."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from threading import Lock
+from time import monotonic
 
-from qontract.application.jobs import Runners, run
+from qontract.application.jobs import Continues, Runners, Turn, run
 from qontract.application.ports.job_queue import JobQueue
-from qontract.domain.jobs import Job, JobResult, JobStatus
+from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
+
+
+class _Record:
+    """A job, and how far it has come."""
+
+    def __init__(self, number: int, job: Job) -> None:
+        self.number = number
+        self.job = job
+        self.progress: Callable[[], JobProgress] = JobProgress
+        self.running = False
+        self.due = 0.0
+
+
+class _Turn(Turn):
+    over = False
+
+    def __init__(self, record: _Record, superseded: Collection[str], memberships: dict[str, int]) -> None:
+        self.progress = record.progress()
+        self.superseded = superseded
+        self._record = record
+        self._memberships = memberships
+
+    def holds(self, lock: str) -> bool:
+        return lock in self._record.job.locks and lock not in self.superseded
+
+    def memberships(self, lock: str) -> int | None:
+        return self._memberships.get(lock) if lock in self._record.job.locks else None
+
+    def show(self, progress: Callable[[], JobProgress]) -> None:
+        self._record.progress = progress
 
 
 class InMemoryJobQueue(JobQueue):
-    """Runs each job at once, or in `run` if `hold` is set."""
+    """Runs each job to its end at once, or slice by slice in `run` if `hold` is set."""
 
     def __init__(self, runners: Runners, *, hold: bool = False) -> None:
         self._runners = runners
         self._hold = hold
         self._lock = Lock()
-        self._jobs: dict[str, tuple[int, Job]] = {}
-        self._results: dict[str, JobResult] = {}
+        self._records: dict[str, _Record] = {}
         self._begun: dict[str, int] = {}
-        self._running: defaultdict[str, Lock] = defaultdict(Lock)
+        self._memberships: dict[str, int] = {}
+        self._locks: defaultdict[str, Lock] = defaultdict(Lock)
 
     def submit(self, job: Job) -> None:
         """Accept the job."""
         with self._lock:
-            self._jobs[job.id] = (len(self._jobs) + 1, job)
-            self._results[job.id] = JobResult()
-        if not self._hold:
+            record = self._records.setdefault(job.id, _Record(len(self._records) + 1, job))
+        while not self._hold and not record.progress().result.status.final:
+            record.due = 0
             self.run(job.id)
 
     def result(self, job_id: str) -> JobResult | None:
         """Return how far the job has come."""
-        return self._results.get(job_id)
+        record = self._records.get(job_id)
+        if record is None:
+            return None
+        result = record.progress().result
+        return result.model_copy(update={"status": JobStatus.RUNNING}) if record.running else result
 
-    def run(self, job_id: str) -> None:
-        """Run a job that was submitted."""
-        number, job = self._jobs[job_id]
+    def run(self, job_id: str) -> bool:
+        """Run a slice of a job, unless it has ended; wait for its locks. False: its time has not come."""
+        record = self._records[job_id]
         with ExitStack() as running:
-            for name in sorted(set(job.exclusive)):
-                running.enter_context(self._running[name])
-            if self._results[job_id].status is not JobStatus.PENDING:
-                return
-            lost = {name for name in job.exclusive if self._begun.get(name, 0) > number}
-            self._begun.update(dict.fromkeys(set(job.exclusive) - lost, number))
-            self._results[job_id] = run(job, self._runners, lost)
+            for name in sorted(set(record.job.locks)):
+                running.enter_context(self._locks[name])
+            if record.progress().result.status.final:
+                return True
+            if record.due > monotonic():
+                return False
+            record.running = True
+            try:
+                self._slice(record)
+            finally:
+                record.running = False
+        return True
+
+    def _slice(self, record: _Record) -> None:
+        job = record.job
+        superseded = {lock for lock in job.locks if self._begun.get(lock, 0) > record.number}
+        self._begun.update(dict.fromkeys(set(job.locks) - superseded, record.number))
+        turn = _Turn(record, superseded, self._memberships)
+        ended = run(job, self._runners, turn)
+        if isinstance(ended, Continues):
+            running = ended.progress.result.model_copy(update={"status": JobStatus.RUNNING})
+            progress = ended.progress.model_copy(update={"result": running})
+            record.due = monotonic() + ended.seconds
+        else:
+            progress = ended
+            if progress.result.status is not JobStatus.BLOCKED:
+                held = set(job.locks) - superseded
+                self._memberships |= {lock: n for lock, n in progress.memberships.items() if lock in held}
+        record.progress = lambda: progress
 
     @contextmanager
-    def exclusively(self, name: str) -> Iterator[bool]:
-        """Keep the jobs of this name waiting, unless one is being run."""
-        free = self._running[name].acquire(blocking=False)
+    def locked(self, lock: str) -> Iterator[bool]:
+        """Keep the jobs of this lock waiting, unless one is being run."""
+        free = self._locks[lock].acquire(blocking=False)
         try:
             yield free
         finally:
             if free:
-                self._running[name].release()
+                self._locks[lock].release()
+
+    def resubmit_lost(self) -> int:
+        """Return that none is lost."""
+        return 0

@@ -21,7 +21,7 @@ _GIVEN_BY: dict[Right, tuple[Right, ...]] = {"plan": ("plan", "apply"), "apply":
 
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="A token that `qontract token` makes")
 
-ClaimsOf = Callable[[HTTPAuthorizationCredentials | None], Awaitable[Claims]]
+ClaimsOf = Callable[..., Awaitable[Claims]]
 """A dependency: gives the claims of a request's token, and answers 401 if there is none that is valid."""
 
 

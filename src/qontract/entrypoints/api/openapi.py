@@ -25,6 +25,7 @@ def add_desired_states(app: FastAPI, integrations: Sequence[type[AnyIntegration]
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = generate()
+            app.openapi_schema = None  # it is not whole yet
             schemas = document["components"]["schemas"]
             names = SchemaNames(taken=schemas)
             for integration in sorted(integrations, key=_ours_first):

@@ -90,9 +90,7 @@ def _routes(name: str, queue: JobQueue, claims_of: ClaimsOf) -> APIRouter:
     """Return a router with the route for results."""
     routes = APIRouter(prefix=f"{PREFIX}/{name}", tags=[name], responses=documented(400, 401, 403, 413, 422, 503))
 
-    @routes.get(
-        "/reconcile/{job_id}", responses=documented(404, 408), dependencies=[Depends(_caller(name, claims_of))]
-    )
+    @routes.get("/reconcile/{job_id}", responses=documented(404, 408), dependencies=[Depends(_caller(name, claims_of))])
     async def result(
         request: Request,
         job_id: str,

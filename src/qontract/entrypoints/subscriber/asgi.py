@@ -15,7 +15,7 @@ from faststream.specification import AsyncAPI
 
 from qontract.application.ports.event_log import EventLogError
 from qontract.application.ports.event_logs import EventLogs
-from qontract.entrypoints import metrics
+from qontract.entrypoints import metrics, packages
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.pages import asyncapi_page
 from qontract.entrypoints.settings import SubscriberSettings
@@ -31,7 +31,9 @@ def application(container: Container) -> AsgiFastStream:
     """Return it; its subscriptions run from its start-up to its shutdown."""
     settings = container.settings()
     broker: RedisBroker = container.faststream_broker()
+    event_types = packages.load_event_types()  # before the handlers: what these want is compared with what is known
     loaded = load_subscriptions(settings.subscriber)
+    refused = packages.together(event_types, loaded.refused)
     metrics.REFUSED.set(len(loaded.refused))
     event_logs: EventLogs = container.event_logs()
     deliveries = deliveries_of(container, loaded.subscriptions)
@@ -68,7 +70,7 @@ def application(container: Container) -> AsgiFastStream:
         on_shutdown=[stack.aclose],
         asgi_routes=[
             ("/health/live", get(_live(deliveries), include_in_schema=False)),
-            ("/health/ready", get(_ready(deliveries, loaded.refused, keeping=keeping), include_in_schema=False)),
+            ("/health/ready", get(_ready(deliveries, refused, keeping=keeping), include_in_schema=False)),
             ("/metrics", get(_metrics(deliveries, event_logs, keeping=keeping), include_in_schema=False)),
             ("/docs/asyncapi", get(docs, include_in_schema=False)),
             ("/docs/asyncapi.json", get(asyncapi, include_in_schema=False)),

@@ -1,0 +1,76 @@
+"""A slice of a job, as the runner sees it."""
+
+import logging
+import time
+from collections.abc import Callable, Collection
+from contextlib import suppress
+
+import redis
+
+from qontract.adapters.celery.job_ledger import JobLedger
+from qontract.adapters.celery.records import Run
+from qontract.application.jobs import Turn
+from qontract.domain.jobs import JobProgress
+
+log = logging.getLogger(__name__)
+
+_SHOW_SECONDS = 1
+
+
+def clock() -> float:
+    """Return seconds by a clock that does not stop while the machine is suspended, where there is one."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boot is None else time.clock_gettime(boot)
+
+
+class CeleryTurn(Turn):
+    """The slice of a run whose beginning was asked for at `asked`, by `clock`."""
+
+    def __init__(self, ledger: JobLedger, run: Run, *, asked: float, slice_seconds: float) -> None:
+        self.progress: JobProgress = run.progress
+        self.superseded: Collection[str] = run.superseded
+        self._ledger = ledger
+        self._run = run
+        self._end = asked + slice_seconds
+        self._shown_at = float("-inf")
+        self._held_until = dict.fromkeys(run.locks, asked + ledger.lock_seconds)
+
+    @property
+    def over(self) -> bool:
+        """Whether the time of the slice is over."""
+        return clock() >= self._end
+
+    def holds(self, lock: str) -> bool:
+        """Whether it is sure that no other job has begun for this lock; Redis is asked if the clock does not say it."""
+        if not self._holds(lock) and lock in self._held_until:
+            with suppress(redis.RedisError, OSError):
+                self.renew()
+        return self._holds(lock)
+
+    def memberships(self, lock: str) -> int | None:
+        """Return how many memberships the scope had when it was last known."""
+        return self._run.memberships.get(lock)
+
+    def show(self, progress: Callable[[], JobProgress]) -> None:
+        """Show how far the job is, about once a second."""
+        if clock() < self._shown_at + _SHOW_SECONDS:
+            return
+        self._shown_at = clock()
+        self.progress = progress()
+        try:
+            self._ledger.show(self._run, self.progress)
+        except (redis.RedisError, OSError) as error:
+            log.debug("progress not stored; it is stored later", extra={"error": str(error)})
+
+    def renew(self) -> None:
+        """Keep what is locked; a lock that is not held any more is lost for good. Raises redis.RedisError or OSError."""
+        asked = clock()
+        for lock, held in self._ledger.renew(self._run, tuple(self._held_until)).items():
+            if not held:
+                self._held_until.pop(lock, None)
+                log.warning("lock is lost; what it stands for is left to a later job", extra={"lock": lock})
+            elif lock in self._held_until:
+                self._held_until[lock] = asked + self._ledger.lock_seconds
+
+    def _holds(self, lock: str) -> bool:
+        return clock() < self._held_until.get(lock, float("-inf"))

@@ -1,0 +1,143 @@
+"""Calls to GitHub's APIs: REST and GraphQL."""
+
+import re
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from githubkit import GitHub
+from githubkit.auth import BaseAuthStrategy
+from githubkit.exception import GraphQLFailed, RateLimitExceeded, RequestError, RequestFailed
+
+from qontract.application.ports.integration import IntegrationError, RateLimitedError
+
+_RETRIES = 2
+_RETRY_SECONDS = 0.5
+_LONGEST_WAIT = 300
+"""Seconds that the calls of one action wait for rate limits, in all."""
+_UNKNOWN_WAIT = 60
+"""Seconds to wait where GitHub names none, as its documentation of rate limits says."""
+
+T = TypeVar("T")
+
+
+class RefusedError(IntegrationError):
+    """GitHub refused a call with this status."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class GithubCalls:
+    """The calls of one reading, or of one action; `with` keeps one connection for them.
+
+    A call that GitHub refused for a rate limit was not carried out. If nothing was before it either, that is a
+    RateLimitedError; in the midst of an action it is waited for, within a bound. A call that failed otherwise may have
+    been carried out: it is tried again only if doing it twice is the same as once.
+
+    Every failure is an IntegrationError with the call and GitHub's reason.
+    """
+
+    def __init__(
+        self, auth: BaseAuthStrategy, *, api_url: str, timeout: float, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._github = GitHub(auth, base_url=api_url, timeout=timeout, auto_retry=False, http_cache=False)
+        self._sleep = sleep
+        self._changed = False
+        self._patience: float = _LONGEST_WAIT
+
+    def __enter__(self) -> "GithubCalls":
+        self._github.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._github.__exit__()
+
+    def query(self, query: str, **variables: Any) -> dict[str, Any]:
+        """Return the data that a GraphQL query gives."""
+        name = re.findall(r"\w+", query)[1]
+        return self._tried(f"the query {name}", lambda _: self._github.graphql.request(query, variables))
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        """Return what is there."""
+        return self._tried(f"GET {path}", lambda _: self._github.request("GET", path, params=parameters).json())
+
+    def post(self, path: str, **body: Any) -> Any:
+        """Make something, and return it. It is tried once: twice would make two."""
+        answer = self._tried(f"POST {path}", lambda _: self._github.request("POST", path, json=body).json(), once=True)
+        self._changed = True
+        return answer
+
+    def change(self, verb: str, path: str, **body: Any) -> None:
+        """PUT or PATCH."""
+        self._tried(f"{verb} {path}", lambda _: self._github.request(verb, path, json=body), writes=True)
+        self._changed = True
+
+    def delete(self, path: str) -> None:
+        """Delete it; that it is not there any more when this is tried again means that it was deleted."""
+
+        def call(again: bool) -> None:
+            try:
+                self._github.request("DELETE", path)
+            except RequestFailed as error:
+                if not (again and error.response.status_code == HTTPStatus.NOT_FOUND):
+                    raise
+
+        self._tried(f"DELETE {path}", call, writes=True)
+        self._changed = True
+
+    def _tried(self, what: str, call: Callable[[bool], T], *, once: bool = False, writes: bool = False) -> T:
+        """Call until there is an answer, or a reason for giving up; the call is told if it is tried again."""
+        failures = 0
+        while True:
+            try:
+                return call(failures > 0)
+            except RequestFailed as error:
+                seconds = _asked_to_wait(error)
+                if seconds is not None:
+                    self._wait(what, seconds)
+                    continue
+                status = error.response.status_code
+                if status < HTTPStatus.INTERNAL_SERVER_ERROR or once or failures == _RETRIES:
+                    raise RefusedError(f"GitHub refused {what}: {status} {_message(error)}".strip(), status) from None
+            except GraphQLFailed as error:
+                said = "; ".join(problem.message for problem in error.response.errors or ())
+                raise IntegrationError(f"GitHub refused {what}: {said}") from None
+            except RequestError as error:
+                if once or failures == _RETRIES:
+                    said = f"{type(error.exc).__name__}: {error.exc}"
+                    raise IntegrationError(f"GitHub did not answer {what}: {said}") from None
+            except ValueError:  # JSON that is broken, or of another shape: pydantic's error is one too
+                raise IntegrationError(f"GitHub answered {what} with something else than it documents") from None
+            failures += 1
+            self._changed |= writes  # it may have been carried out
+            self._sleep(failures * _RETRY_SECONDS)
+
+    def _wait(self, what: str, seconds: float) -> None:
+        """Wait for the rate limit. Raises RateLimitedError, if nothing was changed; or IntegrationError: too long."""
+        if not self._changed:
+            raise RateLimitedError(f"GitHub refused {what} for its rate", seconds)
+        if seconds > self._patience:
+            raise IntegrationError(f"GitHub refused {what} for its rate, and asks to wait for {seconds:.0f} s")
+        self._patience -= seconds
+        self._sleep(seconds)
+
+
+def _asked_to_wait(error: RequestFailed) -> float | None:
+    """Return for how many seconds; None if it was not refused for a rate limit."""
+    if isinstance(error, RateLimitExceeded):
+        return max(error.retry_after.total_seconds(), _RETRY_SECONDS)
+    limited = error.response.status_code in {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}
+    return _UNKNOWN_WAIT if limited and "rate limit" in _message(error).lower() else None
+
+
+def _message(error: RequestFailed) -> str:
+    """Return what GitHub says, with the details of what it finds invalid."""
+    try:
+        body = error.response.json()
+        details = [str(detail.get("message") or detail.get("code") or "") for detail in body.get("errors") or ()]
+        return ": ".join(filter(None, (str(body["message"]), ", ".join(details))))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ""

@@ -1,0 +1,29 @@
+"""For authors' tests: events made of the examples that their fields name."""
+
+from typing import Any, TypeVar
+
+from qontract.adapters.cloudevents.asyncapi import example as published_example
+from qontract.domain.events import DomainEvent, EventData
+from qontract.domain.integration import Action
+
+E = TypeVar("E", bound=DomainEvent)
+
+
+def example(event_type: type[E], **fields: Any) -> E:
+    """Return an event of the type, with an id and a time of its own.
+
+    `fields` are the attributes, and the fields of its data, that the test cares for. The others are the first example
+    of each field, or its default. A name that both have is the attribute's: give `data` whole then.
+
+        example(UsergroupUsersUpdated, users_to_add=("alice",), correlation_id="request-1")
+    """
+    made = published_example(event_type)
+    attributes = {name: value for name, value in fields.items() if name in event_type.model_fields}
+    inner = {name: value for name, value in fields.items() if name not in attributes}
+    data = made.data
+    if isinstance(data, EventData):
+        data = type(data).model_validate({name: getattr(data, name) for name in type(data).model_fields} | inner)
+    elif inner:
+        raise TypeError(f"{event_type.__qualname__} has no data model with the fields {', '.join(inner)}")
+    subject = data.subject if isinstance(data, Action) else made.subject
+    return event_type.model_validate({"data": data, "subject": subject} | attributes)
