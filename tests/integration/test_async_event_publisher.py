@@ -12,7 +12,7 @@ from qontract.adapters.cloudevents import Event, from_cloudevent
 from qontract.adapters.redis import RedisAsyncEventPublisher
 from qontract.application.ports.event_publisher import EventPublisher, EventPublisherError
 from qontract.domain.events import DomainEvent
-from tests.contracts.event_publisher import SOURCE, EventPublisherContract, Published
+from qontract.testing.contracts.event_publisher import SOURCE, EventPublisherContract, Published
 from tests.processes import free_port
 from tests.redis_event_log import KEYS
 

@@ -12,7 +12,7 @@ import redis
 
 from qontract.adapters.redis import RedisDeadLetters
 from qontract.application.ports.dead_letters import DeadLettersError
-from tests.contracts.dead_letters import EVENT, FAILURES, DeadLettersContract, Failures, Store
+from qontract.testing.contracts.dead_letters import EVENT, FAILURES, DeadLettersContract, Failures, Store
 from tests.processes import free_port
 
 PREFIX = "qontract:{main}:"

@@ -12,8 +12,8 @@ from qontract.adapters.redis import RedisDeadLetters, RedisEventLog
 from qontract.adapters.redis.waits import Waits
 from qontract.application.ports.dead_letters import DeadLetters
 from qontract.application.ports.event_log import EventLog
-from tests.contracts.event_log import EventLogContract
-from tests.contracts.event_log_events import CLAIM_SECONDS, Events
+from qontract.testing.contracts.event_log import EventLogContract
+from qontract.testing.contracts.event_log_events import CLAIM_SECONDS, Events
 from tests.redis_event_log import KEYS
 
 TYPES = ("a.b", "x.y")

@@ -10,7 +10,7 @@ from qontract.adapters.cloudevents import Event, from_cloudevent
 from qontract.adapters.redis import RedisBroker, RedisEventPublisher
 from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.domain.events import DomainEvent
-from tests.contracts.event_publisher import SOURCE, EventPublisherContract, Published
+from qontract.testing.contracts.event_publisher import SOURCE, EventPublisherContract, Published
 
 STREAM = "qontract:{main}:events"
 

@@ -13,8 +13,8 @@ import pytest
 from qontract.adapters.sqlite import SqliteEventSpool
 from qontract.application.ports.event_spool import EventSpoolError
 from qontract.domain.events import DomainEvent
-from tests.contracts.event_spool import EventSpoolContract
-from tests.contracts.intents import SCOPE, an_event
+from qontract.testing.contracts.event_spool import EventSpoolContract
+from qontract.testing.contracts.intents import SCOPE, an_event
 from tests.processes import until
 
 

@@ -7,7 +7,7 @@ import pytest
 from qontract.adapters.redis import RedisBroker, RedisEventPublisher, RedisIntents
 from qontract.application.ports.intents import Intents, IntentsError
 from qontract.domain.events import DomainEvent
-from tests.contracts.intents import SCOPE, IntentsContract, an_event
+from qontract.testing.contracts.intents import SCOPE, IntentsContract, an_event
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def test_the_event_manager_does_not_raise_when_redis_is_away(
 )
 def test_importing_an_entrypoint_builds_nothing_and_needs_no_setting(module: str) -> None:
     code = f"import qontract.entrypoints.{module} as m, sys; assert 'app' not in vars(m) or m.__name__.endswith('cli')"
-    broken = {"QAPI_EVENTS__BACKEND": "wrong", "PATH": ""}
+    broken = {"QAPI_EVENTS__CHANNEL": "not a channel", "PATH": ""}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], env=broken, capture_output=True, text=True, timeout=30, check=False
     )

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import time
+from collections.abc import Callable
 from contextlib import suppress
 
 from qontract.application.delivery_session import DeliverySession, Limits, Surroundings, rebuilt
@@ -10,6 +12,8 @@ from qontract.application.ports.event_log import EventLog, EventLogError, LeaseL
 from qontract.application.subscription import Subscription
 
 log = logging.getLogger(__name__)
+
+_REPEATED_SECONDS = 60.0
 
 
 class DeliveryLoop:
@@ -50,8 +54,11 @@ class DeliveryLoop:
             self.session.stop()
 
     async def run(self) -> None:
-        """Work until `stop`. Whatever goes wrong is logged, and tried again after a pause."""
-        extra = {"subscription": self.subscription.name}
+        """Work until `stop`. Whatever goes wrong is logged, and tried again after a pause.
+
+        An event log that goes on to refuse the same is logged once a minute.
+        """
+        extra, told = {"subscription": self.subscription.name}, _Told(self._surroundings.clock)
         while not self._stopping.is_set():
             try:
                 if self.lease is None or await self.lease.renew(self._log):
@@ -61,7 +68,8 @@ class DeliveryLoop:
             except LeaseLostError:
                 log.warning("replica lost the lease", extra=extra)
             except EventLogError as error:
-                log.warning("event log does not answer", extra=extra | {"error": str(error)})
+                if told.is_new(str(error)):
+                    log.warning("event log does not answer", extra=extra | {"error": str(error)})
             except asyncio.CancelledError:
                 task = asyncio.current_task()
                 if task is None or task.cancelling():
@@ -97,4 +105,20 @@ async def keep_alive(loop: DeliveryLoop, event_log: EventLog, claim_seconds: flo
                 await loop.lease.renew(event_log)
         except EventLogError as error:
             extra = {"subscription": loop.subscription.name, "error": str(error)}
-            log.warning("heartbeat failed", extra=extra)
+            if told.is_new(str(error)):
+                log.warning("heartbeat failed", extra=extra)
+
+
+class _Told:
+    """What was told last, and when."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._text, self._again_at = "", 0.0
+
+    def is_new(self, text: str) -> bool:
+        """Say whether to tell it: it is another text, or a minute has passed."""
+        if text == self._text and self._clock() < self._again_at:
+            return False
+        self._text, self._again_at = text, self._clock() + _REPEATED_SECONDS
+        return True

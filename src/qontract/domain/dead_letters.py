@@ -6,6 +6,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 
+_LONGEST_TEXT = 2000
+"""What is longer is no type and no subject that anybody looks for; the whole event is in `data`."""
+
 
 class FailedAttempt(NamedTuple):
     """When an attempt to handle an event failed, with a time zone, and why."""
@@ -20,7 +23,8 @@ class DeadLetter:
 
     `data` is its bytes as they came, which may be no event at all; `type`, `subject` and `event_id` are None where the
     bytes do not tell. `failures` is every attempt, oldest first: the last one is why it is dead. `entry` is the id
-    that it had in the stream.
+    that it had in the stream. `unreadable` says why the letter is not one that a subscription wrote, or cannot be read
+    whole; "" if it can. Such a letter can be shown and discarded, and is never redriven.
     """
 
     id: str
@@ -28,6 +32,7 @@ class DeadLetter:
     data: bytes
     failures: tuple[FailedAttempt, ...]
     entry: str
+    unreadable: str = ""
 
     @property
     def type(self) -> str | None:
@@ -51,5 +56,7 @@ class DeadLetter:
         except (ValueError, RecursionError):
             return {}
         return (
-            {name: value for name, value in event.items() if isinstance(value, str)} if isinstance(event, dict) else {}
+            {name: text[:_LONGEST_TEXT] for name, text in event.items() if isinstance(text, str)}
+            if isinstance(event, dict)
+            else {}
         )

@@ -2,22 +2,30 @@
 
 import json
 import runpy
+import shlex
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from qontract.entrypoints import dead_letters, events
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from qontract.entrypoints.client import Progress
+
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(events.app, name="events")
 
-_SCOPES = ["reconcile:plan", "reconcile:apply"]
+_API_URL = "http://localhost:8080"
+_SCOPES = ["reconcile:plan", "reconcile:apply", "events:read", "events:admin"]
 _Integration = Annotated[str, typer.Argument(help="The name of the integration")]
 
 
@@ -112,34 +120,68 @@ def _state(option: str) -> tuple[str, Path]:
 
 @app.command()
 def reconcile(
+    integration: _Integration,
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The desired state")],
+    *,
     token: Annotated[str, typer.Option(envvar="QAPI_TOKEN", help="A bearer token; see `qontract token`")],
     apply: Annotated[bool, typer.Option("--apply", help="Apply the plan; without it, only show it")] = False,
-    api_url: Annotated[str, typer.Option(envvar="QAPI_API_URL")] = "http://localhost:8080",
+    reason: Annotated[str | None, typer.Option(help="Why: it is in the log and in every event")] = None,
+    accept_plan: Annotated[
+        str | None, typer.Option(metavar="DIGEST", help="Apply this plan although a guard stopped it")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON")] = False,
+    api_url: Annotated[str, typer.Option(envvar="QAPI_API_URL")] = _API_URL,
 ) -> None:
-    """Bring Slack to the desired state that FILE describes. Exits with 1 if anything failed or was skipped."""
+    """Bring an external system to the desired state that FILE describes.
+
+    Exits with 1 if anything failed or was skipped, with 3 if a guard stopped the plan.
+    """
     from rich.console import Console
 
     from qontract.entrypoints import client, report
 
+    more = {"reason": reason, "accept_plan": accept_plan}
+    desired = _object(file) | {name: value for name, value in more.items() if value is not None}
     try:
-        result = client.reconcile(api_url, token, _json(file), apply=apply)
+        with _progress(Console(stderr=True)) as progress:
+            result = client.reconcile(api_url, token, integration, desired, apply=apply, progress=progress)
     except client.ClientError as error:
         raise SystemExit(f"qontract: {error}") from None
-    report.show(result, Console())
-    raise typer.Exit(0 if result["status"] == "success" else 1)
+    if as_json:
+        typer.echo(json.dumps(result, indent=2))
+    else:
+        command = ["qontract", "reconcile", integration, str(file), "--apply"]
+        command += [] if api_url == _API_URL else ["--api-url", api_url]
+        command += ["--reason", reason] if reason else []
+        report.show(result, Console(), accept=shlex.join([*command, "--accept-plan", result["plan_digest"] or ""]))
+    raise typer.Exit({"success": 0, "blocked": 3}.get(result["status"], 1))
+
+
+@contextmanager
+def _progress(console: "Console") -> "Iterator[Progress | None]":
+    """Show on a terminal how far a job is, while the body waits for it."""
+    if not console.is_terminal:
+        yield None
+        return
+    with console.status("The job is accepted") as status:
+        yield lambda done, of: status.update(f"{done} of {of} actions are done")
 
 
 @app.command()
 def token(
-    subject: Annotated[str, typer.Option(help="Who the token is for")] = "cli",
-    scope: Annotated[list[str], typer.Option(help="Once for each scope")] = _SCOPES[:1],
+    subject: Annotated[str, typer.Option(help="Who the token is for: it is in every event")] = "cli",
+    scope: Annotated[
+        list[str], typer.Option(help="Once for each scope; of one integration: slack-usergroups:plan, …:apply")
+    ] = _SCOPES[:1],
     expires: Annotated[int, typer.Option(min=1, help="Seconds that it is valid")] = 3600,
 ) -> None:
     """Print a bearer token, signed with QAPI_AUTH__SECRET."""
     from qontract.entrypoints.settings import load_settings
-    from qontract.entrypoints.tokens import issue_token
+    from qontract.entrypoints.tokens import issue_token, wrong_with_subject
 
+    if wrong := wrong_with_subject(subject):
+        raise SystemExit(f"qontract: --subject {wrong}")
+    _refuse_unknown(scope)
     auth = load_settings().auth
     if auth.secret is None:
         raise SystemExit("qontract: QAPI_AUTH__SECRET: not set; it is the key that the API has")
@@ -155,11 +197,27 @@ def token(
     )
 
 
-def _json(file: Path) -> Any:
+def _refuse_unknown(scopes: Iterable[str]) -> None:
+    """Raise SystemExit if there is no such scope for what is installed here."""
+    from qontract.entrypoints import integrations, packages
+
+    names = packages.names(integrations.GROUP)
+    known = [*_SCOPES, *(f"{name}:{right}" for name in sorted(names) for right in ("plan", "apply"))]
+    for scope in scopes:
+        if scope not in known:
+            near = get_close_matches(scope, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            raise SystemExit(f"qontract: --scope {scope}: no such scope; {hint}")
+
+
+def _object(file: Path) -> dict[str, Any]:
     try:
-        return json.loads(file.read_bytes())
-    except ValueError as error:
+        value = json.loads(file.read_bytes())
+    except (ValueError, RecursionError) as error:
         raise SystemExit(f"qontract: {file}: not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise SystemExit(f"qontract: {file}: not a JSON object")
+    return value
 
 
 @contextmanager

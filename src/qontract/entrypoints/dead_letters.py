@@ -29,7 +29,10 @@ def list_(
     older_than: _OlderThan = None,
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each, with the event")] = False,
 ) -> None:
-    """List dead letters, oldest first: id, time, subscription, type, subject, number of attempts, last error."""
+    """List dead letters, oldest first: id, time, subscription, type, subject, number of attempts, last error.
+
+    One that cannot be read is `unreadable`, with the reason in place of an error.
+    """
     from qontract.application.dead_letters import find
 
     filters = subscription, event_type, subject, older_than
@@ -66,15 +69,27 @@ def _changing(change: Literal["redrive", "discard"], done: str, description: str
         if [letter_id is not None, any(value is not None for value in filters), every].count(True) != 1:
             typer.echo("qontract: give one of these: an id, filters, or --all", err=True)
             raise typer.Exit(2)
-        count = 0
         with _opened() as dead_letters:
             letters = find(dead_letters, *filters) if letter_id is None else [_get(dead_letters, letter_id)]
+            count, kept = 0, 0
             try:
-                for letter in apply(getattr(dead_letters, change), letters, dry_run=dry_run):
-                    typer.echo(_line(letter))
-                    count += 1
+                for letter in letters:
+                    reason = "" if change == "discard" else _why_not_redriven(letter)
+                    try:
+                        if not reason and list(apply(getattr(dead_letters, change), [letter], dry_run=dry_run)):
+                            typer.echo(_line(letter))
+                            count += 1
+                    except DeadLettersError as error:
+                        if not error.of_letter:
+                            raise
+                        reason = str(error)
+                    if reason:
+                        kept += 1
+                        typer.echo(f"qontract: {letter.id}: not {done}: {_safe(reason)[:_WIDTH]}", err=True)
             finally:
                 typer.echo(f"{count} would be {done}" if dry_run else f"{count} {done}", err=True)
+        if kept:
+            raise typer.Exit(1)
 
 
 _changing("redrive", "redriven", "Give events back to the subscription that gave them up, and to no other.")
@@ -98,8 +113,13 @@ def _get(dead_letters: DeadLetters, letter_id: str) -> DeadLetter:
     return letter
 
 
+def _why_not_redriven(letter: DeadLetter) -> str:
+    return f"it cannot be read: {letter.unreadable}" if letter.unreadable else ""
+
+
 def _line(letter: DeadLetter) -> str:
     time, error = (letter.failures[-1].time.isoformat(), letter.failures[-1].error) if letter.failures else ("", "")
+    error = f"unreadable: {letter.unreadable}" if letter.unreadable else error
     parts = letter.id, time, letter.subscription, letter.type, letter.subject, str(len(letter.failures)), error
     return "  ".join(_safe(part or "-")[:_WIDTH] for part in parts)
 
@@ -108,6 +128,7 @@ def _json(letter: DeadLetter, indent: int | None = None, **more: str) -> str:
     names = "id", "subscription", "entry", "type", "subject", "event_id"
     failures = [{"time": failure.time.isoformat(), "error": failure.error} for failure in letter.failures]
     record = {name: getattr(letter, name) for name in names} | {"failures": failures} | more
+    record |= {"unreadable": letter.unreadable} if letter.unreadable else {}
     return "\n".join(map(_safe, json.dumps(record, indent=indent, ensure_ascii=False).split("\n")))
 
 

@@ -37,6 +37,9 @@ BLOCKED = Counter(
 )
 IN_FLIGHT = Gauge("qontract_events_in_flight", "Events in a handler of this replica", ["subscription"])
 REFUSED = Gauge("qontract_handlers_refused", "Installed handlers that this process does not run")
+BACKGROUND_FAILED = Counter(
+    "qontract_background_failures_total", "Times that work beside the handlers broke off, and began again", ["task"]
+)
 TRIM_FAILED = Counter("qontract_trim_failures_total", "Times that the stream could not be trimmed")
 TRIMMED = Counter("qontract_events_trimmed_total", "Events removed from the stream, for all had acknowledged them")
 ABANDONED = Gauge(

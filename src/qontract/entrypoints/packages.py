@@ -33,6 +33,11 @@ def installed(group: str, refused: dict[str, str]) -> dict[str, EntryPoint]:
     return found
 
 
+def names(group: str) -> set[str]:
+    """Return the names of the entry points, without loading any."""
+    return {entry.name for entry in entry_points(group=group)}
+
+
 def load_event_types() -> dict[str, str]:
     """Import the event types of all packages. Return those that could not be, by name, with the reason."""
     refused: dict[str, str] = {}

@@ -1,38 +1,49 @@
 """The result of a reconcile, for people."""
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 
-def show(result: dict[str, Any], console: Console) -> None:
-    """Print the actions, whether each was applied, and the errors."""
-    applied = [
-        (action["workspace"], action["usergroup"], action["action_type"]) for action in result["applied_actions"]
-    ]
-    table = Table(box=None, header_style="bold")
-    for title, no_wrap in (("action", True), ("usergroup", True), ("what changes", False), ("applied", True)):
-        table.add_column(title, no_wrap=no_wrap, overflow="fold")
-    for action in result["actions"]:
-        done = (action["workspace"], action["usergroup"], action["action_type"]) in applied
-        where = f"{action['workspace']}/{action['usergroup']}"
-        table.add_row(action["action_type"], escape(where), escape(_changes(action)), "yes" if done else "no")
+def show(result: Mapping[str, Any], console: Console, *, accept: str = "") -> None:
+    """Print the actions, whether each was applied, and the errors; of a blocked plan, its digest too.
+
+    `accept`: what a person types to have that plan applied.
+    """
     if result["actions"]:
-        console.print(table)
+        console.print(_table(result))
     else:
-        console.print("Nothing to do: Slack is as desired." if result["status"] == "success" else "Nothing planned.")
+        console.print("Nothing to do: all is as desired." if result["status"] == "success" else "Nothing planned.")
     for error in result["errors"]:
-        console.print(f"[red]error:[/] {escape(error)}")
+        console.print(Text.assemble(("error: ", "red"), _line(error)))
+    if result["status"] == "blocked":
+        console.print(Text("A guard stopped the plan: it may be a mistake. Its digest:", style="bold"))
+        console.print(Text(f"  {result['plan_digest']}"), soft_wrap=True)
+        if accept:
+            console.print("To have just this plan applied:")
+            console.print(Text(f"  {accept}"), soft_wrap=True)
 
 
-def _changes(action: dict[str, Any]) -> str:
-    match action["action_type"]:
-        case "create":
-            return f"{len(action['users'])} users, {len(action['channels'])} channels"
-        case "update_users":
-            added = [f"+{name}" for name in action["users_to_add"]]
-            return " ".join(added + [f"-{name}" for name in action["users_to_remove"]])
-        case _:
-            return f"“{action.get('description', '')}”, {' '.join('#' + name for name in action.get('channels', ()))}"
+def _table(result: Mapping[str, Any]) -> Table:
+    applied = {_key(action) for action in result["applied_actions"]}
+    table = Table("action", "subject", "what changes", "applied", box=None, header_style="bold")
+    for column in table.columns:
+        column.overflow = "fold"
+    table.columns[-1].no_wrap = True
+    for action in result["actions"]:
+        cells = (Text(_line(action.get(name, ""))) for name in ("action_type", "subject", "summary"))
+        table.add_row(*cells, "yes" if _key(action) in applied else "no")
+    return table
+
+
+def _key(action: Mapping[str, Any]) -> str:
+    return json.dumps(action, sort_keys=True)
+
+
+def _line(text: object) -> str:
+    """Return the text as one line that does nothing to a terminal."""
+    return "".join(character if character.isprintable() else " " for character in str(text))

@@ -53,14 +53,14 @@ class Installed:
 
 
 def load_sandboxes() -> Installed:
-    """Load every sandbox that is installed. A wrong one is logged, and stops no other."""
+    """Load every sandbox that is installed. A wrong one is refused, and stops no other."""
     refused: dict[str, str] = {}
     found: dict[str, Sandbox] = {}
     for name, entry in packages.installed(GROUP, refused).items():
         try:
             found[name] = _checked(entry.load())
         except (Exception, SystemExit) as error:
-            packages.refuse(refused, GROUP, entry, packages.said(error))
+            refused[name] = f"{packages.package(entry)}: {entry.value}: {packages.said(error)}"
             log.debug("sandbox was refused for this", exc_info=True)
     return Installed(found, refused)
 

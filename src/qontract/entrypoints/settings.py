@@ -57,11 +57,15 @@ class _Group(BaseModel):
 
 
 def _state_directory() -> Path:
-    """Return where programs keep what is to outlast a restart (XDG Base Directory Specification 0.8)."""
+    """Return where programs keep what is to outlast a restart (XDG Base Directory Specification 0.8).
+
+    A user without a home has a directory of his own among the temporary ones. If another user made that, who would
+    read what is kept there and could change it, it is refused when something is to be kept.
+    """
     try:
         return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "qontract"
     except RuntimeError:  # a user without a home
-        return Path(gettempdir()) / "qontract"
+        return Path(gettempdir()) / f"qontract-{os.geteuid()}"
 
 
 class EventsSettings(_Group):

@@ -2,7 +2,7 @@
 
 from typing import Any, TypeVar
 
-from qontract.adapters.cloudevents.asyncapi import example as published_example
+from qontract.adapters.cloudevents import examples
 from qontract.domain.events import DomainEvent, EventData
 from qontract.domain.integration import Action
 
@@ -17,13 +17,15 @@ def example(event_type: type[E], **fields: Any) -> E:
 
         example(UsergroupUsersUpdated, users_to_add=("alice",), correlation_id="request-1")
     """
-    made = published_example(event_type)
+    made = examples.example(event_type)
     attributes = {name: value for name, value in fields.items() if name in event_type.model_fields}
     inner = {name: value for name, value in fields.items() if name not in attributes}
     data = made.data
     if isinstance(data, EventData):
-        data = type(data).model_validate({name: getattr(data, name) for name in type(data).model_fields} | inner)
+        if unknown := inner.keys() - type(data).model_fields:
+            raise TypeError(f"{event_type.__qualname__} and its data have no field {', '.join(sorted(unknown))}")
+        data = type(data).model_validate(dict(data) | inner)
     elif inner:
-        raise TypeError(f"{event_type.__qualname__} has no data model with the fields {', '.join(inner)}")
+        raise TypeError(f"{event_type.__qualname__} has no field {', '.join(inner)}")
     subject = data.subject if isinstance(data, Action) else made.subject
     return event_type.model_validate({"data": data, "subject": subject} | attributes)

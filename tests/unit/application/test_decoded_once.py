@@ -10,7 +10,7 @@ from qontract.adapters.cloudevents import CloudEventsEventFormat
 from qontract.application import decoded_once
 from qontract.application.decoded_once import DecodedOnce
 from qontract.application.ports.event_format import EventFormat
-from tests.contracts.event_format import EventFormatContract
+from qontract.testing.contracts.event_format import EventFormatContract
 
 
 def content(**attributes: Any) -> bytes:

@@ -27,7 +27,8 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
 
 def test_ours_is_found_like_everybodys(installed: Install) -> None:
     installed("tickets", tickets="SANDBOX")
-    assert load_sandboxes().sandboxes == {"slack-usergroups": SLACK, "tickets": SANDBOX}
+    loaded = load_sandboxes().sandboxes
+    assert (loaded["slack-usergroups"], loaded["tickets"]) == (SLACK, SANDBOX)
     assert load_sandbox("tickets") is SANDBOX
 
 
@@ -40,7 +41,8 @@ def test_a_sandbox_that_cannot_be_loaded_is_named_with_the_reason_and_stops_no_o
 ) -> None:
     installed("tickets", tickets=value)
     loaded = load_sandboxes()
-    assert list(loaded.sandboxes) == ["slack-usergroups"]
+    assert "slack-usergroups" in loaded.sandboxes
+    assert "tickets" not in loaded.sandboxes
     assert loaded.refused["tickets"].startswith("tickets 1.0: ")
     assert reason in loaded.refused["tickets"]
     with pytest.raises(SandboxError, match=f"the sandbox of tickets cannot be used: tickets 1.0: .*{reason}"):
@@ -48,7 +50,7 @@ def test_a_sandbox_that_cannot_be_loaded_is_named_with_the_reason_and_stops_no_o
 
 
 def test_a_sandbox_that_is_not_installed_is_refused_with_those_that_are() -> None:
-    with pytest.raises(SandboxError, match="no sandbox of 'tickets' is installed; there is: slack-usergroups"):
+    with pytest.raises(SandboxError, match=r"no sandbox of 'tickets' is installed; there is: .*slack-usergroups"):
         load_sandbox("tickets")
 
 

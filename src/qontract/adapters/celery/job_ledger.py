@@ -120,7 +120,7 @@ class JobLedger:
         self._run("show", [self.key(run.job.id)], run.id, progress.model_dump_json())
 
     def put_back(self, run: Run, progress: JobProgress, seconds: float) -> int | None:
-        """End a slice, free its locks, and return the turn for the message of the next; None: the job has another run."""
+        """End a slice, free its locks, and return the turn of the next message; None: the job has another run."""
         keys = [self.key(run.job.id), self.signs, *self._locks(run.locks)]
         pauses = int(seconds * 1000), self._delivery_milliseconds
         arguments = run.id, run.job.id, progress.model_dump_json(), *pauses

@@ -172,7 +172,7 @@ class CeleryJobQueue(JobQueue):
             log.error("result not stored; the job is to be run again", extra={"job_id": job_id, "error": reason})  # noqa: TRY400
             wait = Wait(turn or 0, BUSY_SECONDS)
         if wait:
-            raise task.retry(args=[job_id, wait.turn or None], countdown=min(wait.seconds, LONGEST_COUNTDOWN))
+            raise task.retry(args=(job_id, wait.turn or None), countdown=min(wait.seconds, LONGEST_COUNTDOWN))
 
     def _end_slice(self, *_: object) -> NoReturn:
         raise TimeLimitError(self._time_limit)

@@ -63,7 +63,7 @@ class CeleryTurn(Turn):
             log.debug("progress not stored; it is stored later", extra={"error": str(error)})
 
     def renew(self) -> None:
-        """Keep what is locked; a lock that is not held any more is lost for good. Raises redis.RedisError or OSError."""
+        """Keep the locks; one that is not held any more is lost for good. Raises redis.RedisError or OSError."""
         asked = clock()
         for lock, held in self._ledger.renew(self._run, tuple(self._held_until)).items():
             if not held:

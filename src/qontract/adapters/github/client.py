@@ -4,19 +4,23 @@ import re
 import time
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, TypeVar
+from ssl import SSLContext
+from typing import Any, Self, TypeVar
 
 from githubkit import GitHub
 from githubkit.auth import BaseAuthStrategy
+from githubkit.cache import BaseCacheStrategy
 from githubkit.exception import GraphQLFailed, RateLimitExceeded, RequestError, RequestFailed
 
 from qontract.application.ports.integration import IntegrationError, RateLimitedError
 
 _RETRIES = 2
 _RETRY_SECONDS = 0.5
-_LONGEST_WAIT = 300
-"""Seconds that the calls of one action wait for rate limits, in all."""
-_UNKNOWN_WAIT = 60
+_SHORT_SECONDS = 2
+"""A pause that is not worth another slice of the job."""
+_LONGEST_SECONDS = 300
+"""Pauses in the midst of an action, whose rest would stay undone, in all."""
+_UNKNOWN_SECONDS = 60
 """Seconds to wait where GitHub names none, as its documentation of rate limits says."""
 
 T = TypeVar("T")
@@ -33,23 +37,36 @@ class RefusedError(IntegrationError):
 class GithubCalls:
     """The calls of one reading, or of one action; `with` keeps one connection for them.
 
-    A call that GitHub refused for a rate limit was not carried out. If nothing was before it either, that is a
-    RateLimitedError; in the midst of an action it is waited for, within a bound. A call that failed otherwise may have
-    been carried out: it is tried again only if doing it twice is the same as once.
+    A call that GitHub refused for a rate limit was not carried out. It is tried again after the time that GitHub names
+    if that is soon, or in the midst of an action, within a bound; else it is a RateLimitedError. A call that failed
+    otherwise may have been carried out: it is tried again only if doing it twice is the same as once.
 
     Every failure is an IntegrationError with the call and GitHub's reason.
     """
 
     def __init__(
-        self, auth: BaseAuthStrategy, *, api_url: str, timeout: float, sleep: Callable[[float], None] = time.sleep
+        self,
+        auth: BaseAuthStrategy,
+        *,
+        api_url: str,
+        timeout: float,
+        cache: BaseCacheStrategy,
+        ssl_context: SSLContext,
     ) -> None:
-        self._github = GitHub(auth, base_url=api_url, timeout=timeout, auto_retry=False, http_cache=False)
-        self._sleep = sleep
+        self._github: GitHub[Any] = GitHub(
+            auth,
+            base_url=api_url,
+            timeout=timeout,
+            cache_strategy=cache,
+            ssl_verify=ssl_context,
+            auto_retry=False,
+            http_cache=False,
+        )
         self._changed = False
-        self._patience: float = _LONGEST_WAIT
+        self._patience: float = _LONGEST_SECONDS
 
-    def __enter__(self) -> "GithubCalls":
-        self._github.__enter__()
+    def __enter__(self) -> Self:
+        self._github.__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -94,43 +111,56 @@ class GithubCalls:
         while True:
             try:
                 return call(failures > 0)
-            except RequestFailed as error:
-                seconds = _asked_to_wait(error)
-                if seconds is not None:
-                    self._wait(what, seconds)
-                    continue
-                status = error.response.status_code
-                if status < HTTPStatus.INTERNAL_SERVER_ERROR or once or failures == _RETRIES:
-                    raise RefusedError(f"GitHub refused {what}: {status} {_message(error)}".strip(), status) from None
             except GraphQLFailed as error:
                 said = "; ".join(problem.message for problem in error.response.errors or ())
                 raise IntegrationError(f"GitHub refused {what}: {said}") from None
-            except RequestError as error:
-                if once or failures == _RETRIES:
-                    said = f"{type(error.exc).__name__}: {error.exc}"
-                    raise IntegrationError(f"GitHub did not answer {what}: {said}") from None
-            except ValueError:  # JSON that is broken, or of another shape: pydantic's error is one too
+            except RequestError as caught:
+                failure = caught.exc if isinstance(caught.exc, RequestFailed) else caught  # inside: of an App's token
+                seconds = _asked_to_wait(failure)
+                if seconds is not None:
+                    self._wait(what, seconds)
+                    continue
+                if once or failures == _RETRIES or not _passes(failure):
+                    raise _reason(what, failure) from None
+            except (ValueError, AttributeError):  # of JSON that is broken, or of another shape
                 raise IntegrationError(f"GitHub answered {what} with something else than it documents") from None
             failures += 1
             self._changed |= writes  # it may have been carried out
-            self._sleep(failures * _RETRY_SECONDS)
+            time.sleep(failures * _RETRY_SECONDS)
 
     def _wait(self, what: str, seconds: float) -> None:
-        """Wait for the rate limit. Raises RateLimitedError, if nothing was changed; or IntegrationError: too long."""
-        if not self._changed:
-            raise RateLimitedError(f"GitHub refused {what} for its rate", seconds)
-        if seconds > self._patience:
+        """Wait for the rate limit. Raises RateLimitedError, if nothing was changed, or IntegrationError: too long."""
+        patience = self._patience if self._changed else min(self._patience, _SHORT_SECONDS)
+        if seconds <= patience:
+            self._patience -= seconds
+            time.sleep(seconds)
+        elif self._changed:
             raise IntegrationError(f"GitHub refused {what} for its rate, and asks to wait for {seconds:.0f} s")
-        self._patience -= seconds
-        self._sleep(seconds)
+        else:
+            raise RateLimitedError(f"GitHub refused {what} for its rate", seconds)
 
 
-def _asked_to_wait(error: RequestFailed) -> float | None:
+def _passes(error: RequestError[Any]) -> bool:
+    """Say whether it may go well the next time."""
+    return not isinstance(error, RequestFailed) or error.response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def _reason(what: str, error: RequestError[Any]) -> IntegrationError:
+    """Return what to raise for a call that failed."""
+    if not isinstance(error, RequestFailed):
+        return IntegrationError(f"GitHub did not answer {what}: {type(error.exc).__name__}: {error.exc}")
+    status = error.response.status_code
+    return RefusedError(f"GitHub refused {what}: {status} {_message(error)}".strip(), status)
+
+
+def _asked_to_wait(error: RequestError[Any]) -> float | None:
     """Return for how many seconds; None if it was not refused for a rate limit."""
     if isinstance(error, RateLimitExceeded):
         return max(error.retry_after.total_seconds(), _RETRY_SECONDS)
+    if not isinstance(error, RequestFailed):
+        return None
     limited = error.response.status_code in {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}
-    return _UNKNOWN_WAIT if limited and "rate limit" in _message(error).lower() else None
+    return _UNKNOWN_SECONDS if limited and "rate limit" in _message(error).lower() else None
 
 
 def _message(error: RequestFailed) -> str:

@@ -1,38 +1,31 @@
-"""GitHub's teams, and the people that they are made of."""
+"""GitHub's teams. The class is known wherever integrations are listed; githubkit is loaded when it is made."""
 
-import re
-from functools import cached_property
-from http import HTTPStatus
-from typing import Annotated, Any, Self
-
-from githubkit import AppAuthStrategy, TokenAuthStrategy
-from githubkit.auth import BaseAuthStrategy
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
-
-from qontract.adapters.github.client import GithubCalls, RefusedError
-from qontract.adapters.github.reading import read_organisation
+from qontract.adapters.github.settings import GithubSettings
 from qontract.application.github_teams import GithubTeams
-from qontract.application.ports.integration import IntegrationError
-from qontract.domain.github_organisation import GithubOrganisation, by_login, plain_login
-from qontract.domain.github_teams import CreateTeam, DeleteTeam, TeamAction, UpdateMembers, UpdateTeam
+from qontract.domain.github_organisation import GithubOrganisation
+from qontract.domain.github_teams import TeamAction
 
 
-class GithubApp(BaseModel):
-    """`QAPI_GITHUB__APP__…`: a GitHub App, in place of tokens. `installations`: organisation → installation's id."""
+class GithubApiTeams(GithubTeams):
+    """Reads and changes each organisation with its token, or as an App that is installed there.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    It needs to read and write the organisation's members: `admin:org` for a classic token, "Members: read and write"
+    for a fine-grained token or an App.
+    """
 
-    id: int
-    private_key: SecretStr
-    installations: dict[str, int]
+    Settings = GithubSettings
+    settings_group = "github"
 
+    def __init__(self, settings: GithubSettings) -> None:
+        from qontract.adapters.github.api import GithubApi  # noqa: PLC0415 - who only lists integrations starts sooner
 
-class GithubSettings(BaseModel):
-    """`QAPI_GITHUB__…`: how GitHub is reached. `tokens`: organisation → token."""
+        self.in_doubt_seconds = 2 * settings.timeout
+        self._api = GithubApi(settings)
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    def read(self, scope: str) -> GithubOrganisation:
+        """Return the organisation: a call for each 200 of its people, and for each 100 members of a large team."""
+        return self._api.read(scope)
 
-    api_url: Annotated[str, StringConstraints(pattern=r"^https?://\S+$")] = "https://api.github.com"
-    tokens: dict[str, SecretStr] = Field(default_factory=dict)
-    app: GithubApp | None = None
-    timeout: float = Field(default=30, gt=0, description="Seconds for one call")
+    def apply(self, action: TeamAction) -> None:
+        """Make the calls of the action."""
+        self._api.apply(action)

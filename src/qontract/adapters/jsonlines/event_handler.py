@@ -2,9 +2,11 @@
 
 import os
 import sys
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from qontract.adapters import private_files
 from qontract.adapters.cloudevents import to_cloudevent
 from qontract.application.ports.event_handler import Delivery, EventHandler
 from qontract.domain.events import DomainEvent
@@ -13,7 +15,8 @@ from qontract.domain.events import DomainEvent
 class JsonLinesEventHandler(EventHandler):
     """Appends each event as a line, its CloudEvent in full, to a file that only its owner may read.
 
-    Several processes may append to one file. Raises OSError if the line could not be written.
+    Several processes may append to one file. One of another user, or in another user's directory, is refused; one of
+    ours that others may read is narrowed. Raises OSError if the line could not be written.
     """
 
     class Settings(BaseModel):
@@ -33,7 +36,7 @@ class JsonLinesEventHandler(EventHandler):
             sys.stdout.write(line.decode())
             sys.stdout.flush()
             return
-        file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        file = private_files.open_to_append(Path(self._path))
         try:
             if os.write(file, line) != len(line):
                 raise OSError(f"{self._path}: only a part of a line was written")

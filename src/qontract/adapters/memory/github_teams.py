@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from qontract.adapters.memory import faults
 from qontract.application.github_teams import GithubTeams
 from qontract.application.ports.integration import IntegrationError
 from qontract.domain.github_organisation import GithubOrganisation, GithubTeam, by_login
@@ -10,6 +11,8 @@ from qontract.domain.github_teams import CreateTeam, DeleteTeam, TeamAction, Upd
 
 class InMemoryGithubTeams(GithubTeams):
     """Keeps the organisations in `organisations`, by name. Everybody who is invited has not accepted yet."""
+
+    fail = faults.fail
 
     def __init__(self, *organisations: GithubOrganisation) -> None:
         self.organisations = {organisation.name: organisation for organisation in organisations}

@@ -17,7 +17,7 @@ class _Record:
     def __init__(self, number: int, job: Job) -> None:
         self.number = number
         self.job = job
-        self.progress: Callable[[], JobProgress] = JobProgress
+        self.progress = JobProgress()
         self.running = False
         self.due = 0.0
 
@@ -26,10 +26,11 @@ class _Turn(Turn):
     over = False
 
     def __init__(self, record: _Record, superseded: Collection[str], memberships: dict[str, int]) -> None:
-        self.progress = record.progress()
+        self.progress: JobProgress = record.progress
         self.superseded = superseded
         self._record = record
         self._memberships = memberships
+        self._shown_at = float("-inf")
 
     def holds(self, lock: str) -> bool:
         return lock in self._record.job.locks and lock not in self.superseded
@@ -38,7 +39,9 @@ class _Turn(Turn):
         return self._memberships.get(lock) if lock in self._record.job.locks else None
 
     def show(self, progress: Callable[[], JobProgress]) -> None:
-        self._record.progress = progress
+        if monotonic() >= self._shown_at + 1:
+            self._shown_at = monotonic()
+            self._record.progress = self.progress = progress()
 
 
 class InMemoryJobQueue(JobQueue):
@@ -57,7 +60,7 @@ class InMemoryJobQueue(JobQueue):
         """Accept the job."""
         with self._lock:
             record = self._records.setdefault(job.id, _Record(len(self._records) + 1, job))
-        while not self._hold and not record.progress().result.status.final:
+        while not self._hold and not record.progress.result.status.final:
             record.due = 0
             self.run(job.id)
 
@@ -66,7 +69,7 @@ class InMemoryJobQueue(JobQueue):
         record = self._records.get(job_id)
         if record is None:
             return None
-        result = record.progress().result
+        result = record.progress.result
         return result.model_copy(update={"status": JobStatus.RUNNING}) if record.running else result
 
     def run(self, job_id: str) -> bool:
@@ -75,7 +78,7 @@ class InMemoryJobQueue(JobQueue):
         with ExitStack() as running:
             for name in sorted(set(record.job.locks)):
                 running.enter_context(self._locks[name])
-            if record.progress().result.status.final:
+            if record.progress.result.status.final:
                 return True
             if record.due > monotonic():
                 return False
@@ -101,7 +104,7 @@ class InMemoryJobQueue(JobQueue):
             if progress.result.status is not JobStatus.BLOCKED:
                 held = set(job.locks) - superseded
                 self._memberships |= {lock: n for lock, n in progress.memberships.items() if lock in held}
-        record.progress = lambda: progress
+        record.progress = progress
 
     @contextmanager
     def locked(self, lock: str) -> Iterator[bool]:

@@ -3,19 +3,27 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
+from qontract.adapters.redis.unreadable import excerpt
 from qontract.application.ports.event_log import EventLogError, GoneError
 
 _GONE = ("NOGROUP", "no such key")
-_LONGEST = 300
+
+
+class RefusedError(EventLogError):
+    """Redis is there, and refused: it will again, until what is wrong with the key, or the user's rights, is mended."""
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise GoneError where a group or its stream is missing, and EventLogError for whatever else goes wrong."""
+    """Raise GoneError where a group or its stream is missing, and EventLogError for whatever else goes wrong.
+
+    Of these, what Redis itself refused is a RefusedError.
+    """
     try:
         yield
     except (RedisError, OSError) as error:
-        text = f"{type(error).__name__}: {error}"[:_LONGEST]
-        raise (GoneError if str(error).startswith(_GONE) else EventLogError)(text) from error
+        text = excerpt(f"{type(error).__name__}: {error}")
+        kind = RefusedError if isinstance(error, ResponseError) else EventLogError
+        raise (GoneError if str(error).startswith(_GONE) else kind)(text) from error

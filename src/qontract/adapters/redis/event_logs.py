@@ -6,7 +6,7 @@ from typing import Any, Self
 from faststream.redis import RedisBroker
 from redis.asyncio import Redis
 
-from qontract.adapters.redis import retention
+from qontract.adapters.redis import mending, retention
 from qontract.adapters.redis.async_event_publisher import RedisAsyncEventPublisher
 from qontract.adapters.redis.errors import translated
 from qontract.adapters.redis.event_log import RedisEventLog
@@ -62,8 +62,12 @@ class RedisEventLogs(EventLogs):
         )
 
     async def show_alive(self, subscriptions: tuple[str, ...]) -> None:
-        """Note the server's time for each subscription."""
-        await retention.show_alive(self._redis, self._keys, *subscriptions)
+        """Note the server's time for each subscription; before, set aside what is in the place of keys of ours."""
+        try:
+            longest = max(mending.LONGEST_LEASE, 20 * self._claim_seconds)
+            await mending.mend(self._redis, self._keys, subscriptions, longest_lease=longest)
+        finally:
+            await retention.show_alive(self._redis, self._keys, *subscriptions)
 
     async def trim(self, retention_seconds: float, abandoned_seconds: float) -> Trimmed:
         """Trim the stream."""

@@ -1,19 +1,20 @@
 """Redis: intents are a hash, from which the script that publishes an event takes its intent."""
 
 import json
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import redis
 from prometheus_client import Counter, Gauge
 
 from qontract.adapters.redis.broker import RedisBroker
 from qontract.adapters.redis.keys import intent_name, keys_of
+from qontract.adapters.redis.mending import mend_now
+from qontract.adapters.redis.unreadable import Unreadable, excerpt, read_json
 from qontract.application.ports.intents import Intents, IntentsError, by_scope
 from qontract.domain.events import DomainEvent, read_event
-
-log = logging.getLogger(__name__)
 
 OPEN = Gauge(
     "qontract_intents_open", "Actions that are begun, or in doubt; as last looked at", multiprocess_mode="mostrecent"
@@ -23,50 +24,71 @@ RECOVERED = Counter(
 )
 
 
+_LONGEST_SCOPE = 500
+
+
 class RedisIntents(Intents):
-    """Keeps intents through the broker; `channel` and `source` are those of the publisher."""
+    """Keeps intents through the broker; `channel` and `source` are those of the publisher.
+
+    An intent that cannot be read stays, for another version may read it; the others are as if it was not there. A key
+    of this name that is no hash is set aside.
+    """
 
     def __init__(self, broker: RedisBroker, *, channel: str, source: str) -> None:
         self._broker = broker
-        self._key = keys_of(channel).intents
+        self._keys = keys_of(channel)
         self._source = source
-        self._unreadable: set[bytes] = set()
+        self._unreadable = Unreadable("intents", "an intent cannot be read, and stays")
 
     def record(self, scope: str, event: DomainEvent) -> None:
         """Record an intent."""
         if event.source is None:  # the settings may name another when it is looked into
             event = event.model_copy(update={"source": self._source})
         record = json.dumps([scope, event.model_dump_json()], ensure_ascii=False)
-        with _translated():
-            self._broker.command("HSET", self._key, self._name(event), record)
+        self._command("HSET", self._name(event), record)
 
     def pending(self) -> Mapping[str, Sequence[DomainEvent]]:
         """Return the intents that are neither published nor resolved, by scope. This asks Redis in a pause too."""
         found: list[tuple[str, DomainEvent]] = []
-        with _translated():
-            answer: list[bytes] = self._broker.command("HVALS", self._key, probe=True)
-        for raw in answer:
+        answer: Mapping[bytes, bytes] | list[bytes] = self._command("HGETALL", probe=True)
+        pairs = answer.items() if isinstance(answer, Mapping) else zip(answer[::2], answer[1::2], strict=True)
+        for name, raw in pairs:  # a server of RESP3 answers with a mapping
             try:
-                scope, event = json.loads(raw)
-                found.append((scope, read_event(event)))
-            except (ValueError, TypeError):
-                self._report(raw)
-        OPEN.set(len(answer))
+                found.append(self._read(name, raw))
+            except (ValueError, TypeError, AttributeError, RecursionError) as error:
+                self._unreadable.report(raw, error, key=self._keys.intents, field=excerpt(name))
+        OPEN.set(len(found))
         return by_scope(found)
 
-    def _report(self, raw: bytes) -> None:
-        if raw not in self._unreadable:
-            self._unreadable.add(raw)
-            log.error("an intent cannot be read, and stays", extra={"key": self._key, "value": repr(raw[:200])})
+    def _read(self, name: bytes, raw: bytes) -> tuple[str, DomainEvent]:
+        """Return the scope and the event of an intent. Raises ValueError and what else `read_event` does."""
+        scope, text = read_json(raw)
+        if not isinstance(scope, str) or not scope.isprintable() or not 0 < len(scope) <= _LONGEST_SCOPE:
+            raise ValueError("its scope is none")
+        event = read_event(text)
+        if self._name(event).encode() != name:  # it could not be resolved
+            raise ValueError("its name is that of another event")
+        return scope, event
 
     def resolve(self, events: Sequence[DomainEvent], *, applied: bool) -> None:
         """Forget intents that were looked into."""
-        with _translated():
-            self._broker.command("HDEL", self._key, *map(self._name, events))
+        self._command("HDEL", *map(self._name, events))
         RECOVERED.labels("applied" if applied else "not applied").inc(len(events))
 
     def _name(self, event: DomainEvent) -> str:
         return intent_name(event.source or self._source, event.id)
+
+    def _command(self, command: str, *arguments: str, probe: bool = False) -> Any:
+        """Return the answer to a command on the hash. Raises IntentsError."""
+        ask = partial(self._broker.command, command, self._keys.intents, *arguments, probe=probe)
+        with _translated():
+            try:
+                return ask()
+            except redis.ResponseError as error:
+                if not str(error).startswith("WRONGTYPE"):
+                    raise
+                mend_now(self._broker.command, self._keys, {self._keys.intents: "hash"})
+                return ask()
 
 
 @contextmanager
@@ -74,4 +96,4 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (redis.RedisError, OSError) as error:
-        raise IntentsError(f"Redis: {type(error).__name__}: {error}") from error
+        raise IntentsError(f"Redis: {excerpt(f'{type(error).__name__}: {error}')}") from error

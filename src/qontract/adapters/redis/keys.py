@@ -37,6 +37,10 @@ class Keys:
         """Return the hash of what is known of the attempts at entries."""
         return f"{self.prefix}records:{subscription}"
 
+    def set_aside(self, key: str) -> str:
+        """Return where a key of ours goes that is not what it should be."""
+        return f"{self.prefix}set-aside:{key.removeprefix(self.prefix)}"
+
     def handled(self, subscription: str, event_id: str) -> str:
         """Return the mark that the subscription has handled an event."""
         return f"{self.prefix}handled:{subscription}:{event_id}"

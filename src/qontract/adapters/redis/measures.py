@@ -1,14 +1,18 @@
 """How far the subscriptions have come, as Redis knows it without reading events."""
 
-from contextlib import suppress
 from typing import Any
 
 from redis.asyncio import Redis
 
-from qontract.adapters.redis.errors import translated
+from qontract.adapters.redis.errors import RefusedError, translated
 from qontract.adapters.redis.keys import Keys, keys_of
 from qontract.adapters.redis.scripts import run
+from qontract.adapters.redis.unreadable import Unreadable
 from qontract.application.ports.event_log import GoneError, Measures
+
+_MOST_GROUPS = 200
+_LONGEST_NAME = 100
+_unreadable = Unreadable("measures", "a subscription cannot be measured")
 
 
 async def measure(url: str, *, channel: str, stream: str) -> dict[str, Measures]:
@@ -24,11 +28,21 @@ async def measures_of(redis: Redis, keys: Keys, subscription: str, active_second
 
 
 async def measures_of_all(redis: Redis, keys: Keys, active_seconds: float = 60.0) -> dict[str, Measures]:
-    """Measure every group of the stream, whoever made it; none if there is no stream. Raises EventLogError."""
+    """Measure the groups of the stream, whoever made them; none if there is no stream. Raises EventLogError.
+
+    Of very many, those of the shortest names. One that cannot be measured takes nothing from the others.
+    """
     found: dict[str, Measures] = {}
-    for name in await _groups(redis, keys.stream):
-        with suppress(GoneError):  # it has gone meanwhile
+    names = await _groups(redis, keys.stream)
+    for name in sorted(names, key=len)[:_MOST_GROUPS]:
+        try:
             found[_text(name)] = await _measure(redis, keys, name, active_seconds)
+        except GoneError:  # it has gone meanwhile
+            continue
+        except RefusedError as error:
+            _unreadable.report(b"", error, group=_text(name))
+    if len(names) > _MOST_GROUPS:
+        _unreadable.report(b"", ValueError("the stream has too many groups"), group="the rest")
     return found
 
 
@@ -49,4 +63,4 @@ async def _groups(redis: Redis, stream: str) -> list[bytes]:
 
 
 def _text(group: bytes) -> str:
-    return group.decode(errors="replace")  # one that is not ours may have any name
+    return group[:_LONGEST_NAME].decode(errors="replace")  # one that is not ours may have any name

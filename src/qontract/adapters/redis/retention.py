@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 from qontract.adapters.redis.errors import translated
 from qontract.adapters.redis.keys import Keys
 from qontract.adapters.redis.scripts import run
+from qontract.adapters.redis.unreadable import excerpt
 from qontract.application.ports.event_logs import Trimmed
 
 
@@ -19,7 +20,7 @@ async def trim(redis: Redis, keys: Keys, *, retention_seconds: float, abandoned_
     with translated():
         answer: Any = await run(redis, "trim", [keys.stream, keys.alive], retention_seconds, abandoned_seconds)
     trimmed, *abandoned = answer
-    return Trimmed(trimmed, tuple(name.decode(errors="replace") for name in abandoned))
+    return Trimmed(trimmed, tuple(excerpt(name) for name in abandoned))
 
 
 async def show_alive(redis: Redis, keys: Keys, *groups: str) -> None:

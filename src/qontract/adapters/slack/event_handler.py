@@ -1,18 +1,26 @@
 """Slack: a message in a channel for each event."""
 
+import asyncio
 import re
+from collections.abc import Callable
+from concurrent.futures import Future
 from functools import partial
-from typing import Annotated, Any
+from threading import Thread
+from typing import Annotated
 
-import anyio.to_thread
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
+from qontract.adapters.slack.bounds import Bounds
 from qontract.adapters.slack.client import SlackClient
-from qontract.application.ports.event_handler import Delivery, EventHandler
-from qontract.domain.events import DomainEvent
+from qontract.adapters.slack.settings import ApiUrl
+from qontract.adapters.slack.texts import escaped
+from qontract.application.ports.event_handler import Delivery, EventHandler, Policy, RetryLater
+from qontract.application.ports.integration import RateLimitedError
+from qontract.domain.events import DomainEvent, EventData
+from qontract.domain.integration import Action
 
-_LONGEST = 3000
-"""Characters of one detail: Slack refuses a message of more than 40,000, and would do so each time."""
+_NAME, _REASON, _DETAIL = 250, 500, 2000
+"""Characters of a part. All of them are fewer than 4,000: Slack makes several messages of a longer text."""
 
 
 def _token(token: SecretStr) -> SecretStr:
@@ -22,9 +30,10 @@ def _token(token: SecretStr) -> SecretStr:
 
 
 class SlackEventHandler(EventHandler):
-    """Posts a line for each event, with a bot token that has the scope chat:write.
+    """Posts a message for each event, with a bot token that has the scope chat:write.
 
-    Raises SlackWorkspacesError if Slack refuses it: the event is then not handled.
+    Raises IntegrationError if Slack refuses it: the event is then not handled. If Slack wants it later, it is
+    RetryLater. A time-out or the end of the process abandons what is under way, and nothing is posted afterwards.
     """
 
     class Settings(BaseModel):
@@ -35,8 +44,8 @@ class SlackEventHandler(EventHandler):
         token: Annotated[SecretStr, AfterValidator(_token)] = SecretStr("")
         channel: str = ""
         types: tuple[str, ...] = ("*",)
-        api_url: Annotated[str, StringConstraints(pattern=r"^https?://\S+/$")] = "https://slack.com/api/"
-        timeout: float = Field(default=30, gt=0, description="Seconds for one call")
+        api_url: ApiUrl = "https://slack.com/api/"
+        timeout: float = Field(default=30, gt=0, description="Seconds for one request, its whole answer included")
 
         @property
         def enabled(self) -> bool:
@@ -45,24 +54,57 @@ class SlackEventHandler(EventHandler):
 
     def __init__(self, settings: Settings) -> None:
         self.types = settings.types
+        self.policy = Policy(timeout=2 * settings.timeout)  # so that a request ends before its attempt does
         self._channel = settings.channel
+        self._timeout = settings.timeout
         self._slack = SlackClient(settings.token.get_secret_value(), api_url=settings.api_url, timeout=settings.timeout)
 
     async def handle(self, event: DomainEvent, delivery: Delivery) -> None:  # noqa: ARG002 - every attempt is the same
-        """Post the line. After a lost answer it may be posted twice."""
-        post = partial(self._slack.call, "chat.postMessage", once=True, channel=self._channel, text=_line(event))
-        await anyio.to_thread.run_sync(post)
+        """Post the message. After a lost answer it may be posted twice."""
+        bounds = Bounds(seconds=self._timeout, attempt=self._timeout, longest_pause=None)
+        no_previews = {"unfurl_links": False, "unfurl_media": False}  # Slack would ask any host that an event names
+        post = partial(self._slack.call, "chat.postMessage", once=True, bounds=bounds, channel=self._channel)
+        try:
+            await asyncio.wrap_future(_begun(partial(post, text=_message(event), **no_previews)))
+        except RateLimitedError as error:
+            raise RetryLater(min(error.seconds, self.policy.max_backoff)) from None
+        finally:
+            bounds.abandon()
 
 
-def _line(event: DomainEvent) -> str:
-    data: dict[str, Any] = event.model_dump(mode="json")["data"]
-    details = [f"{key}: {_text(data[key])}" for key in ("users_to_add", "users_to_remove", "error") if data.get(key)]
-    return "\n".join([f"*{_text(event.type)}* `{_text(event.subject or '')}`", *details])
+def _begun(work: Callable[[], object]) -> Future[object]:
+    """Do the work in a thread that the end of the process does not wait for, unlike one of anyio's or asyncio's."""
+    future: Future[object] = Future()
+    future.set_running_or_notify_cancel()  # who waits for it may be cancelled, and it still has somewhere to put it
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+            future.set_exception(error)
+
+    Thread(target=run, name="slack-notifier", daemon=True).start()
+    return future
 
 
-def _text(value: Any) -> str:
-    """Return text with what Slack reads as markup escaped (Slack, "Formatting text": escaping)."""
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    if len(text) > _LONGEST:
-        text = f"{text[:_LONGEST]}…"
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+def _message(event: DomainEvent) -> str:
+    """Return what is posted: what happened to what in the first line, then the details.
+
+    Whatever others wrote is in code spans and has no line of its own, so no event can show what another one would.
+    """
+    first = " ".join(filter(None, ("*event*", escaped(event.type, _NAME), escaped(event.subject or "", _NAME))))
+    details = ((name, escaped(text, longest)) for name, text, longest in _details(event))
+    return "\n".join([first, *(f"{name}: {text}" for name, text in details if text)])
+
+
+def _details(event: DomainEvent) -> list[tuple[str, str, int]]:
+    """Return name, text and longest text of each detail: what changed, or why not, and who asked for it and why."""
+    data = dict(event.data) if isinstance(event.data, EventData) else event.data
+    said = data if isinstance(data, dict) else {}
+    texts = {name: text for name in ("error", "reason", "plan_digest") if isinstance(text := said.get(name), str)}
+    return [
+        ("change", event.data.summary if isinstance(event.data, Action) else "", _DETAIL),
+        *((name, text, _REASON) for name, text in texts.items()),
+        ("asked for by", str(event.extensions.get("authid", "")), _NAME),
+        ("because", str(event.extensions.get("reason", "")), _REASON),
+    ]

@@ -1,17 +1,17 @@
 """Slack's Web API: usergroups, and the users and channels that they are made of."""
 
-from collections.abc import Mapping
 from functools import cache
-from html import unescape
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from qontract.adapters.slack import answers
 from qontract.adapters.slack.client import SlackClient
+from qontract.adapters.slack.settings import ApiUrl
 from qontract.application.ports.integration import IntegrationError
 from qontract.application.slack_usergroups import SlackUsergroups
 from qontract.domain.slack_usergroups import CreateUsergroup, UpdateMetadata, UpdateUsers, UsergroupAction
-from qontract.domain.slack_workspace import SlackChannel, SlackUser, SlackUsergroup, SlackWorkspace
+from qontract.domain.slack_workspace import SlackWorkspace
 
 
 class SlackSettings(BaseModel):
@@ -19,9 +19,9 @@ class SlackSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    api_url: Annotated[str, StringConstraints(pattern=r"^https?://\S+/$")] = "https://slack.com/api/"
+    api_url: ApiUrl = "https://slack.com/api/"
     tokens: dict[str, SecretStr] = Field(default_factory=dict)
-    timeout: float = Field(default=30, gt=0, description="Seconds for one call")
+    timeout: float = Field(default=30, gt=0, description="Seconds for one request, its whole answer included")
 
 
 class SlackApiUsergroups(SlackUsergroups):
@@ -46,23 +46,16 @@ class SlackApiUsergroups(SlackUsergroups):
         """Return the workspace: one call for all usergroups, and one for each page of users and channels."""
         slack = self._slack(scope)
         types = "public_channel,private_channel"
-        try:
-            return SlackWorkspace(
-                name=scope,
-                users=tuple(map(_user, slack.pages("users.list", "members"))),
-                channels=tuple(
-                    SlackChannel(id=channel["id"], name=channel["name"])
-                    for channel in slack.pages("conversations.list", "channels", types=types, exclude_archived=True)
-                ),
-                usergroups=tuple(
-                    map(
-                        _usergroup,
-                        slack.call("usergroups.list", include_users=True, include_disabled=True)["usergroups"],
-                    )
-                ),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise IntegrationError(f"Slack's answer about {scope!r} has not its shape: {error!r}") from None
+        users = answers.users(slack.pages("users.list"))
+        channels = answers.channels(slack.pages("conversations.list", types=types, exclude_archived=True))
+        return SlackWorkspace(
+            name=scope,
+            users=tuple(users),
+            channels=tuple(channels),
+            usergroups=tuple(
+                answers.usergroups(slack.call("usergroups.list", include_users=True, include_disabled=True))
+            ),
+        )
 
     def apply(self, action: UsergroupAction) -> None:
         """Make the calls of the action."""
@@ -97,10 +90,7 @@ def _create(slack: SlackClient, action: CreateUsergroup) -> None:
     created = slack.call(
         "usergroups.create", once=True, name=action.usergroup, handle=action.usergroup, description=action.description
     )
-    try:
-        usergroup_id = created["usergroup"]["id"]
-    except (KeyError, TypeError):
-        raise IntegrationError("Slack's answer to usergroups.create has no usergroup in it") from None
+    usergroup_id = answers.created_id(created)
     steps = {
         "channels": ("usergroups.update", action.channel_ids),
         "users": ("usergroups.users.update", action.user_ids),
@@ -114,26 +104,3 @@ def _create(slack: SlackClient, action: CreateUsergroup) -> None:
         except IntegrationError as error:
             raise IntegrationError(f"created, but without its {' and '.join(missing)}: {error}") from None
         del missing[0]
-
-
-def _user(user: Mapping[str, Any]) -> SlackUser:
-    grid_id = (user.get("enterprise_user") or {}).get("id")
-    return SlackUser(
-        id=user["id"],
-        name=user["name"],
-        email=(user.get("profile") or {}).get("email"),
-        other_ids=(grid_id,) if grid_id and grid_id != user["id"] else (),
-        active=not user.get("deleted", False),
-    )
-
-
-def _usergroup(group: Mapping[str, Any]) -> SlackUsergroup:
-    defaults = group.get("prefs") or {}
-    return SlackUsergroup(
-        id=group["id"],
-        handle=group["handle"],
-        description=unescape(group.get("description") or ""),
-        user_ids=tuple(group.get("users") or ()),
-        channel_ids=(*(defaults.get("channels") or ()), *(defaults.get("groups") or ())),  # groups: private channels
-        enabled=not group.get("date_delete"),
-    )

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from prometheus_client import Counter, Gauge
 
+from qontract.adapters import private_files
 from qontract.application.ports.event_spool import EventSpool, EventSpoolError
 from qontract.application.ports.intents import by_scope
 from qontract.domain.events import DomainEvent, read_event
@@ -23,6 +24,7 @@ AGE = Gauge("qontract_spool_oldest_seconds", "Age of the oldest of them", multip
 
 _FORMAT = 1
 _BUSY_SECONDS = 1.0
+_JOURNALS = ("-journal", "-wal", "-shm")
 
 # A row is an event that waits, or, as long as it has a scope, an intent.
 _SCHEMA = f"""
@@ -42,7 +44,10 @@ class _Opened(NamedTuple):
 
 
 class SqliteEventSpool(EventSpool):
-    """Keeps up to `max_bytes` in the file `path`, which is made when it is first needed; not on a network's disk."""
+    """Keeps up to `max_bytes` in the file `path`, which is made when it is first needed; not on a network's disk.
+
+    Only its owner may read the file. One of another user, or in another user's directory, is refused, as is a link.
+    """
 
     def __init__(self, path: Path, *, max_bytes: int) -> None:
         self._path = path
@@ -108,7 +113,7 @@ class SqliteEventSpool(EventSpool):
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError, ValueError) as error:
+        except (sqlite3.Error, OSError, ValueError, RecursionError) as error:  # the last: of JSON that is too deep
             FAILED.inc()
             raise EventSpoolError(
                 f"the spool {self._path}: {error}. It is not touched: make room, make it writable, or stop the workers"
@@ -124,7 +129,9 @@ class SqliteEventSpool(EventSpool):
                 if _identity(self._path) == opened.file:
                     return opened.connection
             opened.connection.close()
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_files.prepare(self._path)
+        for journal in _JOURNALS:  # SQLite would take what another user put there for the rest of a write of ours
+            private_files.refuse_foreign(self._path.with_name(self._path.name + journal))
         connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level="IMMEDIATE")
         try:
             self._prepare(connection)

@@ -8,7 +8,14 @@ from qontract.domain.dead_letters import DeadLetter
 
 
 class DeadLettersError(Exception):
-    """The dead letters could not be reached. The message has no secret in it."""
+    """The dead letters could not be reached. The message has no secret in it.
+
+    `of_letter`: only the change of this letter was refused, and that of another one may well be done.
+    """
+
+    def __init__(self, message: str, *, of_letter: bool = False) -> None:
+        super().__init__(message)
+        self.of_letter = of_letter
 
 
 class DeadLetters(Protocol):

@@ -20,9 +20,9 @@ def application(container: Container) -> FastAPI:
     Raises SystemExit if the settings lack a secret for the tokens.
     """
     settings = container.settings()
+    claims_of = claims_dependency(settings.auth)
     queue = container.job_queue()
     installed = container.installed_integrations()
-    claims_of = claims_dependency(settings.auth)
     app = FastAPI(title="qontract", version=version("qontract"), docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.stopping = Event()
     add_problems(app)

@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Mapping
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import anyio
 import anyio.to_thread
@@ -80,7 +80,7 @@ def refused_router(name: str, reason: str, queue: JobQueue, claims_of: ClaimsOf)
     routes = _routes(name, queue, claims_of)
 
     @routes.post("/reconcile", dependencies=[Depends(_caller(name, claims_of))], include_in_schema=False)
-    async def reconcile() -> NoReturn:
+    async def reconcile() -> None:
         raise HTTPException(503, f"The integration {name} cannot be used: {reason}")
 
     return routes

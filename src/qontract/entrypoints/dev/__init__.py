@@ -25,19 +25,21 @@ def run(states: Mapping[str, Path], data: Path, first_port: int) -> None:
     `states`: the file that the sandbox of an integration begins with, if it is not its example. A sandbox that cannot
     be used is named. Raises StackError.
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False, emoji=False)
 
     def say(problem: str) -> None:
-        console.print(harmless(f"qontract: {problem}"), markup=False, style="bold red", soft_wrap=True)
+        console.print(harmless(f"qontract: {problem}"), style="bold red", soft_wrap=True)
 
     installed = load_sandboxes()
     if unknown := states.keys() - installed.sandboxes.keys():
         raise StackError(f"no sandbox of {', '.join(sorted(unknown))} is installed")
     for name, reason in installed.refused.items():
         say(f"the sandbox of {name} cannot be used: {reason}")
-    sandboxes = {name: (sandbox, states.get(name, sandbox.state)) for name, sandbox in installed.sandboxes.items()}
+    sandboxes = {
+        name: (sandbox, states.get(name, sandbox.state)) for name, sandbox in sorted(installed.sandboxes.items())
+    }
     with running_stack(sandboxes, data, console, keep=True, first_port=first_port, lost=say) as stack:
-        console.print(_how_to_use(stack, installed.sandboxes), markup=False, soft_wrap=True)
+        console.print(_how_to_use(stack, installed.sandboxes), soft_wrap=True)
         while True:
             stack.check()
             time.sleep(0.5)
@@ -54,7 +56,7 @@ def _how_to_use(stack: Stack, sandboxes: Mapping[str, Sandbox]) -> str:
         f"  export QAPI_CACHE_BROKER_URL={stack.redis_url}",
         *([] if api == _USUAL_API else [f"  export QAPI_API_URL={api}"]),
     ]
-    for name in sorted({*packages.installed(integrations.GROUP, {}), *stack.sandboxes}):
+    for name in sorted(packages.names(integrations.GROUP) | set(stack.sandboxes)):
         if name in stack.sandboxes:
             lines.append(f"  qontract reconcile {name} {sandboxes[name].desired} [--apply]    # {stack.urls[name]}")
         else:

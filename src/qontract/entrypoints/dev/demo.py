@@ -4,11 +4,13 @@ import json
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -26,7 +28,6 @@ from qontract.entrypoints.tokens import issue_token
 _EVENTS_SECONDS = 30
 _JOB_SECONDS = 1800
 
-_Ask = Callable[..., dict[str, Any]]
 _Key = tuple[str | None, str | None]
 
 
@@ -36,24 +37,17 @@ def run(integration: str, desired: Path | None, state: Path | None) -> None:
     Without files, these are the sandbox's examples. Raises SandboxError, and StackError if anything is not as it
     should be.
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False, emoji=False)
     sandbox = load_sandbox(integration)
-    request = _request(desired or sandbox.desired)
+    file = desired or sandbox.desired
+    request = _request(file)
     with tempfile.TemporaryDirectory(prefix="qontract-demo-") as directory:
         audit_file = Path(directory) / "audit.jsonl"
         _say(console, f"Starting an embedded Valkey, the sandbox of {integration}, the API, a worker and a subscriber")
-        with running_stack(
-            {integration: (sandbox, state or sandbox.state)},
-            Path(directory) / "valkey",
-            audit_file=str(audit_file),
-            console=console,
-        ) as stack:
-            calls = partial(_calls, f"{stack.urls[integration]}{sandbox.calls}")
-            try:
-                _demonstrate(console, request, _asking(stack, integration), calls, partial(_events, stack, audit_file))
-            except ClientError as error:
-                stack.check()
-                raise StackError(str(error)) from None
+        begins = {integration: (sandbox, state or sandbox.state)}
+        with running_stack(begins, Path(directory) / "valkey", console, audit_file=str(audit_file)) as stack:
+            demo = _Demo(console, stack, integration, file, f"{stack.urls[integration]}{sandbox.calls}", audit_file)
+            demo.run(request)
     _say(console, "Done; everything is stopped")
 
 
@@ -67,77 +61,95 @@ def _request(file: Path) -> dict[str, Any]:
     return request
 
 
-def _asking(stack: Stack, integration: str) -> _Ask:
-    """Return what reconciles a desired state."""
-    auth, lifetime = load_settings().auth, timedelta(seconds=4 * _JOB_SECONDS)
-    scopes = ("reconcile:plan", "reconcile:apply")
-    token = issue_token(stack.secret, "demo", scopes, lifetime, audience=auth.audience, issuer=auth.issuer)
-    return partial(reconcile, stack.urls["api"], token, integration, deadline_seconds=_JOB_SECONDS)
+@dataclass
+class _Demo:
+    console: Console
+    stack: Stack
+    integration: str
+    file: Path
+    calls_url: str
+    audit_file: Path
 
+    def run(self, request: dict[str, Any]) -> None:
+        planned = self._reconcile(request, apply=False)
+        calls = [0, self._calls()]
+        _say(self.console, "The plan (a dry run: nothing is changed)")
+        by_digest = f"qontract reconcile {self.integration} {self.file} --apply --accept-plan {planned['plan_digest']}"
+        show(planned, self.console, accept=by_digest)
+        accepted = {}
+        if planned["status"] == "blocked":
+            accepted = {"accept_plan": planned["plan_digest"]}
+            _say(self.console, "That is done now: the plan is accepted by its digest")
 
-def _demonstrate(
-    console: Console,
-    request: dict[str, Any],
-    ask: _Ask,
-    calls_so_far: Callable[[], int],
-    events_of: Callable[[Counter[_Key]], Sequence[Mapping[str, Any]]],
-) -> None:
-    planned = ask(request, apply=False)
-    calls = [calls_so_far()]
-    _say(console, "The plan (a dry run: nothing is changed)")
-    show(planned, console)
-    accepted = _accepted(console, planned)
+        applied = self._reconcile(request | accepted, apply=True)
+        calls.append(self._calls())
+        _say(self.console, f"Applied {len(applied['applied_actions'])} actions, {len(applied['errors'])} errors")
+        _list(self.console, applied["errors"])
 
-    applied = ask(request | accepted, apply=True)
-    calls.append(calls_so_far())
-    _say(console, f"Applied {len(applied['applied_actions'])} actions, {len(applied['errors'])} errors")
-    _list(console, applied["errors"])
+        events = self._events(Counter(_key(action) for action in applied["applied_actions"]))
+        _say(self.console, f"{len(events)} events, as the subscriber received them")
+        _list(self.console, [f"{event['time']}  {event['type']}  {event.get('subject', '')}" for event in events])
 
-    events = events_of(Counter(_key(action) for action in applied["applied_actions"]))
-    _say(console, f"{len(events)} events, as the subscriber received them")
-    _list(console, [f"{event['time']}  {event['type']}  {event.get('subject', '')}" for event in events])
+        again = self._reconcile(request, apply=True)
+        calls.append(self._calls())
+        _say(self.console, f"A second run plans {len(again['actions'])} actions")
+        to_plan, to_apply, to_plan_again = (after - before for before, after in pairwise(calls))
+        parts = f"{to_plan} to plan, {to_apply} to plan and apply, {to_plan_again} to plan again"
+        _say(self.console, f"The sandbox got {calls[-1]} calls: {parts}")
+        if again["actions"]:
+            raise StackError("the second run is not empty")
 
-    again = ask(request, apply=True)
-    calls.append(calls_so_far())
-    _say(console, f"A second run plans {len(again['actions'])} actions")
-    to_plan, to_apply, to_plan_again = (after - before for before, after in pairwise([0, *calls]))
-    said = f"{to_plan} to plan, {to_apply} to plan and apply, {to_plan_again} to plan again"
-    _say(console, f"The sandbox got {calls[-1]} calls: {said}")
-    if again["actions"]:
-        raise StackError("the second run is not empty")
+    def _reconcile(self, request: dict[str, Any], *, apply: bool) -> dict[str, Any]:
+        """Return the result of the request. Raises StackError."""
+        auth, lifetime = load_settings().auth, timedelta(seconds=2 * _JOB_SECONDS)
+        scopes = ("reconcile:plan", "reconcile:apply")
+        secret = self.stack.secret
+        token = issue_token(secret, "demo", scopes, lifetime, audience=auth.audience, issuer=auth.issuer)
+        answer: Future[dict[str, Any]] = Future()
 
+        def ask() -> None:
+            api = self.stack.urls["api"]
+            try:
+                result = reconcile(api, token, self.integration, request, apply=apply, deadline_seconds=_JOB_SECONDS)
+            except Exception as error:  # noqa: BLE001 - it is raised in the other thread
+                answer.set_exception(error)
+            else:
+                answer.set_result(result)
 
-def _accepted(console: Console, planned: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a request needs to have the plan applied; show it, if a guard stopped the plan."""
-    if planned["status"] != "blocked":
-        return {}
-    accepted = {"accept_plan": planned["plan_digest"]}
-    _say(console, "A guard stopped the plan. A request with its digest accepts it, and this is what is done now:")
-    _list(console, [json.dumps(accepted)])
-    return accepted
+        Thread(target=ask, daemon=True).start()
+        while True:
+            self.stack.check()  # nobody answers who has ended
+            try:
+                return answer.result(timeout=0.2)
+            except TimeoutError:
+                continue
+            except ClientError as error:
+                raise StackError(str(error)) from None
 
+    def _calls(self) -> int:
+        """Return how many calls the sandbox has got so far. Raises StackError."""
+        try:
+            return len(httpx.get(self.calls_url, timeout=10, trust_env=False).raise_for_status().json())
+        except (httpx.HTTPError, ValueError, TypeError) as error:
+            raise StackError(f"the sandbox does not say what was called: {type(error).__name__}: {error}") from None
 
-def _calls(url: str) -> int:
-    """Return how many calls the sandbox has got so far. Raises StackError."""
-    try:
-        return len(httpx.get(url, timeout=10, trust_env=False).raise_for_status().json())
-    except (httpx.HTTPError, ValueError, TypeError) as error:
-        raise StackError(f"the sandbox does not say what was called: {type(error).__name__}: {error}") from None
-
-
-def _events(stack: Stack, audit_file: Path, expected: Counter[_Key]) -> list[dict[str, Any]]:
-    """Return what the audit log has when it has an event of each action; of failures there may be more."""
-    until = time.monotonic() + _EVENTS_SECONDS
-    while True:
-        stack.check()
-        lines = audit_file.read_text().splitlines() if audit_file.exists() else []
-        events = [json.loads(line) for line in lines]
-        missing = expected - Counter(_key(event["data"] | {"subject": event.get("subject")}) for event in events)
-        if not missing:
-            return events
-        if time.monotonic() > until:
-            raise StackError(f"{missing.total()} of {expected.total()} events did not arrive in {_EVENTS_SECONDS} s")
-        time.sleep(0.05)
+    def _events(self, expected: Counter[_Key]) -> list[dict[str, Any]]:
+        """Return what the audit log has when it has an event of each action; of failures there may be more."""
+        until = time.monotonic() + _EVENTS_SECONDS
+        while True:
+            self.stack.check()
+            lines = self.audit_file.read_text().splitlines() if self.audit_file.exists() else []
+            events = [json.loads(line) for line in lines]
+            missing = expected - Counter(
+                _key({**(event["data"] or {}), "subject": event["subject"]}) for event in events
+            )
+            if not missing:
+                return events
+            if time.monotonic() > until:
+                raise StackError(
+                    f"{missing.total()} of {expected.total()} events are missing after {_EVENTS_SECONDS} s"
+                )
+            time.sleep(0.05)
 
 
 def _key(action: Mapping[str, Any]) -> _Key:
@@ -146,9 +158,9 @@ def _key(action: Mapping[str, Any]) -> _Key:
 
 
 def _say(console: Console, text: str) -> None:
-    console.print(f"\n▶ {harmless(text)}", style="bold blue", markup=False)
+    console.print(f"\n▶ {harmless(text)}", style="bold blue", soft_wrap=True)
 
 
 def _list(console: Console, lines: Iterable[str]) -> None:
     for line in lines:
-        console.print(f"  {harmless(line)}", markup=False, soft_wrap=True)
+        console.print(f"  {harmless(line)}", soft_wrap=True)

@@ -76,6 +76,7 @@ def running_stack(
 
     Raises StackError.
     """
+    _go_without_proxy()
     names = (*_OURS, *sandboxes)
     ports = {name: free_port(first_port and first_port + number) for number, name in enumerate(names)}
     urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
@@ -90,6 +91,13 @@ def running_stack(
             stack.sandboxes = dict(started)
             _wait_until_ready(stack, {name: sandbox.ready for name, (sandbox, _) in sandboxes.items()})
             yield stack
+
+
+def _go_without_proxy() -> None:
+    """Let this process, and those that it starts, reach this machine directly."""
+    others = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    for name in ("no_proxy", "NO_PROXY"):  # some read the one, some the other
+        os.environ[name] = ",".join(filter(None, ("127.0.0.1,localhost", others)))
 
 
 def _sandboxes(
@@ -113,7 +121,6 @@ def _settings(stack: Stack, ports: Mapping[str, int], spool: Path, audit_file: s
     addresses = {f"QAPI_{name}__PORT".upper(): str(ports[name]) for name in _OURS}
     addresses |= {f"QAPI_{name}__HOST".upper(): "127.0.0.1" for name in _OURS}
     return addresses | {
-        "NO_PROXY": "127.0.0.1,localhost",
         "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
         "QAPI_CACHE_BROKER_URL": stack.redis_url,
         "QAPI_EVENTS__SPOOL": str(spool),

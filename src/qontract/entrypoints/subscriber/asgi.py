@@ -18,13 +18,12 @@ from qontract.application.ports.event_logs import EventLogs
 from qontract.entrypoints import metrics, packages
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.pages import asyncapi_page
-from qontract.entrypoints.settings import SubscriberSettings
+from qontract.entrypoints.subscriber.background import kept_going
 from qontract.entrypoints.subscriber.deliveries import Deliveries, deliveries_of
+from qontract.entrypoints.subscriber.upkeep import Upkeep
 from qontract.entrypoints.subscriptions import load_subscriptions
 
 log = logging.getLogger(__name__)
-
-_ALIVE_SECONDS = 5.0
 
 
 def application(container: Container) -> AsgiFastStream:
@@ -37,7 +36,7 @@ def application(container: Container) -> AsgiFastStream:
     metrics.REFUSED.set(len(loaded.refused))
     event_logs: EventLogs = container.event_logs()
     deliveries = deliveries_of(container, loaded.subscriptions)
-    names = tuple(subscription.name for subscription in loaded.subscriptions)
+    upkeep = Upkeep(event_logs, loaded.subscriptions, settings.subscriber)
     keeping = bool(settings.events.stream)
     stack = AsyncExitStack()
 
@@ -48,8 +47,8 @@ def application(container: Container) -> AsgiFastStream:
         await stack.enter_async_context(event_logs)
         await _check_eviction(event_logs, refuse=settings.subscriber.refuse_eviction)
         await deliveries.start(event_logs)
-        trimming = asyncio.create_task(_keep_bounded(event_logs, names, settings.subscriber))
-        stack.callback(trimming.cancel)
+        keeping_up = asyncio.create_task(kept_going("upkeep", upkeep.run))
+        stack.callback(keeping_up.cancel)
         stack.push_async_callback(deliveries.stop)
 
     async def asyncapi(_: Scope) -> AsgiResponse:
@@ -70,7 +69,7 @@ def application(container: Container) -> AsgiFastStream:
         on_shutdown=[stack.aclose],
         asgi_routes=[
             ("/health/live", get(_live(deliveries), include_in_schema=False)),
-            ("/health/ready", get(_ready(deliveries, refused, keeping=keeping), include_in_schema=False)),
+            ("/health/ready", get(_ready(deliveries, upkeep, refused, keeping=keeping), include_in_schema=False)),
             ("/metrics", get(_metrics(deliveries, event_logs, keeping=keeping), include_in_schema=False)),
             ("/docs/asyncapi", get(docs, include_in_schema=False)),
             ("/docs/asyncapi.json", get(asyncapi, include_in_schema=False)),
@@ -92,35 +91,6 @@ async def _check_eviction(event_logs: EventLogs, *, refuse: bool) -> None:
         log.warning("the server may evict events; set its maxmemory-policy to noeviction", extra={"policy": policy})
 
 
-async def _keep_bounded(event_logs: EventLogs, names: tuple[str, ...], settings: SubscriberSettings) -> None:
-    """Show that the subscriptions are alive, and trim what nobody needs any more."""
-    failing = False
-    while True:
-        for _ in range(2):
-            try:
-                await event_logs.show_alive(names)
-            except EventLogError as error:
-                log.debug("event log does not answer", extra={"error": str(error)})
-            await asyncio.sleep(min(_ALIVE_SECONDS, settings.retention_seconds / 2))
-        try:
-            trimmed = await event_logs.trim(settings.retention_seconds, settings.abandoned_seconds)
-        except EventLogError as error:
-            metrics.TRIM_FAILED.inc()
-            if not failing:
-                log.error("the stream could not be trimmed; it is tried again", extra={"error": str(error)})  # noqa: TRY400
-            failing = True
-            continue
-        failing = False
-        if trimmed.events:
-            metrics.TRIMMED.inc(trimmed.events)
-            log.info("events trimmed", extra={"events": trimmed.events})
-        for name in trimmed.abandoned:
-            metrics.ABANDONED.labels(name).set(1)
-            log.error("subscription is abandoned; it keeps events no longer", extra={"subscription": name})
-        for name in {*names} - {*trimmed.abandoned}:
-            metrics.ABANDONED.labels(name).set(0)
-
-
 def _live(deliveries: Deliveries) -> Callable[[Scope], Awaitable[Any]]:
     async def live(_: Scope) -> AsgiResponse:
         reason = deliveries.hopeless
@@ -129,16 +99,21 @@ def _live(deliveries: Deliveries) -> Callable[[Scope], Awaitable[Any]]:
     return live
 
 
-def _ready(deliveries: Deliveries, refused: dict[str, str], *, keeping: bool) -> Callable[[Scope], Awaitable[Any]]:
+def _ready(
+    deliveries: Deliveries, upkeep: Upkeep, refused: dict[str, str], *, keeping: bool
+) -> Callable[[Scope], Awaitable[Any]]:
     async def ready(_: Scope) -> AsgiResponse:
         blocked = deliveries.blocked
+        unattended = upkeep.unattended & deliveries.standing_by()  # one that is read here tells by itself whether it is
         body = {
             "stalled": deliveries.stalled() if keeping else [],
             "blocked": [asdict(blocked)] if blocked else [],
+            "unattended": sorted(unattended),
+            "behind": sorted(upkeep.behind),
             "stuck": deliveries.stuck(),
             "refused": sorted(refused),
         }
-        ok = not (body["stalled"] or body["blocked"])
+        ok = not (body["stalled"] or body["blocked"] or body["unattended"])
         return await _answer({"status": "ok" if ok else "failed"} | body, ok=ok)
 
     return ready

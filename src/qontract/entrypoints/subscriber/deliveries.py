@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from functools import partial
 from threading import Thread
 from typing import Any
 
@@ -26,6 +27,7 @@ from qontract.application.ports.event_spool import EventSpoolError
 from qontract.application.subscription import Subscription
 from qontract.entrypoints import metrics
 from qontract.entrypoints.container import Container
+from qontract.entrypoints.subscriber.background import kept_going
 from qontract.entrypoints.subscriber.watchdog import Blocked, Watchdog
 
 log = logging.getLogger(__name__)
@@ -88,6 +90,10 @@ class Deliveries:
         loops = dict(self._loops)
         return [name for name in names if self._ended or name not in loops or not loops[name].fresh(FRESH_SECONDS)]
 
+    def standing_by(self) -> set[str]:
+        """Return the names of the subscriptions that another replica is to lead."""
+        return {loop.subscription.name for loop in list(self._loops.values()) if loop.lease and not loop.session}
+
     def stuck(self) -> list[str]:
         """Return the names of the subscriptions of which a handler goes on after its time-out."""
         loops = list(self._loops.values())
@@ -102,11 +108,11 @@ class Deliveries:
         """Begin. `event_log` is the view of this loop, for what guards the others."""
         self._loop = asyncio.new_event_loop()
         self._thread.start()
-        self._guard(self._watchdog.watch(self._loop, self._thread, self._loops.values))
+        self._guard("watchdog", partial(self._watchdog.watch, self._loop, self._thread, self._loops.values))
         for subscription in self._subscriptions:
-            self._guard(self._keep_alive(subscription, event_log))
+            self._guard(f"heartbeat of {subscription.name}", partial(self._keep_alive, subscription, event_log))
         if self._events:
-            self._guard(self._flush(self._events))
+            self._guard("flush", partial(self._flush, self._events))
 
     async def stop(self) -> None:
         """Let the handlers at work finish, within the grace, and end."""
@@ -116,8 +122,8 @@ class Deliveries:
         for guard in self._guards:
             guard.cancel()
 
-    def _guard(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+    def _guard(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        task = asyncio.create_task(kept_going(name, work))
         self._guards.add(task)
         task.add_done_callback(self._guards.discard)
 
@@ -140,16 +146,21 @@ class Deliveries:
         try:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
                 runner.run(self._deliver())
-        except Exception:
+        except BaseException:  # a handler's SystemExit too: nobody else would hear of it
             log.exception("deliveries ended")
         finally:
             self._ended = True
 
     async def _deliver(self) -> None:
-        ticking = asyncio.create_task(self._watchdog.tick())
+        ticking = asyncio.create_task(kept_going("watchdog's tick", self._watchdog.tick))
         async with self._connect() as event_log:
             follow_ups = FollowUps(event_log.publisher, self._events, source=self._source)
-            works = [asyncio.create_task(self._work_on(each, event_log, follow_ups)) for each in self._subscriptions]
+            works = [
+                asyncio.create_task(
+                    kept_going(f"delivery to {each.name}", partial(self._work_on, each, event_log, follow_ups))
+                )
+                for each in self._subscriptions
+            ]
             await self._stopped.wait()
             for loop in self._loops.values():
                 loop.stop()
@@ -158,15 +169,9 @@ class Deliveries:
         ticking.cancel()
 
     async def _work_on(self, subscription: Subscription, event_log: EventLogs, follow_ups: FollowUps) -> None:
-        surroundings = Surroundings(
-            self._format, follow_ups.publish, metrics.count_for(subscription.name), time.monotonic, time.time
-        )
-        shared = subscription.handler.policy.shared
-        lease = None if shared else Lease(self._limits.claim_seconds / 2)
-        loop = DeliveryLoop(
-            subscription, event_log.of(subscription.name, subscription.handler), lease, self._limits, surroundings
-        )
-        self._loops[subscription.name] = loop
+        loop = self._loops.get(subscription.name)
+        if loop is None:  # else it is begun again; its heartbeat is another task
+            loop = self._loops[subscription.name] = self._loop_of(subscription, event_log, follow_ups)
         while not self._stopped.is_set():
             try:
                 async with AsyncExitStack() as stack:
@@ -177,6 +182,14 @@ class Deliveries:
                 log.exception("handler did not start or end well", extra={"subscription": subscription.name})
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stopped.wait(), _RESTART_SECONDS)
+
+    def _loop_of(self, subscription: Subscription, event_log: EventLogs, follow_ups: FollowUps) -> DeliveryLoop:
+        surroundings = Surroundings(
+            self._format, follow_ups.publish, metrics.count_for(subscription.name), time.monotonic, time.time
+        )
+        lease = None if subscription.handler.policy.shared else Lease(self._limits.claim_seconds / 2)
+        view = event_log.of(subscription.name, subscription.handler)
+        return DeliveryLoop(subscription, view, lease, self._limits, surroundings)
 
 
 def quiet_collector() -> None:

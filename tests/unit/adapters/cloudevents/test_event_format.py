@@ -11,7 +11,7 @@ from qontract.adapters.cloudevents import CloudEventsEventFormat
 from qontract.application.ports.event_format import EventFormat
 from qontract.domain import events
 from qontract.domain.events import DomainEvent, EventData, catalogue
-from tests.contracts.event_format import EventFormatContract
+from qontract.testing.contracts.event_format import EventFormatContract
 
 REQUIRED = {"specversion": "1.0", "id": "1", "source": "/here", "type": "a.b"}
 

@@ -4,7 +4,7 @@ import pytest
 
 from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEvents
 from qontract.domain.dead_letters import DeadLetter
-from tests.contracts.dead_letters import DeadLettersContract, Failures, Store
+from qontract.testing.contracts.dead_letters import DeadLettersContract, Failures, Store
 
 
 class TestInMemoryDeadLetters(DeadLettersContract):

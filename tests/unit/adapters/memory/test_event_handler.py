@@ -4,10 +4,18 @@ import pytest
 
 from qontract.adapters.memory import InMemoryEventHandler
 from qontract.application.subscription import Subscription
-from tests.contracts.event_handler import EventHandlerContract, Handled
+from qontract.testing import EventHandlerContract
+from tests.contracts.event_handler import EventHandlerContract as AnyEventHandlerContract
+from tests.contracts.event_handler import Handled
 
 
 class TestInMemoryEventHandler(EventHandlerContract):
+    @pytest.fixture
+    def handler(self) -> InMemoryEventHandler:
+        return InMemoryEventHandler()
+
+
+class TestInMemoryEventHandlerForEventsOfAnyType(AnyEventHandlerContract):
     @pytest.fixture
     def handled(self) -> Handled:
         handler = InMemoryEventHandler()

@@ -12,8 +12,17 @@ import pytest
 from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEventLog, InMemoryEvents
 from qontract.application.ports.event_log import Entry, EventLogError, LeaseLostError
 from qontract.testing.clock import VirtualClockLoop, run
-from tests.contracts.event_log import EventLogContract
-from tests.contracts.event_log_events import CLAIM_SECONDS, MUCH, PATIENCE, contents, event, opened, read, some_events
+from qontract.testing.contracts.event_log import EventLogContract
+from qontract.testing.contracts.event_log_events import (
+    CLAIM_SECONDS,
+    MUCH,
+    PATIENCE,
+    contents,
+    event,
+    opened,
+    read,
+    some_events,
+)
 
 
 def type_of(content: bytes) -> str:

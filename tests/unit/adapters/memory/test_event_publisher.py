@@ -6,7 +6,7 @@ from qontract.adapters.cloudevents import CloudEventsEventFormat
 from qontract.adapters.memory import InMemoryAsyncEventPublisher, InMemoryEventPublisher, InMemoryEvents
 from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.domain.events import DomainEvent
-from tests.contracts.event_publisher import SOURCE, EventPublisherContract, Published, events
+from qontract.testing.contracts.event_publisher import SOURCE, EventPublisherContract, Published, events
 
 
 class TestInMemoryEventPublisher(EventPublisherContract):

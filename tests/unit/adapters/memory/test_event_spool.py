@@ -3,7 +3,7 @@
 import pytest
 
 from qontract.adapters.memory import InMemoryEventSpool
-from tests.contracts.event_spool import EventSpoolContract
+from qontract.testing.contracts.event_spool import EventSpoolContract
 
 
 class TestInMemoryEventSpool(EventSpoolContract):

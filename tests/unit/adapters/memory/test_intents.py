@@ -6,7 +6,7 @@ import pytest
 
 from qontract.adapters.memory import InMemoryEventPublisher, InMemoryIntents
 from qontract.domain.events import DomainEvent
-from tests.contracts.intents import IntentsContract
+from qontract.testing.contracts.intents import IntentsContract
 
 
 class TestInMemoryIntents(IntentsContract):

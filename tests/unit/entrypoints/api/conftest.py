@@ -10,13 +10,14 @@ import pytest
 from dependency_injector import providers
 from fastapi import FastAPI
 
-from qontract.adapters.memory import InMemoryJobQueue, InMemorySlackWorkspaces
+from qontract.adapters.memory import InMemoryJobQueue, InMemorySlackUsergroups
 from qontract.application.ports.event_log import Measures
 from qontract.application.ports.job_queue import JobQueue
-from qontract.application.slack_usergroups import INTEGRATION, reconcile
+from qontract.application.reconcile import reconcile
 from qontract.domain.slack_workspace import SlackUser, SlackWorkspace
 from qontract.entrypoints.api import create_app
 from qontract.entrypoints.container import Container
+from qontract.entrypoints.integrations import Installed
 from qontract.entrypoints.settings import ApiSettings, AuthSettings, Settings
 from qontract.entrypoints.tokens import issue_token
 
@@ -24,16 +25,17 @@ SECRET = "a-secret-of-at-least-thirty-two-bytes"
 PATH = "/api/v1/integrations/slack-usergroups/reconcile"
 DESIRED = {"workspaces": [{"name": "coreos", "usergroups": [{"handle": "team-a", "users": ["alice"]}]}]}
 MAX_BODY_BYTES = 20_000
+SLACK = Installed({"slack-usergroups": InMemorySlackUsergroups})
 
 
-def bearer(*scopes: str, secret: str = SECRET, **claims: Any) -> dict[str, str]:
+def bearer(*scopes: str, subject: str = "ci", secret: str = SECRET, **claims: Any) -> dict[str, str]:
     """The header of a request with a token."""
     about: dict[str, Any] = {
         "lifetime": timedelta(minutes=5),
         "audience": "qontract-api",
         "issuer": "qontract",
     } | claims
-    return {"authorization": f"Bearer {issue_token(secret, 'ci', scopes, **about)}"}
+    return {"authorization": f"Bearer {issue_token(secret, subject, scopes, **about)}"}
 
 
 PLANS = bearer("reconcile:plan")
@@ -43,19 +45,24 @@ APPLIES = bearer("reconcile:apply")
 @pytest.fixture
 def queue() -> InMemoryJobQueue:
     """Jobs wait in it until the test runs them."""
-    workspaces = InMemorySlackWorkspaces(SlackWorkspace(name="coreos", users=(SlackUser(id="U1", name="alice"),)))
-    return InMemoryJobQueue({INTEGRATION: partial(reconcile, workspaces=workspaces)}, hold=True)
+    return InMemoryJobQueue({"slack-usergroups": partial(reconcile, integration=coreos())}, hold=True)
+
+
+def coreos() -> InMemorySlackUsergroups:
+    """A workspace with one user and no usergroup."""
+    return InMemorySlackUsergroups(SlackWorkspace(name="coreos", users=(SlackUser(id="U1", name="alice"),)))
 
 
 @pytest.fixture
 def make_app() -> Callable[..., FastAPI]:
-    def make(queue: JobQueue, **auth: Any) -> FastAPI:
+    def make(queue: JobQueue, installed: Installed = SLACK, **auth: Any) -> FastAPI:
         container = Container()
         settings = Settings(
             auth=AuthSettings(**({"secret": SECRET} | auth)), api=ApiSettings(max_body_bytes=MAX_BODY_BYTES)
         )
         container.settings.override(providers.Object(settings))
         container.job_queue.override(providers.Object(queue))
+        container.installed_integrations.override(providers.Object(installed))
         container.measure.override(providers.Object(measure))
         return create_app(container)
 

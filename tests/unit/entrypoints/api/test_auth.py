@@ -11,7 +11,7 @@ from tests.unit.entrypoints.api.conftest import APPLIES, DESIRED, PATH, PLANS, S
 
 pytestmark = pytest.mark.anyio
 
-CLAIMS = {"aud": "qontract-api", "iss": "qontract", "scope": "reconcile:apply"}
+CLAIMS = {"sub": "ci", "aud": "qontract-api", "iss": "qontract", "scope": "reconcile:apply"}
 
 
 def _signed(secret: str = SECRET, algorithm: str = "HS256", **claims) -> dict[str, str]:
@@ -103,18 +103,57 @@ async def test_a_scope_is_needed_for_what_is_asked(client, headers, dry_run, sta
         assert needed in response.json()["detail"]
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize("right", ["plan", "apply"])
+async def test_a_scope_may_be_for_one_integration(client, right, dry_run):
+    request = DESIRED | {"dry_run": dry_run}
+    answer = await client.post(PATH, json=request, headers=bearer(f"slack-usergroups:{right}"))
+    assert answer.status_code == (202 if dry_run or right == "apply" else 403)
+    other = await client.post(PATH, json=request, headers=bearer(f"github-teams:{right}"))
+    assert other.status_code == 403
+    assert "reconcile:plan or slack-usergroups:plan" in other.json()["detail"]
+
+
+NO_SUBJECTS = {
+    "none": None,
+    "empty": "",
+    "no text": 7,
+    "a list": ["ci"],
+    "a line feed": "ci\n",
+    "a NUL": "c\0i",
+    "a control character of C1": "ci\x85",
+    "a lone surrogate": "ci\ud800",
+    "no character": "ci\uffff",
+    "too long": "x" * 256,
+}
+
+
+@pytest.mark.parametrize("subject", NO_SUBJECTS.values(), ids=NO_SUBJECTS.keys())
+async def test_a_token_that_does_not_say_who_it_is_for_answers_401_and_says_so(client, subject):
+    response = await client.post(PATH, json=DESIRED, headers=_signed(sub=subject))
+    assert response.status_code == 401
+    assert "does not say who it is for: its `sub`" in response.json()["detail"]
+    assert response.headers["www-authenticate"] == 'Bearer realm="qontract", error="invalid_token"'
+
+
+@pytest.mark.parametrize("subject", ["x" * 255, "système:serviceaccount/ci", "alice@example.com"])
+async def test_a_token_may_be_for_anybody_whom_an_event_can_name(client, subject):
+    assert (await client.post(PATH, json=DESIRED, headers=bearer("reconcile:plan", subject=subject))).is_success
+
+
 @pytest.mark.parametrize(("headers", "status"), [(PLANS, 404), (APPLIES, 404), (bearer("events:read"), 403)])
 async def test_a_scope_is_needed_for_a_result(client, headers, status):
     assert (await client.get(f"{PATH}/{uuid4()}", headers=headers)).status_code == status
 
 
-async def test_who_has_no_token_has_no_body_read(client):
+async def test_who_has_no_token_or_no_scope_has_no_body_read(client):
     async def body():
         yield b"{"
         raise AssertionError("read on")
 
-    response = await client.post(PATH, content=body(), headers={"content-type": "application/json"})
-    assert response.status_code == 401
+    for headers, status in (({}, 401), (bearer("events:read"), 403)):
+        response = await client.post(PATH, content=body(), headers=headers | {"content-type": "application/json"})
+        assert response.status_code == status
     assert (await client.post(PATH, content=b"{", headers={"content-type": "text/plain"})).status_code == 401
 
 

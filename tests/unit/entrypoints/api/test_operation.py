@@ -34,9 +34,9 @@ class _Queue(InMemoryJobQueue):
 
 
 async def test_it_is_alive_and_ready(client: httpx.AsyncClient) -> None:
-    for path in ("/health/live", "/health/ready"):
-        response = await client.get(path)
-        assert (response.status_code, response.json()) == (200, {"status": "ok"})
+    live, ready = await client.get("/health/live"), await client.get("/health/ready")
+    assert (live.status_code, live.json()) == (200, {"status": "ok"})
+    assert (ready.status_code, ready.json()) == (200, {"status": "ok", "refused": []})
 
 
 async def test_it_is_alive_but_not_ready_without_its_queue(make_app: MakeApp) -> None:

@@ -133,6 +133,23 @@ async def test_a_body_of_unknown_length_is_read_up_to_the_limit(client):
     assert str(MAX_BODY_BYTES) in problem["detail"]
 
 
+async def test_a_client_that_goes_away_in_the_middle_of_its_body_is_no_error_of_ours(app, caplog):
+    sent = []
+    messages = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
+    headers = [(name.encode(), value.encode()) for name, value in JSON.items()]
+    scope = {"type": "http", "method": "POST", "path": PATH, "raw_path": PATH.encode(), "query_string": b""}
+
+    async def receive():
+        return next(messages)
+
+    async def send(message):
+        sent.append(message)
+
+    await app(scope | {"headers": headers, "http_version": "1.1", "scheme": "http"}, receive, send)
+    assert sent[0]["status"] == 400
+    assert "unexpected error" not in caplog.messages
+
+
 async def test_a_body_at_the_limit_is_accepted(client):
     body = json.dumps(DESIRED).encode().ljust(MAX_BODY_BYTES)
     assert (await client.post(PATH, content=body, headers=JSON)).status_code == 202

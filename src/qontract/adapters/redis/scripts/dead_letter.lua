@@ -30,7 +30,9 @@ if pending.err and not is_lost then return pending end
 local is_dead = is_lost or #pending == 1 or #redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2]) == 0 or is_to_come()
 if is_dead then
   redis.call('XADD', KEYS[2], '*', '__data__', ARGV[4], 'subscription', ARGV[1], 'entry', ARGV[3], 'failures', ARGV[5])
-  redis.call('HINCRBY', KEYS[4], ARGV[1], 1)
+  -- The letter is there: a count that is none must not let it be written again.
+  local counted = redis.pcall('HINCRBY', KEYS[4], ARGV[1], 1)
+  if type(counted) == 'table' then redis.pcall('HSET', KEYS[4], ARGV[1], 1) end
 end
 redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
 if ARGV[6] == '1' then redis.call('XDEL', KEYS[1], ARGV[2]) end

@@ -2,12 +2,16 @@
 -- Remove a dead letter.
 -- KEYS: the dead letters, the counts of dead letters. ARGV: the letter's id.
 -- Answer: 1, or 0 if there is no such letter.
+local function one_less(name)
+  local count = redis.pcall('HGET', KEYS[2], name)
+  count = type(count) == 'string' and tonumber(count)
+  if count and count > 0 then redis.pcall('HINCRBY', KEYS[2], name, -1) end -- a count that is none stops nothing
+end
+
 local letter = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
 if not letter then return 0 end
 redis.call('XDEL', KEYS[1], ARGV[1])
 for i = 1, #letter[2], 2 do
-  if letter[2][i] == 'subscription' and tonumber(redis.call('HGET', KEYS[2], letter[2][i + 1]) or 0) > 0 then
-    redis.call('HINCRBY', KEYS[2], letter[2][i + 1], -1)
-  end
+  if letter[2][i] == 'subscription' then one_less(letter[2][i + 1]) end
 end
 return 1

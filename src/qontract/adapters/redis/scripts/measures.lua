@@ -58,5 +58,7 @@ for _, info in ipairs(each('CONSUMERS', KEYS[2], ARGV[1])) do
 end
 local now = redis.call('TIME')
 local age = oldest and math.max(0, now[1] * 1000 + math.floor(now[2] / 1000) - oldest) or 0
-local dead = math.min(tonumber(redis.call('HGET', KEYS[4], ARGV[1]) or 0), redis.call('XLEN', KEYS[3]))
+local count = redis.pcall('HGET', KEYS[4], ARGV[1])
+count = type(count) == 'string' and string.match(count, '^%d+$') and tonumber(count) or 0 -- what is no count is none
+local dead = math.min(count, redis.call('XLEN', KEYS[3]))
 return {unread, read + pending[1], age, dead, replicas}

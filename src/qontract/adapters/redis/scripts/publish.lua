@@ -4,7 +4,7 @@
 -- ARGV: '1' to keep the events in the stream, the channel or '', how many seconds a mark stays, where in a mark the name
 --   of the event's intent begins, then of each event its bytes and its type.
 -- Answer: nothing. What fails in it is not undone, so an event is marked when it is in the stream.
-local intents = redis.call('EXISTS', KEYS[2]) == 1
+local intents = redis.call('TYPE', KEYS[2]).ok == 'hash' -- of another type it is not ours, and stops no event
 for i = 3, #KEYS do
   local content, kind = ARGV[2 * i - 1], ARGV[2 * i]
   if redis.call('EXISTS', KEYS[i]) == 0 then

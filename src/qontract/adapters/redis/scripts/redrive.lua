@@ -2,12 +2,18 @@
 -- KEYS: the dead letters, the redriven stream of that subscription, the counts of dead letters.
 -- ARGV: the letter's id, the subscription.
 -- Answer: 1, or nothing if there is no such letter or it has no event.
+local function one_less(name)
+  local count = redis.pcall('HGET', KEYS[3], name)
+  count = type(count) == 'string' and tonumber(count)
+  if count and count > 0 then redis.pcall('HINCRBY', KEYS[3], name, -1) end -- a count that is none stops nothing
+end
+
 local letter = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
 for i = 1, letter and #letter[2] or 0, 2 do
   if letter[2][i] == '__data__' then
     redis.call('XADD', KEYS[2], '*', '__data__', letter[2][i + 1])
     redis.call('XDEL', KEYS[1], ARGV[1])
-    if tonumber(redis.call('HGET', KEYS[3], ARGV[2]) or 0) > 0 then redis.call('HINCRBY', KEYS[3], ARGV[2], -1) end
+    one_less(ARGV[2])
     return 1
   end
 end

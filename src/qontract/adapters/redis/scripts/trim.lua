@@ -11,6 +11,7 @@ for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   local info = {}
   for i = 1, #group, 2 do info[group[i]] = group[i + 1] end
   local alive = tonumber(redis.call('HGET', KEYS[2], info['name']))
+  if alive and not (alive >= 0 and alive <= now + 86400) then alive = nil end -- no time at which it can have been alive
   if not alive then unknown[#unknown + 1] = info['name'] end
   if alive and now - alive > tonumber(ARGV[2]) then
     abandoned[#abandoned + 1] = info['name']
@@ -25,4 +26,5 @@ end
 -- What frees memory comes before what needs some.
 local trimmed = redis.call('XTRIM', KEYS[1], 'MINID', edge or string.format('%.0f-0', edge_ms))
 for _, name in ipairs(unknown) do redis.call('HSET', KEYS[2], name, time[1]) end
-return {trimmed, unpack(abandoned)}
+table.insert(abandoned, 1, trimmed)
+return abandoned

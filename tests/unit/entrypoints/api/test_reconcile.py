@@ -49,7 +49,8 @@ async def test_a_desired_state_is_accepted_as_a_job_that_can_be_asked_for(client
     assert response.headers["location"] == accepted["status_url"]
     pending = await client.get(accepted["status_url"], headers=PLANS)
     assert pending.status_code == 200
-    assert pending.json() == {"status": "pending", "actions": [], "applied_actions": [], "errors": []}
+    nothing = {"actions": [], "applied_actions": [], "errors": [], "plan_digest": None}
+    assert pending.json() == {"status": "pending", "done": 0, "of": 0} | nothing
 
 
 async def test_the_result_tells_what_was_planned(client, queue):
@@ -89,6 +90,21 @@ async def test_waiting_returns_the_result_as_soon_as_there_is_one(client, queue)
         await anyio.to_thread.run_sync(queue.run, accepted["id"])
     assert answers[0].status_code == 200
     assert answers[0].json()["status"] == "success"
+
+
+@pytest.mark.parametrize("status", ["success", "failed", "skipped", "blocked"])
+async def test_waiting_goes_on_while_the_job_runs_until_a_final_status(make_app, status):
+    queue = _Recorder([JobResult(), JobResult(status="running", done=1, of=3), JobResult(status=status)])
+    async with client_of(make_app(queue)) as client:
+        response = await client.get(f"{PATH}/{uuid4()}", params={"timeout": 30}, headers=PLANS)
+    assert (response.status_code, response.json()["status"], queue.asked) == (200, status, 3)
+
+
+async def test_without_a_timeout_the_result_tells_how_far_a_running_job_is(make_app):
+    queue = _Recorder([JobResult(status="running", done=1, of=3)])
+    async with client_of(make_app(queue)) as client:
+        response = await client.get(f"{PATH}/{uuid4()}", headers=PLANS)
+    assert response.json().items() >= {"status": "running", "done": 1, "of": 3}.items()
 
 
 async def test_waiting_in_vain_answers_408(client):

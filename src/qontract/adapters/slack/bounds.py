@@ -1,0 +1,108 @@
+"""What a call to Slack may cost, and how it is given up."""
+
+import socket
+from contextlib import suppress
+from io import BufferedReader, RawIOBase
+from time import monotonic
+from typing import Any
+
+ANSWER_BYTES = 32 * 2**20
+"""Bytes of one answer, with its head: a page of users has about two million."""
+PAGED_BYTES = 512 * 2**20
+"""Bytes of all answers of a paged read."""
+
+
+class OutOfBoundsError(Exception):
+    """An answer, or all of a paged read, has no end that is worth waiting for. The message is a part of a sentence."""
+
+
+class Bounds:
+    """The bounds of one call, its retries and all pages included: `seconds` from now on.
+
+    `attempt`: seconds for one request with all bytes of its answer. `longest_pause`: seconds that are waited when Slack
+    wants to be asked later; None: it is not waited for.
+
+    `abandon` may be called from another thread: nothing is sent from then on, and who waits for an answer is woken.
+    """
+
+    def __init__(self, *, seconds: float, attempt: float, longest_pause: float | None) -> None:
+        self.longest_pause = longest_pause
+        self._attempt = attempt
+        self._until = monotonic() + seconds
+        self._attempt_until = self._until
+        self._answer_bytes = 0
+        self._bytes = 0
+        self._abandoned = False
+        self._socket: socket.socket | None = None
+
+    def begin(self) -> float:
+        """Begin an attempt, and return how many seconds it has."""
+        self._attempt_until = min(self._until, monotonic() + self._attempt)
+        self._answer_bytes = 0
+        return self.seconds_left()
+
+    def allow(self, pause: float) -> bool:
+        """Say whether there is time for another attempt after such a pause."""
+        return not self._abandoned and monotonic() + pause < self._until
+
+    def seconds_left(self) -> float:
+        """Return what is left for the attempt. Raises TimeoutError: nothing is, or the call was abandoned."""
+        left = self._attempt_until - monotonic()
+        if self._abandoned or left <= 0:
+            raise TimeoutError("abandoned" if self._abandoned else "the whole answer took too long")
+        return left
+
+    def count(self, received: int) -> None:
+        """Count bytes of the answer. Raises OutOfBoundsError."""
+        self._answer_bytes += received
+        self._bytes += received
+        if self._answer_bytes > ANSWER_BYTES:
+            raise OutOfBoundsError(f"is longer than {ANSWER_BYTES} bytes")
+        if self._bytes > PAGED_BYTES:
+            raise OutOfBoundsError(f"is longer than {PAGED_BYTES} bytes in all")
+
+    def connected(self, connection: socket.socket) -> None:
+        """Take note of the connection, before anything is sent. Raises TimeoutError, as seconds_left does."""
+        self._socket = connection  # before it is asked whether the call was abandoned: `abandon` does it the other way
+        connection.settimeout(self.seconds_left())
+
+    def abandon(self) -> None:
+        """Give the call up."""
+        self._abandoned = True
+        if self._socket is not None:
+            with suppress(OSError):
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # of a TLS connection too: it says no goodbye
+
+
+class BoundedSocket:
+    """What http.client reads an answer from: `makefile`, the part of a socket that it needs for that."""
+
+    def __init__(self, connection: socket.socket, bounds: Bounds) -> None:
+        self._connection = connection
+        self._bounds = bounds
+
+    def makefile(self, mode: str) -> BufferedReader:  # noqa: ARG002 - it is always rb
+        """Return a file of what comes, within the bounds."""
+        return BufferedReader(_BoundedReader(self._connection, self._bounds))
+
+
+class _BoundedReader(RawIOBase):
+    """Reads from a socket. Each piece has the time that is left, and not its own: so a byte a second has an end."""
+
+    def __init__(self, connection: socket.socket, bounds: Bounds) -> None:
+        self._file = connection.makefile("rb", buffering=0)
+        self._connection = connection
+        self._bounds = bounds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._connection.settimeout(self._bounds.seconds_left())
+        received: int | None = self._file.readinto(buffer)
+        self._bounds.count(received or 0)
+        return received
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()

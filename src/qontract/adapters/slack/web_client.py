@@ -1,0 +1,106 @@
+"""slack_sdk's client, with requests that have bounds and go to Slack alone."""
+
+import ssl
+from functools import cache, partial
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any
+from urllib.request import (
+    BaseHandler,
+    HTTPDefaultErrorHandler,
+    HTTPErrorProcessor,
+    HTTPHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+)
+
+from slack_sdk import WebClient
+from slack_sdk.http_retry.handler import RetryHandler
+
+from qontract.adapters.slack.bounds import BoundedSocket, Bounds
+from qontract.adapters.slack.texts import one_line
+
+
+class BoundedWebClient(WebClient):
+    """Makes one call, within these bounds. It follows no redirect: the token would go to wherever that leads."""
+
+    def __init__(self, token: str, *, api_url: str, bounds: Bounds, retries: RetryHandler) -> None:
+        super().__init__(token, base_url=api_url, retry_handlers=[retries])
+        self._bounds = bounds
+
+    def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
+        """Make one request. It is the one place where slack_sdk opens a connection.
+
+        Raises HTTPError for an answer that is no success, OSError, HTTPException, and OutOfBoundsError.
+        """
+        seconds = self._bounds.begin()
+        proxies = self._proxies(url)
+        try:
+            with _opener(self._bounds, proxies).open(req, timeout=seconds) as answer:
+                body = answer.read().decode("utf-8", "replace")  # RFC 8259, 8.1: JSON is UTF-8
+                return {"status": answer.status, "headers": answer.headers, "body": body}
+        except HTTPException as error:  # it repeats what came, up to 65,536 characters
+            raise HTTPException(one_line(f"{type(error).__name__}: {error}")) from None
+
+    def _proxies(self, url: str) -> dict[str, str] | None:
+        """Return the proxies as slack_sdk has them; None: urllib looks. What is on this machine needs none."""
+        if url.startswith("http:"):
+            return {}
+        return {"https": self.proxy} if self.proxy else None
+
+
+class _Answer(HTTPResponse):
+    def __init__(self, sock: Any, *args: Any, bounds: Bounds, **kwargs: Any) -> None:
+        super().__init__(BoundedSocket(sock, bounds), *args, **kwargs)  # type: ignore[arg-type]  # it needs no more
+
+
+class _Connection(HTTPConnection):
+    def __init__(self, *args: Any, bounds: Bounds, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._bounds = bounds
+        self.response_class = partial(_Answer, bounds=bounds)  # type: ignore[assignment]  # it is only called
+
+    def connect(self) -> None:
+        super().connect()
+        self._bounds.connected(self.sock)
+
+
+class _TlsConnection(_Connection, HTTPSConnection):
+    pass
+
+
+class _Http(HTTPHandler):
+    def __init__(self, bounds: Bounds) -> None:
+        super().__init__()
+        self._bounds = bounds
+
+    def http_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(partial(_Connection, bounds=self._bounds), req)
+
+
+class _Https(HTTPSHandler):
+    def __init__(self, bounds: Bounds) -> None:
+        super().__init__()
+        self._bounds = bounds
+
+    def https_open(self, req: Request) -> HTTPResponse:
+        made = partial(_TlsConnection, bounds=self._bounds, context=_tls())
+        return self.do_open(made, req)
+
+
+def _opener(bounds: Bounds, proxies: dict[str, str] | None) -> OpenerDirector:
+    """Return what opens http and https, and nothing else; a redirect is an HTTPError like any other refusal."""
+    opener = OpenerDirector()
+    handlers: list[BaseHandler] = [ProxyHandler(proxies), _Http(bounds), _Https(bounds)]
+    for handler in (*handlers, HTTPErrorProcessor(), HTTPDefaultErrorHandler()):
+        opener.add_handler(handler)
+    return opener
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Return what checks certificates: read once, for that takes longer than a request."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context

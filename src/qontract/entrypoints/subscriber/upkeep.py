@@ -1,0 +1,117 @@
+"""What a subscriber does for the kept events beside handling them: it shows life, looks how far it is, and trims."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from qontract.application.ports.event_log import EventLog, EventLogError, GoneError, Measures
+from qontract.application.ports.event_logs import EventLogs, Trimmed
+from qontract.application.subscription import Subscription
+from qontract.entrypoints import metrics
+from qontract.entrypoints.settings import SubscriberSettings
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+BEHIND_SECONDS = 900.0
+"""How old the oldest event may be that is not acknowledged, until its subscription is called behind."""
+_STEP_SECONDS = 5.0
+_MOST_ABANDONED = 100
+
+
+class Upkeep:
+    """Keeps the stream bounded, and knows which subscriptions make no progress, also those that another replica leads.
+
+    `unattended`: events wait, and no replica has read for a while. `behind`: an event is not acknowledged for long.
+    """
+
+    def __init__(
+        self, event_logs: EventLogs, subscriptions: Sequence[Subscription], settings: SubscriberSettings
+    ) -> None:
+        self._event_logs = event_logs
+        self._subscriptions = subscriptions
+        self._names = tuple(subscription.name for subscription in subscriptions)
+        self._settings = settings
+        self._unanswered: dict[str, str] = {}
+        self._waited: set[str] = set()
+        self._abandoned: set[str] = set()
+        self.unattended: set[str] = set()
+        self.behind: set[str] = set()
+
+    async def run(self) -> None:
+        """Work until it is cancelled. What the event log refuses is said once, and tried again at the next step."""
+        views = {each.name: self._event_logs.of(each.name, each.handler) for each in self._subscriptions}
+        while True:
+            for _ in range(2):
+                await self._ask("show_alive", partial(self._event_logs.show_alive, self._names))
+                await self._look(views)
+                await asyncio.sleep(min(_STEP_SECONDS, self._settings.retention_seconds / 2))
+            trimmed = await self._ask("trim", self._trim)
+            if trimmed is None:
+                metrics.TRIM_FAILED.inc()
+            else:
+                self._trimmed(trimmed)
+
+    async def _ask(self, what: str, question: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
+        """Return the answer, or None if there is none. Another error than the last time is logged."""
+        try:
+            answer = await question()
+        except GoneError:  # the subscription is not made yet, or again
+            return None
+        except EventLogError as error:
+            if self._unanswered.get(what) != str(error):
+                log.error(_REFUSED[what], extra={"error": str(error)})  # noqa: TRY400 - the line says it all
+            self._unanswered[what] = str(error)
+            return None
+        self._unanswered.pop(what, None)
+        return answer
+
+    async def _look(self, views: dict[str, EventLog]) -> None:
+        unattended, behind, waited = set(), set(), set()
+        for name, view in views.items():
+            measured = await self._ask("measures", view.measures)
+            if measured is None:
+                continue
+            if measured.oldest_seconds > BEHIND_SECONDS:
+                behind.add(name)
+            if _nobody_reads(measured, self._settings.claim_seconds):
+                waited.add(name)
+                if name in self._waited:  # at two looks: a leader may just have begun
+                    unattended.add(name)
+        _tell(unattended - self.unattended, "events wait, and no replica reads the subscription")
+        _tell(behind - self.behind, "subscription is behind")
+        self.unattended, self.behind, self._waited = unattended, behind, waited
+
+    async def _trim(self) -> Trimmed:
+        return await self._event_logs.trim(self._settings.retention_seconds, self._settings.abandoned_seconds)
+
+    def _trimmed(self, trimmed: Trimmed) -> None:
+        if trimmed.events:
+            metrics.TRIMMED.inc(trimmed.events)
+            log.info("events trimmed", extra={"events": trimmed.events})
+        abandoned = {*trimmed.abandoned[:_MOST_ABANDONED]} | {*self._names} & {*trimmed.abandoned}
+        _tell(abandoned - self._abandoned, "subscription is abandoned; it keeps events no longer")
+        for name in self._abandoned | abandoned | {*self._names}:
+            metrics.ABANDONED.labels(name).set(int(name in abandoned))
+        self._abandoned = abandoned
+
+
+_REFUSED = {
+    "show_alive": "subscriptions could not show that they are alive; it is tried again",
+    "measures": "subscriptions could not be measured; it is tried again",
+    "trim": "the stream could not be trimmed; it is tried again",
+}
+
+
+def _nobody_reads(measured: Measures, claim_seconds: float) -> bool:
+    """Say whether events wait longer than a dead leader's lease, and the next one's first read, can take."""
+    waiting = measured.lag + measured.pending > 0 and measured.oldest_seconds > 2 * claim_seconds
+    return waiting and measured.replicas == 0
+
+
+def _tell(names: set[str], what: str) -> None:
+    for name in sorted(names):
+        log.error(what, extra={"subscription": name})

@@ -1,0 +1,117 @@
+"""`qontract demo`, as a process."""
+
+import json
+import os
+import re
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qontract.entrypoints.sandboxes import load_sandboxes
+from tests.slack_sandbox import user, usergroup
+from tests.support.commands import nothing_left, processes, run, running
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+needs_data = pytest.mark.skipif(not (DATA.exists() or os.environ.get("CI")), reason="the organisation's data is absent")
+
+
+@pytest.fixture
+def mark() -> Iterator[str]:
+    with nothing_left() as mark:
+        yield mark
+
+
+def test_the_demo_shows_plan_events_an_empty_second_run_and_the_calls_and_leaves_nothing_running(mark: str) -> None:
+    done = run("demo", MARK=mark, HTTP_PROXY="http://127.0.0.1:9", http_proxy="http://127.0.0.1:9")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Applied 3 actions, 0 errors" in done.stdout
+    assert "3 events, as the subscriber received them" in done.stdout
+    assert "A second run plans 0 actions" in done.stdout
+    assert "The sandbox got 14 calls: 3 to plan, 8 to plan and apply, 3 to plan again" in done.stdout
+    assert "error" not in done.stdout.partition("The sandbox got")[2], "all ends in good order"
+    assert "CTRL+C" not in done.stdout
+
+
+@needs_data
+@pytest.mark.parametrize(
+    ("integration", "data", "state", "expected"),
+    [
+        ("slack-usergroups", "kubernetes-slack", "workspace.json", {"create": 2, "update_users": 10}),
+        ("github-teams", "kubernetes-github", "organisations.json", {"create": 5, "update_members": 90 + 6}),
+    ],
+)
+def test_a_real_organisation_is_reconciled_with_an_event_of_each_change(
+    mark: str, integration: str, data: str, state: str, expected: dict[str, int]
+) -> None:
+    if integration not in load_sandboxes().sandboxes:
+        pytest.skip(f"{integration} is not installed")
+    files = ["--desired", str(DATA / data / "desired-state.json"), "--sandbox", str(DATA / data / state)]
+    done = run("demo", integration, *files, MARK=mark)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert Counter(re.findall(rf"Z  qontract-api\.{integration}\.(\w+)  ", done.stdout)) == expected
+    assert "A second run plans 0 actions" in done.stdout
+
+
+def test_a_plan_that_a_guard_stops_is_accepted_by_its_digest(mark: str, tmp_path: Path) -> None:
+    files = _files(tmp_path, members=20, desired_members=5)
+    done = run("demo", *files, MARK=mark)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "it would end 15 of 20 memberships" in done.stdout
+    assert re.search(r"--accept-plan [0-9a-f]{32}\n", done.stdout)
+    assert "Applied 1 actions, 0 errors" in done.stdout
+    assert "A second run plans 0 actions" in done.stdout
+
+
+def _files(directory: Path, *, members: int, desired_members: int) -> list[str]:
+    users = [user(f"U{number}", f"user-{number}") for number in range(members)]
+    group = usergroup("S1", "all", users=[one["id"] for one in users])
+    state: dict[str, Any] = {"team": {"name": "acme"}, "users": users, "usergroups": [group]}
+    wanted = {"handle": "all", "users": [one["name"] for one in users[:desired_members]]}
+    desired = {"workspaces": [{"name": "acme", "usergroups": [wanted]}]}
+    for name, content in (("state.json", state), ("desired.json", desired)):
+        (directory / name).write_text(json.dumps(content))
+    return ["--desired", str(directory / "desired.json"), "--sandbox", str(directory / "state.json")]
+
+
+@pytest.mark.parametrize(("text", "message"), [("[]", "no desired state, which is"), ("a: b", "not JSON")])
+def test_a_desired_state_that_is_none_is_refused_before_anything_is_started(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    file = tmp_path / "desired.json"
+    file.write_text(text)
+    done = run("demo", "--desired", str(file))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"qontract: {file}: {message}")
+
+
+def test_a_state_that_is_none_ends_the_demo_with_a_line(mark: str, tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    file.write_text("{}")
+    done = run("demo", "--sandbox", str(file), MARK=mark)
+    assert done.returncode == 1
+    assert f"the sandbox of slack-usergroups cannot begin with {file}: {file}: team: Field required" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["api", "worker"])
+def test_a_demo_of_which_a_process_dies_ends_at_once_with_a_line_and_leaves_nothing_running(
+    mark: str, name: str
+) -> None:
+    with running("demo", MARK=mark) as demo:
+        demo.line("api job accepted")
+        for process, command in processes(mark).items():
+            if command.split()[-1] == f"qontract.entrypoints.{name}":
+                os.kill(process, signal.SIGKILL)
+        demo.line(f"qontract: {name} ended with exit code -9; its last lines say why", seconds=20)
+        assert demo.process.wait(20) == 1
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_demo_leaves_nothing_running(mark: str, how: signal.Signals) -> None:
+    with running("demo", MARK=mark) as demo:
+        demo.line("serving")
+        assert demo.end(how) == 130

@@ -1,0 +1,172 @@
+"""`qontract dev` and `qontract sandbox`, as processes."""
+
+import json
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from qontract.entrypoints.slack_sandbox.sandbox import SANDBOX as SLACK
+from tests.processes import free_port, until
+from tests.support.commands import nothing_left, run, running
+from tests.support.packages import install
+
+TICKETS = """
+import sys
+from pathlib import Path
+from qontract.entrypoints.sandboxes import Sandbox
+
+SANDBOX = Sandbox("tickets_sandbox", lambda url, state: {"QAPI_TICKETS__URL": url}, Path("state"), Path("desired"))
+
+if __name__ == "__main__":
+    sys.exit("tickets: \\x1b[31mno such state")
+"""
+
+
+@pytest.fixture
+def mark() -> Iterator[str]:
+    with nothing_left() as mark:
+        yield mark
+
+
+@pytest.fixture
+def port() -> int:
+    """The first of ten ports in a row that nobody listens on: of ours three, and one for each sandbox."""
+    for first in range(20_000, 30_000, 10):
+        with ExitStack() as sockets:
+            try:
+                for port in range(first, first + 10):
+                    sockets.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return first
+    raise AssertionError("no ten ports in a row are free")
+
+
+def test_dev_runs_everything_until_it_is_told_to_end_and_a_client_reconciles_against_it(
+    mark: str, port: int, tmp_path: Path
+) -> None:
+    reconcile = ["reconcile", "slack-usergroups", str(SLACK.desired), "--api-url", f"http://127.0.0.1:{port}"]
+    with running("dev", "--data", str(tmp_path / "data"), "--port", str(port), MARK=mark) as dev:
+        token = dev.line("QAPI_TOKEN=").partition("=")[2].strip()
+        planned = run(*reconcile, QAPI_TOKEN=token)
+        applied = run(*reconcile, "--apply", QAPI_TOKEN=token)
+        again = run(*reconcile, QAPI_TOKEN=token)
+        assert f"qontract reconcile slack-usergroups {SLACK.desired}" in dev.said
+        assert dev.end(signal.SIGTERM) == 130
+    assert (planned.returncode, applied.returncode, again.returncode) == (0, 0, 0), planned.stderr + applied.stderr
+    assert "release-managers" in planned.stdout
+    assert "release-managers" in applied.stdout
+    assert "release-managers" not in again.stdout
+    assert list((tmp_path / "data").glob("appendonlydir/*")), "what Valkey holds is kept"
+
+
+def test_ctrl_c_ends_dev_in_good_order(mark: str, port: int, tmp_path: Path) -> None:
+    with running("dev", "--data", str(tmp_path), "--port", str(port), MARK=mark) as dev:
+        dev.line("QAPI_TOKEN=")
+        before = len(dev.lines)
+        assert dev.end(signal.SIGINT) == 130
+    assert "shut down gracefully" in dev.said
+    assert [line for line in dev.lines[before:] if "error" in line or "Traceback" in line] == []
+    assert "CTRL+C" not in dev.said
+
+
+def test_a_sandbox_that_does_not_start_is_named_and_takes_nothing_else_down(
+    mark: str, port: int, tmp_path: Path
+) -> None:
+    (tmp_path / "tickets_sandbox.py").write_text(TICKETS)
+    install(tmp_path, "tickets", {"qontract.sandboxes": {"tickets": "tickets_sandbox:SANDBOX", "bad": "nowhere:X"}})
+    arguments = ["dev", "--data", str(tmp_path / "data"), "--port", str(port)]
+    with running(*arguments, MARK=mark, PYTHONPATH=str(tmp_path)) as dev:
+        dev.line("QAPI_TOKEN=")
+        assert "the sandbox of bad cannot be used: tickets 1.0: nowhere:X: ModuleNotFoundError" in dev.said
+        assert "the sandbox of tickets ended with exit code 1" in dev.said
+        assert "tickets tickets: \\x1b[31mno such state" in dev.said
+        assert "reconcile slack-usergroups" in dev.said
+        assert dev.end(signal.SIGINT) == 130
+
+
+def test_an_integration_without_a_sandbox_is_named_in_a_line(mark: str, port: int, tmp_path: Path) -> None:
+    (tmp_path / "tickets.py").write_text(TICKETS_INTEGRATION)
+    install(tmp_path, "tickets", {"qontract.integrations": {"tickets": "tickets:Tickets"}})
+    arguments = ["dev", "--data", str(tmp_path / "data"), "--port", str(port)]
+    with running(*arguments, MARK=mark, PYTHONPATH=str(tmp_path)) as dev:
+        dev.line("tickets has no sandbox here")
+        assert dev.end(signal.SIGINT) == 130
+
+
+TICKETS_INTEGRATION = """
+from typing import Literal
+from qontract.domain.events import DomainEvent
+from qontract.domain.integration import BlockedPlan, DesiredState
+
+class Blocked(DomainEvent):
+    type: Literal["qontract-api.tickets.blocked"] = "qontract-api.tickets.blocked"
+    data: BlockedPlan
+
+class Desired(DesiredState[None]):
+    def scopes(self):
+        return {}
+
+class Tickets:
+    name, desired, events, in_doubt_seconds = "tickets", Desired, (Blocked,), 60
+"""
+
+
+def test_two_devs_do_not_write_into_one_directory(mark: str, port: int, tmp_path: Path) -> None:
+    with running("dev", "--data", str(tmp_path), "--port", str(port), MARK=mark) as dev:
+        dev.line("api serving")
+        second = run("dev", "--data", str(tmp_path), "--port", str(port + 5), MARK=mark)
+        assert dev.end(signal.SIGINT) == 130
+    assert second.returncode == 1
+    assert f"qontract: {tmp_path} is in use by another qontract dev" in second.stderr
+
+
+def test_dev_says_which_port_is_taken() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = run("dev", "--port", port)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"qontract: port {port} is taken")
+
+
+def test_dev_refuses_a_state_for_a_sandbox_that_is_not_installed(tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    file.touch()
+    assert "no sandbox of tickets is installed" in run("dev", "--sandbox", f"tickets={file}").stderr
+    assert "no INTEGRATION=FILE" in run("dev", "--sandbox", f"slack-usergroups={file}x").stderr
+
+
+def test_a_sandbox_runs_alone_from_its_example_or_from_a_file(mark: str, tmp_path: Path) -> None:
+    file, port = tmp_path / "state.json", free_port()
+    file.write_text(json.dumps({"team": {"name": "other"}}))
+    both = ["--state", str(file), "--state", str(SLACK.state)]
+    for states, workspaces in (([], ["acme"]), (both, ["other", "acme"])):
+        with running("sandbox", "slack-usergroups", *states, "--port", str(port), MARK=mark) as sandbox:
+            sandbox.line("serving")
+            until(lambda: _answers(port))
+            assert httpx.get(f"http://127.0.0.1:{port}{SLACK.ready}").json() == {"workspaces": workspaces}
+            assert httpx.get(f"http://127.0.0.1:{port}{SLACK.calls}").json() == []
+            assert sandbox.end(signal.SIGINT) == 0
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_a_sandbox_takes_options_of_its_own() -> None:
+    assert "Run a Slack of your own" in run("sandbox", "slack-usergroups", "--", "--help").stdout
+    assert "unrecognized arguments: --nonsense" in run("sandbox", "slack-usergroups", "--nonsense").stderr
+
+
+def test_a_sandbox_that_is_not_installed_is_one_line() -> None:
+    done = run("sandbox", "tickets")
+    assert done.returncode == 1
+    assert done.stderr.startswith("qontract: no sandbox of 'tickets' is installed; there is: ")

@@ -1,0 +1,102 @@
+"""Commands, as processes; and which processes they leave."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from uuid import uuid4
+
+QONTRACT = [sys.executable, "-m", "qontract.entrypoints.cli"]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return the environment without settings of ours, and with these."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("QAPI_")} | more
+
+
+def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run `qontract ARGUMENTS` to its end."""
+    return subprocess.run(
+        [*QONTRACT, *arguments], env=environment(**settings), capture_output=True, text=True, timeout=50, check=False
+    )
+
+
+@contextmanager
+def nothing_left() -> Iterator[str]:
+    """Give what the environment of every process is to hold as MARK; fail if one of them is left at the end."""
+    mark = str(uuid4())
+    yield mark
+    assert processes(mark) == {}
+
+
+def processes(mark: str) -> dict[int, str]:
+    """Return the processes that have this mark in their environment: process id → command line."""
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (process / "environ").read_bytes():
+                found[int(process.name)] = (process / "cmdline").read_text().replace("\0", " ")
+        except OSError:
+            continue
+    return found
+
+
+@dataclass
+class Running:
+    """A command that runs, and what it has said so far."""
+
+    process: subprocess.Popen[str]
+    reader: Thread
+    lines: list[str]
+
+    def line(self, part: str, seconds: float = 40) -> str:
+        """Return the first line that has this part, when it is said. Fails if it is not in time."""
+        deadline = time.monotonic() + seconds
+        while True:
+            ended = not self.reader.is_alive()
+            for line in list(self.lines):
+                if part in line:
+                    return line
+            assert not ended, self.said
+            assert time.monotonic() < deadline, self.said
+            time.sleep(0.02)
+
+    def end(self, how: signal.Signals) -> int:
+        """Send the signal, as a terminal does, and return the exit code."""
+        os.killpg(self.process.pid, how)
+        return self.process.wait(30)
+
+    @property
+    def said(self) -> str:
+        """All of it."""
+        return "".join(self.lines)
+
+
+@contextmanager
+def running(*arguments: str, **settings: str) -> Iterator[Running]:
+    """Run `qontract ARGUMENTS` while the body runs."""
+    with subprocess.Popen(
+        [*QONTRACT, *arguments],
+        env=environment(**settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout
+        lines: list[str] = []
+        reader = Thread(target=lines.extend, args=(process.stdout,))
+        reader.start()
+        running = Running(process, reader, lines)
+        try:
+            yield running
+        finally:
+            if process.poll() is None:
+                running.end(signal.SIGTERM)
+            reader.join()

@@ -1,0 +1,66 @@
+"""Jobs on a real queue: a worker of the test's own, and what its jobs told."""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from subprocess import Popen
+from typing import TypeVar
+
+from pydantic import JsonValue
+
+from qontract.adapters.celery import CeleryJobQueue
+from qontract.domain.jobs import Job, JobResult
+from tests.contracts.job_queue_runner import result_of
+from tests.processes import process
+
+PREFIX = "test:{jobs}:"
+T = TypeVar("T")
+
+make_queue = partial(CeleryJobQueue, prefix=PREFIX, time_limit=30, lock_seconds=1)
+
+
+class Told:
+    """What the runner of the test's worker told, and the file that lets its jobs end."""
+
+    def __init__(self, directory: Path) -> None:
+        self.log = directory / "log"
+        self.go = directory / "go"
+
+    def job(self, *locks: str, hold: bool = False, **more: JsonValue) -> Job:
+        """Return a job of the test's worker; one that is held does not end before `go` is there."""
+        payload: dict[str, JsonValue] = {"log": str(self.log), **more} | ({"go": str(self.go)} if hold else {})
+        return Job(integration="test", payload=payload, locks=locks)
+
+    def lines(self) -> list[str]:
+        """Return what the jobs told."""
+        return self.log.read_text().splitlines() if self.log.exists() else []
+
+    def begun(self, job: Job) -> list[int]:
+        """Return the process of each run of the job."""
+        return [int(line.split()[2]) for line in self.lines() if line.startswith(f"{job.id} begins")]
+
+    def done_before(self, job: Job) -> list[int]:
+        """Return what was done before each run of the job."""
+        return [int(line.split()[4]) for line in self.lines() if line.startswith(f"{job.id} begins")]
+
+
+def until(condition: Callable[[], T], seconds: float = 20) -> T:
+    """Wait for the condition, and return it. Fails if it does not become true in time."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.02)
+    return value
+
+
+def final(queue: CeleryJobQueue, job: Job, seconds: float = 20) -> JobResult:
+    """Wait for the end of the job, and return its result."""
+    until(lambda: result_of(queue, job).status.final, seconds)
+    return result_of(queue, job)
+
+
+def worker(url: str, **settings: str) -> AbstractContextManager[Popen[str]]:
+    """Run a worker until the body ends."""
+    return process("-m", "tests.jobs_worker", **{"JOBS_URL": url, **settings})  # type: ignore[arg-type]

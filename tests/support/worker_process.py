@@ -1,0 +1,82 @@
+"""The real worker as a process, and jobs for it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from subprocess import Popen
+
+import httpx
+
+from qontract.adapters.celery import CeleryJobQueue
+from qontract.domain.jobs import Job, JobResult
+from tests.processes import free_port, process
+from tests.support.jobs import final
+
+
+class Worker:
+    """A worker that is not started yet; its spool and other files are below `temporary`."""
+
+    def __init__(self, redis_url: str, temporary: Path, **settings: str) -> None:
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.settings = {
+            "QAPI_CACHE_BROKER_URL": redis_url,
+            "QAPI_WORKER__HOST": "127.0.0.1",
+            "QAPI_WORKER__PORT": str(port),
+            "QAPI_WORKER__CONCURRENCY": "2",
+            "TMPDIR": str(temporary),
+            **settings,
+        }
+
+    @contextmanager
+    def running(
+        self, *arguments: str, ready: str | None = "/health/ready", log: Path | None = None
+    ) -> Iterator[Popen[str]]:
+        """Run it until the body ends."""
+        command = arguments or ("-m", "qontract.entrypoints.worker")
+        url = self.url + ready if ready else ""
+        with process(*command, ready=url, log=log, **self.settings) as running:  # type: ignore[arg-type]
+            yield running
+
+    def get(self, path: str) -> httpx.Response:
+        """Return the answer of its server."""
+        return httpx.get(self.url + path, timeout=10)
+
+
+def queue_at(redis_url: str) -> CeleryJobQueue:
+    """Return the queue that the worker has."""
+    return CeleryJobQueue(redis_url, {}, prefix="qontract:{main}:", time_limit=600)
+
+
+def submitted(redis_url: str) -> tuple[CeleryJobQueue, Job]:
+    """Submit a job that fails in the real use case: there is no token for its workspace."""
+    queue = queue_at(redis_url)
+    job = Job(
+        integration="slack-usergroups",
+        payload={"workspaces": [{"name": "nowhere", "usergroups": []}], "dry_run": False},
+        correlation_id="request-1",
+        requested_by="alice",
+        reason="she left",
+    )
+    queue.submit(job)
+    return queue, job
+
+
+def run_to_its_end(redis_url: str, seconds: float = 20) -> JobResult:
+    """Submit a job, and wait for its end."""
+    return final(*submitted(redis_url), seconds)
+
+
+def children(pid: int) -> set[int]:
+    """Return the processes that this one has begun, and that have not ended."""
+    try:
+        return {
+            int(child) for file in Path("/proc").glob(f"{pid}/task/*/children") for child in file.read_text().split()
+        }
+    except OSError:  # it has just ended
+        return set()
+
+
+def recovering(pid: int) -> set[int]:
+    """Return the process that recovers, of this worker: only what watches over it has a child of its own."""
+    return {grandchild for child in children(pid) for grandchild in children(child)}
