@@ -6,7 +6,8 @@ What the author of a handler or of an integration needs is here:
     from qontract import Action, DesiredState, Plan, Integration, IntegrationError, RateLimitedError
     from qontract import Failure, BlockedPlan
 
-What their tests need is in `qontract.testing`. Everything else may change from one version to the next.
+What their tests need is in `qontract.testing`; the event types are in `qontract.domain`, the ports in
+`qontract.application.ports`. The rest may change from one version to the next.
 """
 
 from typing import TYPE_CHECKING

@@ -58,7 +58,7 @@ class Steps:
             try:
                 return call(*args, **kwargs)
             finally:
-                self._step(stops=True)
+                self._step(stops=stops)
 
         return stepping
 
@@ -70,9 +70,9 @@ class Steps:
         return adapter
 
     def _step(self, *, stops: bool) -> None:
-        """Let happen what is planned; but a worker stops only where it asks for its lock before it changes anything.
+        """Let happen what is planned; but a worker stops only where it asks for its lock before its next action.
 
-        Between that and the call no system lets itself be fenced: a worker that stands still there does the one call.
+        Neither system can be fenced: who stands still in the midst of an action makes the rest of its calls.
         """
         self.number += 1
         if fault := self._plan.pop(self.number, None):

@@ -66,6 +66,17 @@ def test_a_plan_that_a_guard_stops_is_accepted_by_its_digest(mark: str, tmp_path
     assert "A second run plans 0 actions" in done.stdout
 
 
+def test_what_cannot_be_reached_is_named_and_the_demo_fails(mark: str, tmp_path: Path) -> None:
+    file = tmp_path / "desired.json"
+    group = {"handle": "team-a", "users": ["alice", "nobody"]}
+    file.write_text(json.dumps({"workspaces": [{"name": "acme", "usergroups": [group]}]}))
+    done = run("demo", "--desired", str(file), MARK=mark)
+    assert done.returncode == 1
+    assert "nobody" in done.stdout
+    assert "Applied 1 actions, 1 errors" in done.stdout
+    assert done.stderr == "qontract: not all is as desired; the errors are above\n"
+
+
 def _files(directory: Path, *, members: int, desired_members: int) -> list[str]:
     users = [user(f"U{number}", f"user-{number}") for number in range(members)]
     group = usergroup("S1", "all", users=[one["id"] for one in users])

@@ -95,6 +95,7 @@ class DeliveryLoop:
 
 async def keep_alive(loop: DeliveryLoop, event_log: EventLog, claim_seconds: float) -> None:
     """Renew the lease of a subscription, and show that what it holds is being worked on, for as long as this runs."""
+    told = _Told(time.monotonic)
     while True:
         await asyncio.sleep(claim_seconds / (10 if loop.lease else 4))
         try:

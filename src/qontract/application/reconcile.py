@@ -65,9 +65,6 @@ def reconcile(
     run = _Run(job, turn, record, desired, integration, None if desired.dry_run else events, guards or Guards())
     try:
         pause = run.slice()
-    except IntentsError as error:
-        record.errors.append(f"not begun, for what earlier runs left pending cannot be read: {error}")
-        return record.final()
     except Exception as error:  # what was done by then stays done
         log.exception("job interrupted")
         record.errors.append(f"interrupted: {type(error).__name__}: {error}")
@@ -117,17 +114,13 @@ class _Run:
     guards: Guards
 
     def slice(self) -> float | None:
-        """Work until all scopes have ended; or return after how many seconds the next slice is to go on.
-
-        Raises IntentsError: what earlier runs left pending cannot be read, and nothing may be changed yet.
-        """
-        pending = self.events.pending() if self.events else {}
+        """Work until all scopes have ended; or return after how many seconds the next slice is to go on."""
         for scope, desired in self.desired.scopes().items():
             lock = lock_of(self.integration.name, scope)
             if lock in self.turn.superseded or lock in self.record.ended:
                 continue
             try:
-                over = self._scope(lock, scope, desired, pending.get(lock, ()))
+                over = self._scope(lock, scope, desired)
             except RateLimitedError as error:
                 if self.record.fruitless < _MOST_FRUITLESS:
                     log.info("job waits for a rate limit", extra={"scope": scope, "seconds": error.seconds})
@@ -142,13 +135,11 @@ class _Run:
             self.record.ended.add(lock)
         return None
 
-    def _scope(self, lock: str, scope: str, desired: object, pending: Sequence[DomainEvent]) -> bool:
+    def _scope(self, lock: str, scope: str, desired: object) -> bool:
         """Bring one scope to its desired state; say whether the time of the slice was over before that."""
         state = self.integration.read(scope)
-        if self.events:
-            for event in _resolve(pending, state, self.integration, self.events):
-                if event.correlation_id == self.job.correlation_id is not None and isinstance(event.data, Action):
-                    self.record.apply(lock, event.data)  # an earlier slice of this job, whose worker was lost
+        if self.events and not self._resolved(lock, state, self.events):
+            return False
         plan = self.integration.plan(desired, state)
         actions = self.record.plan(plan)
         self.record.errors += [error for error in plan.errors if error not in self.record.errors]
@@ -160,6 +151,23 @@ class _Run:
             return False
         unmade = {action.subject for action in plan.actions if action.creates and self.record.settled(action)}
         return self._apply_all(lock, scope, actions, unmade)
+
+    def _resolved(self, lock: str, state: object, events: EventManager) -> bool:
+        """Resolve what earlier runs left pending in the scope; say whether the lock is still held.
+
+        Raises IntentsError: it cannot be read, and nothing may be changed yet.
+        """
+        if not self.turn.holds(lock):  # after reading, which may take long: another may have resolved it meanwhile
+            self.record.supersede(lock)
+            return False
+        try:
+            pending = events.pending().get(lock, ())
+        except IntentsError as error:
+            raise IntentsError(f"not begun, for what earlier runs left pending cannot be read: {error}") from error
+        for event in _resolve(pending, state, self.integration, events):
+            if event.correlation_id == self.job.correlation_id is not None and isinstance(event.data, Action):
+                self.record.apply(lock, event.data)  # an earlier slice of this job, whose worker was lost
+        return True
 
     def _apply_all(self, lock: str, scope: str, actions: Sequence[Action], unmade: set[str]) -> bool:
         """Apply the actions, except those on what could not be made; say whether the time was over before the last."""

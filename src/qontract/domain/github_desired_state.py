@@ -1,6 +1,6 @@
 """GitHub teams as a request desires them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -14,7 +14,15 @@ def _login(text: str) -> str:
 
 
 def _each_login_once(logins: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple({plain_login(login): login for login in reversed(logins)}.values())[::-1]
+    return _first_of_each(logins, plain_login)
+
+
+def _first_of_each(names: Iterable[str], key: Callable[[str], str]) -> tuple[str, ...]:
+    """Return the names but for those that mean the same as an earlier one."""
+    first: dict[str, str] = {}
+    for name in names:
+        first.setdefault(key(name), name)
+    return tuple(first.values())
 
 
 def _with_slug(name: str) -> str:
@@ -24,7 +32,7 @@ def _with_slug(name: str) -> str:
 
 
 def _each_team_once(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple({slug_of(name): name for name in reversed(names)}.values())[::-1]
+    return _first_of_each(names, slug_of)
 
 
 _Login = Annotated[

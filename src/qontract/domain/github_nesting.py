@@ -50,8 +50,9 @@ def nesting(desired: DesiredOrganisation, current: GithubOrganisation) -> Nestin
         places = {slug: place for slug, place in there.items() if slug not in deleted}
         places |= {slug: _place(found, current) for slug, found in settable.items()}
         refused = {slug: reason for slug in settable if (reason := _objection(slug, settable[slug], places))}
-        children = {place.parent: slug for slug, place in places.items()}
-        refused |= {slug: f"not deleted, for {children[slug]!r} is in it" for slug in deleted if slug in children}
+        if not refused:
+            children = {place.parent: slug for slug, place in places.items()}
+            refused = {slug: f"not deleted, for {children[slug]!r} is in it" for slug in deleted if slug in children}
         if not refused:
             break
         errors |= refused

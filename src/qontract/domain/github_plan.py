@@ -48,7 +48,7 @@ def plan(desired: DesiredOrganisation, current: GithubOrganisation) -> Plan[Team
             actions += _update_team(desired.name, wanted.desired, wanted.team, place, parent_name)
             actions += _update_members(desired.name, wanted.team, people, known)
     actions += [_delete(desired.name, teams[slug]) for slug in possible.deletable]
-    return Plan(actions, sum(len(team.logins()) for team in current.teams), errors)
+    return Plan(actions, sum(len(team.logins()) for team in current.teams), sorted(errors))
 
 
 def _others(desired: DesiredOrganisation, current: GithubOrganisation, possible: Nesting) -> Iterator[Wanted]:

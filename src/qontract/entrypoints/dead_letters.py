@@ -74,18 +74,17 @@ def _changing(change: Literal["redrive", "discard"], done: str, description: str
             count, kept = 0, 0
             try:
                 for letter in letters:
-                    reason = "" if change == "discard" else _why_not_redriven(letter)
                     try:
-                        if not reason and list(apply(getattr(dead_letters, change), [letter], dry_run=dry_run)):
-                            typer.echo(_line(letter))
+                        if change == "redrive":
+                            _check_readable(letter)
+                        for changed in apply(getattr(dead_letters, change), [letter], dry_run=dry_run):
+                            typer.echo(_line(changed))
                             count += 1
                     except DeadLettersError as error:
                         if not error.of_letter:
                             raise
-                        reason = str(error)
-                    if reason:
                         kept += 1
-                        typer.echo(f"qontract: {letter.id}: not {done}: {_safe(reason)[:_WIDTH]}", err=True)
+                        typer.echo(f"qontract: {letter.id}: not {done}: {_safe(str(error))[:_WIDTH]}", err=True)
             finally:
                 typer.echo(f"{count} would be {done}" if dry_run else f"{count} {done}", err=True)
         if kept:
@@ -113,8 +112,9 @@ def _get(dead_letters: DeadLetters, letter_id: str) -> DeadLetter:
     return letter
 
 
-def _why_not_redriven(letter: DeadLetter) -> str:
-    return f"it cannot be read: {letter.unreadable}" if letter.unreadable else ""
+def _check_readable(letter: DeadLetter) -> None:
+    if letter.unreadable:
+        raise DeadLettersError(f"it cannot be read: {letter.unreadable}", of_letter=True)
 
 
 def _line(letter: DeadLetter) -> str:

@@ -7,7 +7,7 @@ import structlog
 
 from qontract.application.attempts import about, current_delivery
 
-_CHATTY = ("celery.worker.strategy", "celery.app.trace", "uvicorn.error")
+_CHATTY = ("httpx", "celery.worker.strategy", "celery.app.trace", "uvicorn.error")
 """Loggers that tell each step of what one line of ours tells; their warnings stay."""
 
 

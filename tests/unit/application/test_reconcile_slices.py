@@ -164,3 +164,12 @@ def test_a_lapsed_lock_stops_its_own_scope_only() -> None:
     ended = slice_of(integration, turn, wanted("one", "two"))
     assert isinstance(ended, JobProgress)
     assert {action["workspace"] for action in ended.result.applied_actions} == {"two"}
+
+
+def test_a_run_that_stood_still_while_it_read_resolves_nothing_that_another_has_resolved(mocker: MockerFixture) -> None:
+    integration, publisher = slack(), InMemoryEventPublisher()
+    events = EventManager(publisher, intents=InMemoryIntents(publisher))
+    pending = mocker.spy(events, "pending")
+    ended = slice_of(integration, InMemoryTurn(lapsed={LOCK}), wanted(), events)
+    assert isinstance(ended, JobProgress)
+    assert (ended.result.status, pending.call_count, publisher.events) == (JobStatus.SKIPPED, 0, [])

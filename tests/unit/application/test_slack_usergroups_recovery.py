@@ -189,7 +189,7 @@ def test_nothing_is_begun_while_what_is_pending_cannot_be_read(system: System) -
 
     system.intents = Unreadable(system.publisher)
     result = system.run(team_a=["bob"])
-    assert result.errors == ("not begun, for what earlier runs left pending cannot be read: no Redis",)
+    assert result.errors == ("coreos: not begun, for what earlier runs left pending cannot be read: no Redis",)
     assert system.slack.workspaces["coreos"].usergroups[0].user_ids == ("U1",)
 
 

@@ -38,6 +38,7 @@ def celery_app(url: str, *, prefix: str, time_limit: int) -> Celery:
         task_soft_time_limit=time_limit,
         task_time_limit=time_limit + GRACE_SECONDS,
         worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_consumer="qontract.adapters.celery.consumer:PatientConsumer",
         worker_enable_remote_control=False,
         worker_prefetch_multiplier=1,
         worker_send_task_events=False,

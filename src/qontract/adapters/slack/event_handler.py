@@ -3,10 +3,10 @@
 import asyncio
 import re
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from functools import partial
 from threading import Thread
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
@@ -65,26 +65,29 @@ class SlackEventHandler(EventHandler):
         no_previews = {"unfurl_links": False, "unfurl_media": False}  # Slack would ask any host that an event names
         post = partial(self._slack.call, "chat.postMessage", once=True, bounds=bounds, channel=self._channel)
         try:
-            await asyncio.wrap_future(_begun(partial(post, text=_message(event), **no_previews)))
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(_DaemonThreads(), partial(post, text=_message(event), **no_previews))
         except RateLimitedError as error:
             raise RetryLater(min(error.seconds, self.policy.max_backoff)) from None
         finally:
             bounds.abandon()
 
 
-def _begun(work: Callable[[], object]) -> Future[object]:
-    """Do the work in a thread that the end of the process does not wait for, unlike one of anyio's or asyncio's."""
-    future: Future[object] = Future()
-    future.set_running_or_notify_cancel()  # who waits for it may be cancelled, and it still has somewhere to put it
+class _DaemonThreads(Executor):
+    """A thread for each piece of work, which the end of the process does not wait for; it waits for asyncio's own."""
 
-    def run() -> None:
-        try:
-            future.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
-            future.set_exception(error)
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_running_or_notify_cancel()  # who waits for it may be cancelled; it still has somewhere to put it
 
-    Thread(target=run, name="slack-notifier", daemon=True).start()
-    return future
+        def run() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+                future.set_exception(error)
+
+        Thread(target=run, name="slack-notifier", daemon=True).start()
+        return future
 
 
 def _message(event: DomainEvent) -> str:
@@ -99,12 +102,15 @@ def _message(event: DomainEvent) -> str:
 
 def _details(event: DomainEvent) -> list[tuple[str, str, int]]:
     """Return name, text and longest text of each detail: what changed, or why not, and who asked for it and why."""
-    data = dict(event.data) if isinstance(event.data, EventData) else event.data
-    said = data if isinstance(data, dict) else {}
-    texts = {name: text for name in ("error", "reason", "plan_digest") if isinstance(text := said.get(name), str)}
     return [
-        ("change", event.data.summary if isinstance(event.data, Action) else "", _DETAIL),
-        *((name, text, _REASON) for name, text in texts.items()),
+        *([("change", event.data.summary, _DETAIL)] if isinstance(event.data, Action) else _told(event.data)),
         ("asked for by", str(event.extensions.get("authid", "")), _NAME),
         ("because", str(event.extensions.get("reason", "")), _REASON),
     ]
+
+
+def _told(data: object) -> list[tuple[str, str, int]]:
+    """Return what a failure, or a plan that was stopped, says; and any other event that says it in the same words."""
+    fields = dict(data) if isinstance(data, EventData) else data if isinstance(data, dict) else {}
+    told = {name: fields.get(name) for name in ("error", "reason", "plan_digest")}
+    return [(name, text, _REASON) for name, text in told.items() if isinstance(text, str)]

@@ -3,7 +3,9 @@
 import ssl
 from functools import cache, partial
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from io import BytesIO
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import (
     BaseHandler,
     HTTPDefaultErrorHandler,
@@ -40,6 +42,11 @@ class BoundedWebClient(WebClient):
             with _opener(self._bounds, proxies).open(req, timeout=seconds) as answer:
                 body = answer.read().decode("utf-8", "replace")  # RFC 8259, 8.1: JSON is UTF-8
                 return {"status": answer.status, "headers": answer.headers, "body": body}
+        except HTTPError as error:  # slack_sdk would read it outside of the bounds, and not close it
+            with error:
+                body = error.read().decode("utf-8", "replace")
+            del error.headers["Content-Type"]  # slack_sdk would take the charset in it, if there is one of that name
+            raise HTTPError(url, error.code, error.msg, error.headers, BytesIO(body.encode())) from None
         except HTTPException as error:  # it repeats what came, up to 65,536 characters
             raise HTTPException(one_line(f"{type(error).__name__}: {error}")) from None
 

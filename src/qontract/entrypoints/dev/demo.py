@@ -93,11 +93,14 @@ class _Demo:
         again = self._reconcile(request, apply=True)
         calls.append(self._calls())
         _say(self.console, f"A second run plans {len(again['actions'])} actions")
+        _list(self.console, again["errors"])
         to_plan, to_apply, to_plan_again = (after - before for before, after in pairwise(calls))
         parts = f"{to_plan} to plan, {to_apply} to plan and apply, {to_plan_again} to plan again"
         _say(self.console, f"The sandbox got {calls[-1]} calls: {parts}")
         if again["actions"]:
             raise StackError("the second run is not empty")
+        if applied["errors"] or again["errors"]:
+            raise StackError("not all is as desired; the errors are above")
 
     def _reconcile(self, request: dict[str, Any], *, apply: bool) -> dict[str, Any]:
         """Return the result of the request. Raises StackError."""

@@ -77,9 +77,7 @@ class _Parser:
                 if self._variables.get(name) is None:
                     raise QueryError(f"Variable ${name} of a type that is not null was given nothing")
         self._take(")")
-        if unknown := self._variables.keys() - declared:
-            raise QueryError(f"Variables {sorted(unknown)} are not declared")
-        self._variables = dict.fromkeys(declared) | self._variables
+        self._variables = {name: self._variables.get(name) for name in declared}
 
     def _fields(self) -> list[_Field]:
         self._take("{")

@@ -61,7 +61,9 @@ def test_what_clients_were_generated_from_keeps_its_names() -> None:
     made = document()
     is_valid(made)
     assert made["components"]["schemas"].keys() >= PUBLISHED
-    data: object = made["components"]["messages"]["qontract-api.slack-usergroups.error"]["payload"]["properties"]["data"]
+    data: object = made["components"]["messages"]["qontract-api.slack-usergroups.error"]["payload"]["properties"][
+        "data"
+    ]
     assert data == {"$ref": "#/components/schemas/Failure"}
     assert "usergroup" in made["components"]["schemas"]["Failure"]["properties"]
 

@@ -1,0 +1,27 @@
+"""Slack's adapter, in front of a server that is not to be trusted."""
+
+import pytest
+
+from qontract.adapters.slack import SlackApiUsergroups
+from qontract.adapters.slack.slack_usergroups import SlackSettings
+from qontract.application.ports.integration import IntegrationError
+
+TOKEN = "xoxb-coreos"
+LONGEST_ERROR = 700
+"""Characters: the reason may have 500, and it says what was asked."""
+
+
+def slack_at(url: str, *, timeout: float = 5) -> SlackApiUsergroups:
+    tokens = {"coreos": TOKEN, "osbs": "xoxb-osbs"}
+    return SlackApiUsergroups(SlackSettings.model_validate({"tokens": tokens, "api_url": url, "timeout": timeout}))
+
+
+def refusal(slack: SlackApiUsergroups) -> str:
+    """Return why reading was refused: one line that is not long."""
+    with pytest.raises(IntegrationError) as caught:
+        slack.read("coreos")
+    message = str(caught.value)
+    assert message.isprintable()
+    assert len(message) < LONGEST_ERROR
+    assert TOKEN not in message
+    return message
