@@ -15,7 +15,7 @@ from qontract.adapters.redis.measures import measures_of_all
 from qontract.adapters.redis.mending import LONGEST_LEASE, mend
 from qontract.adapters.redis.retention import trim
 from qontract.application.delivery_session import _look_at_claimed
-from qontract.application.ports.event_log import Entry
+from qontract.application.ports.event_log import Entry, EventLogError
 from qontract.domain.events import DomainEvent
 from tests.redis_event_log import KEYS, a_log, append, opened, read
 from tests.support.hostile import ODD_BYTES, odd_objects, other_types
@@ -86,13 +86,13 @@ def test_an_intent_that_cannot_be_read_keeps_none_of_the_others_back_and_is_name
 
 @pytest.mark.parametrize(("kind", "command"), [*other_types(KEYS.intents, than="hash")])
 def test_a_key_of_another_type_in_place_of_the_intents_stops_neither_publishing_nor_intents(
-    intents: RedisIntents,
     broker: RedisBroker,
     server: redis.Redis,
     valkey_url: str,
     kind: str,
     command: tuple[str, ...],
 ) -> None:
+    intents = RedisIntents(broker, channel="main", source="/there")
     ask(valkey_url, *command)
     RedisEventPublisher(broker, channel="main", stream=KEYS.stream, source="/there").publish([an_event()])
     assert server.xlen(KEYS.stream) == 1
@@ -234,3 +234,22 @@ async def test_a_lease_that_has_no_end_or_one_too_far_off_is_taken_over_and_name
     assert await log.lead(1)
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
     assert caplog.records[0].__dict__["was"] == "without an end"
+
+
+@pytest.mark.anyio
+async def test_a_stream_of_dead_letters_that_takes_no_more_entries_is_set_aside_and_its_letters_come_back(
+    client: Redis,
+) -> None:
+    log = await opened(a_log(client))
+    await append(client, b"1", b"2")
+    one, two = await read(log)
+    await log.dead_letter(one)
+    [(letter, fields)] = await client.xrange(KEYS.dead)
+    await client.xadd(KEYS.dead, {"x": "y"}, f"{2**64 - 1}-{2**64 - 1}")
+    with pytest.raises(EventLogError, match="exhausted"):
+        await log.dead_letter(two)
+    await mend(client, KEYS, ("s",), longest_lease=LONGEST_LEASE)
+    await log.dead_letter(two)
+    letters = await client.xrange(KEYS.dead)
+    assert (letters[0], len(letters)) == ((letter, fields), 2)
+    assert await client.xlen(KEYS.set_aside(KEYS.dead)) == 1

@@ -1,5 +1,7 @@
 """Answers of Slack that have not their shape, and whom they touch."""
 
+from typing import Any
+
 import pytest
 
 from qontract.application.ports.integration import IntegrationError
@@ -11,7 +13,7 @@ from tests.support.hostile_slack import LONGEST_ERROR, TOKEN, refusal, slack_at
 
 def _with(method: str, body: bytes | object) -> Answer:
     """Answer coreos with this body where it calls the method, and everybody else as a small, sound workspace."""
-    sound = {
+    sound: dict[str, dict[str, Any]] = {
         "users.list": {"members": [{"id": "U1", "name": "alice"}, {"id": "U2", "name": "bob"}]},
         "conversations.list": {"channels": []},
         "usergroups.list": {"usergroups": [{"id": "S1", "handle": "team-a", "users": ["U1"]}]},
@@ -22,37 +24,42 @@ def _with(method: str, body: bytes | object) -> Answer:
         called = request.path.rpartition("/")[2]
         if called == method and request.token == TOKEN:
             return [answer(body)]
-        return [answer({"ok": True} | sound.get(called, {}))]
+        return [answer({"ok": True, **sound.get(called, {})})]
 
     return answering
 
 
 DEEP = b'{"ok": true, "members": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
-USER = {"id": "U1", "name": "alice"}
-GROUP = {"id": "S1", "handle": "team-a"}
+MEMBERS: list[Any] = [None, 1, "x", {}, {"id": "U1"}, [1], [[]]]
+USERS: list[dict[str, Any]] = [
+    *({"id": 1}, {"name": None}, {"name": ["x"]}, {"name": "x" * 100_000}, {"deleted": "perhaps"}),
+    *({"profile": "x"}, {"profile": [1]}, {"profile": {"email": 1}}),
+    *({"enterprise_user": "x"}, {"enterprise_user": {"id": []}}),
+]
+GROUPS: list[dict[str, Any]] = [
+    *({"handle": 1}, {"description": {"a": 1}}, {"users": "U1"}, {"users": [1]}, {"users": {"U1": 1}}),
+    *({"prefs": "x"}, {"prefs": {"channels": "C1"}}, {"prefs": {"groups": [None]}}),
+    *({"date_delete": "never"}, {"date_delete": [1]}),
+]
+CREATED: list[Any] = [None, "x", [], {"id": 1}, {"id": {"a": 1}}]
+NO_OBJECTS: list[bytes | object] = [b"", b"<html>", b"null", [1], "text", 7, True]
 MALFORMED: list[tuple[str, bytes | object]] = [
     ("users.list", DEEP),
     ("users.list", b"[" * 100_000),
     ("users.list", b'{"ok": true, "members": [' + b"9" * 10_000 + b"]}"),
     ("users.list", b'{"ok": true, "members": \xff\xfe}'),
-    *(("users.list", body) for body in (b"", b"<html>", b"null", [1], "text", 7, True)),
-    *(("users.list", {"ok": True, "members": members}) for members in (None, 1, "x", {}, {"id": "U1"}, [1], [[]])),
-    *(("users.list", {"ok": True, "members": [USER | more]}) for more in (
-        {"id": 1}, {"name": None}, {"name": ["x"]}, {"name": "x" * 100_000}, {"profile": "x"}, {"profile": [1]},
-        {"profile": {"email": 1}}, {"enterprise_user": "x"}, {"enterprise_user": {"id": []}}, {"deleted": "perhaps"},
-    )),
     ("users.list", {"ok": True, "members": [], "response_metadata": "x"}),
     ("users.list", {"ok": True, "members": [], "response_metadata": [1]}),
-    *(("conversations.list", {"ok": True, "channels": channels}) for channels in (None, "x", [1], [{"id": "C1"}])),
-    *(("usergroups.list", {"ok": True, "usergroups": groups}) for groups in (None, "x", [1], [{"id": "S1"}])),
-    *(("usergroups.list", {"ok": True, "usergroups": [GROUP | more]}) for more in (
-        {"handle": 1}, {"description": {"a": 1}}, {"users": "U1"}, {"users": [1]}, {"users": {"U1": 1}}, {"prefs": "x"},
-        {"prefs": {"channels": "C1"}}, {"prefs": {"groups": [None]}}, {"date_delete": "never"}, {"date_delete": [1]},
-    )),
-    *(("usergroups.create", {"ok": True, "usergroup": made}) for made in (None, "x", [], {"id": 1}, {"id": {"a": 1}})),
+    *(("users.list", body) for body in NO_OBJECTS),
+    *(("users.list", {"ok": True, "members": members}) for members in MEMBERS),
+    *(("users.list", {"ok": True, "members": [{"id": "U1", "name": "alice"} | more]}) for more in USERS),
+    *(("conversations.list", {"ok": True, "channels": channels}) for channels in MEMBERS),
+    *(("usergroups.list", {"ok": True, "usergroups": groups}) for groups in MEMBERS),
+    *(("usergroups.list", {"ok": True, "usergroups": [{"id": "S1", "handle": "a"} | more]}) for more in GROUPS),
+    *(("usergroups.create", {"ok": True, "usergroup": made}) for made in CREATED),
     ("usergroups.create", {"ok": False, "error": {"a": ["b"]}}),
     ("usergroups.create", {"ok": "", "error": 7}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("method", "body"), MALFORMED)

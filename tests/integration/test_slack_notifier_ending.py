@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from pytest_mock import MockerFixture
 
 from qontract.adapters.slack import SlackEventHandler
 from qontract.application.ports.event_handler import RetryLater
@@ -83,12 +85,22 @@ async def test_an_attempt_that_is_cancelled_ends_its_request_and_nothing_is_post
         assert len(server.received) == 1
 
 
-async def test_an_attempt_that_is_cancelled_before_it_is_connected_posts_nothing() -> None:
+async def test_an_attempt_that_is_cancelled_before_it_is_connected_posts_nothing(mocker: MockerFixture) -> None:
+    began, go_on, connect = threading.Event(), threading.Event(), socket.create_connection
+
+    def slowly(*arguments: Any, **more: Any) -> socket.socket:
+        began.set()
+        go_on.wait(20)
+        return connect(*arguments, **more)
+
     with hostile_server(lambda _: [answer({"ok": True})]) as server:
+        mocker.patch.object(socket, "create_connection", slowly)
         attempt = asyncio.create_task(handle(notifier(server), event()))
+        await asyncio.to_thread(began.wait, 20)
         attempt.cancel()
         with pytest.raises(asyncio.CancelledError):
             await attempt
+        go_on.set()
         await asyncio.to_thread(until, lambda: _threads() == 0, 5)
         assert server.received == []
 
@@ -111,7 +123,7 @@ def test_the_subscriber_ends_within_its_grace_also_while_slack_wants_an_hour_or_
 ) -> None:
     site = Site(tmp_path, {"QAPI_CACHE_BROKER_URL": valkey_url, "QAPI_SUBSCRIBER__GRACE_SECONDS": str(GRACE_SECONDS)})
     with hostile_server(answering) as server:
-        slack = {
+        slack: dict[str, Any] = {
             "QAPI_SLACK_NOTIFIER__API_URL": server.url,
             "QAPI_SLACK_NOTIFIER__TOKEN": "xoxb-any",
             "QAPI_SLACK_NOTIFIER__CHANNEL": "general",

@@ -74,7 +74,10 @@ async def test_an_event_of_any_data_is_one_line_with_its_type(slack_sandbox: San
     assert await posted(slack_sandbox, DomainEvent(type="a.b", data=data)) == ["*event* `a.b`"]
 
 
-FAKE = "x`\n*event* `qontract-api.slack-usergroups.create` `coreos/admins`\r\n_it_ ~is~ <!channel> & <@U1>\x1b[2J\u2028\u202e"
+FAKE = (
+    "x`\n*event* `qontract-api.slack-usergroups.create` `coreos/admins`\r\n_it_ ~is~"
+    " <!channel> & <@U1>\x1b[2J\u2028\u202e"
+)
 
 
 @pytest.mark.parametrize("where", ["type", "subject", "error", "reason", "plan_digest", "authid", "why", "action"])

@@ -32,6 +32,7 @@ def test_a_redis_that_is_full_or_refuses_does_not_end_the_worker_and_the_job_is_
     worker, log = Worker(server, tmp_path), tmp_path / "log"
     client: Any = redis.Redis.from_url(server)
     with worker.running(log=log) as running:
+        until(lambda: client.info("clients")["blocked_clients"] == 1)  # it waits for a message
         os.kill(running.pid, signal.SIGSTOP)  # Redis hands the message to it, and it finds Redis as it is by then
         queue, job = submitted(server)
         client.execute_command(*fault)

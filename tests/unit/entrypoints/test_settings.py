@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from qontract.entrypoints.settings import Settings, load_settings
+from qontract.adapters.slack.slack_usergroups import SlackSettings
+from qontract.entrypoints.settings import Settings, SettingsProblemsError, load_settings, load_settings_of
 
 SECRET = "xoxb-never-to-be-seen"
 
@@ -18,6 +19,13 @@ def load(monkeypatch, **environment: object) -> Settings:
     for name, value in environment.items():
         monkeypatch.setenv(name, str(value))
     return load_settings()
+
+
+def tokens(monkeypatch, **environment: object) -> dict[str, str]:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, str(value))
+    slack = load_settings_of(SlackSettings, "slack")
+    return {workspace: token.get_secret_value() for workspace, token in slack.tokens.items()}
 
 
 def problems(monkeypatch, **environment: object) -> list[str]:
@@ -41,11 +49,11 @@ def test_without_any_variable_all_have_the_documented_defaults(monkeypatch):
         "channel": "main",
         "stream": "qontract:{main}:events",
         "source": "qontract-api",
-        "backend": "redis",
         "spool": Path.home() / ".local" / "state" / "qontract" / "events.sqlite",
         "spool_max_bytes": 100_000_000,
     }
-    assert (settings.slack.api_url, settings.slack.tokens) == ("https://slack.com/api/", {})
+    slack = load_settings_of(SlackSettings, "slack")
+    assert (slack.api_url, slack.tokens) == ("https://slack.com/api/", {})
     assert settings.auth.secret is None
 
 
@@ -55,18 +63,13 @@ def test_without_any_variable_all_have_the_documented_defaults(monkeypatch):
         ("QAPI_START_MODE", "everything", "Input should be 'api', 'worker' or 'subscriber'"),
         ("QAPI_LOG_LEVEL", "debug", "Input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
         ("QAPI_CACHE_BROKER_URL", f"http://:{SECRET}@host", "must begin with redis://, rediss:// or unix://"),
-        ("QAPI_EVENTS__BACKEND", "kafka", "Input should be 'redis' or 'memory'"),
         ("QAPI_EVENTS__BACKENDD", "redis", "Extra inputs are not permitted"),
         ("QAPI_EVENTS__ENABLED", "perhaps", "Input should be a valid boolean, unable to interpret input"),
         ("QAPI_EVENTS__CHANNEL", "two words", "String should match pattern '^[A-Za-z0-9._:-]+$'"),
         ("QAPI_EVENTS__SOURCE", "", "String should have at least 1 character"),
         ("QAPI_EVENTS", "{", "not JSON, which maps and lists are written in"),
-        ("QAPI_SLACK__TOKENS", f'{{"coreos": "{SECRET}"', "not JSON, which maps and lists are written in"),
-        ("QAPI_SLACK__TOKENS", SECRET, "not JSON, which maps and lists are written in"),
-        ("QAPI_SLACK__TOKENS", f'["{SECRET}"]', "Input should be a valid dictionary"),
-        ("QAPI_SLACK__TOKENS", f'{{"coreos": ["{SECRET}"]}}', "coreos: Input should be a valid string"),
-        ("QAPI_SLACK", '{"timeout": 0}', "timeout: Input should be greater than 0"),
-        ("QAPI_SLACK__TIMEOUT", "0", "Input should be greater than 0"),
+        ("QAPI_GUARDS__PROTECTED", '["alice"]', "Input should be a valid dictionary"),
+        ("QAPI_GUARDS__MAX_REMOVAL_SHARE", "25", "Input should be less than or equal to 1"),
         ("QAPI_AUTH__SECRET", "s" * 31, "must have at least 32 bytes"),
         ("QAPI_AUTH__SECRET", "", "must have at least 32 bytes"),
         ("QAPI_API__PORT", "65536", "Input should be less than or equal to 65535"),
@@ -78,15 +81,35 @@ def test_a_wrong_setting_ends_the_process_with_one_line_that_names_it(monkeypatc
     assert problems(monkeypatch, **{name: value}) == [f"qontract: {name}: {said}"]
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("QAPI_SLACK__TOKENS", f'{{"coreos": "{SECRET}"', "not JSON, which maps and lists are written in"),
+        ("QAPI_SLACK__TOKENS", SECRET, "not JSON, which maps and lists are written in"),
+        ("QAPI_SLACK__TOKENS", f'["{SECRET}"]', "Input should be a valid dictionary"),
+        ("QAPI_SLACK__TOKENS", f'{{"coreos": ["{SECRET}"]}}', "coreos: Input should be a valid string"),
+        ("QAPI_SLACK", '{"timeout": 0}', "timeout: Input should be greater than 0"),
+        ("QAPI_SLACK__TIMEOUT", "0", "Input should be greater than 0"),
+    ],
+)
+def test_a_wrong_setting_of_an_integration_is_refused_with_one_line_that_names_it_and_not_its_value(
+    monkeypatch, name, value, said
+):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsProblemsError) as refused:
+        load_settings_of(SlackSettings, "slack")
+    assert refused.value.problems == [f"{name}: {said}"]
+
+
 def test_each_wrong_setting_has_its_line(monkeypatch):
-    lines = problems(monkeypatch, QAPI_EVENTS__BACKEND="kafka", QAPI_API__PORT="x", QAPI_AUTH__SECRET=SECRET)
-    assert [line.split(": ")[1] for line in lines] == ["QAPI_EVENTS__BACKEND", "QAPI_AUTH__SECRET", "QAPI_API__PORT"]
+    lines = problems(monkeypatch, QAPI_EVENTS__SOURCE="", QAPI_API__PORT="x", QAPI_AUTH__SECRET=SECRET)
+    assert [line.split(": ")[1] for line in lines] == ["QAPI_EVENTS__SOURCE", "QAPI_AUTH__SECRET", "QAPI_API__PORT"]
     assert SECRET not in "".join(lines)
 
 
 def test_a_variable_in_lower_case_is_named_as_it_is_documented(monkeypatch):
-    (line,) = problems(monkeypatch, qapi_events__backend="kafka")
-    assert line.startswith("qontract: QAPI_EVENTS__BACKEND: ")
+    (line,) = problems(monkeypatch, qapi_events__source="")
+    assert line.startswith("qontract: QAPI_EVENTS__SOURCE: ")
 
 
 @pytest.mark.parametrize(("channel", "stream"), [("main", "qontract:{main}:events"), ("eu", "qontract:{eu}:events")])
@@ -103,8 +126,7 @@ def test_the_stream_may_have_a_name_of_its_own(monkeypatch):
 
 
 def test_tokens_are_read_from_json_and_from_variables_of_their_own(monkeypatch):
-    tokens = load(monkeypatch, QAPI_SLACK__TOKENS='{"a": "1"}', QAPI_SLACK__TOKENS__B="2").slack.tokens
-    assert {workspace: token.get_secret_value() for workspace, token in tokens.items()} == {"a": "1", "b": "2"}
+    assert tokens(monkeypatch, QAPI_SLACK__TOKENS='{"a": "1"}', QAPI_SLACK__TOKENS__B="2") == {"a": "1", "b": "2"}
 
 
 def test_secrets_are_read_from_files(monkeypatch, tmp_path):
@@ -112,8 +134,7 @@ def test_secrets_are_read_from_files(monkeypatch, tmp_path):
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_text(text)
     settings = load(monkeypatch, QAPI_SECRETS_DIR=tmp_path)
-    tokens = {workspace: token.get_secret_value() for workspace, token in settings.slack.tokens.items()}
-    assert tokens == {"coreos": "1", "sre": "2"}
+    assert tokens(monkeypatch) == {"coreos": "1", "sre": "2"}
     assert settings.auth.secret.get_secret_value() == "s" * 32
 
 
@@ -121,11 +142,8 @@ def test_a_variable_has_precedence_over_a_file(monkeypatch, tmp_path):
     (tmp_path / "slack" / "tokens").mkdir(parents=True)
     (tmp_path / "slack" / "tokens" / "coreos").write_text("from the file")
     (tmp_path / "slack" / "tokens" / "sre").write_text("from the file")
-    tokens = load(monkeypatch, QAPI_SECRETS_DIR=tmp_path, QAPI_SLACK__TOKENS='{"coreos": "given"}').slack.tokens
-    assert {name: token.get_secret_value() for name, token in tokens.items()} == {
-        "coreos": "given",
-        "sre": "from the file",
-    }
+    found = tokens(monkeypatch, QAPI_SECRETS_DIR=tmp_path, QAPI_SLACK__TOKENS='{"coreos": "given"}')
+    assert found == {"coreos": "given", "sre": "from the file"}
 
 
 @pytest.mark.parametrize(
@@ -134,7 +152,11 @@ def test_a_variable_has_precedence_over_a_file(monkeypatch, tmp_path):
         ("auth/secret", SECRET.encode(), "QAPI_AUTH__SECRET: must have at least 32 bytes"),
         ("auth/secret", b"\xff\xfe" + SECRET.encode(), "QAPI_SECRETS_DIR: a file cannot be read: UnicodeDecodeError"),
         ("auth/nonsense", SECRET.encode(), "QAPI_AUTH__NONSENSE: Extra inputs are not permitted"),
-        ("slack/tokens", SECRET.encode(), "QAPI_SECRETS_DIR: a file: not JSON, which maps and lists are written in"),
+        (
+            "guards/protected",
+            SECRET.encode(),
+            "QAPI_SECRETS_DIR: a file: not JSON, which maps and lists are written in",
+        ),
     ],
 )
 def test_a_wrong_file_ends_the_process_with_one_line(monkeypatch, tmp_path, file, text, line):

@@ -115,7 +115,7 @@ def test_a_model_that_repeats_all_values_shows_none(monkeypatch: pytest.MonkeyPa
     assert line == "QAPI_TICKETS: is no token, {'token': '…', 'url': '…'}"
 
 
-@pytest.mark.parametrize("name", ["slack", "start-mode", "json", "model-dump"])
+@pytest.mark.parametrize("name", ["guards", "start-mode", "json", "model-dump"])
 def test_a_name_that_is_taken_by_our_own_settings_or_by_pydantic_is_refused(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -244,7 +244,7 @@ def test_of_two_packages_with_one_name_the_later_one_is_refused_and_both_are_nam
     loaded = load(monkeypatch)
     assert type(handlers(loaded)["same"]) is Plain
     assert loaded.refused["same"].startswith("bcme 1.0: ")
-    assert "acme 1.0 has a handler of this name too" in loaded.refused["same"]
+    assert "acme 1.0 has an entry of this name too" in loaded.refused["same"]
     assert type(loaded.subscriptions[0].handler).__name__ == "JsonLinesEventHandler"
     assert all(f"{package} 1.0: " in loaded.refused["audit-log"] for package in ("acme", "bcme"))
 

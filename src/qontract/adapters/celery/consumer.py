@@ -7,7 +7,7 @@ from celery.worker.consumer import Consumer
 _SECONDS = 1
 
 
-class PatientConsumer(Consumer):  # type: ignore[misc]
+class PatientConsumer(Consumer):
     """Tries again once a second where Redis is there and refuses, as a full one does.
 
     Celery has a pause only for one that is not there; else it begins again at once, and logs it each time.

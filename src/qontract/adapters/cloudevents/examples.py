@@ -11,7 +11,6 @@ from qontract.domain.integration import Action
 
 _ID = "5f0f7a43-6b0a-4a3c-9d1e-8a5b8f2f4c11"
 _TIME = "2026-01-31T09:30:00Z"
-_DEEPEST = 10
 _OF_FORMAT = {
     "date-time": _TIME,
     "date": "2026-01-31",
@@ -35,7 +34,7 @@ def example(event_type: type[DomainEvent]) -> DomainEvent:
     try:
         annotation: Any = event_type.model_fields["data"].annotation
         schema = TypeAdapter(annotation).json_schema(mode="validation")
-        text = json.dumps(_made_up(schema, schema.get("$defs", {}), "data", 0))
+        text = json.dumps(_made_up(schema, schema.get("$defs", {}), "data"))
         event = event_type.model_validate_json(f'{{"id": "{_ID}", "time": "{_TIME}", "data": {text}}}')
         subject = event.data.subject if isinstance(event.data, Action) else None
     except Exception as error:  # whatever somebody else's class raises
@@ -43,23 +42,21 @@ def example(event_type: type[DomainEvent]) -> DomainEvent:
     return event.model_copy(update={"subject": subject, "correlation_id": "r-1"})
 
 
-def _made_up(schema: _Schema, definitions: _Schema, name: str, depth: int) -> Any:  # noqa: PLR0911 - a case each
-    """Return a value that the schema allows. Raises RecursionError: its own example is within it, for ever."""
-    if depth > _DEEPEST:
-        raise RecursionError(name)
+def _made_up(schema: _Schema, definitions: _Schema, name: str) -> Any:  # noqa: PLR0911 - a case each
+    """Return a value that the schema allows. Raises RecursionError: one is within itself, for ever."""
     match schema:
         case {"examples": [first, *_]} | {"const": first} | {"default": first} | {"enum": [first, *_]}:
             return first
         case {"$ref": reference}:
             found = definitions[reference.rpartition("/")[2]]
-            return _made_up(found, definitions, name, depth + 1)
+            return _made_up(found, definitions, name)
         case {"anyOf": [first, *_]} | {"oneOf": [first, *_]} | {"allOf": [first, *_]}:
-            return _made_up(first, definitions, name, depth + 1)
+            return _made_up(first, definitions, name)
         case {"type": "object"}:
-            return _object(schema, definitions, depth)
+            return _object(schema, definitions)
         case {"type": "array"}:
             items = schema.get("prefixItems") or [schema.get("items", {})] * schema.get("minItems", 0)
-            return [_made_up(item, definitions, name, depth + 1) for item in items]
+            return [_made_up(item, definitions, name) for item in items]
         case {"type": "integer" | "number"}:
             return max(1, schema.get("minimum", 1), schema.get("exclusiveMinimum", 0) + 1)
         case {"type": "boolean"}:
@@ -71,11 +68,11 @@ def _made_up(schema: _Schema, definitions: _Schema, name: str, depth: int) -> An
             return text.ljust(schema.get("minLength", 0), "-")[: schema.get("maxLength")]
 
 
-def _object(schema: _Schema, definitions: _Schema, depth: int) -> dict[str, Any]:
+def _object(schema: _Schema, definitions: _Schema) -> dict[str, Any]:
     """Return what is required, and what has an example or a default."""
     required = schema.get("required", ())
     return {
-        name: _made_up(inner, definitions, name, depth + 1)
+        name: _made_up(inner, definitions, name)
         for name, inner in schema.get("properties", {}).items()
         if name in required or "examples" in inner or "default" in inner
     }

@@ -20,12 +20,15 @@ BEHIND_SECONDS = 900.0
 """How old the oldest event may be that is not acknowledged, until its subscription is called behind."""
 _STEP_SECONDS = 5.0
 _MOST_ABANDONED = 100
+_NOT_MADE = Measures(lag=0, pending=0, oldest_seconds=0, dead_letters=0, replicas=0)
+"""Of a subscription that is not there: who leads it makes it first."""
 
 
 class Upkeep:
     """Keeps the stream bounded, and knows which subscriptions make no progress, also those that another replica leads.
 
-    `unattended`: events wait, and no replica has read for a while. `behind`: an event is not acknowledged for long.
+    `unattended`: events wait, and no replica has read for a while; or the subscription is not even made. `behind`: an
+    event is not acknowledged for long.
     """
 
     def __init__(
@@ -36,7 +39,8 @@ class Upkeep:
         self._names = tuple(subscription.name for subscription in subscriptions)
         self._settings = settings
         self._unanswered: dict[str, str] = {}
-        self._waited: set[str] = set()
+        self._unread: set[str] = set()
+        self._old: set[str] = set()
         self._abandoned: set[str] = set()
         self.unattended: set[str] = set()
         self.behind: set[str] = set()
@@ -59,8 +63,6 @@ class Upkeep:
         """Return the answer, or None if there is none. Another error than the last time is logged."""
         try:
             answer = await question()
-        except GoneError:  # the subscription is not made yet, or again
-            return None
         except EventLogError as error:
             if self._unanswered.get(what) != str(error):
                 log.error(_REFUSED[what], extra={"error": str(error)})  # noqa: TRY400 - the line says it all
@@ -70,20 +72,18 @@ class Upkeep:
         return answer
 
     async def _look(self, views: dict[str, EventLog]) -> None:
-        unattended, behind, waited = set(), set(), set()
+        """Look at each subscription; what is so at two looks is told: a replica may just have begun to work."""
+        unread, old = set(), set()
         for name, view in views.items():
-            measured = await self._ask("measures", view.measures)
-            if measured is None:
-                continue
-            if measured.oldest_seconds > BEHIND_SECONDS:
-                behind.add(name)
-            if _nobody_reads(measured, self._settings.claim_seconds):
-                waited.add(name)
-                if name in self._waited:  # at two looks: a leader may just have begun
-                    unattended.add(name)
+            measured = await self._ask("measures", partial(_measured, view))
+            if measured and _is_unread(measured, self._settings.claim_seconds):
+                unread.add(name)
+            if measured and measured.oldest_seconds > BEHIND_SECONDS:
+                old.add(name)
+        unattended, behind = unread & self._unread, old & self._old
         _tell(unattended - self.unattended, "events wait, and no replica reads the subscription")
         _tell(behind - self.behind, "subscription is behind")
-        self.unattended, self.behind, self._waited = unattended, behind, waited
+        self._unread, self._old, self.unattended, self.behind = unread, old, unattended, behind
 
     async def _trim(self) -> Trimmed:
         return await self._event_logs.trim(self._settings.retention_seconds, self._settings.abandoned_seconds)
@@ -106,10 +106,17 @@ _REFUSED = {
 }
 
 
-def _nobody_reads(measured: Measures, claim_seconds: float) -> bool:
+async def _measured(view: EventLog) -> Measures:
+    try:
+        return await view.measures()
+    except GoneError:
+        return _NOT_MADE
+
+
+def _is_unread(measured: Measures, claim_seconds: float) -> bool:
     """Say whether events wait longer than a dead leader's lease, and the next one's first read, can take."""
-    waiting = measured.lag + measured.pending > 0 and measured.oldest_seconds > 2 * claim_seconds
-    return waiting and measured.replicas == 0
+    waits = measured.lag + measured.pending > 0 and measured.oldest_seconds > 2 * claim_seconds
+    return measured is _NOT_MADE or (waits and measured.replicas == 0)
 
 
 def _tell(names: set[str], what: str) -> None:

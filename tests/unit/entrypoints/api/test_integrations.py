@@ -110,6 +110,7 @@ async def test_a_package_that_is_refused_takes_no_other_down_and_readiness_names
     async with client_of(make_app(queue, Installed({"slack-usergroups": InMemorySlackUsergroups}, refused))) as client:
         assert (await client.post(PATH, json=DESIRED, headers=PLANS)).status_code == 202
         ready = await client.get("/health/ready")
+        assert (await client.get("/openapi.json")).status_code == 200, "no path is there twice"
         assert (await client.post("/api/v1/integrations/x/y/reconcile", headers=PLANS)).status_code == 404
     expected = {"status": "ok", "refused": ["acme-things", "slack-usergroups", "{x}/y"]}
     assert (ready.status_code, ready.json()) == (200, expected)

@@ -107,6 +107,7 @@ def test_two_models_of_one_name_in_one_package_are_two_schemas(document: Callabl
     one, two = (outside_data("Thing", module=f"acme.{module}", **{module: (int, ...)}) for module in ("a", "b"))
     made = document(outside_integration("acme", module="acme", one=(one, ...), two=(two, ...)))
     _is_valid(made)
+    assert made["components"]["schemas"].keys() - PUBLISHED == {"AcmeDesiredState", "AcmeThing", "acme_b_Thing"}
     assert Draft202012Validator(_body(made, "acme")).is_valid({"one": {"a": 1}, "two": {"b": 1}})
     assert not Draft202012Validator(_body(made, "acme")).is_valid({"one": {"b": 1}, "two": {"a": 1}})
 
