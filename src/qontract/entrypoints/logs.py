@@ -10,6 +10,9 @@ from qontract.application.attempts import about, current_delivery
 _CHATTY = ("httpx", "celery.worker.strategy", "celery.app.trace", "uvicorn.error")
 """Loggers that tell each step of what one line of ours tells; their warnings stay."""
 
+_LONGEST_TEXT = 16_000
+"""Characters of one value in a log line."""
+
 
 def configure_logs(level: str = "INFO") -> None:
     """Send all logs of this process to stderr, with what is bound in structlog's context variables."""
@@ -24,9 +27,9 @@ def configure_logs(level: str = "INFO") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     last: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer()]
+        [_cut, structlog.dev.ConsoleRenderer()]
         if sys.stderr.isatty()
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        else [structlog.processors.format_exc_info, _cut, structlog.processors.JSONRenderer()]
     )
     structlog.configure(
         processors=[*processors, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -44,6 +47,15 @@ def configure_logs(level: str = "INFO") -> None:
     logging.captureWarnings(capture=True)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _cut(_: structlog.typing.WrappedLogger, __: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Cut long texts in their middle: an error may repeat all that it was given."""
+    for name, text in entry.items():
+        if isinstance(text, str) and len(text) > _LONGEST_TEXT:
+            half = _LONGEST_TEXT // 2
+            entry[name] = f"{text[:half]}… {len(text) - 2 * half} characters left out …{text[-half:]}"
+    return entry
 
 
 def _with_delivery(

@@ -40,6 +40,17 @@ def test_a_log_record_is_one_line_of_json(capsys: Capsys) -> None:
     assert str(line["timestamp"]).endswith("Z")
 
 
+def test_a_log_line_is_bounded_though_an_error_repeats_the_data_of_an_event(capsys: Capsys) -> None:
+    configure_logs()
+    try:
+        raise ValueError("x" * 1_000_000)
+    except ValueError:
+        log.exception("failed", extra={"error": "y" * 1_000_000})
+    [line] = lines_of(capsys)
+    assert str(line["exception"]).startswith("Traceback")
+    assert all(len(str(value)) < 17_000 for value in line.values())
+
+
 def test_what_is_bound_to_the_context_is_in_the_line(capsys: Capsys) -> None:
     configure_logs()
     with structlog.contextvars.bound_contextvars(correlation_id="here"):
