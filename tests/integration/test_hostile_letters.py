@@ -41,6 +41,7 @@ def test_every_hostile_letter_is_listed_by_its_id_none_that_is_unreadable_is_red
     assert [letter.id for letter in letters] == list(hostile)
     readable = [hostile[letter.id] for letter in letters if not letter.unreadable]
     assert len(readable) < len(hostile) / 3, readable
+    assert [name for name in readable if name.startswith("subscription")] == []
     for letter in letters:
         assert letter.unreadable.isprintable()
         assert len(letter.unreadable) < 1000
@@ -105,6 +106,15 @@ def test_a_count_that_is_none_stops_neither_a_redrive_nor_a_discard(
     server.hset(KEYS.dead_counts, "s", count)
     id_ = add(server, OURS)
     assert getattr(RedisDeadLetters(valkey_url, prefix=KEYS.prefix), change)(id_)
+    assert server.xlen(KEYS.dead) == 0
+
+
+@pytest.mark.parametrize("change", ["redrive", "discard"])
+def test_counts_of_another_type_stop_neither_a_redrive_nor_a_discard(
+    server: redis.Redis, valkey_url: str, change: str
+) -> None:
+    server.set(KEYS.dead_counts, "x")
+    assert getattr(RedisDeadLetters(valkey_url, prefix=KEYS.prefix), change)(add(server, OURS))
     assert server.xlen(KEYS.dead) == 0
 
 

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,11 +12,13 @@ from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
 from qontract.adapters.redis import RedisBroker, RedisEventPublisher, RedisIntents
+from qontract.adapters.redis.attempt_records import failures_to_json, recall, record_to_json
 from qontract.adapters.redis.measures import measures_of_all
 from qontract.adapters.redis.mending import LONGEST_LEASE, mend
 from qontract.adapters.redis.retention import trim
 from qontract.application.delivery_session import _look_at_claimed
 from qontract.application.ports.event_log import Entry, EventLogError
+from qontract.domain.dead_letters import FailedAttempt
 from qontract.domain.events import DomainEvent
 from tests.redis_event_log import KEYS, a_log, append, opened, read
 from tests.support.hostile import ODD_BYTES, odd_objects, other_types
@@ -244,12 +247,21 @@ async def test_a_stream_of_dead_letters_that_takes_no_more_entries_is_set_aside_
     await append(client, b"1", b"2")
     one, two = await read(log)
     await log.dead_letter(one)
-    [(letter, fields)] = await client.xrange(KEYS.dead)
+    before: Any = await client.xrange(KEYS.dead)
     await client.xadd(KEYS.dead, {"x": "y"}, f"{2**64 - 1}-{2**64 - 1}")
     with pytest.raises(EventLogError, match="exhausted"):
         await log.dead_letter(two)
     await mend(client, KEYS, ("s",), longest_lease=LONGEST_LEASE)
     await log.dead_letter(two)
-    letters = await client.xrange(KEYS.dead)
-    assert (letters[0], len(letters)) == ((letter, fields), 2)
+    letters: Any = await client.xrange(KEYS.dead)
+    assert (letters[:1], len(letters)) == (before, 2)
     assert await client.xlen(KEYS.set_aside(KEYS.dead)) == 1
+
+
+def test_the_error_of_an_attempt_is_cut_where_it_is_kept() -> None:
+    failure = FailedAttempt(datetime.now(UTC), "x" * 100_000)
+    entry = Entry("1-1", b"x", failures=(failure,))
+    assert len(record_to_json(entry)) < 1200
+    assert len(failures_to_json([failure])) < 1200
+    recall(entry, record_to_json(entry).encode())
+    assert entry.failures == (failure._replace(error="x" * 1000),)

@@ -13,8 +13,8 @@ import pytest
 import redis
 
 from qontract.adapters.celery import CeleryJobQueue
-from qontract.application.jobs import Continues
-from qontract.domain.jobs import JobStatus
+from qontract.application.jobs import Continues, Turn
+from qontract.domain.jobs import JobProgress, JobStatus
 from tests.contracts.job_queue_runner import Runner, a_job, result_of, running
 from tests.support.jobs import PREFIX, Told, final, make_queue, until, worker
 
@@ -114,7 +114,12 @@ def test_a_job_that_waits_for_a_busy_lock_is_not_lost(queue: CeleryJobQueue) -> 
 
 def test_a_job_at_work_is_not_lost(queue: CeleryJobQueue, runner: Runner) -> None:
     counts: list[int] = []
-    runner.steps = [lambda turn: (counts.append(lost_within(queue, LOCK_SECONDS * 3)), turn.progress)[1]]
+
+    def look(turn: Turn) -> JobProgress:
+        counts.append(lost_within(queue, LOCK_SECONDS * 3))
+        return turn.progress
+
+    runner.steps = [look]
     job = a_job()
     queue.submit(job)
     queue.run(job.id)
@@ -151,3 +156,15 @@ def test_a_job_that_cannot_be_read_has_failed_and_says_so(
     queue.run(following.id)
     assert runner.jobs == [following]
     assert queue.resubmit_lost() == 0
+
+
+def test_a_duplicate_of_an_earlier_turn_is_dropped(
+    valkey_url: str, queue: CeleryJobQueue, client: Any, runner: Runner
+) -> None:
+    job = a_job("a")
+    runner.steps = [lambda _: Continues(running(0, 1), 60)]
+    queue.submit(job)
+    queue.run(job.id)
+    with worker(valkey_url):
+        until(lambda: not client.exists(f"{PREFIX}celery:jobs") and not client.exists(f"{PREFIX}celery:unacked"))
+    assert result_of(queue, job).status is JobStatus.RUNNING

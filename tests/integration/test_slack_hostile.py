@@ -76,13 +76,25 @@ def test_https_and_loopback_are_taken(url: str) -> None:
     assert SlackEventHandler.Settings(api_url=url).api_url == url
 
 
-def test_what_is_on_this_machine_is_reached_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_on_this_machine_is_reached_without_a_proxy(
+    monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
+) -> None:
     with hostile_server(lambda _: [answer({"ok": False, "error": "the proxy"})]) as proxy:
-        for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY"):
-            monkeypatch.setenv(name, proxy.url)
-        with hostile_server(lambda _: [answer({"ok": False, "error": "itself"})]) as server:
-            assert refusal(slack_at(server.url)) == "Slack refused users.list: itself"
+        mocker.patch("urllib.request.getproxies", return_value={"http": proxy.url, "https": proxy.url})
+        for https_proxy in ("", proxy.url):
+            monkeypatch.setenv("HTTPS_PROXY", https_proxy)
+            with hostile_server(lambda _: [answer({"ok": False, "error": "itself"})]) as server:
+                assert refusal(slack_at(server.url)) == "Slack refused users.list: itself"
         assert proxy.received == []
+
+
+def test_through_a_proxy_a_call_is_https_also_when_it_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with hostile_server(lambda _: [answer(b"", 407)]) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        assert "Tunnel connection failed: 407" in refusal(slack_at("https://slack.com/api/", timeout=0.5))
+        lines = [request.head.split("\r\n")[0].rpartition(" ")[0] for request in proxy.received]
+        assert lines == ["CONNECT slack.com:443"] * 3
+        assert {request.token for request in proxy.received} == {""}
 
 
 def test_https_is_not_read_without_a_certificate_that_is_known() -> None:

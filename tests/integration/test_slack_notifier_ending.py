@@ -5,7 +5,8 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -117,24 +118,38 @@ def _is_slow(request: Request) -> Iterator[bytes]:
     return byte_by_byte(answer({"ok": True, "x": "y" * 100_000}), request)
 
 
+def _ends_within_its_grace(valkey_url: str, directory: Path, api_url: str, at_work: Callable[[], bool]) -> None:
+    site = Site(directory, {"QAPI_CACHE_BROKER_URL": valkey_url, "QAPI_SUBSCRIBER__GRACE_SECONDS": str(GRACE_SECONDS)})
+    slack: dict[str, Any] = {
+        "QAPI_SLACK_NOTIFIER__API_URL": api_url,
+        "QAPI_SLACK_NOTIFIER__TOKEN": "xoxb-any",
+        "QAPI_SLACK_NOTIFIER__CHANNEL": "general",
+        "QAPI_SLACK_NOTIFIER__TIMEOUT": "120",
+    }
+    for number in range(5):
+        publish(valkey_url, event(f"coreos/team-{number}"))
+    with site.subscriber(**slack) as one:
+        until(at_work)
+        before = time.monotonic()
+        one.process.send_signal(signal.SIGTERM)
+        assert one.process.wait(timeout=60) == 0
+        assert time.monotonic() - before < GRACE_SECONDS + 5
+        assert "Traceback" not in one.log.read_text()
+
+
 @pytest.mark.parametrize("answering", [_wants_an_hour, _is_slow])
 def test_the_subscriber_ends_within_its_grace_also_while_slack_wants_an_hour_or_is_slow(
     valkey_url: str, tmp_path: Path, answering: Any
 ) -> None:
-    site = Site(tmp_path, {"QAPI_CACHE_BROKER_URL": valkey_url, "QAPI_SUBSCRIBER__GRACE_SECONDS": str(GRACE_SECONDS)})
     with hostile_server(answering) as server:
-        slack: dict[str, Any] = {
-            "QAPI_SLACK_NOTIFIER__API_URL": server.url,
-            "QAPI_SLACK_NOTIFIER__TOKEN": "xoxb-any",
-            "QAPI_SLACK_NOTIFIER__CHANNEL": "general",
-            "QAPI_SLACK_NOTIFIER__TIMEOUT": "120",
-        }
-        for number in range(5):
-            publish(valkey_url, event(f"coreos/team-{number}"))
-        with site.subscriber(**slack) as one:
-            until(lambda: len(server.received) >= 5)
-            before = time.monotonic()
-            one.process.send_signal(signal.SIGTERM)
-            assert one.process.wait(timeout=60) == 0
-            assert time.monotonic() - before < GRACE_SECONDS + 5
-            assert "Traceback" not in one.log.read_text()
+        _ends_within_its_grace(valkey_url, tmp_path, server.url, lambda: len(server.received) >= 5)
+
+
+def test_the_subscriber_ends_within_its_grace_also_while_slack_does_not_say_who_it_is(
+    valkey_url: str, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, ExitStack() as stack:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}/"
+        _ends_within_its_grace(
+            valkey_url, tmp_path, url, lambda: stack.enter_context(silent.accept()[0]).recv(1) != b""
+        )

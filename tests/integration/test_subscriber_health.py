@@ -76,7 +76,7 @@ def test_a_replica_that_lost_its_lease_shows_nothing_old(site: Site, valkey_url:
 
         until(lambda: shown()[:3] == (0, 2, 2) and shown()[3] > 0)
         lease = "qontract:{main}:lease:waiting"
-        ask(valkey_url, "SET", lease, "two")
+        ask(valkey_url, "SET", lease, "two", "EX", 60)
         until(lambda: bool(one.lines("replica lost the lease")))
         entries = [entry[0] for entry in ask(valkey_url, "XRANGE", STREAM, "-", "+")]
         ask(valkey_url, "XACK", STREAM, "waiting", *entries)

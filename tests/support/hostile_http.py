@@ -99,6 +99,6 @@ def _received(connection: socket.socket, over: Event) -> Request:
         if end and len(body) >= int(length.partition("\r\n")[0] or 0):
             return Request(text.split()[1], text, body.decode(errors="replace"), over)
         piece = connection.recv(65536)
-        if not piece or (not content and not piece.startswith(b"POST ")):
+        if not piece or (not content and not piece.startswith((b"POST ", b"CONNECT "))):
             raise ConnectionError("no request came, or a part of one")
         content += piece

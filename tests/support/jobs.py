@@ -1,8 +1,10 @@
 """Jobs on a real queue: a worker of the test's own, and what its jobs told."""
 
+import os
+import signal
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from subprocess import Popen
@@ -61,6 +63,32 @@ def final(queue: CeleryJobQueue, job: Job, seconds: float = 20) -> JobResult:
     return result_of(queue, job)
 
 
-def worker(url: str, **settings: str) -> AbstractContextManager[Popen[str]]:
+def children(pid: int) -> set[int]:
+    """Return the processes that this one has begun, and that have not ended."""
+    try:
+        return {
+            int(child) for file in Path("/proc").glob(f"{pid}/task/*/children") for child in file.read_text().split()
+        }
+    except OSError:  # it has just ended
+        return set()
+
+
+@contextmanager
+def with_its_children(running: Popen[str]) -> Iterator[None]:
+    """Kill, in the end, also the children of a process: those of a killed worker keep its connections for a while."""
+    try:
+        yield
+    finally:
+        orphans = children(running.pid)
+        running.kill()
+        for child in orphans:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+
+
+@contextmanager
+def worker(url: str, **settings: str) -> Iterator[Popen[str]]:
     """Run a worker until the body ends."""
-    return process("-m", "tests.jobs_worker", **{"JOBS_URL": url, **settings})  # type: ignore[arg-type]
+    environment = {"JOBS_URL": url, **settings}
+    with process("-m", "tests.jobs_worker", **environment) as running, with_its_children(running):  # type: ignore[arg-type]
+        yield running

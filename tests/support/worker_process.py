@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen
+from typing import Any
 
 import httpx
 
 from qontract.adapters.celery import CeleryJobQueue
 from qontract.domain.jobs import Job, JobResult
 from tests.processes import free_port, process
-from tests.support.jobs import final
+from tests.support.jobs import children, final, with_its_children
 
 
 class Worker:
@@ -34,8 +35,8 @@ class Worker:
     ) -> Iterator[Popen[str]]:
         """Run it until the body ends."""
         command = arguments or ("-m", "qontract.entrypoints.worker")
-        url = self.url + ready if ready else ""
-        with process(*command, ready=url, log=log, **self.settings) as running:  # type: ignore[arg-type]
+        options: Any = {"ready": self.url + ready if ready else "", "log": log, **self.settings}
+        with process(*command, **options) as running, with_its_children(running):
             yield running
 
     def get(self, path: str) -> httpx.Response:
@@ -65,16 +66,6 @@ def submitted(redis_url: str) -> tuple[CeleryJobQueue, Job]:
 def run_to_its_end(redis_url: str, seconds: float = 20) -> JobResult:
     """Submit a job, and wait for its end."""
     return final(*submitted(redis_url), seconds)
-
-
-def children(pid: int) -> set[int]:
-    """Return the processes that this one has begun, and that have not ended."""
-    try:
-        return {
-            int(child) for file in Path("/proc").glob(f"{pid}/task/*/children") for child in file.read_text().split()
-        }
-    except OSError:  # it has just ended
-        return set()
 
 
 def recovering(pid: int) -> set[int]:

@@ -29,18 +29,21 @@ class Place(NamedTuple):
 class Nesting(NamedTuple):
     """Where teams will be: `places` by slug.
 
-    `settable`: the desired teams that can be as desired, each after its parent. `deletable`: slugs, each after those
-    of its children. `errors`: why others cannot, by slug.
+    `steps`: desired teams that can be as desired, and teams to delete, in an order in which GitHub takes each of them.
+    `errors`: why others cannot, by slug.
     """
 
     places: Mapping[str, Place]
-    settable: Sequence[Wanted]
-    deletable: Sequence[str]
+    steps: Sequence[Wanted | GithubTeam]
     errors: Mapping[str, str]
 
 
 def nesting(desired: DesiredOrganisation, current: GithubOrganisation) -> Nesting:
-    """Return what can be done; what cannot stays as it is, and what relies on it does too."""
+    """Return what can be done; what cannot stays as it is, and what relies on it does too.
+
+    A team is made, or moved, after the parent that it gets. One that is deleted, or becomes secret, waits for all that
+    is in it to have left.
+    """
     there = {team.slug: Place(team.privacy, team.parent) for team in current.teams}
     wanted = {found.slug: found for found in (Wanted(team, current.team(team.name)) for team in desired.teams)}
     deleted = {team.slug for team in map(current.team, desired.delete_teams) if team and team.slug not in wanted}
@@ -58,12 +61,14 @@ def nesting(desired: DesiredOrganisation, current: GithubOrganisation) -> Nestin
         errors |= refused
         deleted -= refused.keys()
         settable = {slug: found for slug, found in settable.items() if slug not in refused}
-    return Nesting(
-        places,
-        sorted(settable.values(), key=lambda found: _turn(found, places)),
-        sorted(deleted, key=lambda slug: (-len(list(_above(slug, there))), slug)),
-        errors,
+    teams = current.by_slug()
+    leaving = [found for found in settable.values() if _becomes_secret(found, places)]
+    first = sorted(
+        (found for found in settable.values() if found not in leaving), key=lambda found: _depth(found.slug, places)
     )
+    last: list[Wanted | GithubTeam] = [*leaving, *(teams[slug] for slug in deleted)]
+    last.sort(key=lambda step: _depth(step.slug, there), reverse=True)
+    return Nesting(places, (*first, *last), errors)
 
 
 def _place(wanted: Wanted, current: GithubOrganisation) -> Place:
@@ -100,8 +105,10 @@ def _above(slug: str, places: Mapping[str, Place]) -> Iterator[str]:
         place = places.get(place.parent)
 
 
-def _turn(wanted: Wanted, places: Mapping[str, Place]) -> tuple[bool, int, str]:
-    """Return what to order by: a team that becomes secret waits for its children to leave, any other for its parent."""
-    place = places[wanted.slug]
-    becomes_secret = bool(wanted.team and wanted.team.privacy != place.privacy == "secret")
-    return becomes_secret, len(list(_above(wanted.slug, places))), wanted.slug
+def _becomes_secret(wanted: Wanted, places: Mapping[str, Place]) -> bool:
+    return bool(wanted.team and wanted.team.privacy != places[wanted.slug].privacy == "secret")
+
+
+def _depth(slug: str, places: Mapping[str, Place]) -> tuple[int, str]:
+    """Return how many teams are above it, and then its slug, to order by."""
+    return len(list(_above(slug, places))), slug

@@ -32,34 +32,36 @@ def plan(desired: DesiredOrganisation, current: GithubOrganisation) -> Plan[Team
     team is planned without him. Where nobody of a team is known, its members are left as they are.
     """
     known = _Known(current.logins(), by_login(current.owners))
-    teams = current.by_slug()
+    names = {team.slug: team.name for team in current.teams}
     possible = nesting(desired, current)
     actions: list[TeamAction] = []
     errors = [f"{desired.name}/{slug}: {reason}" for slug, reason in possible.errors.items()]
-    settable = [(wanted, possible.places[wanted.slug]) for wanted in possible.settable]
-    for wanted, place in (*settable, *((wanted, None) for wanted in _others(desired, current, possible))):
-        people, unknown = _people(wanted, known, invite=desired.invite)
-        errors += [f"{desired.name}/{wanted.slug}: {login!r} is not in the organisation" for login in unknown]
-        parent = teams.get(place.parent or "") if place else None
-        parent_name = parent.name if parent else wanted.desired.parent or None
-        if wanted.team is None and place:
-            actions.append(_create(desired.name, wanted, place, parent_name, people=people, known=known))
-        elif wanted.team:
-            actions += _update_team(desired.name, wanted.desired, wanted.team, place, parent_name)
-            actions += _update_members(desired.name, wanted.team, people, known)
-    actions += [_delete(desired.name, teams[slug]) for slug in possible.deletable]
+    for step in (*possible.steps, *_others(desired, current, possible)):
+        if isinstance(step, GithubTeam):
+            actions.append(_delete(desired.name, step))
+            continue
+        people, unknown = _people(step, known, invite=desired.invite)
+        errors += [f"{desired.name}/{step.slug}: {login!r} is not in the organisation" for login in unknown]
+        place = possible.places[step.slug]
+        parent = names.get(place.parent or "", step.desired.parent or None)
+        if step.team is None:
+            actions.append(_create(desired.name, step, place, parent, people=people, known=known))
+        else:
+            actions += _update_team(desired.name, step.desired, step.team, place, parent)
+            actions += _update_members(desired.name, step.team, people, known)
     return Plan(actions, sum(len(team.logins()) for team in current.teams), sorted(errors))
 
 
 def _others(desired: DesiredOrganisation, current: GithubOrganisation, possible: Nesting) -> Iterator[Wanted]:
     """Give the teams of which only members are changed: those that cannot be set, or are managed and not desired."""
-    done = {wanted.slug for wanted in possible.settable} | {*possible.deletable}
-    managed = (DesiredTeam(name=name, members=()) for name in desired.managed_teams or ())
-    for team in (*desired.teams, *managed):
-        there = current.team(team.name)
+    done = {step.slug for step in possible.steps}
+    named = [(team.name, team.members, team.maintainers) for team in desired.teams]
+    named += [(name, (), ()) for name in desired.managed_teams or ()]
+    for name, members, maintainers in named:
+        there = current.team(name)
         if there and there.slug not in done:
             done.add(there.slug)
-            yield Wanted(team, there)
+            yield Wanted(DesiredTeam(name=name, members=members, maintainers=maintainers), there)
 
 
 def _people(wanted: Wanted, known: _Known, *, invite: bool) -> tuple[dict[str, _Person], list[str]]:
@@ -109,12 +111,12 @@ def _create(
 
 
 def _update_team(
-    organisation: str, desired: DesiredTeam, team: GithubTeam, place: Place | None, parent: str | None
+    organisation: str, desired: DesiredTeam, team: GithubTeam, place: Place, parent: str | None
 ) -> list[TeamAction]:
-    """Return what gives the team its settings; nothing if it has them, or cannot have them."""
+    """Return what gives the team its settings; nothing if it has them."""
     before = team.description.strip()
     description = before if desired.description is None else desired.description
-    if place is None or (description, place) == (before, Place(team.privacy, team.parent)):
+    if (description, place) == (before, Place(team.privacy, team.parent)):
         return []
     return [
         UpdateTeam(

@@ -50,8 +50,9 @@ def configure_logs(level: str = "INFO") -> None:
 
 
 def _cut(_: structlog.typing.WrappedLogger, __: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Cut long texts in their middle: an error may repeat all that it was given."""
-    for name, text in entry.items():
+    """Cut what errors say, in its middle: they may repeat all that was given. An event that is lost stays whole."""
+    for name in ("event", "error", "exception"):
+        text = entry.get(name)
         if isinstance(text, str) and len(text) > _LONGEST_TEXT:
             half = _LONGEST_TEXT // 2
             entry[name] = f"{text[:half]}… {len(text) - 2 * half} characters left out …{text[-half:]}"

@@ -1,47 +1,99 @@
 import logging
+from collections.abc import Callable, Collection
 
-from qontract.application.jobs import run
-from qontract.domain.jobs import Job, JobResult, JobStatus
-from tests.contracts.job_queue import SUCCESS, Runner, a_job
+import pytest
+
+from qontract.application.jobs import Continues, Turn, failed, run
+from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
+from tests.contracts.job_queue_runner import SUCCESS, Runner, a_job, running
+
+HALF = running(1, 2, "é", settled={"k"}, memberships={"a": 3})
 
 
-def broken(job: Job, lost: object) -> JobResult:
+class FixedTurn(Turn):
+    """A slice whose progress and superseded locks the test says."""
+
+    over = False
+
+    def __init__(self, *superseded: str, progress: JobProgress | None = None) -> None:
+        self.progress = progress or JobProgress()
+        self.superseded: Collection[str] = superseded
+
+    def holds(self, lock: str) -> bool:
+        return lock not in self.superseded
+
+    def memberships(self, lock: str) -> int | None:
+        return None
+
+    def show(self, progress: Callable[[], JobProgress]) -> None:
+        self.progress = progress()
+
+
+def broken(job: Job, turn: Turn) -> JobProgress:
     raise LookupError("gone")
 
 
-def test_the_result_is_what_the_runner_of_the_integration_returned():
-    assert run(a_job("a"), {"test": Runner(), "other": broken}, ()) == SUCCESS
+def ended(progress: JobProgress | Continues) -> JobResult:
+    """Return the result of a job that has ended."""
+    assert isinstance(progress, JobProgress)
+    return progress.result
 
 
-def test_a_job_that_lost_every_name_is_skipped_without_its_runner():
+def test_the_result_is_what_the_runner_of_the_integration_returned() -> None:
+    assert ended(run(a_job("a"), {"test": Runner(), "other": broken}, FixedTurn())) == SUCCESS
+
+
+def test_a_job_that_continues_is_what_the_runner_returned() -> None:
+    runner, continues = Runner(), Continues(HALF, 3)
+    runner.steps = [lambda _: continues]
+    assert run(a_job("a", "b"), {"test": runner}, FixedTurn("a")) is continues
+
+
+def test_a_job_whose_every_lock_is_superseded_is_skipped_without_its_runner_and_keeps_what_was_done() -> None:
     runner = Runner()
-    result = run(a_job("a", "b"), {"test": runner}, {"b", "a"})
+    result = ended(run(a_job("a", "b"), {"test": runner}, FixedTurn("b", "a", progress=HALF)))
     assert runner.jobs == []
-    assert result.status is JobStatus.SKIPPED
-    assert result.errors == tuple(f"{name}: skipped, for a later request has begun" for name in "ab")
+    reasons = tuple(f"{name}: superseded, for a later request has begun" for name in "ab")
+    assert result == JobResult(status=JobStatus.SKIPPED, done=1, of=2, errors=(*reasons, "é"))
 
 
-def test_a_job_that_excludes_nothing_loses_nothing():
-    assert run(a_job(), {"test": Runner()}, ()) == SUCCESS
+def test_a_job_that_locks_nothing_is_never_superseded() -> None:
+    assert ended(run(a_job(), {"test": Runner()}, FixedTurn())) == SUCCESS
 
 
-def test_a_name_that_was_lost_is_an_error_beside_those_of_the_runner():
-    runner = Runner(JobResult(status=JobStatus.FAILED, errors=("b: no",), applied_actions=({"x": 1},)))
-    result = run(a_job("a", "b"), {"test": runner}, {"a"})
-    assert result == JobResult(
-        status=JobStatus.FAILED,
-        errors=("a: skipped, for a later request has begun", "b: no"),
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [("success", "skipped"), ("failed", "failed"), ("blocked", "blocked"), ("skipped", "skipped")],
+)
+def test_a_lock_that_is_superseded_is_an_error_beside_those_of_the_runner(status: str, expected: str) -> None:
+    runner = Runner(JobResult(status=JobStatus(status), errors=("b: no",), applied_actions=({"x": 1},)))
+    assert ended(run(a_job("a", "b"), {"test": runner}, FixedTurn("a"))) == JobResult(
+        status=JobStatus(expected),
+        errors=("a: superseded, for a later request has begun", "b: no"),
         applied_actions=({"x": 1},),
     )
 
 
-def test_a_runner_that_raises_has_failed_with_the_error_and_what_was_lost(caplog):
-    result = run(a_job("a", "b"), {"test": broken}, {"b"})
-    assert result.status is JobStatus.FAILED
-    assert result.errors == ("b: skipped, for a later request has begun", "LookupError: gone")
+def test_a_runner_that_raises_has_failed_with_the_error_and_what_it_had_shown(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def show_and_raise(job: Job, turn: Turn) -> JobProgress:
+        turn.show(lambda: HALF)
+        raise LookupError("gone")
+
+    progress = run(a_job("a", "b"), {"test": show_and_raise}, FixedTurn("b"))
+    errors = ("b: superseded, for a later request has begun", "LookupError: gone", "é")
+    assert ended(progress) == JobResult(status=JobStatus.FAILED, done=1, of=2, errors=errors)
+    assert isinstance(progress, JobProgress)
+    assert progress.memberships == HALF.memberships
     assert [(record.levelno, record.exc_info is not None) for record in caplog.records] == [(logging.ERROR, True)]
 
 
-def test_an_integration_without_a_runner_is_named():
-    result = run(a_job(integration="nobody"), {"test": Runner()}, ())
-    assert result == JobResult(status=JobStatus.FAILED, errors=("no runner for the integration 'nobody'",))
+def test_an_integration_that_is_not_installed_is_named() -> None:
+    result = ended(run(a_job(integration="nobody"), {"test": Runner()}, FixedTurn()))
+    assert result == JobResult(status=JobStatus.FAILED, errors=("no integration 'nobody' is installed",))
+
+
+def test_a_job_that_ends_here_has_failed_for_the_reason_beside_its_other_errors() -> None:
+    assert failed(HALF, "lost").result == JobResult(status=JobStatus.FAILED, done=1, of=2, errors=("lost", "é"))
+    assert failed(HALF, "lost").settled == HALF.settled

@@ -40,3 +40,9 @@ def test_bytes_that_tell_nothing_have_no_type_no_subject_and_no_id(data: bytes) 
 def test_an_event_that_is_not_valid_still_tells_what_it_can() -> None:
     invalid = letter(b'{"type": "a.b", "specversion": "9.9"}')
     assert (invalid.type, invalid.subject, invalid.event_id) == ("a.b", None, None)
+
+
+def test_a_type_or_subject_of_any_length_is_cut_and_the_event_stays_whole() -> None:
+    known = letter(json.dumps({"type": "a" * 100_000, "subject": "b" * 100_000}).encode())
+    assert (known.type, known.subject) == ("a" * 2000, "b" * 2000)
+    assert len(known.data) > 200_000

@@ -108,7 +108,7 @@ def test_a_team_does_not_become_secret_if_a_child_cannot_leave() -> None:
 
 def test_children_are_deleted_before_their_parent() -> None:
     current = (there("a"), there("b", "a"), there("c", "b"), there("d", "a"))
-    assert done(planned(current, delete_teams=["a", "d", "b", "c"])) == ["delete c", "delete b", "delete d", "delete a"]
+    assert done(planned(current, delete_teams=["a", "d", "b", "c"])) == ["delete c", "delete d", "delete b", "delete a"]
 
 
 def test_a_team_with_a_child_that_stays_is_not_deleted() -> None:
@@ -124,6 +124,12 @@ def test_a_team_is_deleted_after_its_children_have_moved() -> None:
         "update_team b",
         "delete a",
     ]
+
+
+def test_a_team_becomes_secret_after_its_child_is_deleted_and_that_after_its_own_has_left() -> None:
+    current = (there("a"), there("b", "a"), there("c", "b"))
+    teams = (wanted("a", privacy="secret"), wanted("c", "", privacy="secret"))
+    assert done(planned(current, *teams, delete_teams=["b"])) == ["update_team c", "delete b", "update_team a"]
 
 
 def test_no_team_moves_into_one_that_is_deleted() -> None:

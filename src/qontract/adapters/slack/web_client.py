@@ -23,6 +23,11 @@ from slack_sdk.http_retry.handler import RetryHandler
 from qontract.adapters.slack.bounds import BoundedSocket, Bounds
 from qontract.adapters.slack.texts import one_line
 
+if not hasattr(WebClient, "_perform_urllib_http_request_internal"):  # another version: it would not ask us
+    raise ImportError(
+        "this version of slack_sdk opens its connections elsewhere: requests to Slack would have no bounds"
+    )
+
 
 class BoundedWebClient(WebClient):
     """Makes one call, within these bounds. It follows no redirect: the token would go to wherever that leads."""
@@ -37,9 +42,11 @@ class BoundedWebClient(WebClient):
         Raises HTTPError for an answer that is no success, OSError, HTTPException, and OutOfBoundsError.
         """
         seconds = self._bounds.begin()
+        # A proxy changes the request: the same one, tried again, would go to it as http, with the token for it to read.
+        own = Request(url, req.data, req.headers, method=req.get_method())  # noqa: S310 - the settings check the URL
         proxies = self._proxies(url)
         try:
-            with _opener(self._bounds, proxies).open(req, timeout=seconds) as answer:
+            with _opener(self._bounds, proxies).open(own, timeout=seconds) as answer:
                 body = answer.read().decode("utf-8", "replace")  # RFC 8259, 8.1: JSON is UTF-8
                 return {"status": answer.status, "headers": answer.headers, "body": body}
         except HTTPError as error:  # slack_sdk would read it outside of the bounds, and not close it

@@ -22,6 +22,7 @@ class DeadLetters(Protocol):
     """The dead letters of all subscriptions.
 
     - Bytes stay as they came, whatever they are.
+    - What cannot be read whole is a letter too, and says so: `unreadable`. It can be discarded, and is not redriven.
     - `iterate` yields the letters in the order in which they died, and holds few at a time. Those that die after it
       began are not among them: redriving each one ends, though all die again.
     - `redrive` moves the event, in one atomic step, to the subscription that failed and to no other; its attempts begin

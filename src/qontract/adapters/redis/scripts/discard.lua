@@ -3,8 +3,7 @@
 -- KEYS: the dead letters, the counts of dead letters. ARGV: the letter's id.
 -- Answer: 1, or 0 if there is no such letter.
 local function one_less(name)
-  local count = redis.pcall('HGET', KEYS[2], name)
-  count = type(count) == 'string' and tonumber(count)
+  local count = tonumber(redis.pcall('HGET', KEYS[2], name))
   if count and count > 0 then redis.pcall('HINCRBY', KEYS[2], name, -1) end -- a count that is none stops nothing
 end
 

@@ -3,8 +3,7 @@
 -- ARGV: the letter's id, the subscription.
 -- Answer: 1, or nothing if there is no such letter or it has no event.
 local function one_less(name)
-  local count = redis.pcall('HGET', KEYS[3], name)
-  count = type(count) == 'string' and tonumber(count)
+  local count = tonumber(redis.pcall('HGET', KEYS[3], name))
   if count and count > 0 then redis.pcall('HINCRBY', KEYS[3], name, -1) end -- a count that is none stops nothing
 end
 
