@@ -53,6 +53,20 @@ def test_a_rate_limit_of_reading_is_an_error_with_its_seconds(
 
 
 @pytest.mark.parametrize("status", [403, 429])
+def test_a_rate_limit_without_a_time_is_one_of_a_minute(github: GithubSandbox, teams: GithubTeams, status: int) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        body = b'{"message": "You have exceeded a secondary rate limit"}'
+        await send({"type": "http.response.body", "body": body})
+
+    github.serve(app)
+    with pytest.raises(RateLimitedError) as caught:
+        teams.apply(create())
+    assert caught.value.seconds == 60
+
+
+@pytest.mark.parametrize("status", [403, 429])
 def test_a_rate_limit_in_the_midst_of_an_action_is_waited_for(
     github: GithubSandbox, teams: GithubTeams, pauses: list[float], status: int
 ) -> None:

@@ -63,6 +63,13 @@ def test_the_listing_of_a_team_does_not_include_the_members_of_its_children(team
     assert "carol" not in above.logins()
 
 
+def test_no_page_of_a_team_includes_the_members_of_its_children(github: GithubSandbox, teams: GithubTeams) -> None:
+    people = logins(130)
+    large, child = {"name": "large", "members": people[:120]}, {"name": "child", "parent": "large", "members": people}
+    github.start(organisation(members=people, teams=[large, child]))
+    assert list(teams.read("acme").teams[0].logins().values()) == people[:120]
+
+
 def test_reading_an_organisation_that_the_token_does_not_show_says_so(github: GithubSandbox) -> None:
     teams = GithubApiTeams(GithubSettings(api_url=github.url, tokens={"atlantis": "ghp_sandbox_acme"}))
     with pytest.raises(IntegrationError, match=r"the query Organisation: Could not resolve .* 'atlantis'"):
