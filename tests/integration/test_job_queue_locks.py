@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from pytest_mock import MockerFixture
 
 from qontract.adapters.celery import CeleryJobQueue, job_queue, turn
 from qontract.adapters.celery.job_ledger import JobLedger
+from qontract.adapters.celery.records import Run
 from qontract.application.jobs import Turn
 from qontract.domain.jobs import JobProgress
 from tests.contracts.job_queue_runner import SUCCESS, Runner, a_job
@@ -30,6 +31,7 @@ class Held:
         self.runner = Runner()
         self.queue: CeleryJobQueue = make_queue(url, {"test": self.runner}, lock_seconds=LOCK_SECONDS)
         self.answers: list[bool] = []
+        self.turn: Turn
         self.job = a_job("a")
 
     def run(
@@ -38,6 +40,7 @@ class Held:
         """Do something in the midst of a run, and return whether it holds the lock then."""
 
         def step(mine: Turn) -> JobProgress:
+            self.turn = mine
             meanwhile(self)
             self.answers += [mine.holds("a") for _ in range(times)]
             after(self)
@@ -114,6 +117,32 @@ def test_a_lock_is_not_taken_again_by_a_run_whose_job_has_another_run(held: Held
 def test_a_lock_is_not_held_for_sure_if_redis_does_not_say_so(held: Held, mocker: MockerFixture) -> None:
     mocker.patch.object(JobLedger, "renew", side_effect=redis.ConnectionError("away"))
     assert held.run(later_than_a_lock) == [False]
+
+
+def test_a_lock_is_valid_from_when_its_renewal_was_asked_and_not_from_the_answer(
+    held: Held, mocker: MockerFixture
+) -> None:
+    renew = JobLedger.renew
+
+    def answered_late(ledger: JobLedger, run: Run, locks: Sequence[str]) -> dict[str, bool]:
+        answer = renew(ledger, run, locks)
+        held.seconds += LOCK_SECONDS
+        return answer
+
+    mocker.patch.object(JobLedger, "renew", answered_late)
+    assert held.run(later_than_a_lock) == [False]
+
+
+def test_a_lock_that_somebody_else_had_meanwhile_is_lost_for_good(held: Held) -> None:
+    def taken(held: Held) -> None:
+        held.stand_still()
+        held.client.set(f"{PREFIX}lock:a", "recovery")
+
+    def freed_again(held: Held) -> None:
+        held.free()
+        held.answers.append(held.turn.holds("a"))
+
+    assert held.run(taken, after=freed_again) == [False, False]
 
 
 def test_a_worker_that_stood_still_does_not_hold_a_lock_that_a_newer_job_has_begun_for(

@@ -21,7 +21,7 @@ from tests.support.worker_process import Worker, recovering
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 
 OVERRIDDEN = """
-import os, pathlib, threading
+import os, pathlib, threading, time
 from dependency_injector import providers
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.worker import create_app, main
@@ -29,6 +29,7 @@ container = Container()
 def recover():
     path = pathlib.Path(os.environ["RECOVERED"])
     path.write_text(f"{os.getpid()} {threading.active_count()} {len(container.guards().protected)}")
+    time.sleep(float(os.environ.get("RECOVERS_FOR", "0")))
 container.recovery.override(providers.Object(recover))
 main(create_app(container))
 """
@@ -128,3 +129,13 @@ def test_the_recovery_process_does_not_keep_the_port_of_the_worker(valkey_url: s
         inodes = {line.split()[9] for line in Path("/proc/net/tcp").read_text().splitlines()[1:] if " 0A " in line}
         sockets = {str(fd.readlink()) for fd in Path(f"/proc/{recovers}/fd").iterdir()}
     assert not sockets & {f"socket:[{inode}]" for inode in inodes}
+
+
+def test_a_recovery_process_in_the_midst_of_its_work_ends_with_its_worker(valkey_url: str, tmp_path: Path) -> None:
+    recovered = tmp_path / "recovered"
+    worker = Worker(valkey_url, tmp_path, RECOVERED=str(recovered), RECOVERS_FOR="600")
+    with worker.running("-c", OVERRIDDEN) as process:
+        until(recovered.exists)
+        (recovers,) = recovering(process.pid)
+        process.kill()
+        until(lambda: not Path(f"/proc/{recovers}").exists())

@@ -90,9 +90,15 @@ class GuardsSettings(_Group):
 
 
 class AuthSettings(_Group):
-    """`QAPI_AUTH__…`: the bearer tokens that the API accepts (HS256)."""
+    """`QAPI_AUTH__…`: the bearer tokens that the API accepts (HS256).
+
+    While the key is changed, tokens that the previous one signed are accepted too.
+    """
 
     secret: Annotated[SecretStr, AfterValidator(_signing_key)] | None = None
+    previous_secret: Annotated[SecretStr, AfterValidator(_signing_key)] | None = None
+    revoked: frozenset[str] = Field(default=frozenset(), description="Ids (`jti`) of tokens that are accepted no more")
+    longest_days: int = Field(default=400, ge=1, le=36500, description="For how long a token may be valid from now on")
     audience: str = "qontract-api"
     issuer: str = "qontract"
 
@@ -103,6 +109,13 @@ class ApiSettings(_Group):
     host: str = "0.0.0.0"  # noqa: S104 - a service is to be reached
     port: int = Field(default=8080, ge=0, le=65535)
     max_body_bytes: int = Field(default=10_000_000, ge=1)
+    requests_per_second: float = Field(default=50, gt=0, description="Of one subject, in the long run; then 429")
+    requests_at_once: int = Field(default=500, ge=1, description="Of one subject, before that counts")
+    open_jobs: int = Field(default=200, ge=1, description="Jobs of one subject that have not ended; then 429")
+    waiting_requests: int = Field(default=2000, ge=1, description="That wait for the end of a job; then 503")
+    connections: int = Field(default=4000, ge=1, description="More are answered 503, and closed")
+    head_seconds: float = Field(default=10, gt=0, description="Within which the head of a request has to come")
+    body_seconds: float = Field(default=60, gt=0, description="Within which its body has to come")
 
 
 class WorkerSettings(_Group):

@@ -1,8 +1,10 @@
 """Bearer tokens: JSON Web Tokens (RFC 7519), signed with HS256."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
 
 import jwt
 
@@ -10,6 +12,8 @@ from qontract.domain.attributes import forbidden_in
 
 _ALGORITHM = "HS256"
 _LONGEST_SUBJECT = 255
+_LEEWAY = timedelta(minutes=1)
+"""By how much the clock of who signs may be ahead of ours, where a token is valid for as long as it may be."""
 
 
 class InvalidTokenError(Exception):
@@ -25,11 +29,19 @@ class Claims:
 
 
 def issue_token(
-    secret: str, subject: str, scopes: Iterable[str], lifetime: timedelta, *, audience: str, issuer: str
+    secret: str,
+    subject: str,
+    scopes: Iterable[str],
+    lifetime: timedelta,
+    *,
+    audience: str,
+    issuer: str,
+    token_id: str | None = None,
 ) -> str:
-    """Return a token that lets `subject` do what the scopes name."""
+    """Return a token that lets `subject` do what the scopes name; `token_id` is what it can be revoked by."""
     now = datetime.now(UTC)
     claims = {
+        "jti": token_id or str(uuid4()),
         "sub": subject,
         "scope": " ".join(scopes),
         "aud": audience,
@@ -40,23 +52,49 @@ def issue_token(
     return jwt.encode(claims, secret, algorithm=_ALGORITHM)
 
 
-def claims_of(token: str, secret: str, *, audience: str, issuer: str) -> Claims:
-    """Return the subject and the scopes (RFC 8693, 4.2) of a valid token. Raises InvalidTokenError."""
-    try:
-        claims = jwt.decode(
-            token,
-            secret,
-            algorithms=[_ALGORITHM],
-            audience=audience,
-            issuer=issuer,
-            options={"require": ["aud", "iss", "exp"], "verify_sub": False},
-        )
-    except (jwt.InvalidTokenError, ValueError):
-        raise InvalidTokenError("The token is not valid, or not any more.") from None
+def claims_of(
+    token: str,
+    secrets: Sequence[str],
+    *,
+    audience: str,
+    issuer: str,
+    longest: timedelta = timedelta.max,
+    revoked: Collection[str] = (),
+) -> Claims:
+    """Return the subject and the scopes (RFC 8693, 4.2) of a valid token, signed with any of the secrets.
+
+    `longest`: for how much longer it may be valid; `revoked`: ids (`jti`) of tokens that are valid no more.
+    Raises InvalidTokenError.
+    """
+    claims = _verified(token, secrets, audience, issuer)
+    if claims["exp"] - datetime.now(UTC).timestamp() > (longest.total_seconds() + _LEEWAY.total_seconds()):
+        raise InvalidTokenError(f"The token is valid for longer than {longest.days} days, which is not accepted.")
+    if claims.get("jti") in revoked:
+        raise InvalidTokenError("The token is revoked.")
     subject, scope = claims.get("sub"), claims.get("scope")
     if wrong := wrong_with_subject(subject):
         raise InvalidTokenError(f"The token does not say who it is for: its `sub` {wrong}.")
     return Claims(str(subject), frozenset(scope.split()) if isinstance(scope, str) else frozenset())
+
+
+def _verified(token: str, secrets: Sequence[str], audience: str, issuer: str) -> dict[str, Any]:
+    for secret in secrets:
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                secret,
+                algorithms=[_ALGORITHM],
+                audience=audience,
+                issuer=issuer,
+                options={"require": ["aud", "iss", "exp"], "verify_sub": False},
+            )
+            claims["exp"] = int(claims["exp"])  # it was checked to be one; a text of digits is one too
+        except jwt.InvalidSignatureError:
+            continue
+        except (jwt.InvalidTokenError, ValueError, OverflowError):
+            break
+        return claims
+    raise InvalidTokenError("The token is not valid, or not any more.")
 
 
 def wrong_with_subject(subject: object) -> str | None:

@@ -7,6 +7,7 @@ from qontract.adapters.memory.event_log import InMemoryEventLog
 from qontract.adapters.memory.event_publisher import InMemoryEventPublisher
 from qontract.adapters.memory.event_spool import InMemoryEventSpool
 from qontract.adapters.memory.events import InMemoryEvents
+from qontract.adapters.memory.github_teams import InMemoryGithubTeams
 from qontract.adapters.memory.intents import InMemoryIntents
 from qontract.adapters.memory.job_queue import InMemoryJobQueue
 from qontract.adapters.memory.slack_usergroups import InMemorySlackUsergroups
@@ -19,6 +20,7 @@ __all__ = [
     "InMemoryEventPublisher",
     "InMemoryEventSpool",
     "InMemoryEvents",
+    "InMemoryGithubTeams",
     "InMemoryIntents",
     "InMemoryJobQueue",
     "InMemorySlackUsergroups",
