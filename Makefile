@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test chaos bench lint format lock
+.PHONY: help setup demo dev test chaos bench lint format lock sbom
 
 help: ## Say what there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -46,5 +46,8 @@ format: $(READY) ## Format, and fix what can be fixed
 	$(BIN)/ruff check --fix
 
 lock: $(READY) ## Write requirements.lock anew from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --upgrade \
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --generate-hashes --upgrade \
 		--custom-compile-command "make lock" --quiet --output-file requirements.lock
+
+sbom: $(READY) ## Write qontract.cdx.json: what a deployment has, as a CycloneDX document
+	$(BIN)/python -m tests.sbom > qontract.cdx.json

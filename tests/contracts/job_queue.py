@@ -8,7 +8,7 @@ from threading import Event, Thread
 import pytest
 
 from qontract.application.jobs import Runners, Turn
-from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
+from qontract.domain.jobs import Job, JobAbout, JobProgress, JobResult, JobStatus
 from tests.contracts.job_queue_runner import SUCCESS, HeldJobQueue, Runner, a_job, result_of
 from tests.contracts.job_queue_slices import SlicesContract
 
@@ -32,6 +32,17 @@ class JobQueueContract(SlicesContract, ABC):
 
     def test_an_id_that_was_never_submitted_has_no_result(self, queue: HeldJobQueue) -> None:
         assert queue.result("8c6f") is None
+
+    def test_what_a_job_is_about_is_known_from_its_submission_and_after_its_end(
+        self, queue: HeldJobQueue, runner: Runner
+    ) -> None:
+        job = a_job("a").model_copy(update={"scopes": ("é", "b")})
+        assert queue.about(job.id) is None
+        queue.submit(job)
+        about = JobAbout(integration="test", scopes=("é", "b"))
+        assert queue.about(job.id) == about
+        queue.run(job.id)
+        assert queue.about(job.id) == about
 
     def test_a_job_that_waits_is_pending(self, queue: HeldJobQueue, runner: Runner) -> None:
         job = a_job()

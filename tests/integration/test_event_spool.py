@@ -19,7 +19,8 @@ from tests.processes import until
 
 
 def spool_at(path: Path, max_bytes: int = 50_000_000) -> SqliteEventSpool:
-    return SqliteEventSpool(path, max_bytes=max_bytes)
+    """Return a spool that waits for its turn as long as a slow disk may take for all of those before it."""
+    return SqliteEventSpool(path, max_bytes=max_bytes, busy_seconds=30)
 
 
 class TestSqliteEventSpool(EventSpoolContract):

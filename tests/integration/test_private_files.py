@@ -2,7 +2,6 @@
 
 import logging
 import os
-import sqlite3
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +12,6 @@ from pytest_mock import MockerFixture
 from qontract.adapters.jsonlines import JsonLinesEventHandler
 from qontract.adapters.sqlite import SqliteEventSpool
 from qontract.application.ports.event_spool import EventSpoolError
-from qontract.domain.events import DomainEvent
 from qontract.entrypoints.settings import EventsSettings
 from qontract.testing import deliver
 from tests.support.handling import event
@@ -192,13 +190,3 @@ def test_without_a_home_the_directory_among_the_temporary_ones_is_not_that_of_an
             SqliteEventSpool(file, max_bytes=10_000_000).oldest(1)
         with pytest.raises(EventSpoolError, match="is of the user"):
             spool(file)
-
-
-def test_an_event_in_the_spool_that_is_too_deep_is_an_error_of_the_spool(tmp_path: Path) -> None:
-    kept = SqliteEventSpool(tmp_path / "file", max_bytes=10_000_000)
-    kept.append([DomainEvent(type="a.b", data={})])
-    with sqlite3.connect(tmp_path / "file") as file:
-        file.execute("UPDATE spool SET event = ?", ("[" * 100_000,))
-    file.close()
-    with pytest.raises(EventSpoolError):
-        kept.oldest(1)

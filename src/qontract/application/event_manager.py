@@ -42,13 +42,16 @@ class EventManager:
         """Whether events wait in the spool, as far as this process knows: newer ones have to come after them."""
         return "publishing" in self._failing
 
-    def publish_event(self, event: DomainEvent) -> None:
-        """Publish one event."""
-        self.publish_events([event])
+    def publish_event(self, event: DomainEvent) -> bool:
+        """Publish one event; say whether it is published or spooled."""
+        return self.publish_events([event])
 
-    def publish_events(self, events: Sequence[DomainEvent]) -> None:
-        """Publish the events of a task together, in order, and resolve their intents in the same step."""
-        self._publish_or_spool(events)
+    def publish_events(self, events: Sequence[DomainEvent]) -> bool:
+        """Publish the events of a task together, in order, and resolve their intents in the same step.
+
+        Say whether they are published or spooled; if not, the log has them.
+        """
+        return self._publish_or_spool(events)
 
     def flush(self) -> int:
         """Send all that is spooled, oldest first, and say how many. Raises EventPublisherError or EventSpoolError."""

@@ -1,47 +1,93 @@
 """The record of a job while a slice of it runs: what is planned, applied and failed. It is true at every moment."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
 from qontract.domain.integration import Action, Plan
-from qontract.domain.jobs import JobProgress, JobResult, JobStatus
+from qontract.domain.jobs import MOST_BYTES, MOST_ERRORS, JobProgress, JobResult, JobStatus, cut
 
 
 def key_of(shown: Mapping[str, Any]) -> str:
     """Return what tells an action, as a result shows it, from any other that a job may plan."""
-    return sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:16]
+    return _key(_text(shown))
+
+
+def _text(shown: Mapping[str, Any]) -> bytes:
+    return json.dumps(shown, sort_keys=True).encode()
+
+
+def _key(text: bytes) -> str:
+    return sha256(text).hexdigest()[:16]
 
 
 class JobRecord:
-    """Begins with what earlier slices left. Scopes go by the names of their locks."""
+    """Begins with what earlier slices left. Scopes go by the names of their locks.
+
+    It knows all actions by their keys, and has as many of them and of the errors whole as a result may show.
+    """
 
     def __init__(self, before: JobProgress) -> None:
         result = before.result
-        self._actions = {key_of(shown): shown for shown in result.actions}
-        self._applied = {key_of(shown): shown for shown in result.applied_actions}
+        self._applied = set(before.applied)
+        self._shown: dict[str, Mapping[str, Any]] = {}
+        self._room = MOST_BYTES
         self._digests = [digest for digest in (result.plan_digest or "").split(".") if digest]
         self._done_before = len(before.settled) + len(before.ended)
         self._fruitless = before.fruitless
         self._settled = set(before.settled)
         self._blocked = set(before.blocked)
         self.ended = set(before.ended)
-        self.errors = list(result.errors)
+        self._errors = dict.fromkeys(result.errors)
+        self._errors_left_out = result.errors_left_out
         self._superseded: dict[str, str] = {}
         self.removals = dict(before.removals)
         """How many memberships may still end in a scope whose plan the guards let pass."""
         self.memberships = dict(before.memberships)
         """How many each scope has."""
-        for key in [key for key in self._actions if key not in self._settled]:
-            del self._actions[key]  # it is planned again, or not needed any more
+        self._planned = set(before.settled)  # the others are planned again, or not needed any more
+        for shown in result.actions:
+            self._keep(shown, only=self._settled)
 
     def plan(self, plan: Plan[Any]) -> list[Action]:
         """Enter a plan, and return those of its actions that are not settled yet."""
-        keyed = {key_of(action.shown()): action for action in plan.actions}
-        open_actions = {key: action for key, action in keyed.items() if key not in self._settled}
-        self._actions |= {key: action.shown() for key, action in open_actions.items()}
+        open_actions = {}
+        for action in plan.actions:
+            key = self._keep(action.shown())
+            if key not in self._settled:
+                open_actions[key] = action
+        self._planned.update(open_actions)
         return list(open_actions.values())
+
+    def find_fault(self, lock: str, plan: Plan[Any]) -> None:
+        """Enter what the plan of the scope cannot reach; before it is allowed or blocked."""
+        planned_before = lock in self.removals
+        new = [error for error in plan.errors if cut(error) not in self._errors]
+        self._enter(new[: self._room_for_errors], 0 if planned_before else len(new[self._room_for_errors :]))
+        if not planned_before:
+            self._errors_left_out += plan.errors_left_out
+
+    def fail(self, error: str) -> None:
+        """Enter a sentence that says what failed."""
+        self._enter((error,) if self._room_for_errors else (), 0 if self._room_for_errors else 1)
+
+    def _enter(self, errors: Iterable[str], left_out: int) -> None:
+        self._errors |= dict.fromkeys(map(cut, errors))
+        self._errors_left_out += left_out
+
+    @property
+    def _room_for_errors(self) -> int:
+        return MOST_ERRORS - len(self._errors)
+
+    def _keep(self, shown: Mapping[str, Any], *, only: Iterable[str] | None = None) -> str:
+        """Keep the action whole if there is room, and return its key."""
+        text = _text(shown)
+        key = _key(text)
+        if key not in self._shown and len(text) <= self._room and (only is None or key in only):
+            self._shown[key] = shown
+            self._room -= len(text)
+        return key
 
     def allow(self, lock: str, plan: Plan[Any]) -> None:
         """Enter that the guards let the plan of the scope pass."""
@@ -56,7 +102,7 @@ class JobRecord:
         self._settled.update(key_of(action.shown()) for action in plan.actions)
         self._blocked.add(lock)
         self.memberships.pop(lock, None)
-        self.errors.append(reason)
+        self.fail(reason)
 
     def supersede(self, lock: str) -> None:
         """Enter that a later job may have begun in the scope."""
@@ -76,11 +122,10 @@ class JobRecord:
 
     def apply(self, lock: str, action: Action) -> None:
         """Enter that the action was applied."""
-        shown = action.shown()
-        key = key_of(shown)
+        key = self._keep(action.shown())
         self._settled.add(key)
-        self._actions.setdefault(key, shown)
-        self._applied[key] = shown
+        self._planned.add(key)
+        self._applied.add(key)
         for left in (self.removals, self.memberships):
             if lock in left:
                 left[lock] -= len(action.removes)
@@ -98,24 +143,29 @@ class JobRecord:
         """Return how the job ended."""
         if self._blocked:
             return self._progress(JobStatus.BLOCKED)
-        if self.errors:
+        if self._errors:
             return self._progress(JobStatus.FAILED)
         return self._progress(JobStatus.SKIPPED if self._superseded else JobStatus.SUCCESS)
 
     def _progress(self, status: JobStatus) -> JobProgress:
+        applied = tuple(shown for key, shown in self._shown.items() if key in self._applied)
         return JobProgress(
             result=JobResult.model_construct(  # its actions are ours: to check thousands of them takes long
                 status=status,
                 done=len(self._applied),
-                of=len(self._actions),
-                actions=tuple(self._actions.values()),
-                applied_actions=tuple(self._applied.values()),
-                errors=(*self.errors, *self._superseded.values()),
+                of=len(self._planned),
+                actions=tuple(self._shown.values()),
+                applied_actions=applied,
+                errors=(*self._errors, *self._superseded.values()),
+                actions_left_out=len(self._planned) - len(self._shown),
+                applied_actions_left_out=len(self._applied) - len(applied),
+                errors_left_out=self._errors_left_out,
                 plan_digest=".".join(self._digests) or None,
             ),
             ended=frozenset(self.ended),
             blocked=frozenset(self._blocked),
             settled=frozenset(self._settled),
+            applied=frozenset(self._applied),
             removals=self.removals,
             memberships=self.memberships,
             fruitless=self.fruitless,

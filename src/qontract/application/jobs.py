@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from qontract.domain.jobs import Job, JobProgress, JobStatus
+from qontract.domain.jobs import Job, JobProgress, JobStatus, cut
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ def run(job: Job, runners: Runners, turn: Turn) -> JobProgress | Continues:
 
 def _ended(progress: JobProgress, status: JobStatus, errors: tuple[str, ...]) -> JobProgress:
     result = progress.result
-    ended = result.model_copy(update={"status": status, "errors": (*errors, *result.errors)})
+    ended = result.model_copy(update={"status": status, "errors": (*map(cut, errors), *result.errors)})
     return progress.model_copy(update={"result": ended})
 
 

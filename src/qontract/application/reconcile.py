@@ -41,6 +41,7 @@ def job(
         integration=name,
         payload=desired.model_dump(mode="json"),
         locks=() if desired.dry_run else tuple(lock_of(name, scope) for scope in desired.scopes()),
+        scopes=tuple(desired.scopes()),
         correlation_id=correlation_id,
         requested_by=requested_by,
         reason=desired.reason,
@@ -67,7 +68,7 @@ def reconcile(
         pause = run.slice()
     except Exception as error:  # what was done by then stays done
         log.exception("job interrupted")
-        record.errors.append(f"interrupted: {type(error).__name__}: {error}")
+        record.fail(f"interrupted: {type(error).__name__}: {error}")
         return record.final()
     return record.final() if pause is None else Continues(record.running(), pause)
 
@@ -142,7 +143,7 @@ class _Run:
             return False
         plan = self.integration.plan(desired, state)
         actions = self.record.plan(plan)
-        self.record.errors += [error for error in plan.errors if error not in self.record.errors]
+        self.record.find_fault(lock, plan)
         if self._stopped(lock, scope, plan):
             return False
         if self.desired.dry_run:
@@ -243,7 +244,7 @@ class _Run:
 
     def _fail(self, failure: Failure) -> None:
         self._publish(self._event(self.integration.failure(failure), failure.subject))
-        self.record.errors.append(f"{failure.subject}: {failure.error}")
+        self.record.fail(f"{failure.subject}: {failure.error}")
         log.error("action failed" if failure.action_type else "scope failed", extra=failure.model_dump())
 
     def _event(self, data: EventData, subject: str) -> DomainEvent:

@@ -8,6 +8,7 @@ from qontract.domain.github_nesting import Nesting, Place, Wanted, nesting
 from qontract.domain.github_organisation import GithubOrganisation, GithubTeam, by_login, plain_login
 from qontract.domain.github_teams import CreateTeam, DeleteTeam, TeamAction, UpdateMembers, UpdateTeam
 from qontract.domain.integration import Plan
+from qontract.domain.jobs import first
 
 Role = Literal["member", "maintainer"]
 
@@ -35,13 +36,15 @@ def plan(desired: DesiredOrganisation, current: GithubOrganisation) -> Plan[Team
     names = {team.slug: team.name for team in current.teams}
     possible = nesting(desired, current)
     actions: list[TeamAction] = []
-    errors = [f"{desired.name}/{slug}: {reason}" for slug, reason in possible.errors.items()]
+    errors, left_out = first(f"{desired.name}/{slug}: {reason}" for slug, reason in possible.errors.items())
     for step in (*possible.steps, *_others(desired, current, possible)):
         if isinstance(step, GithubTeam):
             actions.append(_delete(desired.name, step))
             continue
         people, unknown = _people(step, known, invite=desired.invite)
-        errors += [f"{desired.name}/{step.slug}: {login!r} is not in the organisation" for login in unknown]
+        sentences = [f"{desired.name}/{step.slug}: {login!r} is not in the organisation" for login in unknown]
+        errors, more = first((*errors, *sentences))
+        left_out += more
         place = possible.places[step.slug]
         parent = names.get(place.parent or "", step.desired.parent or None)
         if step.team is None:
@@ -49,7 +52,7 @@ def plan(desired: DesiredOrganisation, current: GithubOrganisation) -> Plan[Team
         else:
             actions += _update_team(desired.name, step.desired, step.team, place, parent)
             actions += _update_members(desired.name, step.team, people, known)
-    return Plan(actions, sum(len(team.logins()) for team in current.teams), sorted(errors))
+    return Plan(actions, sum(len(team.logins()) for team in current.teams), sorted(errors), left_out)
 
 
 def _others(desired: DesiredOrganisation, current: GithubOrganisation, possible: Nesting) -> Iterator[Wanted]:

@@ -69,8 +69,9 @@ class Action(EventData):
         return ()
 
     def shown(self) -> dict[str, JsonValue]:
-        """Return the action as a job's result shows it."""
-        return self.model_dump(mode="json") | {"subject": self.subject, "summary": self.summary}
+        """Return the action as a job's result shows it: with whether it makes its subject, and whom it takes away."""
+        about = {"subject": self.subject, "summary": self.summary}
+        return self.model_dump(mode="json") | about | {"creates": self.creates, "removes": list(self.removes)}
 
 
 A = TypeVar("A", bound=Action)
@@ -80,12 +81,14 @@ A = TypeVar("A", bound=Action)
 class Plan(Generic[A]):
     """The actions that bring a scope to its desired state, in order, and what of that state cannot be reached.
 
-    `memberships`: how many the scope has now, in all: what the guards measure a removal by.
+    `memberships`: how many the scope has now, in all: what the guards measure a removal by. Of many errors it has the
+    first, and `errors_left_out` says how many more there are.
     """
 
     actions: Sequence[A]
     memberships: int
     errors: Sequence[str] = ()
+    errors_left_out: int = 0
 
     @property
     def digest(self) -> str:

@@ -1,9 +1,17 @@
 """Jobs: work that was accepted and is done later, how far it has come, and how it ended."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+MOST_ERRORS = 100
+"""Sentences that a result has of what failed."""
+LONGEST_ERROR = 1000
+"""Characters of one."""
+MOST_BYTES = 1_000_000
+"""Of the actions of a result, as JSON."""
 
 
 class JobStatus(StrEnum):
@@ -26,8 +34,8 @@ class Job(BaseModel):
     """Work for one integration.
 
     `payload` is what its use case takes. `locks` names what the job changes (`slack-usergroups/coreos`): two jobs that
-    share a name never run at the same time, and the one submitted first never follows the other. `requested_by` is who
-    asked for it, and `reason` why.
+    share a name never run at the same time, and the one submitted first never follows the other. `scopes` names what it
+    looks at: who may see its result. `requested_by` is who asked for it, and `reason` why.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,15 +43,26 @@ class Job(BaseModel):
     integration: str
     payload: dict[str, JsonValue]
     locks: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
     correlation_id: str | None = None
     requested_by: str | None = None
     reason: str | None = None
     id: str = Field(default_factory=lambda: str(uuid4()))
 
 
+class JobAbout(BaseModel):
+    """What a job is about, which says who may see its result."""
+
+    model_config = ConfigDict(frozen=True)
+
+    integration: str
+    scopes: tuple[str, ...] = ()
+
+
 class JobResult(BaseModel):
     """What a job planned (`actions`), what it did (`applied_actions`), and a sentence for each thing that failed.
 
+    All three are bounded: `actions_left_out` and so on say how many more there are. An event has everything.
     `done` of `of` actions are applied so far. `plan_digest` stands for the plans of all scopes: a request with it as
     `accept_plan` has them applied although a guard stopped them.
     """
@@ -56,6 +75,9 @@ class JobResult(BaseModel):
     actions: tuple[dict[str, JsonValue], ...] = ()
     applied_actions: tuple[dict[str, JsonValue], ...] = ()
     errors: tuple[str, ...] = ()
+    actions_left_out: int = 0
+    applied_actions_left_out: int = 0
+    errors_left_out: int = 0
     plan_digest: str | None = None
 
 
@@ -64,6 +86,7 @@ class JobProgress(BaseModel):
 
     - `ended`: scopes in which nothing more is done; `blocked`: those of them that a guard stopped.
     - `settled`: the keys of actions that were applied, failed or stopped, and are not tried again.
+    - `applied`: the keys of those of them that were applied; a result shows only some, if there are many.
     - `removals`: how many memberships may still end in a scope whose plan the guards let pass.
     - `memberships`: how many each scope has, by what was read and removed since; of those not blocked.
     - `fruitless`: how many slices in a row have done nothing.
@@ -75,6 +98,24 @@ class JobProgress(BaseModel):
     ended: frozenset[str] = frozenset()
     blocked: frozenset[str] = frozenset()
     settled: frozenset[str] = frozenset()
+    applied: frozenset[str] = frozenset()
     removals: dict[str, int] = {}
     memberships: dict[str, int] = {}
     fruitless: int = 0
+
+
+def cut(error: str) -> str:
+    """Return the sentence, or as much of it as a result may have."""
+    return error if len(error) <= LONGEST_ERROR else f"{error[: LONGEST_ERROR - 1]}…"
+
+
+def first(errors: Iterable[str]) -> tuple[tuple[str, ...], int]:
+    """Return as many of the sentences as a result may have, and how many more there are."""
+    kept: list[str] = []
+    left_out = 0
+    for error in errors:
+        if len(kept) < MOST_ERRORS:
+            kept.append(cut(error))
+        else:
+            left_out += 1
+    return tuple(kept), left_out

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from qontract.domain.integration import Plan
+from qontract.domain.jobs import first
 from qontract.domain.slack_desired_state import DesiredUsergroup, DesiredWorkspace, plain_handle
 from qontract.domain.slack_usergroups import CreateUsergroup, UpdateMetadata, UpdateUsers, UsergroupAction
 from qontract.domain.slack_workspace import SlackUsergroup, SlackWorkspace
@@ -25,12 +26,14 @@ def plan(desired: DesiredWorkspace, current: SlackWorkspace) -> Plan[UsergroupAc
     users, channels = current.user_directory(), current.channel_directory()
     groups = {plain_handle(group.handle): group for group in current.usergroups}
     actions: list[UsergroupAction] = []
-    errors: list[str] = []
+    errors: tuple[str, ...] = ()
+    left_out = 0
     for wanted in (*desired.usergroups, *_no_longer_desired(desired, groups)):
         where = f"{desired.name}/{wanted.handle}"
         members, unknown_users = users.find(wanted.users, where)
         defaults, unknown_channels = channels.find(wanted.channels or (), where)
-        errors += unknown_users + unknown_channels
+        errors, more = first((*errors, *unknown_users, *unknown_channels))
+        left_out += more
         after = _Names(members, defaults)
         if group := groups.get(wanted.handle):
             before = _Names(users.named(group.user_ids if group.enabled else ()), channels.named(group.channel_ids))
@@ -38,7 +41,7 @@ def plan(desired: DesiredWorkspace, current: SlackWorkspace) -> Plan[UsergroupAc
         else:
             actions.append(_create(desired.name, wanted, after))
     memberships = sum(len(users.named(group.user_ids)) for group in current.usergroups if group.enabled)
-    return Plan(tuple(actions), memberships, tuple(errors))
+    return Plan(tuple(actions), memberships, errors, left_out)
 
 
 def _no_longer_desired(desired: DesiredWorkspace, groups: Mapping[str, SlackUsergroup]) -> Iterator[DesiredUsergroup]:

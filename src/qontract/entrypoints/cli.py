@@ -1,26 +1,19 @@
 """The command line."""
 
-import json
 import runpy
-import shlex
 import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from qontract.entrypoints import dead_letters, events
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from qontract.entrypoints.client import Progress
-
-app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(events.app, name="events")
 
@@ -121,50 +114,59 @@ def _state(option: str) -> tuple[str, Path]:
 @app.command()
 def reconcile(
     integration: _Integration,
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The desired state")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE…",
+            exists=True,
+            help="The desired state, in YAML or JSON: files, or directories of them, that are taken together",
+        ),
+    ],
     *,
     token: Annotated[str, typer.Option(envvar="QAPI_TOKEN", help="A bearer token; see `qontract token`")],
-    apply: Annotated[bool, typer.Option("--apply", help="Apply the plan; without it, only show it")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Apply the plan, if you say yes to it")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --apply: do not ask")] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Print the job's URL, and end")] = False,
     reason: Annotated[str | None, typer.Option(help="Why: it is in the log and in every event")] = None,
     accept_plan: Annotated[
         str | None, typer.Option(metavar="DIGEST", help="Apply this plan although a guard stopped it")
     ] = None,
+    out: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write the result here, in Markdown for a pull request")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON")] = False,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit with 2, and not 0, if there are changes")
+    ] = False,
     api_url: Annotated[str, typer.Option(envvar="QAPI_API_URL")] = _API_URL,
 ) -> None:
-    """Bring an external system to the desired state that FILE describes.
+    """Bring an external system to the desired state that FILE describes; without --apply, only show the plan.
 
-    Exits with 1 if anything failed or was skipped, with 3 if a guard stopped the plan.
+    Lists in several files follow each other; a workspace, organisation, … is in one of them only.
+
+    Exits with 0 if all is well, with 1 if anything failed or was skipped, with 3 if a guard stopped the plan.
     """
-    from rich.console import Console
+    from qontract.entrypoints.reconcile import Asked, run
 
-    from qontract.entrypoints import client, report
-
-    more = {"reason": reason, "accept_plan": accept_plan}
-    desired = _object(file) | {name: value for name, value in more.items() if value is not None}
-    try:
-        with _progress(Console(stderr=True)) as progress:
-            result = client.reconcile(api_url, token, integration, desired, apply=apply, progress=progress)
-    except client.ClientError as error:
-        raise SystemExit(f"qontract: {error}") from None
-    if as_json:
-        typer.echo(json.dumps(result, indent=2))
-    else:
-        command = ["qontract", "reconcile", integration, str(file), "--apply"]
-        command += [] if api_url == _API_URL else ["--api-url", api_url]
-        command += ["--reason", reason] if reason else []
-        report.show(result, Console(), accept=shlex.join([*command, "--accept-plan", result["plan_digest"] or ""]))
-    raise typer.Exit({"success": 0, "blocked": 3}.get(result["status"], 1))
-
-
-@contextmanager
-def _progress(console: "Console") -> "Iterator[Progress | None]":
-    """Show on a terminal how far a job is, while the body waits for it."""
-    if not console.is_terminal:
-        yield None
-        return
-    with console.status("The job is accepted") as status:
-        yield lambda done, of: status.update(f"{done} of {of} actions are done")
+    command = ["qontract", "reconcile", integration, *map(str, files)]
+    command += [] if api_url == _API_URL else ["--api-url", api_url]
+    command += ["--reason", reason] if reason else []
+    asked = Asked(
+        integration,
+        files,
+        api_url,
+        token,
+        command,
+        apply=apply,
+        yes=yes,
+        no_wait=no_wait,
+        reason=reason,
+        accept_plan=accept_plan,
+        as_json=as_json,
+        detailed_exitcode=detailed_exitcode,
+        out=out,
+    )
+    raise typer.Exit(run(asked))
 
 
 @app.command()
@@ -210,16 +212,6 @@ def _refuse_unknown(scopes: Iterable[str]) -> None:
             raise SystemExit(f"qontract: --scope {scope}: no such scope; {hint}")
 
 
-def _object(file: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(file.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise SystemExit(f"qontract: {file}: not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise SystemExit(f"qontract: {file}: not a JSON object")
-    return value
-
-
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
     """Let SIGTERM and Ctrl-C end the body in good order, and what it cannot go on from with a line."""
@@ -233,6 +225,12 @@ def _ended_by_signals() -> Iterator[None]:
             yield
         except (StackError, SandboxError) as error:
             raise SystemExit(f"qontract: {error}") from None
+    except ModuleNotFoundError as error:
+        from qontract.entrypoints.packages import missing_extra, said
+
+        if missing_extra(error) is None:
+            raise
+        raise SystemExit(f"qontract: {said(error)}") from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 

@@ -1,11 +1,14 @@
 """A client of the HTTP API, for the commands."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 import httpx
+
+from qontract.entrypoints import refusals
 
 WAIT_SECONDS = 20
 """How long one request waits for the end of a job."""
@@ -14,23 +17,38 @@ SHOW_SECONDS = 1
 _PAUSE_SECONDS = 1
 _ENDED = {"success", "failed", "skipped", "blocked"}
 
-Progress = Callable[[int, int], None]
-"""Is told how many actions are done, of how many."""
+Progress = Callable[[str], None]
+"""Is told how far a job is, in words."""
 
 
 class ClientError(Exception):
-    """The API refused, or could not be reached; the message says which and why, without the token."""
+    """The API refused, or could not be reached; the message says which, why and what to do, without the token.
+
+    `errors`: what is wrong with the request, with pointers (RFC 6901) into it, if the API said it.
+    """
+
+    def __init__(self, message: str, errors: tuple[Mapping[str, str], ...] = ()) -> None:
+        super().__init__(message)
+        self.errors = errors
 
 
 class _UnreachableError(ClientError):
     """It may be there again in a moment."""
 
 
+@dataclass(frozen=True)
+class Accepted:
+    """A job that the API took, and where its result is."""
+
+    id: str
+    url: str
+
+
 def reconcile(
     api_url: str,
     token: str,
     integration: str,
-    desired: dict[str, Any],
+    desired: Mapping[str, Any],
     *,
     apply: bool,
     deadline_seconds: float = 3600,
@@ -38,54 +56,91 @@ def reconcile(
 ) -> dict[str, Any]:
     """Post the desired state, as a dry run unless `apply`; wait for the end, and return the result.
 
-    An API that is away meanwhile is asked again. Raises ClientError.
+    Raises ClientError.
     """
-    path = f"/api/v1/integrations/{quote(integration, safe='')}/reconcile"
-    headers = {"authorization": f"Bearer {token}"}
-    with httpx.Client(base_url=api_url, headers=headers, timeout=WAIT_SECONDS + 10) as client:
-        accepted = _answer(client, "POST", path, json=desired | {"dry_run": not apply})
-        until = time.monotonic() + deadline_seconds
-        last = ""
+    job = submit(api_url, token, integration, desired, apply=apply)
+    return wait(token, job, deadline_seconds=deadline_seconds, progress=progress)
+
+
+def submit(api_url: str, token: str, integration: str, desired: Mapping[str, Any], *, apply: bool) -> Accepted:
+    """Post the desired state once, as a dry run unless `apply`. Raises ClientError."""
+    url = f"{api_url.rstrip('/')}/api/v1/integrations/{quote(integration, safe='')}/reconcile"
+    with _client(token) as client:
+        answer = _answer(client, "POST", url, json={**desired, "dry_run": not apply})
+    job_id, status_url = answer.get("id"), answer.get("status_url")
+    if not (isinstance(job_id, str) and isinstance(status_url, str)):
+        raise ClientError(refusals.not_qontract(url, "an answer without a job"))
+    return Accepted(job_id, urljoin(url, status_url))
+
+
+def wait(
+    token: str, job: Accepted, *, deadline_seconds: float = 3600, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Return the result of the job when it has ended. An API that is away meanwhile is asked again.
+
+    Raises ClientError.
+    """
+    until = time.monotonic() + deadline_seconds
+    last = ""
+    with _client(token) as client:
         while (left := until - time.monotonic()) > 0:
             try:
-                result = _result(client, accepted["status_url"], left, progress)
+                result = _result(client, job.url, left, progress)
             except _UnreachableError as error:
                 last = f" ({error})"
+                if progress is not None:
+                    progress("the API is away, and is asked again")
                 time.sleep(min(_PAUSE_SECONDS, left))
                 continue
+            except ClientError as error:
+                raise ClientError(f"job {job.id} was accepted, and goes on: {error}") from None
             if result.get("status") in _ENDED:
                 return result
             last = ""
-    raise ClientError(f"job {accepted['id']} has not ended after {deadline_seconds:.0f} s; look at it later{last}")
+    raise ClientError(f"job {job.id} has not ended after {deadline_seconds:.0f} s; look at it later: {job.url}{last}")
+
+
+def _client(token: str) -> httpx.Client:
+    return httpx.Client(headers={"authorization": f"Bearer {token}"}, timeout=WAIT_SECONDS + 10)
 
 
 def _result(client: httpx.Client, url: str, left: float, progress: Progress | None) -> dict[str, Any]:
     """Return the result, or how far the job is after a while."""
     wait = min(WAIT_SECONDS if progress is None else SHOW_SECONDS, left)
+    asked = time.monotonic()
     result = _answer(client, "GET", url, params={"timeout": wait})
-    if progress is not None and result.get("status") == httpx.codes.REQUEST_TIMEOUT:
+    if result.get("status") != httpx.codes.REQUEST_TIMEOUT:
+        return result
+    if time.monotonic() - asked < wait / 2:  # an API that is about to end lets nobody wait
+        time.sleep(min(_PAUSE_SECONDS, left))
+    if progress is not None:
         result = _answer(client, "GET", url)
-        progress(result.get("done", 0), result.get("of", 0))
+        progress(_said(result))
     return result
 
 
+def _said(result: Mapping[str, Any]) -> str:
+    if result.get("status") == "pending":
+        return "waiting for a worker"
+    if not result.get("of"):
+        return "a worker makes the plan"
+    return f"{result.get('done', 0)} of {result['of']} actions are done"
+
+
 def _answer(client: httpx.Client, method: str, url: str, **request: Any) -> dict[str, Any]:
+    """Return what the API says, an object; also that a job has not ended yet. Raises ClientError."""
     try:
         response = client.request(method, url, **request)
-    except httpx.TransportError as error:
-        raise _UnreachableError(f"{method} {url}: {type(error).__name__}: {error}") from None
+    except (httpx.TransportError, httpx.InvalidURL) as error:
+        raise _UnreachableError(refusals.unreachable(url, error, changing=method == "POST")) from None
     try:
         body = response.json()
     except ValueError:
         body = None
-    if not isinstance(body, dict) or (response.is_error and response.status_code != httpx.codes.REQUEST_TIMEOUT):
-        kind = _UnreachableError if response.status_code == httpx.codes.SERVICE_UNAVAILABLE else ClientError
-        raise kind(f"{method} {url}: {response.status_code} {_reason(body)}")
-    return body
-
-
-def _reason(body: Any) -> str:
-    if not isinstance(body, dict):
-        return "not an answer of qontract"
-    problems = [f"{problem.get('pointer', '')}: {problem.get('msg', '')}" for problem in body.get("errors", ())]
-    return "; ".join([f"{body.get('title', '')}: {body.get('detail', '')}", *problems])
+    if isinstance(body, dict) and (not response.is_error or response.status_code == httpx.codes.REQUEST_TIMEOUT):
+        return body
+    kind = _UnreachableError if response.status_code in refusals.AWAY else ClientError
+    errors = body.get("errors") if isinstance(body, dict) else None
+    problems = tuple(error for error in errors if isinstance(error, dict)) if isinstance(errors, list) else ()
+    token = client.headers["authorization"].removeprefix("Bearer ")
+    raise kind(refusals.refused(response, body, token), problems)

@@ -68,9 +68,12 @@ def make_integrations(installed: Installed) -> Made:
             made[name] = _made(integration)
         except (Exception, SystemExit) as error:
             refused[name] = packages.said(error)
+            if packages.missing_extra(error):  # as it was installed: nobody has to be woken for it
+                log.warning("integration left out", extra={"integration": name, "error": refused[name]})
+                continue
+            packages.REFUSED.labels(GROUP).inc()
             log.error("integration refused", extra={"integration": name, "error": refused[name]})  # noqa: TRY400
             log.debug("integration was refused for this", exc_info=True)
-    packages.REFUSED.labels(GROUP).inc(len(refused))
     log.info("integrations loaded", extra={"integrations": sorted(made)})
     return Made(made, packages.together(installed.refused, refused))
 

@@ -1,8 +1,9 @@
 """What installed packages bring: entry points, found by group, and what is wrong with one."""
 
 import logging
+import re
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, requires
 
 from prometheus_client import Gauge
 
@@ -76,8 +77,32 @@ def package(entry: EntryPoint) -> str:
 def said(error: BaseException) -> str:
     """Return the error as one line of a bounded length; what its text raises is somebody else's too."""
     kind = type(error).__name__
+    if extra := missing_extra(error):
+        return f"it needs an extra that is not installed: pip install 'qontract[{extra}]'"
     try:
         text = str(error) if type(error) in (ValueError, SettingsProblemsError) else f"{kind}: {error}"
     except Exception:  # noqa: BLE001 - as above
         text = kind
     return " ".join(text.split())[:_LONGEST]
+
+
+def missing_extra(error: BaseException) -> str | None:
+    """Return the smallest extra of qontract that has the module which was not found, if the error is that of one."""
+    if not (isinstance(error, ModuleNotFoundError) and error.name):
+        return None
+    module = _normal(error.name.partition(".")[0])
+    try:
+        requirements = requires("qontract") or ()
+    except PackageNotFoundError:  # it runs from its sources, and has no extras
+        return None
+    extras: dict[str, set[str]] = {}
+    for requirement in requirements:
+        if found := re.fullmatch(r"([\w.-]+).*; extra == '([\w-]+)'", requirement):
+            extras.setdefault(found[2], set()).add(_normal(found[1]))
+    having = [extra for extra, packages in extras.items() if module in packages]
+    return min(having, key=lambda extra: len(extras[extra]), default=None)
+
+
+def _normal(name: str) -> str:
+    """Return the name in which a package and its module are equal."""
+    return re.sub(r"[-_.]+", "-", name).lower()

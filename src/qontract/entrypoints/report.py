@@ -1,49 +1,60 @@
-"""The result of a reconcile, for people."""
+"""The result of a reconcile, for people at a terminal."""
 
-import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from qontract.entrypoints.review import Change, one_line, review
 
-def show(result: Mapping[str, Any], console: Console, *, accept: str = "") -> None:
-    """Print the actions, whether each was applied, and the errors; of a blocked plan, its digest too.
+_COLOURS = {"+": "green", "-": "red", "~": "yellow"}
+_INDENT = 6
+_NARROWEST = 10
 
-    `accept`: what a person types to have that plan applied.
+
+def show(result: Mapping[str, Any], console: Console, *, apply: bool = False, accept: str = "") -> None:
+    """Print the changes of each scope, what they take away marked, then a line that counts them, and the errors.
+
+    `apply`: it was no dry run; `accept`: what a person types to have a plan applied that a guard stopped.
     """
-    if result["actions"]:
-        console.print(_table(result))
+    shown = review(result, apply=apply)
+    for scope, changes in shown.scopes.items():
+        if scope:
+            _print(console, Text(scope, style="bold"), 0)
+        for change in changes:
+            _show(console, change, apply=apply)
+    if shown.scopes:
+        console.print()
+        _print(console, Text(f"{shown.summary}.", style="bold"), 0)
     else:
         console.print("Nothing to do: all is as desired." if result["status"] == "success" else "Nothing planned.")
-    for error in result["errors"]:
-        console.print(Text.assemble(("error: ", "red"), _line(error)))
+    for error in shown.errors:
+        _print(console, Text.assemble(("error: ", "red"), error), 0)
     if result["status"] == "blocked":
         console.print(Text("A guard stopped the plan: it may be a mistake. Its digest:", style="bold"))
-        console.print(Text(f"  {result['plan_digest']}"), soft_wrap=True)
+        console.print(Text(f"  {one_line(result['plan_digest'])}"), soft_wrap=True)
         if accept:
             console.print("To have just this plan applied:")
             console.print(Text(f"  {accept}"), soft_wrap=True)
 
 
-def _table(result: Mapping[str, Any]) -> Table:
-    applied = {_key(action) for action in result["applied_actions"]}
-    table = Table("action", "subject", "what changes", "applied", box=None, header_style="bold")
-    for column in table.columns:
-        column.overflow = "fold"
-    table.columns[-1].no_wrap = True
-    for action in result["actions"]:
-        cells = (Text(_line(action.get(name, ""))) for name in ("action_type", "subject", "summary"))
-        table.add_row(*cells, "yes" if _key(action) in applied else "no")
-    return table
+def _show(console: Console, change: Change, *, apply: bool) -> None:
+    colour = _COLOURS[change.mark]
+    done = ("", "") if not apply else ("  applied", "green") if change.applied else ("  not applied", "bold red")
+    head = Text.assemble((change.mark, colour), " ", (change.subject, "bold"), "  ", change.action_type, done)
+    _print(console, head, 2)
+    summary = Text(change.summary)
+    for name in change.removes:
+        marked = re.compile(rf"(?<!\S)-{re.escape(name)}(?!\S)")
+        if not summary.highlight_regex(marked, "bold red"):
+            summary.append(f" -{name}", "bold red")
+    _print(console, summary, _INDENT)
 
 
-def _key(action: Mapping[str, Any]) -> str:
-    return json.dumps(action, sort_keys=True)
-
-
-def _line(text: object) -> str:
-    """Return the text as one line that does nothing to a terminal."""
-    return "".join(character if character.isprintable() else " " for character in str(text))
+def _print(console: Console, text: Text, indent: int) -> None:
+    """Print the text, with this indent on each of its lines."""
+    for line in text.wrap(console, max(_NARROWEST, console.width - indent), overflow="fold"):
+        line.rstrip()
+        console.print(Text.assemble(" " * indent, line), soft_wrap=True)

@@ -17,7 +17,7 @@ from redis.retry import Retry
 from qontract.adapters.celery import scripts
 from qontract.adapters.celery.records import Run, Wait
 from qontract.application.jobs import failed
-from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
+from qontract.domain.jobs import Job, JobAbout, JobProgress, JobResult, JobStatus
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,8 @@ class JobLedger:
         """Enter a job that is submitted, with a higher number than any before; return the turn for its message."""
         keys = [self.key(job.id), f"{self.prefix}job-number", self.signs]
         texts = job.model_dump_json(), JobProgress().model_dump_json()
-        turn: int = self._run("submit", keys, job.id, *texts, self._delivery_milliseconds, WAITING_SECONDS)
+        about = JobAbout(integration=job.integration, scopes=job.scopes).model_dump_json()
+        turn: int = self._run("submit", keys, job.id, *texts, self._delivery_milliseconds, WAITING_SECONDS, about)
         return turn
 
     def forget(self, job_id: str) -> None:
@@ -78,6 +79,11 @@ class JobLedger:
         except ValidationError:
             return failed(JobProgress(), _UNREADABLE).result
         return result.model_copy(update={"status": JobStatus.RUNNING}) if run and not result.status.final else result
+
+    def about(self, job_id: str) -> JobAbout | None:
+        """Return what the job is about; None as for `result`. Raises ValueError if that cannot be read."""
+        (about,) = self._read(job_id, "about")
+        return None if about is None else JobAbout.model_validate_json(about)
 
     def begin(self, job_id: str, turn: int | None) -> Run | Wait | None:
         """Lock what the job changes and no later one has begun for. None: the message is of no use any more.

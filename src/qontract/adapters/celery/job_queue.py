@@ -23,7 +23,7 @@ from qontract.adapters.celery.records import Run, Wait
 from qontract.adapters.celery.turn import CeleryTurn, clock
 from qontract.application.jobs import Continues, Runners, failed, run
 from qontract.application.ports.job_queue import JobQueue, JobQueueError
-from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
+from qontract.domain.jobs import Job, JobAbout, JobProgress, JobResult, JobStatus
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +91,13 @@ class CeleryJobQueue(JobQueue):
         try:
             return self._ledger.result(job_id)
         except (redis.RedisError, OSError) as error:
+            raise JobQueueError(f"jobs cannot be looked up: {type(error).__name__}: {error}") from error
+
+    def about(self, job_id: str) -> JobAbout | None:
+        """Return what the job is about."""
+        try:
+            return self._ledger.about(job_id)
+        except (redis.RedisError, OSError, ValueError) as error:
             raise JobQueueError(f"jobs cannot be looked up: {type(error).__name__}: {error}") from error
 
     @contextmanager

@@ -8,7 +8,7 @@ from time import monotonic
 
 from qontract.application.jobs import Continues, Runners, Turn, run
 from qontract.application.ports.job_queue import JobQueue
-from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
+from qontract.domain.jobs import Job, JobAbout, JobProgress, JobResult, JobStatus
 
 
 class _Record:
@@ -71,6 +71,11 @@ class InMemoryJobQueue(JobQueue):
             return None
         result = record.progress.result
         return result.model_copy(update={"status": JobStatus.RUNNING}) if record.running else result
+
+    def about(self, job_id: str) -> JobAbout | None:
+        """Return what the job is about."""
+        record = self._records.get(job_id)
+        return None if record is None else JobAbout(integration=record.job.integration, scopes=record.job.scopes)
 
     def run(self, job_id: str) -> bool:
         """Run a slice of a job, unless it has ended; wait for its locks. False: its time has not come."""

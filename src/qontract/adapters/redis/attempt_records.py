@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from qontract.adapters.redis.unreadable import UNREADABLE, excerpt, read_json
+from qontract.adapters.unreadable import UNREADABLE, excerpt, read_json
 from qontract.application.ports.event_log import Entry
 from qontract.domain.dead_letters import FailedAttempt
 

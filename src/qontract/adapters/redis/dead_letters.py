@@ -12,7 +12,7 @@ from redis.retry import Retry
 from qontract.adapters.redis.attempt_records import failures_from_json
 from qontract.adapters.redis.keys import Keys
 from qontract.adapters.redis.scripts import run_now
-from qontract.adapters.redis.unreadable import excerpt
+from qontract.adapters.unreadable import excerpt
 from qontract.application.ports.dead_letters import DeadLetters, DeadLettersError
 from qontract.application.subscription import wrong_with_name
 from qontract.domain.dead_letters import DeadLetter, FailedAttempt

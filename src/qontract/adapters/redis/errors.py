@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from redis.exceptions import RedisError, ResponseError
 
-from qontract.adapters.redis.unreadable import excerpt
+from qontract.adapters.unreadable import excerpt
 from qontract.application.ports.event_log import EventLogError, GoneError
 
 _GONE = ("NOGROUP", "no such key")

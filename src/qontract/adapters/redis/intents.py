@@ -12,7 +12,7 @@ from prometheus_client import Counter, Gauge
 from qontract.adapters.redis.broker import RedisBroker
 from qontract.adapters.redis.keys import intent_name, keys_of
 from qontract.adapters.redis.mending import mend_now
-from qontract.adapters.redis.unreadable import Unreadable, excerpt, read_json
+from qontract.adapters.unreadable import Unreadable, excerpt, read_json
 from qontract.application.ports.intents import Intents, IntentsError, by_scope
 from qontract.domain.events import DomainEvent, read_event
 

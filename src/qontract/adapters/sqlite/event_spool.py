@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from prometheus_client import Counter, Gauge
 
 from qontract.adapters import private_files
+from qontract.adapters.unreadable import Unreadable, excerpt
 from qontract.application.ports.event_spool import EventSpool, EventSpoolError
 from qontract.application.ports.intents import by_scope
 from qontract.domain.events import DomainEvent, read_event
@@ -23,7 +24,6 @@ DEPTH = Gauge("qontract_spool_events", "Events in the spool, as last looked at",
 AGE = Gauge("qontract_spool_oldest_seconds", "Age of the oldest of them", multiprocess_mode="mostrecent")
 
 _FORMAT = 1
-_BUSY_SECONDS = 1.0
 _JOURNALS = ("-journal", "-wal", "-shm")
 
 # A row is an event that waits, or, as long as it has a scope, an intent.
@@ -36,6 +36,13 @@ PRAGMA user_version = {_FORMAT};
 COMMIT;
 """
 
+# As bytes: a text that is no UTF-8 would stop the reading of all.
+_WAITING = """
+SELECT CAST(id AS BLOB), CAST(event AS BLOB), position FROM spool
+WHERE scope IS NULL AND position > ? ORDER BY position LIMIT ?
+"""
+_INTENTS = "SELECT CAST(scope AS BLOB), CAST(id AS BLOB), CAST(event AS BLOB) FROM spool WHERE scope IS NOT NULL"
+
 
 class _Opened(NamedTuple):
     pid: int
@@ -47,11 +54,16 @@ class SqliteEventSpool(EventSpool):
     """Keeps up to `max_bytes` in the file `path`, which is made when it is first needed; not on a network's disk.
 
     Only its owner may read the file. One of another user, or in another user's directory, is refused, as is a link.
+    A row that cannot be read stays, for another version may read it; the others are as if it was not there.
+
+    Each change is one at a time among all threads and processes, and waits for its turn `busy_seconds` at most.
     """
 
-    def __init__(self, path: Path, *, max_bytes: int) -> None:
+    def __init__(self, path: Path, *, max_bytes: int, busy_seconds: float = 1) -> None:
         self._path = path
         self._max_bytes = max_bytes
+        self._busy_seconds = busy_seconds
+        self._unreadable = Unreadable("spool", "a row of the spool cannot be read, and stays")
         self._thread = local()
         self._inherited: list[sqlite3.Connection] = []
 
@@ -66,15 +78,19 @@ class SqliteEventSpool(EventSpool):
 
     def oldest(self, count: int) -> Sequence[DomainEvent]:
         """Return as many of the events that wait, or fewer if there are no more."""
+        events: list[DomainEvent] = []
+        position = 0
         with self._translated():
-            rows = self._select("SELECT event FROM spool WHERE scope IS NULL ORDER BY position LIMIT ?", count)
-            return [read_event(event) for (event,) in rows]
+            while rows := self._select(_WAITING, position, count - len(events)):  # again if some cannot be read
+                events += filter(None, (self._read(id_, event) for id_, event, _ in rows))
+                position = rows[-1][2]
+        return events
 
     def pending(self) -> Mapping[str, Sequence[DomainEvent]]:
         """Return the intents, by scope."""
         with self._translated():
-            rows = self._select("SELECT scope, event FROM spool WHERE scope IS NOT NULL")
-            intents = by_scope((scope, read_event(event)) for scope, event in rows)
+            rows = ((scope, self._read(id_, event)) for scope, id_, event in self._select(_INTENTS))
+            intents = by_scope((scope.decode(errors="replace"), event) for scope, event in rows if event)
             waiting = "SELECT count(*), coalesce(? - min(since), 0) FROM spool WHERE scope IS NULL"
             (count, age), *_ = [*self._select(waiting, time()), (0, 0)]
         DEPTH.set(count)
@@ -109,6 +125,18 @@ class SqliteEventSpool(EventSpool):
         """Return the rows; none if there is no spool, which is not made for it."""
         return self._connection().execute(statement, values).fetchall() if self._path.exists() else []
 
+    def _read(self, id_: bytes, text: bytes) -> DomainEvent | None:
+        """Return the event of a row; None if it cannot be read, which is reported."""
+        error: Exception = ValueError("its id is that of another event")  # it could not be removed
+        try:
+            event = read_event(text)
+            if event.id.encode() == id_:
+                return event
+        except (ValueError, TypeError, AttributeError, RecursionError) as unreadable:
+            error = unreadable
+        self._unreadable.report(text, error, file=str(self._path), row=excerpt(id_))
+        return None
+
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
@@ -132,7 +160,7 @@ class SqliteEventSpool(EventSpool):
         private_files.prepare(self._path)
         for journal in _JOURNALS:  # SQLite would take what another user put there for the rest of a write of ours
             private_files.refuse_foreign(self._path.with_name(self._path.name + journal))
-        connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level="IMMEDIATE")
+        connection = sqlite3.connect(self._path, timeout=self._busy_seconds, isolation_level="IMMEDIATE")
         try:
             self._prepare(connection)
         except BaseException:

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from qontract.domain.jobs import Job, JobResult
+from qontract.domain.jobs import Job, JobAbout, JobResult
 
 
 class JobQueueError(Exception):
@@ -24,7 +24,8 @@ class JobQueue(Protocol):
     - While the body of `locked` runs, no job with that lock does; `False` is what it gets while one is.
     - The memberships that a job read are known to the next one with that lock, unless the job was blocked.
     - A runner that raises makes a `failed` result with the error; it does not break the queue.
-    - `result` is None for an id that was never submitted, or that was forgotten: results are kept for a day.
+    - `result` is None for an id that was never submitted, or that was forgotten: results are kept for a day. `about` is
+      known for as long.
     """
 
     @abstractmethod
@@ -34,6 +35,10 @@ class JobQueue(Protocol):
     @abstractmethod
     def result(self, job_id: str) -> JobResult | None:
         """Return how far the job has come. Raises JobQueueError."""
+
+    @abstractmethod
+    def about(self, job_id: str) -> JobAbout | None:
+        """Return what the job is about. Raises JobQueueError."""
 
     @abstractmethod
     def locked(self, lock: str) -> AbstractContextManager[bool]:

@@ -28,11 +28,12 @@ def application(container: Container) -> FastAPI:
     add_problems(app)
     app.add_middleware(LimitedBody, limit=settings.api.max_body_bytes)
     app.add_middleware(Observed)  # the last is the outermost
+    desk = reconcile.Desk(queue, claims_of, settings.api, app.state.stopping)
     for integration in installed.classes.values():
-        app.include_router(reconcile.router(integration, queue, claims_of))
+        app.include_router(reconcile.router(integration, desk))
     for name in sorted(installed.refused.keys() - installed.classes.keys()):
         if usable_name(name):
-            app.include_router(reconcile.refused_router(name, installed.refused[name], queue, claims_of))
+            app.include_router(reconcile.refused_router(name, installed.refused[name], desk))
     app.include_router(operation.router(queue, container.measure(), installed.refused))
     app.router.default = reconcile.unknown_path(installed.classes)
     add_desired_states(app, list(installed.classes.values()))

@@ -1,4 +1,4 @@
-"""The body of a request: strict JSON, checked with a model."""
+"""The body of a request: strict JSON of a bounded size and depth, checked with a model."""
 
 import json
 from typing import Any, TypeVar
@@ -9,6 +9,15 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
 M = TypeVar("M", bound=BaseModel)
+
+_MOST_CONTAINERS = 200_000
+"""Objects and lists in a body: of 10 MB, a desired state has fewer."""
+_MOST_NAMES = 500_000
+_MOST_NAMES_OF_ONE = 20_000
+"""A model reports each name that it does not know: building a million reports takes seconds, and a gigabyte."""
+_DEEPEST = 64
+_MOST_ERRORS = 1000
+"""So many are sorted and told in part; of more, only the number is told."""
 
 
 async def json_body(request: Request) -> bytes:
@@ -24,34 +33,43 @@ async def json_body(request: Request) -> bytes:
 def validated(body: bytes, model: type[M]) -> M:
     """Return what the body says. Answers 400 if it is no strict JSON, and 422 if it is not what the model wants."""
     if not body:
-        raise RequestValidationError([{"loc": ("body",), "msg": "A body is required"}])
+        raise _unexpected("A body is required")
     value = strict_json(body)
     try:
         return model.model_validate(value)
     except ValidationError as error:
+        if error.error_count() > _MOST_ERRORS:
+            raise _unexpected(f"{error.error_count()} things are not as expected: too many to tell") from None
         found = error.errors(include_url=False, include_context=False, include_input=False)
         raise RequestValidationError([{"loc": ("body", *each["loc"]), "msg": each["msg"]} for each in found]) from None
 
 
 def strict_json(body: bytes) -> Any:
-    """Return the value of a JSON text. Answers 400 if it is not UTF-8, or no JSON, or ambiguous.
+    """Return the value of a JSON text. Answers 400 if it is not UTF-8, or no JSON, or ambiguous; 422 if it is too much.
 
     Refused, where Python's parser is lenient: NaN and infinities, and an object that has a name twice (RFC 8259, 4):
     of `{"dry_run": true, "dry_run": false}`, another reader may see the other half.
     """
+    # Counted before anything is parsed. Those within texts count too: they are few in what is sent in earnest.
+    if body.count(b"{") + body.count(b"[") > _MOST_CONTAINERS or body.count(b":") > _MOST_NAMES:
+        raise _unexpected(f"There are more than {_MOST_CONTAINERS} objects and lists, or {_MOST_NAMES} names")
     try:
-        return json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         raise HTTPException(400, f"Not JSON: {error.msg}, line {error.lineno} column {error.colno}.") from None
     except UnicodeDecodeError as error:
         raise HTTPException(400, f"Not UTF-8, at byte {error.start}.") from None
     except RecursionError:
-        raise HTTPException(400, "Nested too deeply.") from None
+        raise _too_deep() from None
     except ValueError:
         raise HTTPException(400, "A number is too long.") from None
+    _refuse_deep(value)
+    return value
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > _MOST_NAMES_OF_ONE:
+        raise _unexpected(f"An object has more than {_MOST_NAMES_OF_ONE} names")
     values = dict(pairs)
     if len(values) < len(pairs):
         raise HTTPException(400, "An object has the same name twice.")
@@ -60,3 +78,26 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:
     raise HTTPException(400, f"{name} is not JSON.")
+
+
+def _refuse_deep(value: Any) -> None:
+    """Answer 400 to what is nested deeper than any model: who walks it by recursion would not come to its end."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for each in level
+            for inner in (each.values() if isinstance(each, dict) else each)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return
+    raise _too_deep()
+
+
+def _too_deep() -> HTTPException:
+    return HTTPException(400, "Nested too deeply.")
+
+
+def _unexpected(message: str) -> RequestValidationError:
+    return RequestValidationError([{"loc": ("body",), "msg": message}])

@@ -15,7 +15,7 @@ from qontract.application.ports.job_queue import JobQueueError
 log = logging.getLogger(__name__)
 
 _MEDIA_TYPE = "application/problem+json"
-_MOST_ERRORS = 100
+_MOST_ERRORS = 20
 _LONGEST_NAME = 100
 
 

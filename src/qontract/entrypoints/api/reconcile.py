@@ -2,8 +2,10 @@
 
 import logging
 import re
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from functools import partial
+from threading import Event
+from typing import Annotated, Any, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -13,11 +15,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from qontract.application.ports.job_queue import JobQueue
 from qontract.application.reconcile import AnyIntegration, job
-from qontract.domain.jobs import JobResult, JobStatus
-from qontract.entrypoints.api.auth import ClaimsOf, require
+from qontract.domain.integration import DesiredState
+from qontract.domain.jobs import Job, JobResult, JobStatus
+from qontract.entrypoints.api.auth import ClaimsOf, may, require, require_any
 from qontract.entrypoints.api.json_body import json_body, validated
+from qontract.entrypoints.api.limits import Limits
 from qontract.entrypoints.api.middleware import correlation_id
 from qontract.entrypoints.api.problems import documented
+from qontract.entrypoints.api.waiting import NO_SUCH_JOB, Waiting
+from qontract.entrypoints.settings import ApiSettings
 from qontract.entrypoints.tokens import Claims
 
 log = logging.getLogger(__name__)
@@ -25,9 +31,15 @@ log = logging.getLogger(__name__)
 PREFIX = "/api/v1/integrations"
 
 _LONGEST_WAIT = 300
-_LONGEST_PAUSE = 0.5
 _JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _UNKNOWN = re.compile(rf"{PREFIX}/([^/]{{1,100}})/reconcile(/[^/]*)?")
+
+_LARGE_BYTES = 100_000
+"""A body of so many counts as a request more, and those that are larger are checked one after the other."""
+_BODIES_AT_ONCE = 16
+"""How many are in memory, at their largest."""
+
+T = TypeVar("T")
 
 
 class Accepted(BaseModel):
@@ -38,31 +50,93 @@ class Accepted(BaseModel):
     status_url: str
 
 
+class Desk:
+    """What the routes of all integrations share: the queue, who asks, and how much may be asked for."""
+
+    def __init__(self, queue: JobQueue, claims_of: ClaimsOf, settings: ApiSettings, stopping: Event) -> None:
+        self._queue = queue
+        self.claims_of = claims_of
+        self.limits = Limits(
+            per_second=settings.requests_per_second,
+            at_once=settings.requests_at_once,
+            open_jobs=settings.open_jobs,
+        )
+        self.waiting = Waiting(self.result, most=settings.waiting_requests, stopping=stopping)
+        self._bodies = anyio.CapacityLimiter(_BODIES_AT_ONCE)
+        self._large = anyio.CapacityLimiter(1)
+
+    def caller(self, integration: str) -> ClaimsOf:
+        """Return a dependency: the claims of who may at least plan something, and has not asked for too much."""
+
+        async def caller(claims: Annotated[Claims, Depends(self.claims_of)]) -> Claims:
+            self.limits.count(claims.subject)
+            require_any(claims, integration, "plan")
+            return claims
+
+        return caller
+
+    async def desired(self, request: Request, caller: Claims, integration: type[AnyIntegration]) -> DesiredState[Any]:
+        """Return what a request desires, if its caller may have that."""
+        async with self._bodies:
+            body = await json_body(request)
+            self.limits.count(caller.subject, len(body) // _LARGE_BYTES)
+            limiter = self._large if len(body) > _LARGE_BYTES else None
+            desired = await anyio.to_thread.run_sync(validated, body, integration.desired, limiter=limiter)
+        right = "plan" if desired.dry_run else "apply"
+        require(caller, integration.name, right, desired.scopes())
+        return desired
+
+    async def submit(self, make: Callable[[], Job], subject: str) -> Job:
+        """Submit a job, unless too many of the subject have not ended."""
+        await self.limits.admit_job(subject, self.result)
+
+        def submit() -> Job:
+            made = make()
+            self._queue.submit(made)
+            return made
+
+        submitted = await anyio.to_thread.run_sync(submit)
+        self.limits.add_job(subject, submitted.id)
+        return submitted
+
+    async def result(self, job_id: str) -> JobResult | None:
+        """Return how far a job has come."""
+        return await anyio.to_thread.run_sync(self._queue.result, job_id)
+
+    async def require_result(self, caller: Claims, integration: str, job_id: str) -> None:
+        """Answer 404 unless there is this job of the integration, and the caller may see it.
+
+        The queue is asked for what can be an id only.
+        """
+        about = await anyio.to_thread.run_sync(self._queue.about, job_id) if _JOB_ID.fullmatch(job_id) else None
+        if not (about and about.integration == integration and may(caller, integration, "plan", about.scopes)):
+            raise HTTPException(404, NO_SUCH_JOB)
+
+
 def path(integration: str) -> str:
     """Return where desired states of the integration are posted to."""
     return f"{PREFIX}/{integration}/reconcile"
 
 
-def router(integration: type[AnyIntegration], queue: JobQueue, claims_of: ClaimsOf) -> APIRouter:
-    """Return the routes of an integration; jobs go to the queue. All want a valid token, before anything is read."""
+def router(integration: type[AnyIntegration], desk: Desk) -> APIRouter:
+    """Return the routes of an integration. All want a valid token, before anything is read."""
     name = integration.name
-    routes = _routes(name, queue, claims_of)
-    caller = _caller(name, claims_of)
+    routes = _routes(name, desk)
 
     @routes.post("/reconcile", status_code=202, responses=documented(415))
-    def reconcile(
+    async def reconcile(
         request: Request,
         response: Response,
-        caller: Annotated[Claims, Depends(caller)],
-        body: Annotated[bytes, Depends(json_body)],
+        caller: Annotated[Claims, Depends(desk.caller(name))],
         correlation_id: Annotated[str, Depends(correlation_id)],
     ) -> Accepted:
-        """Accept a desired state. The worker plans it, and applies the plan unless it is a dry run."""
-        desired = validated(body, integration.desired)
-        if not desired.dry_run:
-            require(caller, name, "apply")
-        accepted = job(integration, desired, correlation_id=correlation_id, requested_by=caller.subject)
-        queue.submit(accepted)
+        """Accept a desired state. The worker plans it, and applies the plan unless it is a dry run.
+
+        To plan is to read: the result of a dry run has members and ids of what it names.
+        """
+        desired = await desk.desired(request, caller, integration)
+        make = partial(job, integration, desired, correlation_id=correlation_id, requested_by=caller.subject)
+        accepted = await desk.submit(make, caller.subject)
         about = {"job_id": accepted.id, "integration": name, "dry_run": desired.dry_run}
         log.info("job accepted", extra=about | {"requested_by": caller.subject, "reason": desired.reason})
         status_url = f"{request.scope['path']}/{accepted.id}"
@@ -72,59 +146,46 @@ def router(integration: type[AnyIntegration], queue: JobQueue, claims_of: Claims
     return routes
 
 
-def refused_router(name: str, reason: str, queue: JobQueue, claims_of: ClaimsOf) -> APIRouter:
+def refused_router(name: str, reason: str, desk: Desk) -> APIRouter:
     """Return the routes of an integration that cannot be used: it takes nothing, and tells why.
 
     The results of what it took before can be asked for.
     """
-    routes = _routes(name, queue, claims_of)
+    routes = _routes(name, desk)
 
-    @routes.post("/reconcile", dependencies=[Depends(_caller(name, claims_of))], include_in_schema=False)
+    @routes.post("/reconcile", dependencies=[Depends(desk.caller(name))], include_in_schema=False)
     async def reconcile() -> None:
         raise HTTPException(503, f"The integration {name} cannot be used: {reason}")
 
     return routes
 
 
-def _routes(name: str, queue: JobQueue, claims_of: ClaimsOf) -> APIRouter:
+def _routes(name: str, desk: Desk) -> APIRouter:
     """Return a router with the route for results."""
-    routes = APIRouter(prefix=f"{PREFIX}/{name}", tags=[name], responses=documented(400, 401, 403, 413, 422, 503))
+    errors = documented(400, 401, 403, 408, 413, 422, 429, 503)
+    routes = APIRouter(prefix=f"{PREFIX}/{name}", tags=[name], responses=errors)
 
-    @routes.get("/reconcile/{job_id}", responses=documented(404, 408), dependencies=[Depends(_caller(name, claims_of))])
+    @routes.get("/reconcile/{job_id}", responses=documented(404), response_model=JobResult)
     async def result(
         request: Request,
         job_id: str,
+        caller: Annotated[Claims, Depends(desk.caller(name))],
         seconds: Annotated[float | None, Query(alias="timeout", ge=0, le=_LONGEST_WAIT, allow_inf_nan=False)] = None,
-    ) -> JobResult:
+    ) -> Response:
         """Tell how far the job has come. With `timeout`, wait so many seconds for its end."""
-        pause, until = 0.02, anyio.current_time() + (seconds or 0)
-        while not (found := await _result(queue, job_id)).status.final and seconds is not None:
-            left = until - anyio.current_time()
-            if left <= 0 or request.app.state.stopping.is_set() or await request.is_disconnected():
+        await desk.require_result(caller, name, job_id)
+        found = await desk.result(job_id)
+        if found is None:
+            raise HTTPException(404, NO_SUCH_JOB)
+        body = found.model_dump_json().encode()
+        if not found.status.final and seconds is not None:
+            ended = await desk.waiting.end_of(job_id, seconds, request.is_disconnected) if seconds else None
+            if ended is None:
                 raise HTTPException(408, "The job has not ended yet; ask again.")
-            await anyio.sleep(min(pause, left))
-            pause = min(1.5 * pause, _LONGEST_PAUSE)
-        return found
+            body = ended
+        return Response(body, media_type="application/json")
 
     return routes
-
-
-def _caller(integration: str, claims_of: ClaimsOf) -> ClaimsOf:
-    """Return a dependency: the claims of who may at least plan."""
-
-    async def caller(claims: Annotated[Claims, Depends(claims_of)]) -> Claims:
-        require(claims, integration, "plan")
-        return claims
-
-    return caller
-
-
-async def _result(queue: JobQueue, job_id: str) -> JobResult:
-    """Return the result, or answer 404. The queue is asked for what can be an id only."""
-    found = await anyio.to_thread.run_sync(queue.result, job_id) if _JOB_ID.fullmatch(job_id) else None
-    if found is None:
-        raise HTTPException(404, "No such job was submitted, or it is too long ago.")
-    return found
 
 
 def unknown_path(installed: Mapping[str, type[AnyIntegration]]) -> ASGIApp:

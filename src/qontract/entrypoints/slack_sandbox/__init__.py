@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -104,8 +105,7 @@ async def _arguments(request: Request) -> dict[str, str]:
     if request.headers.get("content-type", "").startswith("application/json"):
         body: Any = json.loads(await request.body() or "{}")  # slack_sdk sends no body when there are no arguments
         return arguments | {key: _plain(value) for key, value in body.items()}
-    async with request.form() as form:
-        return arguments | {key: str(value) for key, value in form.items()}
+    return arguments | dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
 
 
 def _plain(value: Any) -> str:

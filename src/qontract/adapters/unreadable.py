@@ -1,4 +1,4 @@
-"""What is in Redis and cannot be read: it is named once, counted, and passed over."""
+"""What is kept and cannot be read: it is named once, counted, and passed over."""
 
 import json
 import logging
@@ -8,7 +8,7 @@ from prometheus_client import Counter
 
 log = logging.getLogger(__name__)
 
-UNREADABLE = Counter("qontract_unreadable_total", "Values in Redis that could not be read, by their place", ["store"])
+UNREADABLE = Counter("qontract_unreadable_total", "Kept values that could not be read, by their place", ["store"])
 
 _NAMED, _COUNTED = 100, 10_000
 _LONGEST = 200

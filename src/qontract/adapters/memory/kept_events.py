@@ -1,0 +1,57 @@
+"""In memory: the kept events, as somebody looks at them."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from qontract.adapters.memory import faults
+from qontract.adapters.memory.events import InMemoryEvents, Kept
+from qontract.application.ports.kept_events import KeptEvents, Span
+from qontract.domain.kept_events import KeptEvent
+
+_LONGEST_NUMBER = 20
+
+
+class InMemoryKeptEvents(KeptEvents):
+    """Shows the kept events of `events`, whose time began at `began`. Their numbers are the entries."""
+
+    fail = faults.fail
+
+    def __init__(self, events: InMemoryEvents, began: datetime | None = None) -> None:
+        self._events = events
+        self._began = began or datetime.now(UTC)
+
+    def page(self, span: Span, count: int) -> Sequence[KeptEvent]:
+        """Return the next events of the span."""
+        if span.after and not _is_number(span.after):
+            raise ValueError(f"{span.after!r}: no entry of this log")
+        with self._events.lock:
+            found = [self._event(number, kept) for number, kept in sorted(self._events.kept.items())]
+        inside = [
+            event
+            for event in found
+            if (span.since is None or event.kept >= span.since) and (span.until is None or event.kept <= span.until)
+        ]
+        ordered = inside[::-1] if span.newest_first else inside
+        beyond = [event for event in ordered if not span.after or _is_beyond(int(event.entry), span)]
+        return beyond[:count]
+
+    def newest(self) -> str:
+        """Return the number of the last event."""
+        return str(self._events.newest)
+
+    def get(self, entry: str) -> KeptEvent | None:
+        """Return the event of this number."""
+        with self._events.lock:
+            kept = self._events.kept.get(int(entry)) if _is_number(entry) else None
+        return self._event(int(entry), kept) if kept else None
+
+    def _event(self, number: int, kept: Kept) -> KeptEvent:
+        return KeptEvent(str(number), self._began + timedelta(seconds=kept.since), kept.content)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER
+
+
+def _is_beyond(number: int, span: Span) -> bool:
+    return number < int(span.after) if span.newest_first else number > int(span.after)

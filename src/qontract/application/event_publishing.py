@@ -1,0 +1,38 @@
+"""Use case: somebody publishes an event by hand."""
+
+import logging
+from enum import StrEnum
+
+from qontract.application.event_manager import EventManager
+from qontract.application.ports.event_format import EventFormat
+from qontract.domain.events import DomainEvent
+
+log = logging.getLogger(__name__)
+
+
+class Outcome(StrEnum):
+    """What became of an event: it is published; it waits in the spool; or neither took it, and the log has it."""
+
+    PUBLISHED = "published"
+    SPOOLED = "spooled"
+    NOT_PUBLISHED = "not published"
+
+
+def publish_by_hand(
+    events: EventManager, event_format: EventFormat, content: bytes, *, by: str
+) -> tuple[DomainEvent, Outcome]:
+    """Publish the CloudEvent that these bytes are. Raises ValueError, in one line, if they are none.
+
+    One that does not say who asked for it says that `by` did. One of a `source` and `id` that was published within a
+    day changes nothing.
+    """
+    event = event_format.decode(content)
+    if "authid" not in event.extensions:
+        who: dict[str, str | int | bool] = {"authtype": "unknown", "authid": by}
+        event = event.model_copy(update={"extensions": event.extensions | who})
+    event_format.encode(event)  # whoever `by` is, it has to be something that CloudEvents allows
+    taken = events.publish_event(event)
+    outcome = Outcome.NOT_PUBLISHED if not taken else Outcome.SPOOLED if events.behind else Outcome.PUBLISHED
+    about = {"event_id": event.id, "event_type": event.type, "subject": event.subject, "by": by}
+    log.info("event published by hand", extra=about | {"outcome": outcome.value})
+    return event, outcome

@@ -1,0 +1,155 @@
+"""Use case: look for events among those that are kept, and follow those that come."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from qontract.application.ports.kept_events import KeptEvents, KeptEventsError, Span
+from qontract.domain.events import type_pattern
+from qontract.domain.kept_events import KeptEvent
+
+MOST_LOOKED_AT = 100_000
+"""How many events a search looks at, unless it is told another number."""
+_FIRST_PAGE, _LARGEST_PAGE = 16, 500
+_PAGE_BYTES = 4 * 2**20
+_POLL_SECONDS, _LONGEST_PAUSE = 0.5, 5.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Conditions: an event has to meet every one that is given. In types `*` stands for any text.
+
+    `who` is the extension `authid`. What is no JSON object has none of these.
+    """
+
+    types: tuple[str, ...] = ()
+    source: str | None = None
+    subject: str | None = None
+    who: str | None = None
+    event_id: str | None = None
+
+    def __call__(self, event: KeptEvent) -> bool:
+        """Say whether the event is wanted."""
+        return (
+            (not self.types or (event.type is not None and self._pattern.fullmatch(event.type) is not None))
+            and (self.source is None or event.source == self.source)
+            and (self.subject is None or event.subject == self.subject)
+            and (self.who is None or event.who == self.who)
+            and (self.event_id is None or event.id == self.event_id)
+        )
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return type_pattern(*self.types)
+
+
+class Search:
+    """The events of a span that are wanted, in order, up to `limit`: iterate over it, once.
+
+    It reads pages of a few megabytes, looks at `most` events, and yields up to `max_bytes` of them (one at least).
+    Afterwards `looked_at` says how many it has seen, and `next` after which entry to go on: "" if it came to the end.
+    `is_full`: it stopped because it had found enough, and there may be more or not. Raises KeptEventsError, and ValueError for a wrong span.
+    """
+
+    def __init__(
+        self,
+        kept: KeptEvents,
+        wanted: Wanted,
+        span: Span,
+        *,
+        limit: int,
+        most: int = MOST_LOOKED_AT,
+        max_bytes: float = float("inf"),
+    ) -> None:
+        self._kept = kept
+        self._wanted = wanted
+        self._span = span
+        self._limit = limit
+        self._most = most
+        self._max_bytes = max_bytes
+        self.looked_at = 0
+        self.next = ""
+        self.is_full = False
+
+    def __iter__(self) -> Iterator[KeptEvent]:
+        """Yield the events."""
+        found, size, last = 0, 0, self._span.after
+        for event in _every(self._kept, self._span):
+            is_wanted = self._wanted(event)
+            size += len(event.content) if is_wanted else 0
+            self.is_full = is_wanted and found > 0 and size > self._max_bytes
+            if self.is_full or self.looked_at >= self._most:
+                self.next = last
+                return
+            self.looked_at += 1
+            last = event.entry
+            if is_wanted:
+                found += 1
+                yield event
+                if found >= self._limit:
+                    self.is_full, self.next = True, last
+                    return
+
+
+def find_one(kept: KeptEvents, name: str, source: str | None = None) -> tuple[KeptEvent | None, Search]:
+    """Return the event of an entry, or the newest one that has this id, of this source if one is given.
+
+    The search says whether all events were looked at. Raises KeptEventsError.
+    """
+    search = Search(kept, Wanted(event_id=name, source=source), Span(newest_first=True), limit=1)
+    found = kept.get(name)
+    if found is None or source not in (None, found.source):
+        found = next(iter(search), None)
+    return found, search
+
+
+def follow(
+    kept: KeptEvents,
+    wanted: Wanted,
+    span: Span,
+    pause: Callable[[float], bool],
+    trouble: Callable[[KeptEventsError | None], None] = lambda _: None,
+) -> Iterator[KeptEvent]:
+    """Yield the wanted events of a span, oldest first, then those that come, each once; until `pause` returns False.
+
+    `pause` waits so many seconds. Where `kept` does not answer, it goes on after the last event that it had, as soon
+    as there is an answer: `trouble` is called with the error, and with None when that is over.
+    """
+    failures = 0
+    while True:
+        try:
+            for event in _every(kept, span):
+                failures = _over(failures, trouble)
+                span = replace(span, after=event.entry)
+                if wanted(event):
+                    yield event
+            failures = _over(failures, trouble)
+        except KeptEventsError as error:
+            if not failures:
+                trouble(error)
+            failures += 1
+        if not pause(min(_LONGEST_PAUSE, _POLL_SECONDS * 2 ** min(failures, 10))):
+            return
+
+
+def _over(failures: int, trouble: Callable[[KeptEventsError | None], None]) -> int:
+    if failures:
+        trouble(None)
+    return 0
+
+
+def _every(kept: KeptEvents, span: Span) -> Iterator[KeptEvent]:
+    """Yield all events of the span, read in pages of a few megabytes: of events like those of the page before."""
+    count = _FIRST_PAGE
+    while page := kept.page(span, count):
+        yield from page
+        if len(page) < count:
+            return
+        span = replace(span, after=page[-1].entry)
+        count = _count_after(page)
+
+
+def _count_after(page: Sequence[KeptEvent]) -> int:
+    largest = max(len(event.content) for event in page)
+    return max(1, min(_LARGEST_PAGE, 2 * len(page), _PAGE_BYTES // max(1, largest)))

@@ -1,0 +1,89 @@
+"""Use case: look at subscriptions, and pause, resume, move and remove them: who did it is in the log."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from qontract.application.ports.subscriptions import Subscriptions, Target
+from qontract.domain.subscriptions import Move, State, SubscriptionView, state_of
+
+log = logging.getLogger(__name__)
+
+
+class UnknownSubscriptionError(Exception):
+    """There is no subscription of this name."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A subscription, how well it is, and why."""
+
+    view: SubscriptionView
+    state: State
+    reason: str
+
+
+class Steering:
+    """Steers `subscriptions`. Raises SubscriptionsError, and UnknownSubscriptionError for a name that is none.
+
+    `abandoned_seconds`: after how long without a sign of life a subscription no longer keeps events. `by` is who asks.
+    """
+
+    def __init__(self, subscriptions: Subscriptions, *, abandoned_seconds: float) -> None:
+        self._subscriptions = subscriptions
+        self._abandoned_seconds = abandoned_seconds
+
+    def all(self) -> Sequence[Known]:
+        """Return all, by name."""
+        return [self._known(view) for view in self._subscriptions.all()]
+
+    def get(self, name: str) -> Known:
+        """Return one."""
+        return self._known(self._required(name))
+
+    def pause(self, name: str, *, by: str) -> bool:
+        """Let nobody read it; say whether it was not paused before. Handlers at work finish."""
+        self._required(name)
+        return self._told(self._subscriptions.pause(name, by), "subscription paused", name, by)
+
+    def resume(self, name: str, *, by: str) -> bool:
+        """Let it be read again; say whether it was paused."""
+        self._required(name)
+        return self._told(self._subscriptions.resume(name), "subscription resumed", name, by)
+
+    def preview(self, name: str, target: Target) -> Move:
+        """Say what `seek` would do."""
+        move = self._subscriptions.preview(name, target)
+        if move is None:
+            raise UnknownSubscriptionError(name)
+        return move
+
+    def seek(self, name: str, target: Target, *, by: str) -> None:
+        """Move its place."""
+        moved = self._subscriptions.seek(name, target)
+        self._told(moved, "subscription moved", name, by, to=str(target))
+        if not moved:
+            raise UnknownSubscriptionError(name)
+
+    def remove(self, name: str, *, by: str) -> None:
+        """Destroy it, and all that is known of it but its dead letters."""
+        removed = self._subscriptions.remove(name)
+        self._told(removed, "subscription removed", name, by)
+        if not removed:
+            raise UnknownSubscriptionError(name)
+
+    def _required(self, name: str) -> SubscriptionView:
+        view = self._subscriptions.get(name)
+        if view is None:
+            raise UnknownSubscriptionError(name)
+        return view
+
+    def _known(self, view: SubscriptionView) -> Known:
+        return Known(view, *state_of(view, self._abandoned_seconds))
+
+    @staticmethod
+    def _told(done: bool, what: str, name: str, by: str, **more: Any) -> bool:
+        if done:
+            log.info(what, extra={"subscription": name, "by": by, **more})
+        return done
