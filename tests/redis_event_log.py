@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from qontract.adapters.redis import RedisEventLog
 from qontract.adapters.redis.keys import keys_of
+from qontract.adapters.redis.scripts import script
+from qontract.adapters.redis.segments import Segments
 from qontract.adapters.redis.waits import Waits
 from qontract.application.ports.event_log import Entry
 
@@ -24,6 +28,7 @@ def a_log(
     types: Sequence[str] = ("*",),
     claim_seconds: float = LONG,
     waits: Waits | None = None,
+    segments: Segments | None = None,
 ) -> RedisEventLog:
     """Make the view of one replica."""
     return RedisEventLog(
@@ -35,6 +40,7 @@ def a_log(
         shared=shared,
         claim_seconds=claim_seconds,
         waits=waits or Waits(client, KEYS.stream),
+        segments=segments or Segments(client, KEYS.stream),
     )
 
 
@@ -71,3 +77,17 @@ async def sent(client: Redis) -> int:
     """Return how many bytes the server has sent."""
     stats: Any = await client.info("stats")
     return int(stats["total_net_output_bytes"])
+
+
+async def lose_the_answer(client: Redis, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Redis run the script of that name on the stream once more, and lose what it answers."""
+    sha, evalsha = await client.script_load(script(name).text), client.evalsha
+
+    async def lost(*args: Any) -> Any:
+        answer = await evalsha(*args)
+        if args[0] == sha and KEYS.stream in args:
+            monkeypatch.setattr(client, "evalsha", evalsha)
+            raise RedisConnectionError("lost")
+        return answer
+
+    monkeypatch.setattr(client, "evalsha", lost)

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis import RedisDeadLetters, RedisEventLog
+from qontract.adapters.redis.segments import Segments
 from qontract.adapters.redis.waits import Waits
 from qontract.application.ports.dead_letters import DeadLetters
 from qontract.application.ports.event_log import EventLog
@@ -20,9 +21,12 @@ TYPES = ("a.b", "x.y")
 
 
 class RedisEvents(Events):
-    def __init__(self, url: str, client: Redis) -> None:
+    def __init__(self, url: str, client: Redis, *, others_are_behind: bool) -> None:
         self._client = client
         self._waits = Waits(client, KEYS.stream)
+        self._segments = Segments(client, KEYS.stream)
+        if others_are_behind:
+            self._segments.behind["another"] = []
         self._dead_letters = RedisDeadLetters(url, prefix=KEYS.prefix)
 
     @property
@@ -41,6 +45,7 @@ class RedisEvents(Events):
             shared=shared,
             claim_seconds=CLAIM_SECONDS,
             waits=self._waits,
+            segments=self._segments,
         )
 
     async def append(self, *contents: bytes) -> None:
@@ -60,7 +65,7 @@ class RedisEvents(Events):
 
 
 class TestRedisEventLog(EventLogContract):
-    @pytest.fixture
-    async def events(self, valkey_url: str) -> AsyncIterator[Events]:
+    @pytest.fixture(params=[False, True], ids=["alone", "others are behind"])
+    async def events(self, valkey_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Events]:
         async with Redis.from_url(valkey_url) as client:
-            yield RedisEvents(valkey_url, client)
+            yield RedisEvents(valkey_url, client, others_are_behind=request.param)

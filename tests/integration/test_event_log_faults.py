@@ -7,13 +7,11 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
 
 from qontract.adapters.redis import RedisDeadLetters
-from qontract.adapters.redis.scripts import script
 from qontract.application.ports.event_log import EventLogError, GoneError, LeaseLostError
 from qontract.domain.dead_letters import DeadLetter, FailedAttempt
-from tests.redis_event_log import KEYS, LONG, a_log, append, contents, opened, read
+from tests.redis_event_log import KEYS, LONG, a_log, append, contents, lose_the_answer, opened, read
 
 pytestmark = pytest.mark.anyio
 
@@ -30,20 +28,6 @@ async def client(valkey_url: str) -> AsyncIterator[Redis]:
 @pytest.fixture(params=[False, True], ids=["ordered", "shared"])
 def shared(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
-
-
-async def lose_the_answer(client: Redis, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let Redis run the script of that name on the stream once more, and lose what it answers."""
-    sha, evalsha = await client.script_load(script(name).text), client.evalsha
-
-    async def lost(*args: Any) -> Any:
-        answer = await evalsha(*args)
-        if args[0] == sha and KEYS.stream in args:
-            monkeypatch.setattr(client, "evalsha", evalsha)
-            raise RedisConnectionError("lost")
-        return answer
-
-    monkeypatch.setattr(client, "evalsha", lost)
 
 
 def letters(valkey_url: str) -> list[DeadLetter]:

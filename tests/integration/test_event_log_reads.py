@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 
 from qontract.adapters.redis.globs import lua_patterns
+from qontract.adapters.redis.segments import Segments
+from qontract.application.ports.event_log import Entry
 from qontract.domain.events import type_pattern
 from tests.redis_event_log import KEYS, MUCH, a_log, append, calls, contents, opened, read, sent
 
@@ -126,6 +128,17 @@ async def test_a_large_event_after_small_ones_brings_few_more_than_the_bound(cli
     assert sum(len(entry.content or b"") for entry in await log.read(100, 400_000, 0)) < 8 * 300_000 + 1000
 
 
+async def test_one_look_for_many_brings_a_mebibyte_at_most(client: Redis) -> None:
+    segments = Segments(client, KEYS.stream)
+    segments.behind["another"] = []
+    await append(client, *of_size(40, 60_000))
+    log = await opened(a_log(client, segments=segments))
+    await log.claim_all()
+    before = await sent(client)
+    assert len(await read(log, 1)) == 1
+    assert await sent(client) - before < 1_100_000
+
+
 async def test_claiming_for_a_new_leader_sends_no_contents(client: Redis) -> None:
     one = await opened(a_log(client))
     await append(client, *of_size(20, 100_000))
@@ -179,7 +192,15 @@ async def test_fresh_events_are_read_without_asking_for_records(client: Redis) -
     await append(client, b"1", b"2")
     await client.config_resetstat()
     await log.acknowledge(await read(log))
-    assert await calls(client, "hget", "hmget", "hdel", "hset", "evalsha", "xack") == [0, 0, 0, 0, 1, 1]
+    assert await calls(client, "hget", "hmget", "hdel", "hset", "evalsha", "xack") == [0, 0, 0, 0, 2, 1]
+
+
+async def test_any_number_is_acknowledged_at_once(client: Redis) -> None:
+    log = await opened(a_log(client))
+    await append(client, *[b"x"] * 2100)
+    entries = await read(log, 1100) + [Entry(f"1-{number}", None) for number in range(9000)] + await read(log, 1000)
+    await log.acknowledge(entries)
+    assert (await log.measures()).pending == 0
 
 
 @pytest.mark.parametrize("record", UNREADABLE)

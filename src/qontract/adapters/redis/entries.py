@@ -19,7 +19,7 @@ def fresh(prefix: str, flat: Sequence[Any]) -> list[Entry]:
     """Return the entries of a flat list: id, content, type."""
     parts = iter(flat)
     return [
-        Entry(prefix + entry_id.decode(), content_from(content), _type(kind))
+        Entry(prefix + entry_id.decode(), content_from(content), type_from(kind))
         for entry_id, content, kind in zip(parts, parts, parts, strict=True)
     ]
 
@@ -28,7 +28,7 @@ def again(prefix: str, flat: Sequence[Any]) -> list[tuple[Entry, bytes | None]]:
     """Return the entries of a flat list: id, content, type, record. Their records are still to be read."""
     parts = iter(flat)
     return [
-        (Entry(prefix + entry_id.decode(), content_from(content), _type(kind), redelivered=True), record)
+        (Entry(prefix + entry_id.decode(), content_from(content), type_from(kind), redelivered=True), record)
         for entry_id, content, kind, record in zip(parts, parts, parts, parts, strict=True)
     ]
 
@@ -45,14 +45,18 @@ def vanished_unread(number: int, last: bytes) -> Entry:
 
 def later(one: bytes, other: bytes) -> bytes:
     """Return the later of two ids."""
-    return max(one, other, key=_number)
+    return max(one, other, key=number_of)
 
 
 def ids_by_stream(entries: Collection[Entry]) -> tuple[list[str], list[str]]:
     """Return the ids of the entries in the redriven stream, and of those in the stream; what expired has none."""
-    keys = [str(entry.key) for entry in entries if not entry.expired]
-    redriven = [key.removeprefix(REDRIVEN) for key in keys if key.startswith(REDRIVEN)]
-    return redriven, [key for key in keys if not key.startswith(REDRIVEN)]
+    redriven: list[str] = []
+    kept: list[str] = []
+    for entry in entries:
+        if not entry.expired:
+            stream, entry_id = place(entry)
+            (kept if stream else redriven).append(entry_id)
+    return redriven, kept
 
 
 def place(entry: Entry) -> tuple[int, str]:
@@ -74,12 +78,14 @@ def content_of_fields(fields: Mapping[bytes, bytes]) -> bytes:
     return content_from(fields.get(b"__data__", [part for field in fields.items() for part in field]))
 
 
-def _type(kind: bytes | None) -> str | None:
+def type_from(kind: bytes | None) -> str | None:
+    """Return the type of an event; None if it is not known."""
     try:
         return kind.decode() if kind else None
     except UnicodeDecodeError:
         return None
 
 
-def _number(entry_id: bytes) -> tuple[int, ...]:
+def number_of(entry_id: bytes) -> tuple[int, ...]:
+    """Return by what ids are in order."""
     return tuple(map(int, entry_id.split(b"-")))

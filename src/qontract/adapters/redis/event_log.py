@@ -4,6 +4,7 @@ redis-py and not FastStream, whose stream subscriber makes its groups at the end
 another replica had read, and stops for good when the stream disappears.
 """
 
+import json
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from time import monotonic
@@ -19,6 +20,7 @@ from qontract.adapters.redis.keys import Keys
 from qontract.adapters.redis.measures import measures_of
 from qontract.adapters.redis.reader import Reader
 from qontract.adapters.redis.scripts import run
+from qontract.adapters.redis.segments import Ahead, Segments
 from qontract.adapters.redis.waits import Waits
 from qontract.application.ports.event_log import Entry, EventLog, GoneError, Measures
 
@@ -34,8 +36,8 @@ class RedisEventLog(EventLog):
     """One subscription for one replica, on one event loop.
 
     `types` are those of the handler; what has another is passed over by the script that reads, and not sent. Shared:
-    what was idle for 0.8 of `claim_seconds` is claimed, so that all is within `claim_seconds` and a quarter. `waits` is
-    that of all subscriptions of the loop. A `read` returns after half of its `wait` at least.
+    what was idle for 0.8 of `claim_seconds` is claimed, so that all is within `claim_seconds` and a quarter. `waits`
+    and `segments` are those of all subscriptions of the loop. A `read` returns after half of its `wait` at least.
 
     `redis` is a client that answers in bytes; its socket time-out is longer than a second.
     """
@@ -51,6 +53,7 @@ class RedisEventLog(EventLog):
         shared: bool,
         claim_seconds: float,
         waits: Waits,
+        segments: Segments,
     ) -> None:
         self._redis = redis
         self._keys = keys
@@ -59,6 +62,7 @@ class RedisEventLog(EventLog):
         self._shared = shared
         self._claim_seconds = claim_seconds
         self._waits = waits
+        self._segments = segments
         self._streams = (keys.redriven(subscription), keys.stream)
         self._lease = keys.lease(subscription)
         self._records = keys.records(subscription)
@@ -69,6 +73,7 @@ class RedisEventLog(EventLog):
             replica=replica,
             patterns=lua_patterns(types),
             claim_seconds=claim_seconds if shared else None,
+            ahead=None if shared else Ahead(segments, types),
         )
 
     async def open(self) -> bool:
@@ -76,6 +81,8 @@ class RedisEventLog(EventLog):
         self._reader.begin()
         with translated():
             made = await run(self._redis, "open", [*self._streams, self._records], self._name)
+            if made:
+                self._segments.forget()
             await self._forget("")
         return bool(made)
 
@@ -117,22 +124,11 @@ class RedisEventLog(EventLog):
 
     async def acknowledge(self, entries: Collection[Entry]) -> None:
         """Acknowledge, delete what was redriven, and drop the records, in one step."""
-        redriven, kept = ids_by_stream(entries)
-        records = [str(entry.key) for entry in entries if entry.recorded]
-        with translated():
-            if not redriven and not records:
-                if kept:
-                    await self._redis.xack(self._streams[1], self._name, *kept)
-                return
-            async with self._redis.pipeline(transaction=True) as step:
-                if kept:
-                    step.xack(self._streams[1], self._name, *kept)
-                if redriven:
-                    step.xack(self._streams[0], self._name, *redriven)
-                    step.xdel(self._streams[0], *redriven)
-                if records:
-                    step.hdel(self._records, *records)
-                await step.execute()
+        if entries:
+            records = [str(entry.key) for entry in entries if entry.recorded]
+            names = [json.dumps(some) for some in (*ids_by_stream(entries), records)]
+            with translated():
+                await run(self._redis, "acknowledge", [*self._streams, self._records], self._name, *names)
 
     async def record(self, entries: Collection[Entry]) -> None:
         """Keep the attempts in the hash of records, of entries that are still this replica's."""

@@ -12,6 +12,7 @@ from qontract.adapters.redis.errors import translated
 from qontract.adapters.redis.event_log import RedisEventLog
 from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.redis.measures import measures_of_all
+from qontract.adapters.redis.segments import Segments
 from qontract.adapters.redis.waits import Waits
 from qontract.application.ports.event_handler import EventHandler
 from qontract.application.ports.event_log import EventLog, Measures
@@ -39,6 +40,7 @@ class RedisEventLogs(EventLogs):
         """Make the client; it connects when it is first used, and again when that is lost."""
         self._redis: Redis = await self._broker.connect()
         self._waits = Waits(self._redis, self._keys.stream)
+        self._segments = Segments(self._redis, self._keys.stream)
         self.publisher = RedisAsyncEventPublisher(
             self._redis, channel=self._channel, stream=self._keys.stream, source=self._source
         )
@@ -59,6 +61,7 @@ class RedisEventLogs(EventLogs):
             shared=handler.policy.shared,
             claim_seconds=self._claim_seconds,
             waits=self._waits,
+            segments=self._segments,
         )
 
     async def show_alive(self, subscriptions: tuple[str, ...]) -> None:

@@ -1,5 +1,6 @@
 """What one replica reads of its subscription: up to where, what it has still to receive, what it claims."""
 
+import json
 import logging
 from collections.abc import Iterable, Sequence
 from time import monotonic
@@ -11,6 +12,7 @@ from qontract.adapters.redis.attempt_records import recall
 from qontract.adapters.redis.entries import PREFIXES, again, fresh, later, vanished, vanished_unread
 from qontract.adapters.redis.keys import Keys
 from qontract.adapters.redis.scripts import run
+from qontract.adapters.redis.segments import Ahead, Part
 from qontract.application.ports.event_log import Entry, LeaseLostError
 
 log = logging.getLogger(__name__)
@@ -21,7 +23,8 @@ _START = b"0-0"
 class Reader:
     """Reads the redriven stream and the stream, in this order; pairs and lists are of both.
 
-    `claim_seconds`: shared, what was idle for 0.8 of it is claimed; None: ordered, and read by who leads.
+    `claim_seconds`: shared, what was idle for 0.8 of it is claimed; None: ordered, and read by who leads. `ahead`: what
+    the process has of the stream already, where the leader is behind.
     Raises redis.RedisError, OSError and LeaseLostError.
     """
 
@@ -34,11 +37,13 @@ class Reader:
         replica: str,
         patterns: Sequence[str],
         claim_seconds: float | None,
+        ahead: Ahead | None,
     ) -> None:
         self._redis = redis
         self._who = (subscription, replica)
         self._patterns = patterns
         self._claim_seconds = claim_seconds
+        self._ahead = ahead
         self._streams = (keys.redriven(subscription), keys.stream)
         self._lease = keys.lease(subscription)
         self._records = keys.records(subscription)
@@ -53,6 +58,8 @@ class Reader:
         """Read again what is this replica's, before anything new."""
         self._last = [_START, _START]
         self._has_all = False  # whether it has received all that is its own
+        if self._ahead:
+            self._ahead.leave()
 
     async def claim_all(self) -> None:
         """Own all that is pending, without its contents: they come when it is read again."""
@@ -66,6 +73,11 @@ class Reader:
                 self._expired += vanished(prefix, gone[0])
                 if cursor == _START:
                     break
+        if self._ahead:
+            groups: Any = await self._redis.xinfo_groups(self._streams[1])
+            for group in groups:
+                if group["name"] == self._who[0].encode():
+                    self._ahead.follow(group["last-delivered-id"])
 
     async def read(self, count: int, max_bytes: int) -> tuple[list[Entry], bytes | None]:
         """Return what there is now; or up to where the stream was read, if there is nothing."""
@@ -77,19 +89,28 @@ class Reader:
             if claimed:
                 return claimed, None
         self._has_all = False
+        part = await self._ahead.part(count, max_bytes) if self._ahead else None
         keys = [*self._streams, self._lease, self._records]
         bounds = (int(not self._claim_seconds), count, max_bytes, *self._last)
-        kind, *answer = await run(self._redis, "read", keys, *self._who, *bounds, *self._patterns)
+        kind, *answer = await run(self._redis, "read", keys, *self._who, *bounds, *_named(part), *self._patterns)
         if kind == b"lease":
+            self.begin()
             raise LeaseLostError("another replica leads")
         self._has_all = kind in (b"new", b"nothing")
         if kind == b"again":
             return self._again(answer), None
         gap, *rest = answer
-        unread = [vanished_unread(gap, self._last[1])] if gap else []
-        if kind == b"nothing" and not unread:
-            return [], rest[0]
-        return unread + (self._new(rest) if kind == b"new" else []), None
+        entries = [vanished_unread(gap, self._last[1])] if gap else []
+        if kind == b"part" and self._ahead and part:
+            self._ahead.took(part)
+            self._last[1] = part.end
+            return entries + _taken(part, rest[0]), None
+        read_to, *flats = rest
+        entries += self._new(flats)
+        if self._ahead:
+            is_behind = kind == b"more" or len(entries) >= count or (part and part.start == read_to)
+            self._ahead.follow(read_to) if is_behind else self._ahead.leave()
+        return entries, read_to if kind == b"nothing" and not entries else None
 
     def _new(self, flats: list[list[Any]]) -> list[Entry]:
         entries: list[Entry] = []
@@ -143,3 +164,17 @@ class Reader:
             self._unreadable.add(entry.key)
             extra = {"subscription": self._who[0], "entry": str(entry.key), "error": str(error)}
             log.error("record of attempts cannot be read; it counts as none", extra=extra)
+
+
+def _named(part: Part | None) -> tuple[Any, ...]:
+    """Return what the script is told of a part."""
+    if part is None:
+        return ("", "", 0, -1, "[]")
+    return (part.start, part.end, part.size, part.ever, json.dumps([one.id for one in part.wanted]))
+
+
+def _taken(part: Part, gone: list[bytes]) -> list[Entry]:
+    """Return the entries of a part that was read; those that have vanished meanwhile are expired."""
+    ids = {entry_id.decode() for entry_id in gone}
+    entries = [Entry(one.id, one.content, one.type) for one in part.wanted if not ids or one.id not in ids]
+    return entries + vanished(PREFIXES[1], gone)

@@ -2,15 +2,18 @@
 -- Read for one replica: first what is its own and was not received, for an answer may get lost; else what nobody has read.
 -- A replica that reads without the lease would hide entries from the one that has it: so the lease is checked here.
 -- KEYS: the redriven stream, the stream, the lease, the records.
--- ARGV: group, replica, '1' if it has to lead, count, max bytes, the last id received of each stream, then the patterns
---   of the types that are wanted; none: all. What is not wanted is passed over, and not sent.
+-- ARGV: group, replica, '1' if it has to lead, count, max bytes, the last id received of each stream;
+--   a part of the stream that its process has already (see look.lua): the ids after which it begins, or '', and at which
+--   it ends, how many entries it has, how many the stream ever had up to its end or -1, and in JSON the ids that it wants;
+--   then the patterns of the types that are wanted; none: all. What is not wanted is passed over, and not sent.
 -- Answer: 'lease', if the replica does not lead;
 --   'again', of each stream a flat list, and of each the ids of entries that have vanished, and are acknowledged now;
---   'new', how many vanished unread, of each stream a flat list;
---   'more', how many vanished unread, if there was only what is not wanted, and there may be more;
---   'nothing', how many vanished unread, the id up to which the stream was read.
+--   'part', how many vanished unread, and of the wanted ids those that have vanished, if that part was read;
+--   'new', how many vanished unread, the id up to which the stream was read, of each stream a flat list;
+--   'more', the same two, if there was only what is not wanted, and there may be more;
+--   'nothing', the same two.
 --   A flat list: id, content (or all fields, if it has no `__data__`), type or nil; and if it is again: record or nil.
-local FIRST_PATTERN, CHUNK, MOST = 8, 16, 2000
+local PART, FIRST_PATTERN, CHUNK, MOST = 8, 13, 16, 2000
 local group, replica, count, max_bytes = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
 local flat, expired, matched = {{}, {}}, {{}, {}}, {}
 local scanned, found, bytes, largest = 0, 0, 0, 0
@@ -65,12 +68,12 @@ local function ask(stream, after, few, sifts)
   return answer and answer[1] and answer[1][2] or {}
 end
 
--- Make pending what was read with NOACK.
+-- Make pending what was read with NOACK, or by others. Returns the ids of what is still there.
 local function own(stream, ids)
-  if #ids == 0 then return end
+  if #ids == 0 then return ids end
   local command = {'XCLAIM', KEYS[stream], group, replica, 0, unpack(ids)}
   command[#command + 1], command[#command + 2] = 'FORCE', 'JUSTID'
-  redis.call(unpack(command))
+  return redis.call(unpack(command))
 end
 
 local function read(stream, after)
@@ -104,15 +107,34 @@ local function known_of_group()
   end
 end
 
+-- Read what the process has, as XREADGROUP would: own it first, for what is owned twice is only read again.
+local function read_part(before)
+  local ids, gone = cjson.decode(ARGV[PART + 4]), {}
+  local owned = own(2, ids)
+  for i = 1, #owned < #ids and #ids or 0 do
+    if owned[i - #gone] ~= ids[i] then gone[#gone + 1] = ids[i] end
+  end
+  local size, ever, known = tonumber(ARGV[PART + 2]), tonumber(ARGV[PART + 3]), before['entries-read']
+  local advance = {'XGROUP', 'SETID', KEYS[2], group, ARGV[PART + 1]}
+  if ever < 0 and known then ever = known + size end
+  if ever >= 0 then advance[6], advance[7] = 'ENTRIESREAD', ever end
+  redis.call(unpack(advance))
+  return {'part', known and math.max(0, ever - size - known) or 0, gone}
+end
+
 read(1, '>')
 local before, of_redriven = known_of_group(), scanned
-read(2, '>')
+if ARGV[PART] == before['last-delivered-id'] then
+  if found == 0 then return read_part(before) end
+else
+  read(2, '>')
+end
 local after = known_of_group()
 -- Redis counts what was added before the last that a group has read: more than it has read, if some were removed unread.
 local gap = 0
 if before['entries-read'] and after['entries-read'] then
   gap = math.max(0, after['entries-read'] - before['entries-read'] - (scanned - of_redriven))
 end
-if found > 0 then return {'new', gap, flat[1], flat[2]} end
-if scanned >= MOST then return {'more', gap} end
-return {'nothing', gap, after['last-delivered-id']}
+local read_to = after['last-delivered-id']
+if found > 0 then return {'new', gap, read_to, flat[1], flat[2]} end
+return {scanned >= MOST and 'more' or 'nothing', gap, read_to}
