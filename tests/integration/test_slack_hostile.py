@@ -7,7 +7,8 @@ import pytest
 from pydantic import BaseModel
 from pytest_mock import MockerFixture
 
-from qontract.adapters.slack import SlackApiUsergroups, SlackEventHandler, bounds, client
+from qontract.adapters import bounds
+from qontract.adapters.slack import SlackApiUsergroups, SlackEventHandler, client
 from qontract.adapters.slack.retries import retry_after
 from qontract.adapters.slack.slack_usergroups import SlackSettings
 from qontract.application.ports.integration import IntegrationError, RateLimitedError

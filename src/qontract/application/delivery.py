@@ -22,6 +22,9 @@ class DeliveryLoop:
     Ordered if it has a `lease`: it works while that is valid, and stands by otherwise. The lease has to be renewed and
     the heartbeat shown by `keep_alive`, which may run on another thread: a handler that holds up this loop must not
     hold up that one. `session` is the work of the moment.
+
+    While the subscription is paused (`paused`, as it was last looked at) it is not read: handlers at work may finish,
+    and what was not begun is released.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class DeliveryLoop:
         self.subscription = subscription
         self.lease = lease
         self.session: DeliverySession | None = None
+        self.paused = False
         self._log = event_log
         self._limits = limits
         self._surroundings = surroundings
@@ -61,7 +65,9 @@ class DeliveryLoop:
         extra, told = {"subscription": self.subscription.name}, _Told(self._surroundings.clock)
         while not self._stopping.is_set():
             try:
-                if self.lease is None or await self.lease.renew(self._log):
+                if await self._is_paused():
+                    self._stood_by_at = self._surroundings.clock()
+                elif self.lease is None or await self.lease.renew(self._log):
                     await self._work()
                 else:
                     self._stood_by_at = self._surroundings.clock()
@@ -87,10 +93,27 @@ class DeliveryLoop:
         self.session = DeliverySession(self.subscription, self._log, self.lease, self._limits, self._surroundings)
         if self._stopping.is_set():
             self.session.stop()
+        pausing = asyncio.create_task(self._stop_when_paused(self.session))
         try:
             await self.session.run()
         finally:
+            pausing.cancel()
             self.session = None
+
+    async def _stop_when_paused(self, session: DeliverySession) -> None:
+        while True:
+            await asyncio.sleep(self._limits.read_seconds)
+            with suppress(EventLogError):  # who reads asks it too, and tells
+                if await self._is_paused():
+                    session.stop()
+                    return
+
+    async def _is_paused(self) -> bool:
+        was, self.paused = self.paused, await self._log.paused()
+        if self.paused != was:
+            what = "subscription is paused; nothing more is read" if self.paused else "subscription is read again"
+            log.info(what, extra={"subscription": self.subscription.name})
+        return self.paused
 
 
 async def keep_alive(loop: DeliveryLoop, event_log: EventLog, claim_seconds: float) -> None:

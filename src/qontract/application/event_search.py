@@ -49,7 +49,8 @@ class Search:
 
     It reads pages of a few megabytes, looks at `most` events, and yields up to `max_bytes` of them (one at least).
     Afterwards `looked_at` says how many it has seen, and `next` after which entry to go on: "" if it came to the end.
-    `is_full`: it stopped because it had found enough, and there may be more or not. Raises KeptEventsError, and ValueError for a wrong span.
+    `is_full`: it stopped because it had found enough, and there may be more or not. Raises KeptEventsError, and
+    ValueError for a wrong span.
     """
 
     def __init__(

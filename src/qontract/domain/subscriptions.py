@@ -106,15 +106,13 @@ def _why_paused(view: SubscriptionView, pause: Pause) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a number of seconds as people say it: two units at most."""
+    """Return a number of seconds as people say it, in whole units: the largest two."""
     rest, parts = int(seconds), []
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
         number, rest = divmod(rest, size)
-        if number or (parts and len(parts) < 2) or unit == "s":
-            parts.append(f"{number} {unit}")
-        if len(parts) == 2:
-            break
-    return " ".join(part for index, part in enumerate(parts) if index == 0 or not part.startswith("0 "))
+        if number or parts:
+            parts.append(f"{number} {unit}" if number else "")
+    return " ".join(part for part in parts[:2] if part) or "0 s"
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import PLATFORM_COLLECTOR, CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.registry import REGISTRY
 
 from qontract.application.attempts import Count
@@ -55,9 +56,16 @@ def count_for(subscription: str) -> Callable[[Count, int], None]:
     return lambda count, number: counters[count].inc(number)
 
 
+def _without_banner() -> CollectorRegistry:
+    """Return the registry of the process without Python's version, which only who looks for its holes wants to know."""
+    with suppress(KeyError):
+        REGISTRY.unregister(PLATFORM_COLLECTOR)
+    return REGISTRY
+
+
 async def exposition(measure: Measure | None) -> bytes:
     """Return the page of this process, with what `measure` tells now of every subscription: nothing in it is old."""
-    page = generate_latest(REGISTRY)
+    page = generate_latest(_without_banner())
     if measure is None:
         return page
     try:

@@ -1,7 +1,10 @@
-"""API documents as pages: no script, nothing loaded from elsewhere, nothing to press."""
+"""API documents as pages, of which nothing is loaded from elsewhere: they work where there is no internet."""
 
 import json
+from base64 import b64encode
+from hashlib import sha256
 from html import escape
+from importlib.resources import files
 from typing import Any
 
 _STYLE = """
@@ -9,21 +12,36 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
 pre { background: #f5f5f5; padding: 1rem; overflow: auto } code { font-family: ui-monospace, monospace }
 h2, h3 { margin-top: 2.5rem } td { padding: .2rem 1rem .2rem 0; vertical-align: top }
 """
+STYLE_HASH = f"'sha256-{b64encode(sha256(_STYLE.encode()).digest()).decode()}'"
+"""What lets just this style through a content security policy."""
 
 
-def openapi_page(document: dict[str, Any], url: str) -> str:
-    """Return the HTML of an OpenAPI 3 document, found at `url`: each operation, and the schemas."""
-    operations = "".join(
-        f"<h2><code>{escape(method.upper())} {escape(path)}</code></h2>"
-        f"<p>{escape(operation.get('description', ''))}</p>{_details('Parameters, body and answers', operation)}"
-        for path, methods in document["paths"].items()
-        for method, operation in methods.items()
-    )
-    schemas = "".join(
-        f"<h3><code>{escape(name)}</code></h3>{_code(schema)}"
-        for name, schema in document.get("components", {}).get("schemas", {}).items()
-    )
-    return _page(document["info"], f"OpenAPI {document['openapi']}", url, f"{operations}<h2>Schemas</h2>{schemas}")
+SWAGGER_FILES = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
+"""What a package ships of Swagger UI, and what kind each is."""
+
+SWAGGER_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+"""What its page may load: nothing from elsewhere, and no script or style that stands in a document."""
+
+SWAGGER_SCRIPT = """addEventListener("load", () => SwaggerUIBundle({
+  url: "openapi.json", dom_id: "#swagger-ui", deepLinking: true, validatorUrl: null
+}))
+"""
+
+
+def swagger_page(title: str) -> str:
+    """Return the HTML of Swagger UI, at `docs`, with its files below `docs/`."""
+    return f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>
+<link rel="icon" href="data:,"><link rel="stylesheet" href="docs/swagger-ui.css">
+<div id="swagger-ui"></div><noscript>Without scripts: <a href="openapi.json">openapi.json</a></noscript>
+<script src="docs/swagger-ui-bundle.js"></script><script src="docs/page.js"></script></html>"""
+
+
+def swagger_file(name: str) -> bytes:
+    """Return one of the files."""
+    return files("fastapi_swagger").joinpath("resources", name).read_bytes()
 
 
 def asyncapi_page(document: dict[str, Any], url: str) -> str:

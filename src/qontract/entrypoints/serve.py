@@ -9,6 +9,9 @@ from typing import Any
 
 import uvicorn
 
+from qontract.entrypoints.connections import ACCEPTED_AT_ONCE, Seldom, bounded
+from qontract.entrypoints.secure_headers import SecureHeaders
+
 log = logging.getLogger(__name__)
 
 _GRACE_SECONDS = 5
@@ -27,19 +30,32 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def serve(app: Any, host: str, port: int, *, on_stop: Callable[[], None] = lambda: None) -> None:
+def serve(
+    app: Any,
+    host: str,
+    port: int,
+    *,
+    on_stop: Callable[[], None] = lambda: None,
+    connections: int = 500,
+    head_seconds: float = 10,
+    body_seconds: float = 60,
+) -> None:
     """Serve an ASGI application until SIGTERM or Ctrl-C; end with exit code 0 when it has shut down.
 
-    `on_stop` is called first: so that requests that wait can be answered.
+    `on_stop` is called first: so that requests that wait can be answered. The rest bounds what connections cost.
     """
     # uvicorn raises the signal again, after it has shut down.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     log.info("serving", extra={"host": host, "port": port})
+    logging.getLogger("asyncio").addFilter(Seldom())
     config = uvicorn.Config(
-        app,
+        SecureHeaders(app),
         host=host,
         port=port,
+        http=bounded(most=connections, head_seconds=head_seconds, body_seconds=body_seconds),
+        ws="none",
+        backlog=ACCEPTED_AT_ONCE,
         log_config=None,
         log_level="warning",
         access_log=False,

@@ -10,7 +10,9 @@ from qontract.adapters.memory.events import InMemoryEvents
 from qontract.adapters.memory.github_teams import InMemoryGithubTeams
 from qontract.adapters.memory.intents import InMemoryIntents
 from qontract.adapters.memory.job_queue import InMemoryJobQueue
+from qontract.adapters.memory.kept_events import InMemoryKeptEvents
 from qontract.adapters.memory.slack_usergroups import InMemorySlackUsergroups
+from qontract.adapters.memory.subscriptions import InMemorySubscriptions
 
 __all__ = [
     "InMemoryAsyncEventPublisher",
@@ -23,5 +25,7 @@ __all__ = [
     "InMemoryGithubTeams",
     "InMemoryIntents",
     "InMemoryJobQueue",
+    "InMemoryKeptEvents",
     "InMemorySlackUsergroups",
+    "InMemorySubscriptions",
 ]

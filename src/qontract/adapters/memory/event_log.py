@@ -77,6 +77,11 @@ class InMemoryEventLog(EventLog):
             if self._known.leader[0] == self._replica:
                 self._known.leader = ("", 0)
 
+    async def paused(self) -> bool:
+        """Say whether nobody is to read the subscription."""
+        await asyncio.sleep(0)
+        return self._events.of(self._name).paused is not None
+
     async def claim_all(self) -> None:
         """Own everything that is not acknowledged."""
         await asyncio.sleep(0)

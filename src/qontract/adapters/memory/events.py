@@ -1,7 +1,7 @@
 """In memory: the kept events, and what is known of each subscription."""
 
 import asyncio
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -9,6 +9,7 @@ from threading import Lock
 from weakref import WeakKeyDictionary
 
 from qontract.domain.dead_letters import DeadLetter, FailedAttempt
+from qontract.domain.subscriptions import Pause
 
 
 @dataclass(slots=True)
@@ -56,8 +57,9 @@ class Place:
 class Subscription:
     """What is known of one subscription. `place` is None before it is made, and after it was lost.
 
-    `leader` is who leads, and until when. `remembered` has ids of events, and until when they are known. `given_back`
-    counts how often entries became anybody's, or are to be read again.
+    `leader` is who leads, and until when; `paused` is since when nobody is to read, and who said so. `remembered` has
+    ids of events, and until when they are known. `given_back` counts how often entries became anybody's, or are to be
+    read again.
     """
 
     place: Place | None = None
@@ -66,6 +68,7 @@ class Subscription:
     remembered: dict[str, float] = field(default_factory=dict)
     leader: tuple[str, float] = ("", 0)
     given_back: int = 0
+    paused: Pause | None = None
 
 
 class InMemoryEvents:
@@ -128,6 +131,11 @@ class InMemoryEvents:
     def of(self, subscription: str) -> Subscription:
         """Return what is known of a subscription."""
         return self._subscriptions.setdefault(subscription, Subscription())
+
+    @property
+    def subscriptions(self) -> Mapping[str, Subscription]:
+        """What is known of every subscription that anybody has asked for."""
+        return self._subscriptions
 
     def add_letter(self, subscription: str, content: bytes, failures: tuple[FailedAttempt, ...], entry: str) -> str:
         """Make a dead letter; return its id. Hold the lock."""

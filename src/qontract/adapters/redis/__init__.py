@@ -6,6 +6,8 @@ from qontract.adapters.redis.dead_letters import RedisDeadLetters
 from qontract.adapters.redis.event_log import RedisEventLog
 from qontract.adapters.redis.event_publisher import RedisEventPublisher
 from qontract.adapters.redis.intents import RedisIntents
+from qontract.adapters.redis.kept_events import RedisKeptEvents
+from qontract.adapters.redis.subscriptions import RedisSubscriptions
 
 __all__ = [
     "RedisAsyncEventPublisher",
@@ -14,4 +16,6 @@ __all__ = [
     "RedisEventLog",
     "RedisEventPublisher",
     "RedisIntents",
+    "RedisKeptEvents",
+    "RedisSubscriptions",
 ]

@@ -96,6 +96,11 @@ class RedisEventLog(EventLog):
         with translated():
             await run(self._redis, "abdicate", [self._lease], self._replica)
 
+    async def paused(self) -> bool:
+        """Look for the flag."""
+        with translated():
+            return bool(await self._redis.hexists(self._keys.paused, self._name))
+
     async def claim_all(self) -> None:
         """Own all that is pending; its contents come with `read`."""
         with translated():

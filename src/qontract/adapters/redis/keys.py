@@ -20,6 +20,8 @@ class Keys:
         """A hash: how many dead letters each subscription has."""
         self.alive = f"{prefix}alive"
         """A hash: when each subscription last showed that it is run, in seconds since the epoch."""
+        self.paused = f"{prefix}paused"
+        """A hash: which subscriptions nobody is to read, since when, and who said so."""
 
     def published(self, stream: str) -> str:
         """Return what the marks of what was published to a stream begin with; `intent_name` follows."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, StringConstraints, ValidationError
 
-from qontract.adapters.slack.texts import one_line
+from qontract.adapters.texts import one_line
 from qontract.application.ports.integration import IntegrationError
 from qontract.domain.slack_workspace import SlackChannel, SlackUser, SlackUsergroup
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-from qontract.adapters.slack.bounds import Bounds
+from qontract.adapters.bounds import Bounds
 from qontract.adapters.slack.client import SlackClient
 from qontract.adapters.slack.settings import ApiUrl
 from qontract.adapters.slack.texts import escaped

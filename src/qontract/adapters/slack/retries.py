@@ -11,7 +11,7 @@ from slack_sdk.http_retry.handler import RetryHandler
 from slack_sdk.http_retry.response import HttpResponse
 from slack_sdk.http_retry.state import RetryState
 
-from qontract.adapters.slack.bounds import Bounds
+from qontract.adapters.bounds import Bounds
 
 RETRIES = 2
 """After a failure that is no refusal for the rate."""

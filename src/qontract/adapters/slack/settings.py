@@ -1,28 +1,10 @@
 """Settings of whatever calls Slack."""
 
-from ipaddress import ip_address
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, StringConstraints
 
+from qontract.adapters.safe_urls import safe_url
 
-def _safe(url: str) -> str:
-    """Return the URL of an API that a token may be sent to. Raises ValueError."""
-    parts = urlsplit(url)
-    if not parts.hostname or parts.username is not None or parts.query or parts.fragment:
-        raise ValueError("must be a URL with a host, and without a user, a query or a fragment")
-    if parts.scheme != "https" and not _is_loopback(parts.hostname):
-        raise ValueError("must begin with https, for a token is sent there; http is for this machine alone")
-    return url
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-ApiUrl = Annotated[str, StringConstraints(pattern=r"^https?://\S+/$"), AfterValidator(_safe)]
+ApiUrl = Annotated[str, StringConstraints(pattern=r"^https?://\S+/$"), AfterValidator(safe_url)]
 """Where the Web API is: `https://slack.com/api/`. Without TLS only on this machine."""

@@ -20,8 +20,9 @@ from urllib.request import (
 from slack_sdk import WebClient
 from slack_sdk.http_retry.handler import RetryHandler
 
-from qontract.adapters.slack.bounds import BoundedSocket, Bounds
-from qontract.adapters.slack.texts import one_line
+from qontract.adapters.bounds import Bounds
+from qontract.adapters.slack.bounded_socket import BoundedSocket
+from qontract.adapters.texts import one_line
 
 if not hasattr(WebClient, "_perform_urllib_http_request_internal"):  # another version: it would not ask us
     raise ImportError(

@@ -86,6 +86,7 @@ class EventLog(Protocol):
       a second letter, and never none. It works for an entry that vanished too, with the bytes at hand.
     - `heartbeat` shows that this replica still works on the entries. `release` gives entries back, to be read at once
       by whoever is next; ordered, only a leader does.
+    - `paused` says whether somebody has paused the subscription: nobody reads it then.
     - `remember` keeps ids for so many seconds; `known` says whether one is kept.
     - `measures` reads no events. `close` takes this replica from the subscription, if it holds nothing any more.
     - Every method raises EventLogError and nothing else: GoneError if the subscription's place is lost.
@@ -102,6 +103,10 @@ class EventLog(Protocol):
     @abstractmethod
     async def abdicate(self) -> None:
         """Lead no more."""
+
+    @abstractmethod
+    async def paused(self) -> bool:
+        """Say whether nobody is to read the subscription."""
 
     @abstractmethod
     async def claim_all(self) -> None:

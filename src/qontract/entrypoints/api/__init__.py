@@ -26,7 +26,15 @@ def main() -> None:
     from qontract.entrypoints.serve import serve
 
     app, api = _app(), get_container().settings().api
-    serve(app, api.host, api.port, on_stop=app.state.stopping.set)
+    serve(
+        app,
+        api.host,
+        api.port,
+        on_stop=app.state.stopping.set,
+        connections=api.connections,
+        head_seconds=api.head_seconds,
+        body_seconds=api.body_seconds,
+    )
 
 
 @cache

@@ -12,6 +12,7 @@ from qontract.entrypoints.api.openapi import add_desired_states
 from qontract.entrypoints.api.problems import add_problems
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.integrations import usable_name
+from qontract.entrypoints.secure_headers import SecureHeaders
 
 
 def application(container: Container) -> FastAPI:
@@ -27,7 +28,8 @@ def application(container: Container) -> FastAPI:
     app.state.stopping = Event()
     add_problems(app)
     app.add_middleware(LimitedBody, limit=settings.api.max_body_bytes)
-    app.add_middleware(Observed)  # the last is the outermost
+    app.add_middleware(Observed)
+    app.add_middleware(SecureHeaders)  # the last is the outermost
     desk = reconcile.Desk(queue, claims_of, settings.api, app.state.stopping)
     for integration in installed.classes.values():
         app.include_router(reconcile.router(integration, desk))

@@ -1,6 +1,6 @@
 """For those who run it: health, metrics and documents. No token is needed, and nothing here is secret."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import anyio
 import anyio.to_thread
@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 
 from qontract.application.ports.job_queue import JobQueue, JobQueueError
 from qontract.entrypoints.metrics import CONTENT_TYPE, Measure, exposition
-from qontract.entrypoints.pages import openapi_page
+from qontract.entrypoints.pages import SWAGGER_CSP, SWAGGER_FILES, SWAGGER_SCRIPT, swagger_file, swagger_page
 
 _READY_SECONDS = 2
 
@@ -44,6 +44,19 @@ def router(queue: JobQueue, measure: Measure | None, refused: Collection[str]) -
 
     @routes.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:
-        return HTMLResponse(openapi_page(request.app.openapi(), "openapi.json"))
+        return HTMLResponse(swagger_page(request.app.title), headers={"content-security-policy": SWAGGER_CSP})
 
+    @routes.get("/docs/page.js", include_in_schema=False)
+    async def page() -> Response:
+        return Response(SWAGGER_SCRIPT, media_type="text/javascript")
+
+    for name, media_type in SWAGGER_FILES.items():
+        routes.add_api_route(f"/docs/{name}", _file(name, media_type), include_in_schema=False)
     return routes
+
+
+def _file(name: str, media_type: str) -> Callable[[], Response]:
+    def file() -> Response:
+        return Response(swagger_file(name), media_type=media_type, headers={"cache-control": "max-age=3600"})
+
+    return file

@@ -17,7 +17,7 @@ from qontract.application.ports.job_queue import JobQueue
 from qontract.application.reconcile import AnyIntegration, job
 from qontract.domain.integration import DesiredState
 from qontract.domain.jobs import Job, JobResult, JobStatus
-from qontract.entrypoints.api.auth import ClaimsOf, may, require, require_any
+from qontract.entrypoints.api.auth import ClaimsOf, Right, may, require, require_any
 from qontract.entrypoints.api.json_body import json_body, validated
 from qontract.entrypoints.api.limits import Limits
 from qontract.entrypoints.api.middleware import correlation_id
@@ -82,7 +82,7 @@ class Desk:
             self.limits.count(caller.subject, len(body) // _LARGE_BYTES)
             limiter = self._large if len(body) > _LARGE_BYTES else None
             desired = await anyio.to_thread.run_sync(validated, body, integration.desired, limiter=limiter)
-        right = "plan" if desired.dry_run else "apply"
+        right: Right = "plan" if desired.dry_run else "apply"
         require(caller, integration.name, right, desired.scopes())
         return desired
 

@@ -3,6 +3,7 @@
 import json
 import unicodedata
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import IO
 
 from rich.console import Console
@@ -13,6 +14,7 @@ Show = Callable[[str, IO[str]], None]
 
 _COLOURS = {"api": "cyan", "worker": "yellow", "subscriber": "green"}
 _OTHERS = "magenta"
+_LEVELS = {"warning": "yellow", "error": "red", "critical": "bold red"}
 _LEFT_OUT = {"timestamp", "level", "logger", "job_id", "event_id"}
 _NOT_SHOWN = "To exit, press CTRL+C"  # FastStream says it of one process, and it ends them all
 _UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -22,10 +24,12 @@ def shower(console: Console, width: int) -> Show:
     """Return what shows lines on the console, after the name of the process in so many columns."""
 
     def show(name: str, lines: IO[str]) -> None:
-        prefix = Text(f"{name:>{width}} ", style=_COLOURS.get(name, _OTHERS))
+        prefix = f"{name:>{width}} ", _COLOURS.get(name, _OTHERS)
         for line in lines:
             for text in readable(line):
-                console.print(prefix + Text(text), soft_wrap=True)
+                said = text, _LEVELS.get(text.partition(":")[0], "")
+                with suppress(OSError):  # the terminal is gone, and who writes to us is not to wait
+                    console.print(Text.assemble(prefix, said), soft_wrap=True)
 
     return show
 

@@ -28,28 +28,44 @@ class StackError(Exception):
 def running(
     commands: Mapping[str, Sequence[str]], environment: Mapping[str, str], show: Show
 ) -> Iterator[Mapping[str, Process]]:
-    """Run `python -m …` of each command until the body ends, whatever happens; `show` gets what they say."""
+    """Run `python -m …` of each command until the body ends, whatever happens; `show` gets what they say.
+
+    They end also if this process is killed.
+    """
     processes: dict[str, Process] = {}
     threads: list[Thread] = []
-    try:
-        for name, command in commands.items():
-            process = processes[name] = _started(command, environment)
-            threads.append(Thread(target=show, args=(name, process.stdout), daemon=True))
-            threads[-1].start()
-        yield processes
-    finally:
+    with lifeline() as pipe:
         try:
-            _end(processes.values())
+            for name, command in commands.items():
+                process = processes[name] = _started(command, environment, pipe)
+                threads.append(Thread(target=show, args=(name, process.stdout), daemon=True))
+                threads[-1].start()
+            yield processes
         finally:
-            _kill(processes.values())
-        for thread in threads:
-            thread.join(_LAST_LINES_SECONDS)
+            try:
+                _end(processes.values())
+            finally:
+                _kill(processes.values())
+            for thread in threads:
+                thread.join(_LAST_LINES_SECONDS)
 
 
-def _started(command: Sequence[str], environment: Mapping[str, str]) -> Process:
+@contextmanager
+def lifeline() -> Iterator[int]:
+    """Give the end of a pipe, for processes to inherit: it is at its end when the body, or this process, has ended."""
+    theirs, ours = os.pipe()
+    try:
+        yield theirs
+    finally:
+        os.close(theirs)
+        os.close(ours)
+
+
+def _started(command: Sequence[str], environment: Mapping[str, str], pipe: int) -> Process:
     return subprocess.Popen(  # noqa: S603 - modules that are installed
-        [sys.executable, "-m", *command],
+        [sys.executable, "-m", "qontract.entrypoints.dev.child", str(pipe), *command],
         env=environment,
+        pass_fds=(pipe,),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

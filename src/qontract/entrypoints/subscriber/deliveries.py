@@ -92,7 +92,8 @@ class Deliveries:
 
     def standing_by(self) -> set[str]:
         """Return the names of the subscriptions that another replica is to lead."""
-        return {loop.subscription.name for loop in list(self._loops.values()) if loop.lease and not loop.session}
+        loops = list(self._loops.values())
+        return {loop.subscription.name for loop in loops if loop.lease and not loop.session and not loop.paused}
 
     def stuck(self) -> list[str]:
         """Return the names of the subscriptions of which a handler goes on after its time-out."""

@@ -1,10 +1,8 @@
-"""What a call to Slack may cost, and how it is given up."""
+"""What calls to an outside system may cost, and how they are given up."""
 
 import socket
 from contextlib import suppress
-from io import BufferedReader, RawIOBase
 from time import monotonic
-from typing import Any
 
 ANSWER_BYTES = 32 * 2**20
 """Bytes of one answer, with its head: a page of users has about two million."""
@@ -19,13 +17,13 @@ class OutOfBoundsError(Exception):
 class Bounds:
     """The bounds of one call, its retries and all pages included: `seconds` from now on.
 
-    `attempt`: seconds for one request with all bytes of its answer. `longest_pause`: seconds that are waited when Slack
-    wants to be asked later; None: it is not waited for.
+    `attempt`: seconds for one request with all bytes of its answer. `longest_pause`: seconds that are waited when the
+    system wants to be asked later; None: it is not waited for.
 
     `abandon` may be called from another thread: nothing is sent from then on, and who waits for an answer is woken.
     """
 
-    def __init__(self, *, seconds: float, attempt: float, longest_pause: float | None) -> None:
+    def __init__(self, *, seconds: float, attempt: float, longest_pause: float | None = None) -> None:
         self.longest_pause = longest_pause
         self._attempt = attempt
         self._until = monotonic() + seconds
@@ -72,37 +70,3 @@ class Bounds:
         if self._socket is not None:
             with suppress(OSError):
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # of a TLS connection too: it says no goodbye
-
-
-class BoundedSocket:
-    """What http.client reads an answer from: `makefile`, the part of a socket that it needs for that."""
-
-    def __init__(self, connection: socket.socket, bounds: Bounds) -> None:
-        self._connection = connection
-        self._bounds = bounds
-
-    def makefile(self, mode: str) -> BufferedReader:  # noqa: ARG002 - it is always rb
-        """Return a file of what comes, within the bounds."""
-        return BufferedReader(_BoundedReader(self._connection, self._bounds))
-
-
-class _BoundedReader(RawIOBase):
-    """Reads from a socket. Each piece has the time that is left, and not its own: so a byte a second has an end."""
-
-    def __init__(self, connection: socket.socket, bounds: Bounds) -> None:
-        self._file = connection.makefile("rb", buffering=0)
-        self._connection = connection
-        self._bounds = bounds
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        self._connection.settimeout(self._bounds.seconds_left())
-        received: int | None = self._file.readinto(buffer)
-        self._bounds.count(received or 0)
-        return received
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()

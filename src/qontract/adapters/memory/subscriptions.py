@@ -1,0 +1,141 @@
+"""In memory: the subscriptions of the kept events, as somebody looks at them who runs none."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from qontract.adapters.memory import faults
+from qontract.adapters.memory.events import InMemoryEvents, Kept, Place, Subscription
+from qontract.application.ports.subscriptions import BusyError, Subscriptions, Target
+from qontract.domain.subscriptions import Move, Pause, Replica, SubscriptionView
+
+
+class InMemorySubscriptions(Subscriptions):
+    """Shows the subscriptions of `events`, whose time began at `began`.
+
+    A replica runs one from the `open` of its view to the `close`.
+    """
+
+    fail = faults.fail
+
+    def __init__(self, events: InMemoryEvents, began: datetime | None = None) -> None:
+        self._events = events
+        self._began = began or datetime.now(UTC)
+
+    def all(self) -> Sequence[SubscriptionView]:
+        """Return all, by name."""
+        with self._events.lock:
+            known = sorted(self._events.subscriptions.items())
+            return [self._view(name, one, one.place) for name, one in known if one.place or one.paused]
+
+    def get(self, name: str) -> SubscriptionView | None:
+        """Return one."""
+        with self._events.lock:
+            one = self._events.subscriptions.get(name)
+            return self._view(name, one, one.place) if one and (one.place or one.paused) else None
+
+    def pause(self, name: str, by: str) -> bool:
+        """Let nobody read it."""
+        with self._events.lock:
+            one = self._events.of(name)
+            if one.paused:
+                return False
+            one.paused = Pause(datetime.now(UTC), by)
+            return True
+
+    def resume(self, name: str) -> bool:
+        """Let it be read again."""
+        with self._events.lock:
+            one = self._events.of(name)
+            was, one.paused = one.paused, None
+            return was is not None
+
+    def preview(self, name: str, target: Target) -> Move | None:
+        """Count what `seek` would do."""
+        with self._events.lock:
+            place = self._place(name)
+            if place is None:
+                return None
+            position = self._position(target)
+            low, high = sorted((position, place.last))
+            between = sum(low < number <= high for number in self._events.kept)
+            pending = sum(number <= position for number in place.pending if number in self._events.kept)
+            is_ahead = position >= place.last
+            return Move(str(position), 0 if is_ahead else between, pending + (between if is_ahead else 0))
+
+    def seek(self, name: str, target: Target) -> bool:
+        """Move its place, and forget what was read of the kept events."""
+        with self._events.lock:
+            place = self._place(name)
+            if place is None:
+                return False
+            one = self._events.of(name)
+            self._refuse_if_led(one)
+            if place.replicas and not one.paused:
+                raise BusyError("a replica runs it")
+            place.last = self._position(target)
+            for number in [number for number in place.pending if number not in one.redriven]:
+                del place.pending[number]
+                one.records.pop(number, None)
+        self._events.wake()
+        return True
+
+    def remove(self, name: str) -> bool:
+        """Forget it."""
+        with self._events.lock:
+            one = self._events.subscriptions.get(name)
+            if one is None or not (one.place or one.paused):
+                return False
+            self._refuse_if_led(one)
+            if one.place and one.place.replicas:
+                raise BusyError("a replica runs it")
+            one.place = one.paused = None
+            one.redriven.clear()
+            one.records.clear()
+            return True
+
+    def _place(self, name: str) -> Place | None:
+        one = self._events.subscriptions.get(name)
+        return one.place if one else None
+
+    def _refuse_if_led(self, one: Subscription) -> None:
+        if leader := self._leader(one):
+            raise BusyError(f"the replica {leader} leads it")
+
+    def _leader(self, one: Subscription) -> str:
+        return one.leader[0] if one.leader[1] > self._events.now() else ""
+
+    def _position(self, target: Target) -> int:
+        """Return the number after which the target is."""
+        if target == "start":
+            return 0
+        if target == "end":
+            return self._events.newest
+        first = (number for number, kept in sorted(self._events.kept.items()) if self._time(kept) >= target)
+        return next(first, self._events.newest + 1) - 1
+
+    def _time(self, kept: Kept) -> datetime:
+        return datetime.fromtimestamp(self._began.timestamp() + kept.since, UTC)
+
+    def _view(self, name: str, one: Subscription, place: Place | None) -> SubscriptionView:
+        letters = sum(letter.subscription == name for letter in self._events.letters.values())
+        if place is None:
+            return SubscriptionView(name, made=False, dead_letters=letters, paused=one.paused)
+        now = self._events.now()
+        unread = [kept.since for number, kept in self._events.kept.items() if number > place.last]
+        unread += [kept.since for number, kept in one.redriven.items() if number > place.last_redriven]
+        oldest = min([*unread, *(pending.since for pending in place.pending.values())], default=now)
+        held = [pending.owner for pending in place.pending.values()]
+        return SubscriptionView(
+            name,
+            lag=len(unread),
+            pending=len(place.pending),
+            failing=len(one.records),
+            oldest_seconds=now - oldest,
+            dead_letters=letters,
+            redriven=len(one.redriven),
+            position=str(place.last),
+            replicas=tuple(Replica(replica, 0.0, held.count(replica)) for replica in sorted(place.replicas)),
+            leader=self._leader(one),
+            alive_seconds=0.0 if place.replicas else None,
+            paused=one.paused,
+        )
