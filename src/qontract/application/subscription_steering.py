@@ -3,10 +3,9 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from qontract.application.ports.subscriptions import Subscriptions, Target
-from qontract.domain.subscriptions import Move, State, SubscriptionView, state_of
+from qontract.application.ports.subscriptions import BusyError, Subscriptions, Target
+from qontract.domain.subscriptions import ALIVE_SECONDS, Move, State, SubscriptionView, state_of
 
 log = logging.getLogger(__name__)
 
@@ -45,12 +44,16 @@ class Steering:
     def pause(self, name: str, *, by: str) -> bool:
         """Let nobody read it; say whether it was not paused before. Handlers at work finish."""
         self._required(name)
-        return self._told(self._subscriptions.pause(name, by), "subscription paused", name, by)
+        if done := self._subscriptions.pause(name, by):
+            _tell("subscription paused", name, by)
+        return done
 
     def resume(self, name: str, *, by: str) -> bool:
         """Let it be read again; say whether it was paused."""
         self._required(name)
-        return self._told(self._subscriptions.resume(name), "subscription resumed", name, by)
+        if done := self._subscriptions.resume(name):
+            _tell("subscription resumed", name, by)
+        return done
 
     def preview(self, name: str, target: Target) -> Move:
         """Say what `seek` would do."""
@@ -60,18 +63,27 @@ class Steering:
         return move
 
     def seek(self, name: str, target: Target, *, by: str) -> None:
-        """Move its place."""
-        moved = self._subscriptions.seek(name, target)
-        self._told(moved, "subscription moved", name, by, to=str(target))
+        """Move its place. Raises BusyError, which says what to do first."""
+        try:
+            moved = self._subscriptions.seek(name, target)
+        except BusyError as error:
+            paused = self._required(name).paused
+            hint = "its handlers at work finish; try again in some seconds" if paused else "pause it first"
+            raise BusyError(f"{error}; {hint}") from None
         if not moved:
             raise UnknownSubscriptionError(name)
+        _tell("subscription moved", name, by, to=str(target))
 
     def remove(self, name: str, *, by: str) -> None:
-        """Destroy it, and all that is known of it but its dead letters."""
-        removed = self._subscriptions.remove(name)
-        self._told(removed, "subscription removed", name, by)
+        """Destroy it, and all that is known of it but its dead letters. Raises BusyError, which says what to do."""
+        try:
+            removed = self._subscriptions.remove(name)
+        except BusyError as error:
+            hint = f"stop its replicas, or have them leave it out, and try again in {ALIVE_SECONDS:g} s"
+            raise BusyError(f"{error}; {hint}") from None
         if not removed:
             raise UnknownSubscriptionError(name)
+        _tell("subscription removed", name, by)
 
     def _required(self, name: str) -> SubscriptionView:
         view = self._subscriptions.get(name)
@@ -82,8 +94,6 @@ class Steering:
     def _known(self, view: SubscriptionView) -> Known:
         return Known(view, *state_of(view, self._abandoned_seconds))
 
-    @staticmethod
-    def _told(done: bool, what: str, name: str, by: str, **more: Any) -> bool:
-        if done:
-            log.info(what, extra={"subscription": name, "by": by, **more})
-        return done
+
+def _tell(what: str, name: str, by: str, **more: str) -> None:
+    log.info(what, extra={"subscription": name, "by": by, **more})

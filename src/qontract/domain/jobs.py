@@ -1,10 +1,11 @@
 """Jobs: work that was accepted and is done later, how far it has come, and how it ended."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import uuid4
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 MOST_ERRORS = 100
 """Sentences that a result has of what failed."""
@@ -47,6 +48,7 @@ class Job(BaseModel):
     correlation_id: str | None = None
     requested_by: str | None = None
     reason: str | None = None
+    submitted_at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
     id: str = Field(default_factory=lambda: str(uuid4()))
 
 

@@ -107,7 +107,8 @@ def _why_paused(view: SubscriptionView, pause: Pause) -> str:
 
 def duration(seconds: float) -> str:
     """Return a number of seconds as people say it, in whole units: the largest two."""
-    rest, parts = int(seconds), []
+    rest = int(seconds)
+    parts: list[str] = []
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
         number, rest = divmod(rest, size)
         if number or parts:

@@ -1,5 +1,6 @@
 """The command line."""
 
+import re
 import runpy
 import signal
 from collections.abc import Iterable, Iterator
@@ -8,14 +9,16 @@ from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
+from uuid import uuid4
 
 import typer
 
-from qontract.entrypoints import dead_letters, events
+from qontract.entrypoints import dead_letters, events, subscriptions_commands
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(events.app, name="events")
+app.add_typer(subscriptions_commands.app, name="subscriptions")
 
 _API_URL = "http://localhost:8080"
 _SCOPES = ["reconcile:plan", "reconcile:apply", "events:read", "events:admin"]
@@ -95,12 +98,14 @@ def demo(
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="What the sandbox begins with; an example if there is none"),
     ] = None,
+    *,
+    logs: Annotated[bool, typer.Option("--logs", help="Keep what the processes log, and say where it is")] = False,
 ) -> None:
     """Reconcile a desired state on this machine, against a sandbox, show each event, and end."""
     with _ended_by_signals():
         from qontract.entrypoints.dev.demo import run
 
-        run(integration, desired, sandbox)
+        run(integration, desired, sandbox, keep_logs=logs)
 
 
 def _state(option: str) -> tuple[str, Path]:
@@ -173,11 +178,12 @@ def reconcile(
 def token(
     subject: Annotated[str, typer.Option(help="Who the token is for: it is in every event")] = "cli",
     scope: Annotated[
-        list[str], typer.Option(help="Once for each scope; of one integration: slack-usergroups:plan, …:apply")
+        list[str],
+        typer.Option(help="Once for each; of one integration: slack-usergroups:plan; of one workspace: …:apply:acme"),
     ] = _SCOPES[:1],
     expires: Annotated[int, typer.Option(min=1, help="Seconds that it is valid")] = 3600,
 ) -> None:
-    """Print a bearer token, signed with QAPI_AUTH__SECRET."""
+    """Print a bearer token, signed with QAPI_AUTH__SECRET; and on stderr its id, by which it can be revoked."""
     from qontract.entrypoints.settings import load_settings
     from qontract.entrypoints.tokens import issue_token, wrong_with_subject
 
@@ -187,16 +193,13 @@ def token(
     auth = load_settings().auth
     if auth.secret is None:
         raise SystemExit("qontract: QAPI_AUTH__SECRET: not set; it is the key that the API has")
-    typer.echo(
-        issue_token(
-            auth.secret.get_secret_value(),
-            subject,
-            scope,
-            timedelta(seconds=expires),
-            audience=auth.audience,
-            issuer=auth.issuer,
-        )
-    )
+    lifetime = timedelta(seconds=expires)
+    if lifetime > timedelta(days=auth.longest_days):
+        raise SystemExit(f"qontract: --expires: the API takes no token for more than {auth.longest_days} days")
+    secret, token_id = auth.secret.get_secret_value(), str(uuid4())
+    about = {"audience": auth.audience, "issuer": auth.issuer, "token_id": token_id}
+    typer.echo(issue_token(secret, subject, scope, lifetime, **about))
+    typer.echo(f"jti {token_id}", err=True)
 
 
 def _refuse_unknown(scopes: Iterable[str]) -> None:
@@ -204,9 +207,11 @@ def _refuse_unknown(scopes: Iterable[str]) -> None:
     from qontract.entrypoints import integrations, packages
 
     names = packages.names(integrations.GROUP)
-    known = [*_SCOPES, *(f"{name}:{right}" for name in sorted(names) for right in ("plan", "apply"))]
+    ours = [f"{name}:{right}" for name in sorted(names) for right in ("plan", "apply")]
+    known = [*_SCOPES, *ours]
     for scope in scopes:
-        if scope not in known:
+        whole, _, inside = scope.rpartition(":")  # of one workspace or organisation, whose names are not known here
+        if scope not in known and not (whole in ours and re.fullmatch(r"[!#-\[\]-~]+", inside)):
             near = get_close_matches(scope, known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
             raise SystemExit(f"qontract: --scope {scope}: no such scope; {hint}")
@@ -214,23 +219,31 @@ def _refuse_unknown(scopes: Iterable[str]) -> None:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and Ctrl-C end the body in good order, and what it cannot go on from with a line."""
-    for number in (signal.SIGTERM, signal.SIGINT):  # the second may be ignored, in a job of a shell
-        signal.signal(number, signal.default_int_handler)
-    try:
-        from qontract.entrypoints.dev.processes import StackError
-        from qontract.entrypoints.sandboxes import SandboxError
+    """Let SIGTERM, SIGHUP and Ctrl-C end the body in good order, and what it cannot go on from with a line."""
 
-        try:
-            yield
-        except (StackError, SandboxError) as error:
-            raise SystemExit(f"qontract: {error}") from None
-    except ModuleNotFoundError as error:
+    def end(*_: object) -> None:
+        if signal.getsignal(signal.SIGHUP) is end:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a shell says it again, and that is not to disturb the end
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGINT):  # the second may be ignored, in a job of a shell
+        signal.signal(number, end)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
+        signal.signal(signal.SIGHUP, end)
+    try:
         from qontract.entrypoints.packages import missing_extra, said
 
-        if missing_extra(error) is None:
+        try:
+            from qontract.entrypoints.dev.processes import StackError
+            from qontract.entrypoints.sandboxes import SandboxError
+
+            yield
+        except ModuleNotFoundError as error:
+            if missing_extra(error):
+                raise SystemExit(f"qontract: {said(error)}") from None
             raise
-        raise SystemExit(f"qontract: {said(error)}") from None
+        except (StackError, SandboxError) as error:
+            raise SystemExit(f"qontract: {error}") from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 

@@ -17,11 +17,13 @@ from qontract.application.ports.event_format import EventFormat
 from qontract.application.ports.event_log import Measures
 from qontract.application.ports.event_logs import EventLogs
 from qontract.application.ports.job_queue import JobQueue
+from qontract.application.ports.kept_events import KeptEvents
 from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
+from qontract.application.subscription_steering import Steering
 from qontract.domain.jobs import Job, JobProgress
 from qontract.entrypoints.integrations import Made, load_integrations, make_integrations
-from qontract.entrypoints.settings import Settings, load_settings
+from qontract.entrypoints.settings import SECRET_BYTES, Settings, load_settings
 
 if TYPE_CHECKING:  # a process imports only the adapters that it makes: it starts the sooner
     from faststream.redis import RedisBroker as FastStreamBroker
@@ -79,14 +81,20 @@ def _prefix(settings: Settings) -> str:
 
 
 def _job_queue(settings: Settings, runners: Runners) -> "CeleryJobQueue":
+    """Return the queue. Raises SystemExit if there is no key to sign jobs with."""
     from qontract.adapters.celery import CeleryJobQueue
 
+    auth = settings.auth
+    if auth.secret is None:
+        raise SystemExit(f"qontract: QAPI_AUTH__SECRET: jobs are signed with a secret of at least {SECRET_BYTES} bytes")
+    keys = [key.get_secret_value().encode() for key in (auth.secret, auth.previous_secret) if key]
     return CeleryJobQueue(
         settings.cache_broker_url.get_secret_value(),
         runners,
         prefix=_prefix(settings),
         time_limit=settings.worker.time_limit,
         slice_seconds=settings.worker.slice_seconds,
+        keys=keys,
     )
 
 
@@ -144,6 +152,20 @@ def _asyncapi(settings: Settings) -> dict[str, Any]:
     return asyncapi(channel=events.channel, stream=events.stream, source=events.source)
 
 
+def _kept_events(settings: Settings) -> KeptEvents:
+    from qontract.adapters.redis import RedisKeptEvents
+
+    return RedisKeptEvents(settings.cache_broker_url.get_secret_value(), stream=settings.events.stream)
+
+
+def _steering(settings: Settings) -> Steering:
+    from qontract.adapters.redis import RedisSubscriptions
+
+    events, url = settings.events, settings.cache_broker_url.get_secret_value()
+    subscriptions = RedisSubscriptions(url, channel=events.channel, stream=events.stream)
+    return Steering(subscriptions, abandoned_seconds=settings.subscriber.abandoned_seconds)
+
+
 class Container(containers.DeclarativeContainer):
     """One of each thing that a process needs, made when it is first asked for."""
 
@@ -152,8 +174,9 @@ class Container(containers.DeclarativeContainer):
     installed_integrations = providers.Singleton(load_integrations)
     integrations = providers.Singleton(make_integrations, installed_integrations)
     guards = providers.Singleton(_guards, settings)
+    job_queue = providers.Singleton(_job_queue, settings, providers.Object({}))
     runners = providers.Singleton(_runners, integrations, event_manager, guards)
-    job_queue = providers.Singleton(_job_queue, settings, runners)
+    worker_job_queue = providers.Singleton(_job_queue, settings, runners)
     recovery = providers.Singleton(_recovery, integrations, event_manager, job_queue)
     faststream_broker = providers.Singleton(_faststream_broker, settings)
     replica = providers.Singleton(_replica)
@@ -165,6 +188,8 @@ class Container(containers.DeclarativeContainer):
     event_format = providers.Singleton(_event_format, settings)
     dead_letters = providers.Singleton(_dead_letters, settings)
     asyncapi = providers.Singleton(_asyncapi, settings)
+    kept_events = providers.Singleton(_kept_events, settings)
+    steering = providers.Singleton(_steering, settings)
 
 
 @cache

@@ -22,16 +22,16 @@ def show(result: Mapping[str, Any], console: Console, *, apply: bool = False, ac
     shown = review(result, apply=apply)
     for scope, changes in shown.scopes.items():
         if scope:
-            _print(console, Text(scope, style="bold"), 0)
+            indented(console, Text(scope, style="bold"), 0)
         for change in changes:
             _show(console, change, apply=apply)
     if shown.scopes:
         console.print()
-        _print(console, Text(f"{shown.summary}.", style="bold"), 0)
+        indented(console, Text(f"{shown.summary}.", style="bold"), 0)
     else:
         console.print("Nothing to do: all is as desired." if result["status"] == "success" else "Nothing planned.")
     for error in shown.errors:
-        _print(console, Text.assemble(("error: ", "red"), error), 0)
+        indented(console, Text.assemble(("error: ", "red"), error), 0)
     if result["status"] == "blocked":
         console.print(Text("A guard stopped the plan: it may be a mistake. Its digest:", style="bold"))
         console.print(Text(f"  {one_line(result['plan_digest'])}"), soft_wrap=True)
@@ -44,16 +44,16 @@ def _show(console: Console, change: Change, *, apply: bool) -> None:
     colour = _COLOURS[change.mark]
     done = ("", "") if not apply else ("  applied", "green") if change.applied else ("  not applied", "bold red")
     head = Text.assemble((change.mark, colour), " ", (change.subject, "bold"), "  ", change.action_type, done)
-    _print(console, head, 2)
+    indented(console, head, 2)
     summary = Text(change.summary)
     for name in change.removes:
         marked = re.compile(rf"(?<!\S)-{re.escape(name)}(?!\S)")
         if not summary.highlight_regex(marked, "bold red"):
             summary.append(f" -{name}", "bold red")
-    _print(console, summary, _INDENT)
+    indented(console, summary, _INDENT)
 
 
-def _print(console: Console, text: Text, indent: int) -> None:
+def indented(console: Console, text: Text, indent: int) -> None:
     """Print the text, with this indent on each of its lines."""
     for line in text.wrap(console, max(_NARROWEST, console.width - indent), overflow="fold"):
         line.rstrip()

@@ -8,11 +8,24 @@ from rich.console import Console
 
 from qontract.entrypoints.report import show
 
-CREATE = {"action_type": "create", "subject": "coreos/team-a", "summary": "“The people of team A” +alice #team-a"}
-UPDATE = {"action_type": "update_users", "subject": "coreos/team-b", "summary": "+carol -bob"}
+CREATE = {
+    "action_type": "create",
+    "subject": "coreos/team-a",
+    "summary": "“The people of team A” +alice #team-a",
+    "creates": True,
+    "removes": [],
+}
+UPDATE = {
+    "action_type": "update_users",
+    "subject": "coreos/team-b",
+    "summary": "+carol -bob",
+    "creates": False,
+    "removes": ["bob"],
+}
+RENAME = {"action_type": "update_metadata", "subject": "other/team-c", "summary": "“Team” → “Team C”"}
 
 
-def shown(accept: str = "", width: int = 80, **result: Any) -> str:
+def shown(accept: str = "", width: int = 80, *, apply: bool = False, colour: bool = False, **result: Any) -> str:
     whole: dict[str, Any] = {
         "status": "success",
         "actions": [],
@@ -21,22 +34,49 @@ def shown(accept: str = "", width: int = 80, **result: Any) -> str:
         "plan_digest": "ab",
     }
     output = io.StringIO()
-    show(whole | result, Console(file=output, width=width), accept=accept)
+    console = Console(file=output, width=width, force_terminal=colour, color_system="standard" if colour else None)
+    show(whole | result, console, accept=accept, apply=apply)
     return output.getvalue()
 
 
-def test_each_action_is_a_line_with_what_changes_and_whether_it_was_applied() -> None:
-    lines = shown(actions=[CREATE, UPDATE], applied_actions=[UPDATE]).splitlines()
-    assert [line.split() for line in lines[1:]] == [
-        ["create", "coreos/team-a", "“The", "people", "of", "team", "A”", "+alice", "#team-a", "no"],
-        ["update_users", "coreos/team-b", "+carol", "-bob", "yes"],
+def test_a_plan_reads_like_a_review_by_scope_with_old_and_new_and_a_line_that_counts() -> None:
+    assert shown(actions=[CREATE, RENAME, UPDATE]).splitlines() == [
+        "coreos",
+        "  + team-a  create",
+        "      “The people of team A” +alice #team-a",
+        "  - team-b  update_users",
+        "      +carol -bob",
+        "other",
+        "  ~ team-c  update_metadata",
+        "      “Team” → “Team C”",
+        "",
+        "1 to create, 2 to change, 1 person removed.",
     ]
 
 
 def test_of_two_actions_on_one_subject_only_the_applied_one_is_shown_as_applied() -> None:
-    other = UPDATE | {"summary": "+dave"}
-    lines = shown(actions=[UPDATE, other], applied_actions=[other]).splitlines()
-    assert [line.split()[-1] for line in lines[1:]] == ["no", "yes"]
+    other = UPDATE | {"summary": "+dave", "removes": []}
+    lines = shown(apply=True, actions=[UPDATE, other], applied_actions=[other]).splitlines()
+    assert lines[1] == "  - team-b  update_users  not applied"
+    assert lines[3] == "  ~ team-b  update_users  applied"
+    assert lines[-1] == "1 changed, 1 not applied."
+
+
+def test_nothing_is_said_of_applying_in_a_plan() -> None:
+    assert "applied" not in shown(actions=[CREATE])
+
+
+def test_who_is_taken_away_is_red_and_nobody_else() -> None:
+    action = UPDATE | {"summary": "“no -bobby here” -bob-two +carol -bob", "removes": ["bob"]}
+    text = shown(actions=[action], colour=True)
+    assert "\x1b[1;31m-bob\x1b[0m" in text
+    assert text.count("-bob\x1b") == 1
+
+
+def test_who_is_taken_away_is_shown_though_the_summary_does_not_say_it() -> None:
+    assert "      fewer people -bob -[x]\n" in shown(
+        actions=[UPDATE | {"summary": "fewer people", "removes": ["bob", "[x]"]}]
+    )
 
 
 def test_nothing_of_any_integration_is_needed_but_type_subject_and_summary() -> None:
@@ -45,10 +85,11 @@ def test_nothing_of_any_integration_is_needed_but_type_subject_and_summary() -> 
     assert shown(status="failed", errors=["no [token] for it"]) == "Nothing planned.\nerror: no [token] for it\n"
 
 
-def test_it_fits_80_columns_whatever_is_in_it() -> None:
+@pytest.mark.parametrize("width", [20, 80])
+def test_it_fits_the_screen_whatever_is_in_it(width: int) -> None:
     long = {"action_type": "update_members" * 3, "subject": "organisation/" + "team-" * 30, "summary": "+person " * 200}
-    text = shown(actions=[long, CREATE], applied_actions=[long], errors=["word " * 100, "x" * 300])
-    assert max(len(line) for line in text.splitlines()) <= 80
+    text = shown(width=width, actions=[long, CREATE], errors=["word " * 100, "x" * 300])
+    assert max(len(line) for line in text.splitlines()) <= width
     assert text.count("+person") == 200
 
 
@@ -68,7 +109,7 @@ def test_a_blocked_plan_is_shown_with_the_reason_the_digest_and_how_to_accept_it
     assert f"error: {reason}" in lines
     assert "  9f86.d081" in lines
     assert f"  {command}" in lines, "a command has to be one line, or it cannot be copied"
-    assert UPDATE["subject"] in text
+    assert "  - team-b  update_users" in lines
 
 
 @pytest.mark.parametrize("status", ["success", "failed", "skipped"])

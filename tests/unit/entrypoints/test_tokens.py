@@ -9,7 +9,7 @@ from qontract.entrypoints import cli
 from qontract.entrypoints.tokens import Claims, InvalidTokenError, claims_of, issue_token
 
 SECRET = "a-secret-of-at-least-thirty-two-bytes"
-NAMES = {"audience": "qontract-api", "issuer": "qontract"}
+NAMES: dict[str, Any] = {"audience": "qontract-api", "issuer": "qontract"}
 
 
 def test_a_token_says_who_may_do_what_and_until_when() -> None:
@@ -21,7 +21,7 @@ def test_a_token_says_who_may_do_what_and_until_when() -> None:
 
 def test_the_subject_and_the_scopes_are_read_back() -> None:
     token = issue_token(SECRET, "ci", ["reconcile:plan", "events:read"], timedelta(hours=1), **NAMES)
-    assert claims_of(token, SECRET, **NAMES) == Claims("ci", frozenset({"reconcile:plan", "events:read"}))
+    assert claims_of(token, [SECRET], **NAMES) == Claims("ci", frozenset({"reconcile:plan", "events:read"}))
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_a_token_of_another_time_place_or_key_is_refused(
 ) -> None:
     token = issue_token(secret, "ci", [], timedelta(seconds=lifetime), audience=audience, issuer=issuer)
     with pytest.raises(InvalidTokenError) as refused:
-        claims_of(token, SECRET, **NAMES)
+        claims_of(token, [SECRET], **NAMES)
     assert str(refused.value) == "The token is not valid, or not any more."
 
 
@@ -46,7 +46,7 @@ def test_a_token_of_another_time_place_or_key_is_refused(
 def test_a_token_for_nobody_whom_an_event_can_name_is_refused(subject: str) -> None:
     token = issue_token(SECRET, subject, ["reconcile:plan"], timedelta(hours=1), **NAMES)
     with pytest.raises(InvalidTokenError, match="its `sub`"):
-        claims_of(token, SECRET, **NAMES)
+        claims_of(token, [SECRET], **NAMES)
 
 
 def command(*arguments: str) -> Any:
@@ -55,7 +55,7 @@ def command(*arguments: str) -> Any:
 
 def test_the_command_makes_a_token_for_one_integration() -> None:
     made = command("--subject", "alice", "--scope", "slack-usergroups:apply", "--scope", "events:read")
-    claims = claims_of(made.stdout.strip(), SECRET, **NAMES)
+    claims = claims_of(made.stdout.strip(), [SECRET], **NAMES)
     assert claims == Claims("alice", frozenset({"slack-usergroups:apply", "events:read"}))
 
 
@@ -83,3 +83,31 @@ def test_the_command_refuses_a_subject_that_the_api_would_refuse() -> None:
     refused = command("--subject", "a\nb")
     assert refused.exit_code == 1
     assert "--subject has a control character" in refused.output
+
+
+def test_the_command_gives_each_token_an_id_and_says_it_on_stderr() -> None:
+    made = command("--scope", "slack-usergroups:plan")
+    token = made.stdout.strip()
+    claims = jwt.decode(token, SECRET, algorithms=["HS256"], audience="qontract-api")
+    assert made.stderr == f"jti {claims['jti']}\n"
+    with pytest.raises(InvalidTokenError, match="revoked"):
+        claims_of(token, [SECRET], revoked={claims["jti"]}, **NAMES)
+
+
+def test_the_command_makes_a_token_for_one_workspace() -> None:
+    made = command("--scope", "slack-usergroups:apply:acme")
+    assert claims_of(made.stdout.strip(), [SECRET], **NAMES).scopes == {"slack-usergroups:apply:acme"}
+    assert command("--scope", "slack-usergroups:apply:ac me").exit_code == 1
+    assert command("--scope", "reconcile:apply:acme").exit_code == 1
+
+
+def test_the_command_refuses_a_lifetime_that_the_api_would_refuse() -> None:
+    refused = command("--expires", str(401 * 24 * 3600))
+    assert refused.exit_code == 1
+    assert "ey" not in refused.output
+    assert "no token for more than 400 days" in refused.output
+
+
+def test_a_token_that_an_older_key_signed_is_valid_while_that_is_accepted() -> None:
+    token = issue_token(SECRET[::-1], "ci", ["reconcile:plan"], timedelta(hours=1), **NAMES)
+    assert claims_of(token, [SECRET, SECRET[::-1]], **NAMES).subject == "ci"

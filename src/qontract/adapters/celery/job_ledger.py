@@ -3,19 +3,21 @@
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 from time import monotonic
 from typing import Any
 from uuid import uuid4
 
 import redis
-from pydantic import ValidationError
+from pydantic import BaseModel
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import NoPermissionError, OutOfMemoryError, ReadOnlyError
 from redis.retry import Retry
 
 from qontract.adapters.celery import scripts
 from qontract.adapters.celery.records import Run, Wait
+from qontract.adapters.celery.signatures import FORGED, ForgedError, Signatures
 from qontract.application.jobs import failed
 from qontract.domain.jobs import Job, JobAbout, JobProgress, JobResult, JobStatus
 
@@ -45,9 +47,10 @@ class JobLedger:
     minute of trying.
     """
 
-    def __init__(self, url: str, *, prefix: str, lock_seconds: float) -> None:
+    def __init__(self, url: str, *, prefix: str, lock_seconds: float, signatures: Signatures) -> None:
         self.prefix = prefix
         self.lock_seconds = lock_seconds
+        self._signatures = signatures
         self.redis = _client(url, retries=1)
         self.signs = f"{prefix}job-signs"
         """A sorted set: when each job that has not ended is to be looked at, unless it gives a sign of life before."""
@@ -59,8 +62,8 @@ class JobLedger:
     def record(self, job: Job) -> int:
         """Enter a job that is submitted, with a higher number than any before; return the turn for its message."""
         keys = [self.key(job.id), f"{self.prefix}job-number", self.signs]
-        texts = job.model_dump_json(), JobProgress().model_dump_json()
-        about = JobAbout(integration=job.integration, scopes=job.scopes).model_dump_json()
+        texts = self._signed("job", job.id, job), self._signed("progress", job.id, JobProgress())
+        about = self._signed("about", job.id, JobAbout(integration=job.integration, scopes=job.scopes))
         turn: int = self._run("submit", keys, job.id, *texts, self._delivery_milliseconds, WAITING_SECONDS, about)
         return turn
 
@@ -75,15 +78,15 @@ class JobLedger:
         if progress is None:
             return None
         try:
-            result = JobProgress.model_validate_json(progress).result
-        except ValidationError:
-            return failed(JobProgress(), _UNREADABLE).result
+            result = JobProgress.model_validate_json(self._verified("progress", job_id, progress)).result
+        except ValueError as error:
+            return failed(JobProgress(), _reason(error)).result
         return result.model_copy(update={"status": JobStatus.RUNNING}) if run and not result.status.final else result
 
     def about(self, job_id: str) -> JobAbout | None:
         """Return what the job is about; None as for `result`. Raises ValueError if that cannot be read."""
         (about,) = self._read(job_id, "about")
-        return None if about is None else JobAbout.model_validate_json(about)
+        return None if about is None else JobAbout.model_validate_json(self._verified("about", job_id, about))
 
     def begin(self, job_id: str, turn: int | None) -> Run | Wait | None:
         """Lock what the job changes and no later one has begun for. None: the message is of no use any more.
@@ -94,8 +97,9 @@ class JobLedger:
         if raw is None:
             return None
         try:
-            job = Job.model_validate_json(raw)
-        except ValidationError as error:
+            job = Job.model_validate_json(self._verified("job", job_id, raw))
+            _refuse_replayed(job, job_id)
+        except ValueError as error:
             self._give_up(job_id, error)
             return None
         names = list(dict.fromkeys(job.locks))
@@ -109,7 +113,7 @@ class JobLedger:
                 superseded = frozenset(names[place - 1] for place in places)
                 known = {name: int(count) for name, count in zip(names, memberships, strict=True) if count is not None}
                 locks = tuple(name for name in names if name not in superseded)
-                before, unreadable = _progress(progress)
+                before, unreadable = self._progress(job_id, progress)
                 return Run(run_id, job, number, attempt, before, superseded, locks, known, unreadable)
             case [1, now_turn, milliseconds]:
                 return Wait(now_turn, milliseconds / 1000)
@@ -123,13 +127,13 @@ class JobLedger:
 
     def show(self, run: Run, progress: JobProgress) -> None:
         """Enter how far the run is."""
-        self._run("show", [self.key(run.job.id)], run.id, progress.model_dump_json())
+        self._run("show", [self.key(run.job.id)], run.id, self._signed("progress", run.job.id, progress))
 
     def put_back(self, run: Run, progress: JobProgress, seconds: float) -> int | None:
         """End a slice, free its locks, and return the turn of the next message; None: the job has another run."""
         keys = [self.key(run.job.id), self.signs, *self._locks(run.locks)]
         pauses = int(seconds * 1000), self._delivery_milliseconds
-        arguments = run.id, run.job.id, progress.model_dump_json(), *pauses
+        arguments = run.id, run.job.id, self._signed("progress", run.job.id, progress), *pauses
         return scripts.run(self._patient_redis, "put_back", keys, *arguments) or None
 
     def finish(self, run: Run, progress: JobProgress) -> bool:
@@ -187,25 +191,42 @@ class JobLedger:
         found: Any = self.redis.hmget(self.key(job_id), list(fields))
         return list(found)
 
-    def _give_up(self, job_id: str, error: Exception) -> None:
+    def _give_up(self, job_id: str, error: ValueError) -> None:
         log.error("job cannot be read; it has failed", extra={"job_id": job_id, "error": str(error)})
-        self._finish("", job_id, failed(JobProgress(), _UNREADABLE), ())
+        self._finish("", job_id, failed(JobProgress(), _reason(error)), ())
 
     def _finish(self, run: str, job_id: str, progress: JobProgress, locks: Sequence[str], *counts: str | int) -> bool:
         keys = [self.key(job_id), self.signs, self._memberships, *self._locks(locks)]
-        result = JobProgress(result=progress.result).model_dump_json()
+        result = self._signed("progress", job_id, JobProgress(result=progress.result))
         return bool(scripts.run(self._patient_redis, "finish", keys, run, job_id, result, KEPT_SECONDS, *counts))
+
+    def _signed(self, kind: str, job_id: str, value: BaseModel) -> str:
+        return self._signatures.sign(value.model_dump_json(), kind, job_id)
+
+    def _verified(self, kind: str, job_id: str, raw: bytes) -> str:
+        return self._signatures.verified(raw, kind, job_id)
+
+    def _progress(self, job_id: str, raw: bytes) -> tuple[JobProgress, str | None]:
+        try:
+            return JobProgress.model_validate_json(self._verified("progress", job_id, raw)), None
+        except ValueError as error:
+            log.error("progress of a job cannot be read; it has failed", extra={"error": str(error)})  # noqa: TRY400
+            return JobProgress(), _reason(error)
 
     def _run(self, script: str, keys: Sequence[str], *args: str | float) -> Any:
         return scripts.run(self.redis, script, keys, *args)
 
 
-def _progress(raw: bytes) -> tuple[JobProgress, str | None]:
-    try:
-        return JobProgress.model_validate_json(raw), None
-    except ValidationError as error:
-        log.error("progress of a job cannot be read; it has failed", extra={"error": str(error)})  # noqa: TRY400
-        return JobProgress(), _UNREADABLE
+def _reason(error: ValueError) -> str:
+    """Return what the result of a job says that is not run for this error."""
+    return f"not run: {error}" if isinstance(error, ForgedError) else _UNREADABLE
+
+
+def _refuse_replayed(job: Job, job_id: str) -> None:
+    """Refuse a job that is kept under another's id, or is so old that it was forgotten. Raises ForgedError."""
+    if job.id != job_id or datetime.now(UTC) - job.submitted_at > timedelta(seconds=WAITING_SECONDS):
+        FORGED.inc()
+        raise ForgedError
 
 
 def _client(url: str, *, retries: int) -> redis.Redis:

@@ -2,7 +2,7 @@
 
 import logging
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from time import perf_counter
 from typing import Any, NoReturn
@@ -20,6 +20,7 @@ from qontract.adapters.celery.celery_app import GRACE_SECONDS, LONGEST_COUNTDOWN
 from qontract.adapters.celery.job_ledger import BUSY_SECONDS, JobLedger
 from qontract.adapters.celery.lost_jobs import resubmit_lost
 from qontract.adapters.celery.records import Run, Wait
+from qontract.adapters.celery.signatures import Signatures
 from qontract.adapters.celery.turn import CeleryTurn, clock
 from qontract.application.jobs import Continues, Runners, failed, run
 from qontract.application.ports.job_queue import JobQueue, JobQueueError
@@ -48,7 +49,7 @@ class CeleryJobQueue(JobQueue):
 
     A job goes back to the queue after `slice_seconds`. One whose slice takes longer than `time_limit` seconds has
     failed. One whose worker died is run again `lock_seconds` later, up to three times in a row, if `resubmit_lost` is
-    called again and again somewhere.
+    called again and again somewhere. Jobs are signed with the first of the `keys`, and run if any of them signed them.
     """
 
     def __init__(
@@ -60,11 +61,12 @@ class CeleryJobQueue(JobQueue):
         time_limit: int,
         slice_seconds: float = 60,
         lock_seconds: float = 60,
+        keys: Sequence[bytes] = (b"",),
     ) -> None:
         self._runners = runners
         self._time_limit = time_limit
         self._slice_seconds = slice_seconds
-        self._ledger = JobLedger(url, prefix=prefix, lock_seconds=lock_seconds)
+        self._ledger = JobLedger(url, prefix=prefix, lock_seconds=lock_seconds, signatures=Signatures(keys))
         self._celery_prefix = f"{prefix}celery:"
         self.app = celery_app(url, prefix=self._celery_prefix, time_limit=time_limit)
         worker_init.connect(self._count_from_zero)

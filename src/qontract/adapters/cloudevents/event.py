@@ -95,13 +95,13 @@ def _timestamp(_: Any, __: GetCoreSchemaHandler) -> core_schema.CoreSchema:
 _CHARACTERS = (_ALLOWED, "a character in it is forbidden in CloudEvents")
 Text = Annotated[str, _matching(_CHARACTERS)]
 """A string (CloudEvents, type system) with something in it."""
-_Source = Annotated[str, _matching((_URI_REFERENCE, "not a URI reference (RFC 3986)"))]
-_Schema = Annotated[str, _matching((_ABSOLUTE_URI, "not an absolute URI"), _CHARACTERS)]
-_MediaType = Annotated[str, _matching((_MEDIA_TYPE, "not a media type (RFC 2046)"), _CHARACTERS)]
-_Time = Annotated[
+Source = Annotated[str, _matching((_URI_REFERENCE, "not a URI reference (RFC 3986)"))]
+SchemaUri = Annotated[str, _matching((_ABSOLUTE_URI, "not an absolute URI"), _CHARACTERS)]
+MediaType = Annotated[str, _matching((_MEDIA_TYPE, "not a media type (RFC 2046)"), _CHARACTERS)]
+Time = Annotated[
     AwareDatetime, GetPydanticSchema(_timestamp), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
-_Name = Annotated[str, _matching((_EXTENSION_NAME, "use lower-case ASCII letters and digits"), min_length=0)]
+ExtensionName = Annotated[str, _matching((_EXTENSION_NAME, "use lower-case ASCII letters and digits"), min_length=0)]
 
 
 def _extension(source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
@@ -112,11 +112,10 @@ def _extension(source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSc
     )
 
 
-_Value = Annotated[
+Extension = Annotated[
     Annotated[str, _matching(_CHARACTERS, min_length=0)]
     | Annotated[bool, Strict()]
-    | Annotated[int, Field(strict=True, ge=-(2**31), lt=2**31)]
-    | None,
+    | Annotated[int, Field(strict=True, ge=-(2**31), lt=2**31)],
     GetPydanticSchema(_extension),
 ]
 
@@ -136,16 +135,16 @@ class Event(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow", ser_json_inf_nan="strings")
 
-    __pydantic_extra__: dict[_Name, _Value]
+    __pydantic_extra__: dict[ExtensionName, Extension | None]
 
     specversion: Literal["1.0"] = "1.0"
     type: Text
-    source: _Source
+    source: Source
     id: Text = Field(default_factory=lambda: str(uuid4()))
-    time: _Time | None = Field(default_factory=lambda: datetime.now(UTC))
+    time: Time | None = Field(default_factory=lambda: datetime.now(UTC))
     subject: Text | None = None
-    datacontenttype: _MediaType | None = "application/json"
-    dataschema: _Schema | None = None
+    datacontenttype: MediaType | None = "application/json"
+    dataschema: SchemaUri | None = None
     data: Annotated[Any, AfterValidator(_no_bytes)] = None
     data_base64: BinaryData | None = None
 

@@ -3,6 +3,7 @@
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
+from qontract.adapters.cloudevents.direct import read_directly
 from qontract.adapters.cloudevents.event import Event, Text, json_object, reason, shortened
 from qontract.adapters.cloudevents.mapper import as_class, from_cloudevent, to_cloudevent
 from qontract.application.ports.event_format import EventFormat
@@ -33,7 +34,10 @@ class CloudEventsEventFormat(EventFormat):
 
     def decode(self, content: bytes) -> DomainEvent:
         """Return the event."""
-        return from_cloudevent(Event.from_json(content))
+        try:
+            return read_directly(content)
+        except Exception:  # noqa: BLE001 - a class is somebody else's code; and the other way says what is wrong
+            return from_cloudevent(Event.from_json(content))
 
     def misfit(self, event: DomainEvent, wanted: type[DomainEvent]) -> str:
         """Return what does not fit, in one line; nothing if the event fits."""

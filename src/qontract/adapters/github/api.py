@@ -1,11 +1,13 @@
 """GitHub's API for one integration: who calls it, and what an action or a reading is in calls."""
 
 import re
+from math import inf
 
 import httpx
 from githubkit.auth import AppAuthStrategy, BaseAuthStrategy, TokenAuthStrategy
 from githubkit.cache import MemCacheStrategy
 
+from qontract.adapters.bounds import Bounds
 from qontract.adapters.github.changing import apply
 from qontract.adapters.github.client import GithubCalls
 from qontract.adapters.github.reading import read_organisation
@@ -13,6 +15,9 @@ from qontract.adapters.github.settings import GithubSettings
 from qontract.application.ports.integration import IntegrationError
 from qontract.domain.github_organisation import GithubOrganisation
 from qontract.domain.github_teams import TeamAction
+
+_READING_ATTEMPTS = 20
+"""A reading has the time of so many attempts: ten minutes, as long as a slice of a job may take."""
 
 
 class GithubApi:
@@ -25,7 +30,7 @@ class GithubApi:
 
     def read(self, organisation: str) -> GithubOrganisation:
         """Return the organisation. Raises IntegrationError."""
-        with self._calls(organisation) as calls:
+        with self._calls(organisation, seconds=_READING_ATTEMPTS * self._settings.timeout) as calls:
             return read_organisation(calls, organisation)
 
     def apply(self, action: TeamAction) -> None:
@@ -33,12 +38,12 @@ class GithubApi:
         with self._calls(action.organisation) as calls:
             apply(calls, action)
 
-    def _calls(self, organisation: str) -> GithubCalls:
+    def _calls(self, organisation: str, seconds: float = inf) -> GithubCalls:
         settings = self._settings
         return GithubCalls(
             self._auth(organisation),
             api_url=settings.api_url,
-            timeout=settings.timeout,
+            bounds=Bounds(seconds=seconds, attempt=settings.timeout),
             cache=self._cache,
             ssl_context=self._ssl,
         )

@@ -6,16 +6,26 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
+from qontract.adapters.github.answers import text
 from qontract.adapters.github.client import GithubCalls, RefusedError
+from qontract.adapters.texts import one_line
 from qontract.application.ports.integration import IntegrationError, RateLimitedError
 from qontract.domain.github_organisation import by_login, plain_login
 from qontract.domain.github_teams import CreateTeam, DeleteTeam, TeamAction, UpdateMembers, UpdateTeam
 
+_OTHER_SHAPE = (LookupError, TypeError, ValueError, AttributeError, RecursionError, OverflowError)
 _ABOUT_ONE_PERSON = {HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY}
 
 
 def apply(calls: GithubCalls, action: TeamAction) -> None:
     """Make the calls of the action. Raises IntegrationError."""
+    try:
+        _apply(calls, action)
+    except _OTHER_SHAPE as error:
+        raise IntegrationError(f"GitHub's answer has not its shape: {type(error).__name__}") from None
+
+
+def _apply(calls: GithubCalls, action: TeamAction) -> None:
     team = _path(action.organisation, action.slug)
     match action:
         case CreateTeam():
@@ -27,7 +37,7 @@ def apply(calls: GithubCalls, action: TeamAction) -> None:
             _set_people(calls, team, (*action.added, *action.promoted, *action.demoted), action.removed, roles)
         case DeleteTeam():
             if children := calls.get(f"{team}/teams"):
-                names = ", ".join(child["name"] for child in children)
+                names = one_line(", ".join(text(child["name"]) for child in children))
                 raise IntegrationError(f"{action.team!r} has children, which GitHub would delete with it: {names}")
             calls.delete(team)
 
@@ -39,11 +49,11 @@ def _create(calls: GithubCalls, action: CreateTeam) -> None:
         settings["parent_team_id"] = _id(calls, action.organisation, action.parent_slug)
     made = calls.post(f"/orgs/{quote(action.organisation)}/teams", name=action.team, **settings)
     try:
-        team = _path(action.organisation, made["slug"])
+        team = _path(action.organisation, text(made["slug"]))
         people = (*action.members, *action.maintainers)
         roles = {plain_login(login): "maintainer" for login in action.maintainers}
         _set_people(calls, team, people, _uninvited(calls, team, people), roles)
-    except (KeyError, TypeError):
+    except _OTHER_SHAPE:
         raise IntegrationError("created, but GitHub's answer does not show it as a team") from None
     except IntegrationError as error:
         raise IntegrationError(f"created, but not with all of its people: {error}") from None
@@ -51,7 +61,7 @@ def _create(calls: GithubCalls, action: CreateTeam) -> None:
 
 def _uninvited(calls: GithubCalls, team: str, people: Iterable[str]) -> list[str]:
     """Return who is in a new team without being asked for: who makes one with a user's token is its maintainer."""
-    there = [person["login"] for person in calls.get(f"{team}/members")]
+    there = [text(person["login"]) for person in calls.get(f"{team}/members")]
     wanted = by_login(people)
     return [login for login in there if plain_login(login) not in wanted]
 

@@ -12,14 +12,21 @@ from githubkit.auth import BaseAuthStrategy
 from githubkit.cache import BaseCacheStrategy
 from githubkit.exception import GraphQLFailed, RateLimitExceeded, RequestError, RequestFailed
 
+from qontract.adapters.bounds import Bounds, OutOfBoundsError
+from qontract.adapters.github.transport import BoundedTransport
+from qontract.adapters.texts import one_line
 from qontract.application.ports.integration import IntegrationError, RateLimitedError
 
+_LONGEST_CALL = 200
+"""Characters of a call in an error: a path has names in it."""
 _RETRIES = 2
 _RETRY_SECONDS = 0.5
 _SHORT_SECONDS = 2
 """A pause that is not worth another slice of the job."""
 _LONGEST_SECONDS = 300
 """Pauses in the midst of an action, whose rest would stay undone, in all."""
+_LONGEST_RETRY_AFTER = 3600
+"""GitHub's limits are of an hour."""
 _UNKNOWN_SECONDS = 60
 """Seconds to wait where GitHub names none, as its documentation of rate limits says."""
 
@@ -41,7 +48,11 @@ class GithubCalls:
     if that is soon, or in the midst of an action, within a bound; else it is a RateLimitedError. A call that failed
     otherwise may have been carried out: it is tried again only if doing it twice is the same as once.
 
-    Every failure is an IntegrationError with the call and GitHub's reason.
+    GitHub is not trusted: no redirect is followed, and time and bytes have `bounds`, those of each attempt and those of
+    all of them.
+
+    Every failure is an IntegrationError with the call and the reason, in one line that is not long, whatever GitHub
+    answered.
     """
 
     def __init__(
@@ -49,19 +60,21 @@ class GithubCalls:
         auth: BaseAuthStrategy,
         *,
         api_url: str,
-        timeout: float,
+        bounds: Bounds,
         cache: BaseCacheStrategy,
         ssl_context: SSLContext,
     ) -> None:
         self._github: GitHub[Any] = GitHub(
             auth,
             base_url=api_url,
-            timeout=timeout,
+            follow_redirects=False,
+            transport=BoundedTransport(bounds, api_url, ssl_context=ssl_context),
+            trust_env=False,
             cache_strategy=cache,
-            ssl_verify=ssl_context,
             auto_retry=False,
             http_cache=False,
         )
+        self._bounds = bounds
         self._changed = False
         self._patience: float = _LONGEST_SECONDS
 
@@ -108,21 +121,24 @@ class GithubCalls:
     def _tried(self, what: str, call: Callable[[bool], T], *, once: bool = False, writes: bool = False) -> T:
         """Call until there is an answer, or a reason for giving up; the call is told if it is tried again."""
         failures = 0
+        what = one_line(what, _LONGEST_CALL)
         while True:
             try:
                 return call(failures > 0)
             except GraphQLFailed as error:
                 said = "; ".join(problem.message for problem in error.response.errors or ())
-                raise IntegrationError(f"GitHub refused {what}: {said}") from None
+                raise IntegrationError(f"GitHub refused {what}: {one_line(said)}") from None
             except RequestError as caught:
                 failure = caught.exc if isinstance(caught.exc, RequestFailed) else caught  # inside: of an App's token
+                if isinstance(caught.exc, OutOfBoundsError):
+                    raise IntegrationError(f"GitHub's answer to {what} {caught.exc}") from None
                 seconds = _asked_to_wait(failure)
                 if seconds is not None:
                     self._wait(what, seconds)
                     continue
-                if once or failures == _RETRIES or not _passes(failure):
+                if once or failures == _RETRIES or not _passes(failure) or not self._bounds.allow(_RETRY_SECONDS):
                     raise _reason(what, failure) from None
-            except (ValueError, AttributeError):  # of JSON that is broken, or of another shape
+            except Exception:  # noqa: BLE001 - githubkit's, of what is no JSON, of another shape, or too deep: any
                 raise IntegrationError(f"GitHub answered {what} with something else than it documents") from None
             failures += 1
             self._changed |= writes  # it may have been carried out
@@ -148,15 +164,15 @@ def _passes(error: RequestError[Any]) -> bool:
 def _reason(what: str, error: RequestError[Any]) -> IntegrationError:
     """Return what to raise for a call that failed."""
     if not isinstance(error, RequestFailed):
-        return IntegrationError(f"GitHub did not answer {what}: {type(error.exc).__name__}: {error.exc}")
+        return IntegrationError(f"GitHub did not answer {what}: {one_line(f'{type(error.exc).__name__}: {error.exc}')}")
     status = error.response.status_code
-    return RefusedError(f"GitHub refused {what}: {status} {_message(error)}".strip(), status)
+    return RefusedError(f"GitHub refused {what}: {status} {one_line(_message(error))}".strip(), status)
 
 
 def _asked_to_wait(error: RequestError[Any]) -> float | None:
     """Return for how many seconds; None if it was not refused for a rate limit."""
     if isinstance(error, RateLimitExceeded):
-        return max(error.retry_after.total_seconds(), _RETRY_SECONDS)
+        return min(max(error.retry_after.total_seconds(), _RETRY_SECONDS), _LONGEST_RETRY_AFTER)
     if not isinstance(error, RequestFailed):
         return None
     limited = error.response.status_code in {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}

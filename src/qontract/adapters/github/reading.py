@@ -7,7 +7,9 @@ that halves the calls for a large organisation, whose people are what takes the 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from qontract.adapters.github.answers import text
 from qontract.adapters.github.client import GithubCalls
+from qontract.adapters.texts import one_line
 from qontract.application.ports.integration import IntegrationError
 from qontract.domain.github_organisation import GithubOrganisation, GithubTeam, Privacy, plain_login
 
@@ -62,6 +64,9 @@ query Team(
 
 _PRIVACY: Mapping[str, Privacy] = {"SECRET": "secret", "VISIBLE": "closed"}
 
+_PAGES = 1_000
+"""Pages of an organisation, or of a team: 200,000 people."""
+
 _Json = Mapping[str, Any]
 
 
@@ -72,8 +77,9 @@ def read_organisation(calls: GithubCalls, name: str) -> GithubOrganisation:
     """
     try:
         return _read(calls, name)
-    except (KeyError, TypeError, ValueError) as error:
-        raise IntegrationError(f"GitHub's answer about {name!r} has not its shape: {error!r}") from None
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        reason = one_line(f"{type(error).__name__}: {error}")
+        raise IntegrationError(f"GitHub's answer about {name!r} has not its shape: {reason}") from None
 
 
 def _read(calls: GithubCalls, name: str) -> GithubOrganisation:
@@ -82,7 +88,9 @@ def _read(calls: GithubCalls, name: str) -> GithubOrganisation:
     invited: list[str] = []
     teams: list[GithubTeam] = []
     after: dict[str, Any] = {"morePeople": True, "moreTeams": True, "moreInvited": True}
+    asked = _Asked()
     while after["morePeople"] or after["moreTeams"] or after["moreInvited"]:
+        asked.note(after)
         found = calls.query(ORGANISATION, login=name, **after)["organization"]
         if found is None:
             raise IntegrationError(f"GitHub shows no organisation {name!r} to this token")
@@ -92,7 +100,7 @@ def _read(calls: GithubCalls, name: str) -> GithubOrganisation:
             met = first.keys() & last.keys() or not _next(found["first"])
             after |= {"morePeople": not met, "first": _next(found["first"]), "last": _previous(found["last"])}
         if after["moreInvited"]:
-            invited += [person["login"] for person in found["pendingMembers"]["nodes"]]
+            invited += [text(person["login"]) for person in found["pendingMembers"]["nodes"]]
             after |= {"invited": _next(found["pendingMembers"]), "moreInvited": bool(_next(found["pendingMembers"]))}
         if after["moreTeams"]:
             teams += [_team(calls, name, team) for team in found["teams"]["nodes"]]
@@ -111,7 +119,9 @@ def _team(calls: GithubCalls, organisation: str, team: _Json) -> GithubTeam:
     people = _roles(team["members"])
     invited = _invitees(team["invitations"])
     after = {"people": _next(team["members"]), "invited": _next(team["invitations"])}
+    asked = _Asked()
     while any(after.values()):
+        asked.note(after)
         more = {"morePeople": bool(after["people"]), "moreInvited": bool(after["invited"])}
         found = calls.query(TEAM, login=organisation, slug=team["slug"], **after, **more)["organization"]["team"]
         if more["morePeople"]:
@@ -121,11 +131,11 @@ def _team(calls: GithubCalls, organisation: str, team: _Json) -> GithubTeam:
             invited += _invitees(found["invitations"])
             after["invited"] = _next(found["invitations"])
     return GithubTeam(
-        name=team["name"],
-        slug=team["slug"],
-        description=team["description"] or "",
+        name=text(team["name"]),
+        slug=text(team["slug"]),
+        description=text(team["description"] or ""),
         privacy=_PRIVACY[team["privacy"]],
-        parent=team["parentTeam"] and team["parentTeam"]["slug"],
+        parent=team["parentTeam"] and text(team["parentTeam"]["slug"]),
         members=_in_order(login for login, role in people.items() if role != "MAINTAINER"),
         maintainers=_in_order(login for login, role in people.items() if role == "MAINTAINER"),
         invited=_in_order(invited),
@@ -133,12 +143,28 @@ def _team(calls: GithubCalls, organisation: str, team: _Json) -> GithubTeam:
 
 
 def _roles(page: _Json) -> dict[str, str]:
-    return {edge["node"]["login"]: edge["role"] for edge in page["edges"]}
+    return {text(edge["node"]["login"]): edge["role"] for edge in page["edges"]}
 
 
 def _invitees(page: _Json) -> list[str]:
     """Return who is invited by login; an invitation to an e-mail address has nobody yet."""
-    return [invitation["invitee"]["login"] for invitation in page["nodes"] if invitation["invitee"]]
+    return [text(invitation["invitee"]["login"]) for invitation in page["nodes"] if invitation["invitee"]]
+
+
+class _Asked:
+    """What was asked for in a paged reading, so that it has an end."""
+
+    def __init__(self) -> None:
+        self._cursors: set[frozenset[tuple[str, Any]]] = set()
+
+    def note(self, cursors: Mapping[str, Any]) -> None:
+        """Take note of the cursors that are asked for. Raises ValueError if they were before, or are too many."""
+        known = len(self._cursors)
+        self._cursors.add(frozenset(cursors.items()))
+        if len(self._cursors) == known:
+            raise ValueError("it names a next page that it named before")
+        if known == _PAGES:
+            raise ValueError(f"it has more than {_PAGES} pages")
 
 
 def _next(page: _Json) -> str | None:

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
+from qontract.adapters.safe_urls import safe_url
+
 
 def _lower(by_organisation: dict[str, SecretStr]) -> dict[str, SecretStr]:
     return {name.lower(): value for name, value in by_organisation.items()}
@@ -28,9 +30,11 @@ class GithubSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    api_url: Annotated[str, StringConstraints(pattern=r"^https?://\S+$")] = "https://api.github.com"
+    api_url: Annotated[str, StringConstraints(pattern=r"^https?://\S+$"), AfterValidator(safe_url)] = (
+        "https://api.github.com"
+    )
     tokens: Annotated[dict[str, SecretStr], AfterValidator(_lower)] = Field(default_factory=dict)
     app_id: int | None = None
     app_private_key: Annotated[SecretStr, AfterValidator(_pem)] | None = None
     installations: Annotated[dict[str, int], AfterValidator(_lower_ids)] = Field(default_factory=dict)
-    timeout: float = Field(default=30, gt=0, description="Seconds for one call")
+    timeout: float = Field(default=30, gt=0, description="Seconds for one request, its whole answer included")

@@ -19,7 +19,7 @@ ENTRY_ID = re.compile("([0-9]{1,20})-([0-9]{1,20})")
 """A whole id: half of one would be a range to Redis."""
 _MOST = 2**64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST_MS = int((datetime.max.replace(tzinfo=UTC) - _EPOCH).total_seconds()) * 1000
+_LATEST_MS = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 
 
 class RedisKeptEvents(KeptEvents):
@@ -91,7 +91,7 @@ def milliseconds(time: datetime) -> int:
 
 
 def time_of(entry_id: str) -> datetime:
-    """Return when an entry was kept: a time that has no date is the first or the last that has one."""
+    """Return when an entry was kept; of a time that has no date, the last one that has."""
     return _EPOCH + timedelta(milliseconds=min(int(entry_id.partition("-")[0]), _LATEST_MS))
 
 

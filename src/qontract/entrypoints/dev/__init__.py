@@ -67,7 +67,7 @@ def _how_to_use(stack: Stack, sandboxes: Mapping[str, Sandbox], environment: Pat
     places = {
         "API": f"{urls['api']}/docs",
         "events": f"{urls['subscriber']}/docs/asyncapi",
-        "metrics": " ".join(f"{urls[name]}/metrics" for name in ("api", "subscriber", "worker")),
+        "worker": f"{urls['worker']}/metrics",
         "Redis": f"{stack.redis_url}, kept in {environment.parent}",
         **{f"sandbox of {name}": urls[name] for name in sorted(stack.sandboxes)},
     }
@@ -77,8 +77,8 @@ def _how_to_use(stack: Stack, sandboxes: Mapping[str, Sandbox], environment: Pat
     qontract = _command()
     lines += [
         "In another terminal:",
-        f"  . {shlex.quote(dot + str(environment))}    # a token for a day, the address of Redis, and QAPI_AUTH__SECRET",
-        f"  {qontract} token --subject ME --scope reconcile:plan    # a token of your own",
+        f"  . {shlex.quote(dot + str(environment))}    # QAPI_TOKEN, QAPI_AUTH__SECRET, and where all is",
+        f"  {qontract} token --subject ME --scope reconcile:plan",
     ]
     for name in sorted(packages.names(integrations.GROUP) | set(stack.sandboxes)):
         if name in stack.sandboxes:

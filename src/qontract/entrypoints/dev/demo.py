@@ -1,11 +1,13 @@
 """`qontract demo`: the main job, end to end, on this machine."""
 
 import json
+import os
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
@@ -15,50 +17,79 @@ from typing import Any
 
 import httpx
 from rich.console import Console
+from rich.text import Text
 
 from qontract.entrypoints.client import ClientError, reconcile
+from qontract.entrypoints.desired_files import read_desired
 from qontract.entrypoints.dev.output import harmless
 from qontract.entrypoints.dev.processes import StackError
 from qontract.entrypoints.dev.stack import Stack, running_stack
-from qontract.entrypoints.report import show
+from qontract.entrypoints.report import indented, show
+from qontract.entrypoints.review import review
 from qontract.entrypoints.sandboxes import load_sandbox
 from qontract.entrypoints.settings import load_settings
 from qontract.entrypoints.tokens import issue_token
+from qontract.entrypoints.yaml_documents import FileError
 
 _EVENTS_SECONDS = 30
 _JOB_SECONDS = 1800
+_DYING_SECONDS = 0.5
+_MOST_EVENTS = 200
+_LAST_LINES = 15
+_LOG_COLUMNS = 200
 
 _Key = tuple[str | None, str | None]
 
 
-def run(integration: str, desired: Path | None, state: Path | None) -> None:
+def run(integration: str, desired: Path | None, state: Path | None, *, keep_logs: bool = False) -> None:
     """Plan, apply, show each event as the subscriber got it, and plan again, all of it against the sandbox.
 
-    Without files, these are the sandbox's examples. Raises SandboxError, and StackError if anything is not as it
-    should be.
+    Without files, these are the sandbox's examples. What the processes say is in a file, which stays if `keep_logs`,
+    or if anything is not as it should be. Raises SandboxError, and StackError in that case.
     """
     console = Console(highlight=False, markup=False, emoji=False)
     sandbox = load_sandbox(integration)
     file = desired or sandbox.desired
     request = _request(file)
-    with tempfile.TemporaryDirectory(prefix="qontract-demo-") as directory:
+    with tempfile.TemporaryDirectory(prefix="qontract-demo-") as directory, _logs(console, keep=keep_logs) as logs:
         audit_file = Path(directory) / "audit.jsonl"
-        _say(console, f"Starting an embedded Valkey, the sandbox of {integration}, the API, a worker and a subscriber")
+        _say(console, f"Starting Valkey, a sandbox of {integration}, API, worker and subscriber")
+        began = time.monotonic()
         begins = {integration: (sandbox, state or sandbox.state)}
-        with running_stack(begins, Path(directory) / "valkey", console, audit_file=str(audit_file)) as stack:
+        with running_stack(begins, Path(directory) / "valkey", logs, audit_file=str(audit_file)) as stack:
+            _list(console, [f"All are ready after {time.monotonic() - began:.1f} s."])
             demo = _Demo(console, stack, integration, file, f"{stack.urls[integration]}{sandbox.calls}", audit_file)
             demo.run(request)
     _say(console, "Done; everything is stopped")
+    _list(console, ["Next: make dev, which runs all of it until Ctrl-C."])
+
+
+@contextmanager
+def _logs(console: Console, *, keep: bool) -> Iterator[Console]:
+    """Give what the processes log to. Say where that is if `keep`, or with its end if the body fails."""
+    descriptor, name = tempfile.mkstemp(prefix="qontract-demo-", suffix=".log")
+    file = Path(name)
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace", buffering=1) as written:
+        try:
+            yield Console(file=written, width=_LOG_COLUMNS, highlight=False, markup=False, emoji=False)
+        except StackError:
+            keep = True
+            _say(console, "The last lines of the processes")
+            _list(console, file.read_text(encoding="utf-8").splitlines()[-_LAST_LINES:])
+            raise
+        finally:
+            if keep:
+                _say(console, "What the processes logged is in")
+                console.print(f"  {file}", soft_wrap=True)
+            else:
+                file.unlink()
 
 
 def _request(file: Path) -> dict[str, Any]:
     try:
-        request = json.loads(file.read_bytes())
-    except (OSError, ValueError) as error:
-        raise StackError(f"{file}: not JSON: {error}") from None
-    if not isinstance(request, dict):
-        raise StackError(f"{file}: no desired state, which is an object in JSON")
-    return request
+        return read_desired([file]).value
+    except FileError as error:
+        raise StackError(str(error)) from None
 
 
 @dataclass
@@ -73,7 +104,7 @@ class _Demo:
     def run(self, request: dict[str, Any]) -> None:
         planned = self._reconcile(request, apply=False)
         calls = [0, self._calls()]
-        _say(self.console, "The plan (a dry run: nothing is changed)")
+        _say(self.console, "The plan: what differs from the desired state (nothing is changed yet)")
         by_digest = f"qontract reconcile {self.integration} {self.file} --apply --accept-plan {planned['plan_digest']}"
         show(planned, self.console, accept=by_digest)
         accepted = {}
@@ -83,12 +114,16 @@ class _Demo:
 
         applied = self._reconcile(request | accepted, apply=True)
         calls.append(self._calls())
-        _say(self.console, f"Applied {len(applied['applied_actions'])} actions, {len(applied['errors'])} errors")
+        done = applied["applied_actions"]
+        _say(self.console, "The changes: the plan, applied")
+        _list(self.console, [f"{review(applied, apply=True).summary or 'nothing'}; {len(applied['errors'])} errors"])
         _list(self.console, applied["errors"])
 
-        events = self._events(Counter(_key(action) for action in applied["applied_actions"]))
-        _say(self.console, f"{len(events)} events, as the subscriber received them")
-        _list(self.console, [f"{event['time']}  {event['type']}  {event.get('subject', '')}" for event in events])
+        events = self._events(Counter(_key(action) for action in done))
+        _say(self.console, f"{len(events)} events: what the subscriber was told")
+        _list(self.console, map(_told, events[:_MOST_EVENTS]))
+        if len(events) > _MOST_EVENTS:
+            _list(self.console, [f"… and {len(events) - _MOST_EVENTS} more"])
 
         again = self._reconcile(request, apply=True)
         calls.append(self._calls())
@@ -127,6 +162,7 @@ class _Demo:
             except TimeoutError:
                 continue
             except ClientError as error:
+                self.stack.check_for(_DYING_SECONDS)  # the API may be about to end, which is the reason then
                 raise StackError(str(error)) from None
 
     def _calls(self) -> int:
@@ -160,10 +196,17 @@ def _key(action: Mapping[str, Any]) -> _Key:
     return action.get("action_type"), action.get("subject")
 
 
+def _told(event: Mapping[str, Any]) -> str:
+    """Return an event as a line for people: when, what, to what, and for whom."""
+    what = str(event["type"]).removeprefix("qontract-api.")
+    return f"{str(event['time'])[11:19]}  {what}  {event.get('subject', '')}  for {event.get('authid', 'nobody')}"
+
+
 def _say(console: Console, text: str) -> None:
-    console.print(f"\n▶ {harmless(text)}", style="bold blue", soft_wrap=True)
+    console.print()
+    indented(console, Text(f"▶ {harmless(text)}", style="bold blue"), 0)
 
 
 def _list(console: Console, lines: Iterable[str]) -> None:
     for line in lines:
-        console.print(f"  {harmless(line)}", soft_wrap=True)
+        indented(console, Text(harmless(line)), 2)

@@ -16,9 +16,11 @@ def main() -> None:
     pipe, port = map(int, sys.argv[1:])
     while os.read(pipe, 1):
         pass
-    import redis  # noqa: PLC0415 - hardly ever, and starting is to be quick
+    import redis.backoff  # noqa: PLC0415 - hardly ever, and starting is to be quick
+    import redis.retry  # noqa: PLC0415
 
-    server = redis.Redis(host="127.0.0.1", port=port, socket_timeout=5)
+    once = redis.retry.Retry(redis.backoff.NoBackoff(), 0)
+    server = redis.Redis(host="127.0.0.1", port=port, socket_timeout=5, retry=once)
     until = time.monotonic() + _STOP_SECONDS
     try:
         while len(server.client_list()) > 1 and time.monotonic() < until:

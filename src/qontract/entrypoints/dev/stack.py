@@ -48,6 +48,13 @@ class Stack:
             if process.poll() is not None:
                 self.lose(name, f"ended with exit code {process.returncode}; its last lines say why")
 
+    def check_for(self, seconds: float) -> None:
+        """Raise StackError if one of the processes ends within so many seconds."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.check()
+            time.sleep(0.05)
+
     def lose(self, integration: str, why: str) -> None:
         """Do without the sandbox of this integration."""
         del self.sandboxes[integration]

@@ -31,10 +31,9 @@ def create_app(container: "Container | None" = None) -> Celery:
 
     container = container or get_container()
     settings = container.settings()
-    # A queue of its own: a child that is forked while a probe holds a lock of its client would wait for it for ever.
+    # Probes have a queue of their own: a child that is forked while one holds a lock of its client would wait for ever.
     probed = container.job_queue()
-    container.job_queue.reset()
-    app: Celery = container.job_queue().app
+    app: Celery = container.worker_job_queue().app
     app.conf.worker_concurrency = settings.worker.concurrency
 
     def begin(sender: Any, **_: Any) -> None:

@@ -1,6 +1,6 @@
 """An API with its adapters in memory."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -55,10 +55,13 @@ def coreos() -> InMemorySlackUsergroups:
 
 @pytest.fixture
 def make_app() -> Callable[..., FastAPI]:
-    def make(queue: JobQueue, installed: Installed = SLACK, **auth: Any) -> FastAPI:
+    def make(
+        queue: JobQueue, installed: Installed = SLACK, api: Mapping[str, Any] | None = None, **auth: Any
+    ) -> FastAPI:
         container = Container()
         settings = Settings(
-            auth=AuthSettings(**({"secret": SECRET} | auth)), api=ApiSettings(max_body_bytes=MAX_BODY_BYTES)
+            auth=AuthSettings(**({"secret": SECRET} | auth)),
+            api=ApiSettings(**{"max_body_bytes": MAX_BODY_BYTES, **(api or {})}),
         )
         container.settings.override(providers.Object(settings))
         container.job_queue.override(providers.Object(queue))

@@ -97,7 +97,7 @@ async def test_a_scope_is_needed_for_what_is_asked(client, headers, dry_run, sta
     response = await client.post(PATH, json=DESIRED | {"dry_run": dry_run}, headers=headers)
     assert response.status_code == status
     if status == 403:
-        needed = "reconcile:plan" if dry_run else "reconcile:apply"
+        needed = "slack-usergroups:plan" if dry_run else "slack-usergroups:apply"
         challenge = f'Bearer realm="qontract", error="insufficient_scope", scope="{needed}"'
         assert response.headers["www-authenticate"] == challenge
         assert needed in response.json()["detail"]

@@ -23,6 +23,7 @@ NOT_JSON = {
     "a name twice, deeper": b'{"workspaces": [{"name": "a", "name": "b", "usergroups": []}]}',
     "very deep": b"[" * 9000,
     "very deep objects": b'{"a":' * 3500,
+    "deeper than any desired state": b'{"dry_run": ' + b"[" * 64 + b"]" * 64 + b"}",
     "a long number": b'{"dry_run": ' + b"9" * 9000 + b"}",
 }
 NOT_EXPECTED = {
@@ -41,7 +42,7 @@ NOT_EXPECTED = {
     ),
     "a NUL": b'{"workspaces": [{"name": "a\\u0000", "usergroups": [{"handle": "b\\u0000", "users": []}]}]}',
     "a workspace twice": json.dumps({"workspaces": DESIRED["workspaces"] * 2}).encode(),
-    "deep within a field": b'{"dry_run": ' + b"[" * 300 + b"]" * 300 + b"}",
+    "deep within a field": b'{"dry_run": ' + b"[" * 63 + b"]" * 63 + b"}",
 }
 
 
@@ -78,7 +79,7 @@ async def test_the_pointer_says_where_in_the_body_it_is(client):
 async def test_of_many_errors_the_first_are_told(client):
     usergroups = [{"handle": "a", "users": [1] * 1000}]
     response = await client.post(PATH, json={"workspaces": [{"name": "a", "usergroups": usergroups}]}, headers=PLANS)
-    assert 0 < len(_is_a_problem(response, 422)["errors"]) <= 100
+    assert 0 < len(_is_a_problem(response, 422)["errors"]) <= 20
 
 
 async def test_the_name_of_a_long_field_is_cut(client):

@@ -7,7 +7,7 @@ import pytest
 
 from qontract.adapters.memory import InMemoryJobQueue
 from qontract.application.ports.job_queue import JobQueueError
-from qontract.domain.jobs import JobResult
+from qontract.domain.jobs import JobAbout, JobResult
 from tests.unit.entrypoints.api.conftest import APPLIES, DESIRED, PATH, PLANS, client_of
 
 pytestmark = pytest.mark.anyio
@@ -21,6 +21,9 @@ class _Recorder(InMemoryJobQueue):
     def submit(self, job):
         self.jobs.append(job)
 
+    def about(self, job_id):
+        return JobAbout(integration="slack-usergroups")
+
     def result(self, job_id):
         self.asked += 1
         return self.results.pop(0) if len(self.results) > 1 else self.results[0]
@@ -29,6 +32,9 @@ class _Recorder(InMemoryJobQueue):
 class _Unreachable(InMemoryJobQueue):
     def __init__(self):
         super().__init__({})
+
+    def about(self, job_id):
+        raise JobQueueError("nobody listens")
 
     def submit(self, job):
         raise JobQueueError("nobody listens")
@@ -50,6 +56,7 @@ async def test_a_desired_state_is_accepted_as_a_job_that_can_be_asked_for(client
     pending = await client.get(accepted["status_url"], headers=PLANS)
     assert pending.status_code == 200
     nothing = {"actions": [], "applied_actions": [], "errors": [], "plan_digest": None}
+    nothing |= {"actions_left_out": 0, "applied_actions_left_out": 0, "errors_left_out": 0}
     assert pending.json() == {"status": "pending", "done": 0, "of": 0} | nothing
 
 

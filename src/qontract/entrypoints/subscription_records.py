@@ -1,0 +1,72 @@
+"""A subscription, as JSON and as lines for people."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from qontract.application.subscription_steering import Known
+from qontract.domain.subscriptions import State, duration
+from qontract.entrypoints.shown import safe
+
+_NEXT = {
+    State.BEHIND: "look for `handler failed` in the log of the replica that leads it",
+    State.STANDING_BY: "if it stays so, look for `replica lost the lease` and `event log does not answer` in the logs",
+    State.NO_REPLICA: "start a subscriber that has the handler: see `subscriptions loaded` in its log",
+    State.ABANDONED: "run it, or `qontract subscriptions remove {name}`",
+    State.PAUSED: "qontract subscriptions resume {name}",
+}
+"""What to do where a subscription is not running."""
+
+
+def record(known: Known) -> dict[str, Any]:
+    """Return all that is known of a subscription, for JSON. Times are in seconds."""
+    view = known.view
+    paused = view.paused
+    return {
+        "name": view.name,
+        "state": known.state.value,
+        "reason": known.reason,
+        "next": next_step(known),
+        "lag": view.lag,
+        "pending": view.pending,
+        "in_flight": view.in_flight,
+        "failing": view.failing,
+        "redriven": view.redriven,
+        "oldest_seconds": view.oldest_seconds,
+        "dead_letters": view.dead_letters,
+        "position": view.position,
+        "leader": view.leader or None,
+        "alive_seconds": view.alive_seconds,
+        "replicas": [
+            {"name": one.name, "idle_seconds": one.idle_seconds, "in_flight": one.in_flight} for one in view.replicas
+        ],
+        "paused": {"since": paused.since.isoformat() if paused.since else None, "by": paused.by} if paused else None,
+    }
+
+
+def next_step(known: Known) -> str | None:
+    """Return what to do next; None if there is nothing to do."""
+    return _NEXT[known.state].format(name=known.view.name) if known.state in _NEXT else None
+
+
+def lines(known: Known) -> Iterator[str]:
+    """Yield all that is known of a subscription, in lines that a terminal only shows."""
+    view = known.view
+    waits = view.lag + view.pending > 0
+    about = {
+        "state": f"{known.state}: {known.reason}",
+        "lag": f"{view.lag} not read yet",
+        "pending": f"{view.pending} read and not acknowledged; {view.in_flight} in flight, {view.failing} failing",
+        "oldest": f"{duration(view.oldest_seconds)} old" if waits else "-",
+        "redriven": view.redriven,
+        "dead": f"{view.dead_letters} dead letters",
+        "position": view.position or "-",
+        "led by": view.leader or "-",
+        "replicas": len(view.replicas),
+    }
+    yield safe(view.name)
+    for name, value in about.items():
+        yield f"  {name:9} {safe(value)}"
+    for one in view.replicas:
+        yield f"            {safe(one.name)}: {one.in_flight} in flight, read {duration(one.idle_seconds)} ago"
+    if step := next_step(known):
+        yield f"  next      {safe(step)}"

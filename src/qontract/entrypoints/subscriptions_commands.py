@@ -1,0 +1,210 @@
+"""Subscriptions: how far each is, and why; pause one, resume it, move its place, remove it."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qontract.application.ports.subscriptions import SubscriptionsError, Target
+from qontract.entrypoints.times import point_in_time
+
+if TYPE_CHECKING:
+    from qontract.application.subscription_steering import Steering
+
+app = typer.Typer(help=__doc__, no_args_is_help=True)
+
+_NOT_WELL = 3
+"""The exit code of `list --check` if a subscription is not running."""
+
+
+def _target(text: str) -> Any:
+    try:
+        return text if text in {"start", "end"} else point_in_time(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}; or start, or end") from None
+
+
+def _examples(*lines: str) -> str:
+    return "\n\n".join(["Examples:", *lines])
+
+
+_Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of the subscription")]
+_Json = Annotated[bool, typer.Option("--json", help="As JSON")]
+_Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking")]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what it means")]
+
+
+@app.command("list", epilog=_examples("qontract subscriptions list", "qontract subscriptions list --check --json"))
+def list_(
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 3 if one is not running")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON: a line for each")] = False,
+) -> None:
+    """List subscriptions: state, events not read yet, in flight, age of the oldest not acknowledged, dead letters."""
+    from qontract.domain.subscriptions import State, duration
+    from qontract.entrypoints.shown import as_json as to_json
+    from qontract.entrypoints.shown import table, width
+    from qontract.entrypoints.subscription_records import record
+
+    with _steering() as steering:
+        known = steering.all()
+    if as_json:
+        for one in known:
+            typer.echo(to_json(record(one)))
+    else:
+        rows = [
+            (
+                one.view.name,
+                one.state,
+                one.view.lag,
+                one.view.in_flight,
+                duration(one.view.oldest_seconds) if one.view.lag + one.view.pending else "-",
+                one.view.dead_letters,
+                one.view.leader or f"{len(one.view.replicas)} share",
+            )
+            for one in known
+        ]
+        for line in table(("NAME", "STATE", "LAG", "IN FLIGHT", "OLDEST", "DEAD", "LED BY"), rows, width()):
+            typer.echo(line)
+    if check and any(one.state is not State.RUNNING for one in known):
+        raise typer.Exit(_NOT_WELL)
+
+
+@app.command(epilog=_examples("qontract subscriptions show audit-log", "qontract subscriptions show crm --json"))
+def show(name: _Name, *, as_json: _Json = False) -> None:
+    """Show one subscription: its state and why, how far it is, its replicas, and what to do next."""
+    from qontract.entrypoints.shown import as_json as to_json
+    from qontract.entrypoints.subscription_records import lines, record
+
+    with _steering() as steering:
+        known = steering.get(name)
+    typer.echo(to_json(record(known), indent=2) if as_json else "\n".join(lines(known)))
+
+
+@app.command(epilog=_examples("qontract subscriptions pause crm"))
+def pause(name: _Name, *, as_json: _Json = False) -> None:
+    """Let nobody read a subscription. Handlers at work finish; what waits stays, also over restarts, until `resume`.
+
+    Its events are kept all the while, but only for so long as its replicas run.
+    """
+    from qontract.entrypoints.who import operating_user
+
+    with _steering(logs=True) as steering:
+        done = steering.pause(name, by=operating_user())
+        _say(steering, name, as_json, "paused; handlers at work finish" if done else "it is paused already")
+
+
+@app.command(epilog=_examples("qontract subscriptions resume crm"))
+def resume(name: _Name, *, as_json: _Json = False) -> None:
+    """Let a subscription be read again, from where it was."""
+    from qontract.entrypoints.who import operating_user
+
+    with _steering(logs=True) as steering:
+        done = steering.resume(name, by=operating_user())
+        _say(steering, name, as_json, "resumed" if done else "it is not paused")
+
+
+@app.command(
+    epilog=_examples(
+        "qontract subscriptions seek crm --to 2h --dry-run",
+        "qontract subscriptions seek crm --to 2026-01-31T09:30:00Z",
+        "qontract subscriptions seek crm --to end --yes",
+    )
+)
+def seek(
+    name: _Name,
+    *,
+    to: Annotated[Any, typer.Option(parser=_target, metavar="TIME|start|end", help="Where it goes on; 2h: then on")],
+    yes: _Yes = False,
+    dry_run: _DryRun = False,
+    as_json: _Json = False,
+) -> None:
+    """Move a subscription: it gets what was kept from there on, again or for the first time, and nothing before it.
+
+    What was read and not acknowledged is forgotten, with its attempts. It has to be paused, or not be run.
+    """
+    from dataclasses import asdict
+
+    from qontract.entrypoints.shown import as_json as to_json
+    from qontract.entrypoints.who import operating_user
+
+    target: Target = to
+    with _steering(logs=True) as steering:
+        move = steering.preview(name, target)
+        more = " at least" if move.more else ""
+        preview = f"events that come again: {move.again}{more}; events that are skipped: {move.skipped}{more}"
+        if _is_certain(preview, yes=yes, dry_run=dry_run, quiet=as_json):
+            steering.seek(name, target, by=operating_user())
+        if as_json:
+            typer.echo(to_json({"name": name, "moved": not dry_run} | asdict(move)))
+        elif not dry_run:
+            typer.echo("moved")
+
+
+@app.command(epilog=_examples("qontract subscriptions remove crm --dry-run", "qontract subscriptions remove crm --yes"))
+def remove(name: _Name, *, yes: _Yes = False, dry_run: _DryRun = False, as_json: _Json = False) -> None:
+    """Remove a subscription that nobody runs: its place, and all that is known of it but its dead letters.
+
+    Run again, it begins at the first event that is kept.
+    """
+    from qontract.entrypoints.shown import as_json as to_json
+    from qontract.entrypoints.subscription_records import record
+    from qontract.entrypoints.who import operating_user
+
+    with _steering(logs=True) as steering:
+        known = steering.get(name)
+        view = known.view
+        preview = (
+            f"events that nobody will handle: {view.lag + view.pending}; dead letters that stay: {view.dead_letters}"
+        )
+        if _is_certain(preview, yes=yes, dry_run=dry_run, quiet=as_json):
+            steering.remove(name, by=operating_user())
+        if as_json:
+            typer.echo(to_json({"name": name, "removed": not dry_run, "was": record(known)}))
+        elif not dry_run:
+            typer.echo("removed")
+
+
+def _is_certain(preview: str, *, yes: bool, dry_run: bool, quiet: bool) -> bool:
+    """Say what a change means, and ask whether to make it; with `quiet`, say nothing where nobody is asked."""
+    if not quiet or not (yes or dry_run):
+        typer.echo(preview, err=quiet)
+    if yes or dry_run:
+        return not dry_run
+    if not sys.stdin.isatty():
+        typer.echo("qontract: nobody is there to ask; give --yes, or --dry-run", err=True)
+        raise typer.Exit(2)
+    typer.confirm("Do it?", abort=True, err=True)
+    return True
+
+
+def _say(steering: "Steering", name: str, as_json: bool, text: str) -> None:
+    from qontract.entrypoints.shown import as_json as to_json
+    from qontract.entrypoints.subscription_records import record
+
+    typer.echo(to_json(record(steering.get(name)), indent=2) if as_json else text)
+
+
+@contextmanager
+def _steering(*, logs: bool = False) -> "Iterator[Steering]":
+    """Give what steers the subscriptions; say in one line what goes wrong. `logs`: who does what is logged."""
+    from qontract.application.ports.subscriptions import BusyError
+    from qontract.application.subscription_steering import UnknownSubscriptionError
+    from qontract.entrypoints.container import get_container
+    from qontract.entrypoints.logs import configure_logs
+    from qontract.entrypoints.shown import safe
+
+    steering = get_container().steering()
+    if logs:
+        configure_logs("INFO")
+    try:
+        yield steering
+    except UnknownSubscriptionError as error:
+        hint = "see `qontract subscriptions list`"
+        raise SystemExit(f"qontract: {safe(error)}: no such subscription; {hint}") from None
+    except BusyError as error:
+        raise SystemExit(f"qontract: refused: {safe(error)}") from None
+    except SubscriptionsError as error:
+        raise SystemExit(f"qontract: QAPI_CACHE_BROKER_URL: {safe(error)}") from None
