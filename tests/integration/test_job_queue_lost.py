@@ -13,6 +13,7 @@ import pytest
 import redis
 
 from qontract.adapters.celery import CeleryJobQueue
+from qontract.adapters.celery.signatures import Signatures
 from qontract.application.jobs import Continues, Turn
 from qontract.domain.jobs import JobProgress, JobStatus
 from tests.contracts.job_queue_runner import Runner, a_job, result_of, running
@@ -146,7 +147,8 @@ def test_a_job_that_cannot_be_read_has_failed_and_says_so(
 ) -> None:
     job, following = a_job("a"), a_job("a")
     queue.submit(job)
-    client.hset(f"{PREFIX}job:{job.id}", field, '{"of": "another version"')
+    unreadable = Signatures([b""]).sign('{"of": "another version"', field, job.id)
+    client.hset(f"{PREFIX}job:{job.id}", field, unreadable)
     queue.run(job.id)
     result = result_of(queue, job)
     assert result.status is JobStatus.FAILED

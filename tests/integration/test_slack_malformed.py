@@ -30,6 +30,7 @@ def _with(method: str, body: bytes | object) -> Answer:
 
 
 DEEP = b'{"ok": true, "members": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+LONG = "x" * 100_000
 MEMBERS: list[Any] = [None, 1, "x", {}, {"id": "U1"}, [1], [[]]]
 USERS: list[dict[str, Any]] = [
     *({"id": 1}, {"name": None}, {"name": ["x"]}, {"name": "x" * 100_000}, {"deleted": "perhaps"}),
@@ -54,6 +55,7 @@ MALFORMED: list[tuple[str, bytes | object]] = [
     *(("users.list", {"ok": True, "members": members}) for members in MEMBERS),
     *(("users.list", {"ok": True, "members": [{"id": "U1", "name": "alice"} | more]}) for more in USERS),
     *(("conversations.list", {"ok": True, "channels": channels}) for channels in MEMBERS),
+    *(("conversations.list", {"ok": True, "channels": [{"id": "C1", "name": name}]}) for name in ("\ud800", LONG)),
     *(("usergroups.list", {"ok": True, "usergroups": groups}) for groups in MEMBERS),
     *(("usergroups.list", {"ok": True, "usergroups": [{"id": "S1", "handle": "a"} | more]}) for more in GROUPS),
     *(("usergroups.create", {"ok": True, "usergroup": made}) for made in CREATED),

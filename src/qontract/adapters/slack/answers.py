@@ -48,8 +48,13 @@ class _Users(BaseModel):
     members: list[_User]
 
 
+class _Channel(BaseModel):
+    id: Text
+    name: Text
+
+
 class _Channels(BaseModel):
-    channels: list[SlackChannel]
+    channels: list[_Channel]
 
 
 class _Usergroups(BaseModel):
@@ -81,7 +86,8 @@ def users(pages: Iterable[Mapping[str, Any]]) -> Iterator[SlackUser]:
 def channels(pages: Iterable[Mapping[str, Any]]) -> Iterator[SlackChannel]:
     """Give the channels of the pages of conversations.list."""
     for page in pages:
-        yield from _read(_Channels, "conversations.list", page).channels
+        for channel in _read(_Channels, "conversations.list", page).channels:
+            yield SlackChannel(id=channel.id, name=channel.name)
 
 
 def usergroups(answer: Mapping[str, Any]) -> Iterator[SlackUsergroup]:
