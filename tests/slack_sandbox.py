@@ -73,7 +73,11 @@ class Sandbox:
 
     def serve(self, *workspaces: SandboxWorkspace) -> None:
         """Begin anew, with these workspaces."""
-        self._app = create_app(workspaces)
+        self.app(create_app(workspaces))
+
+    def app(self, app: Any) -> None:
+        """Begin anew, with this application."""
+        self._app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await self._app(scope, receive, send)

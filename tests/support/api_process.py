@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from subprocess import Popen
+from typing import Any
 
 import httpx
 
@@ -39,9 +40,10 @@ def running_api(
         "QAPI_API__PORT": port,
         **settings,
     }
+    options: Any = {"ready": url + up, "log": log, **settings}
     arguments = [part.format(port=port) for part in command or MODULE]
     with (
-        process(*arguments, ready=url + up, log=log, **settings) as running,
+        process(*arguments, **options) as running,
         httpx.Client(base_url=url, headers=token(), timeout=30) as client,
     ):
         yield client, running

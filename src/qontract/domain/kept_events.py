@@ -7,6 +7,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+_DEEPEST = 200
+"""Who reads events goes no further, and who writes them would not come to the end."""
+
 
 @dataclass(frozen=True)
 class KeptEvent:
@@ -21,12 +24,12 @@ class KeptEvent:
 
     @cached_property
     def attributes(self) -> Mapping[str, Any]:
-        """The event as JSON has it; nothing at all if the bytes are no JSON object."""
+        """The event as JSON has it; nothing if the bytes are no JSON object, or one that is nested too deeply."""
         try:
             found = json.loads(self.content, parse_constant=_no_constant)
         except (ValueError, RecursionError):
             return {}
-        return found if isinstance(found, dict) else {}
+        return found if isinstance(found, dict) and not _is_deep(found) else {}
 
     @property
     def type(self) -> str | None:
@@ -61,3 +64,17 @@ class KeptEvent:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+def _is_deep(found: Any) -> bool:
+    level = [found]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for each in level
+            for inner in (each.values() if isinstance(each, dict) else each)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
 
 from qontract.domain import integration
 
@@ -25,19 +25,33 @@ def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def _schema(longest: int, pattern: str) -> WithJsonSchema:
+    """Return what says, of a text as it is sent, what is checked when it is plain: pydantic tells only the length."""
+    return WithJsonSchema({"type": "string", "maxLength": longest, "pattern": pattern})
+
+
 # Control characters are refused: CloudEvents forbids them in a subject, and nobody means them.
 _UserName = Annotated[
     str,
     StringConstraints(max_length=255),
     AfterValidator(_user),
     StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]+$"),
+    _schema(255, r"^\s*@?\s*[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f])?\s*$"),
 ]
 WorkspaceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 Handle = Annotated[
-    str, StringConstraints(max_length=80), AfterValidator(plain_handle), StringConstraints(pattern=r"^[\w.-]+$")
+    str,
+    StringConstraints(max_length=80),
+    AfterValidator(plain_handle),
+    StringConstraints(pattern=r"^[\w.-]+$"),
+    _schema(80, r"^\s*@?[\w.-]+\s*$"),
 ]
 ChannelName = Annotated[
-    str, StringConstraints(max_length=120), AfterValidator(_channel), StringConstraints(pattern=r"^\S+$")
+    str,
+    StringConstraints(max_length=120),
+    AfterValidator(_channel),
+    StringConstraints(pattern=r"^\S+$"),
+    _schema(120, r"^\s*#?\S+\s*$"),
 ]
 Description = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=1000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$")

@@ -84,7 +84,7 @@ def state_of(view: SubscriptionView, abandoned_seconds: float) -> tuple[State, s
     After `abandoned_seconds` without a sign of life a subscription no longer keeps events.
     """
     if view.paused:
-        return State.PAUSED, _why_paused(view, view.paused)
+        return State.PAUSED, _why_paused(view, view.paused, abandoned_seconds)
     silent = view.alive_seconds
     if silent is not None and silent > abandoned_seconds and not view.is_read:
         return State.ABANDONED, f"nobody has run it for {duration(silent)}; events are no longer kept for it"
@@ -99,10 +99,14 @@ def state_of(view: SubscriptionView, abandoned_seconds: float) -> tuple[State, s
     return State.RUNNING, f"{view.leader} leads it" if view.leader else "replicas share it"
 
 
-def _why_paused(view: SubscriptionView, pause: Pause) -> str:
+def _why_paused(view: SubscriptionView, pause: Pause, abandoned_seconds: float) -> str:
+    by = f"by {pause.by}" if pause.by else "by somebody"
     since = f" since {pause.since:%Y-%m-%d %H:%M:%S} UTC" if pause.since else ""
-    by = f" by {pause.by}" if pause.by else ""
-    return f"paused{by}{since}" + ("; handlers at work finish" if view.leader else "")
+    if view.leader:
+        return f"{by}{since}; handlers at work finish"
+    if view.alive_seconds is not None and view.alive_seconds > abandoned_seconds:
+        return f"{by}{since}; nobody runs it, and events are no longer kept for it"
+    return f"{by}{since}"
 
 
 def duration(seconds: float) -> str:

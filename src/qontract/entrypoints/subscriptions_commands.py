@@ -62,7 +62,7 @@ def list_(
                 one.view.in_flight,
                 duration(one.view.oldest_seconds) if one.view.lag + one.view.pending else "-",
                 one.view.dead_letters,
-                one.view.leader or f"{len(one.view.replicas)} share",
+                one.view.leader or (f"{len(one.view.replicas)} share" if one.view.is_read else "-"),
             )
             for one in known
         ]

@@ -48,6 +48,10 @@ def create_app(container: "Container | None" = None) -> Celery:
 
 @cache
 def _app() -> Celery:
+    _share_metrics_between_processes()
+    from qontract.entrypoints.container import get_container  # noqa: PLC0415 - its metrics are shared from here on
+
+    _configure_logs(get_container().settings().log_level)  # Celery asks for it when the integrations are made already
     return create_app()
 
 

@@ -7,21 +7,16 @@ from typing import Any
 
 import httpx
 import pytest
-from dependency_injector import providers
 from fastapi import FastAPI
 
 from qontract.adapters.memory import InMemoryJobQueue, InMemorySlackUsergroups
-from qontract.application.ports.event_log import Measures
 from qontract.application.ports.job_queue import JobQueue
 from qontract.application.reconcile import reconcile
 from qontract.domain.slack_workspace import SlackUser, SlackWorkspace
-from qontract.entrypoints.api import create_app
-from qontract.entrypoints.container import Container
 from qontract.entrypoints.integrations import Installed
-from qontract.entrypoints.settings import ApiSettings, AuthSettings, Settings
 from qontract.entrypoints.tokens import issue_token
+from tests.support.api_in_memory import SECRET, api_in_memory
 
-SECRET = "a-secret-of-at-least-thirty-two-bytes"
 PATH = "/api/v1/integrations/slack-usergroups/reconcile"
 DESIRED = {"workspaces": [{"name": "coreos", "usergroups": [{"handle": "team-a", "users": ["alice"]}]}]}
 MAX_BODY_BYTES = 20_000
@@ -58,16 +53,7 @@ def make_app() -> Callable[..., FastAPI]:
     def make(
         queue: JobQueue, installed: Installed = SLACK, api: Mapping[str, Any] | None = None, **auth: Any
     ) -> FastAPI:
-        container = Container()
-        settings = Settings(
-            auth=AuthSettings(**({"secret": SECRET} | auth)),
-            api=ApiSettings(**{"max_body_bytes": MAX_BODY_BYTES, **(api or {})}),
-        )
-        container.settings.override(providers.Object(settings))
-        container.job_queue.override(providers.Object(queue))
-        container.installed_integrations.override(providers.Object(installed))
-        container.measure.override(providers.Object(measure))
-        return create_app(container)
+        return api_in_memory(queue, installed, {"max_body_bytes": MAX_BODY_BYTES, **(api or {})}, auth)
 
     return make
 
@@ -75,11 +61,6 @@ def make_app() -> Callable[..., FastAPI]:
 @pytest.fixture
 def app(make_app: Callable[..., FastAPI], queue: InMemoryJobQueue) -> FastAPI:
     return make_app(queue)
-
-
-async def measure() -> dict[str, Measures]:
-    """How far the subscriptions have come, without a server."""
-    return {"audit-log": Measures(5, 4, 3.5, 2, 1)}
 
 
 def client_of(app: FastAPI) -> httpx.AsyncClient:

@@ -1,0 +1,51 @@
+"""What requests for events ask for."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import HTTPException, Query
+
+from qontract.application.event_search import Wanted
+from qontract.application.ports.kept_events import KeptEventsError, Span
+from qontract.entrypoints.times import point_in_time
+
+
+def wanted_of(
+    event_type: Annotated[list[str] | None, Query(alias="type", description="`*` is any text")] = None,
+    source: str | None = None,
+    subject: str | None = None,
+    who: Annotated[str | None, Query(description="The extension `authid`")] = None,
+    event_id: Annotated[str | None, Query(alias="id")] = None,
+) -> Wanted:
+    """Return the conditions of a request."""
+    return Wanted(tuple(event_type or ()), source, subject, who, event_id)
+
+
+def span_of(
+    since: Annotated[str | None, Query(description="When it was kept: `10m`, or RFC 3339")] = None,
+    until: str | None = None,
+    after: Annotated[str, Query(description="Go on after this entry")] = "",
+    order: Literal["newest", "oldest"] = "newest",
+) -> Span:
+    """Return the part of the log that a request is about. Answers 422 for what is no time."""
+    return Span(_moment("since", since), _moment("until", until), after, order == "newest")
+
+
+def _moment(name: str, text: str | None) -> datetime | None:
+    try:
+        return None if text is None else point_in_time(text)
+    except ValueError as error:
+        raise HTTPException(422, f"{name}: {error}") from None
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Answer 503 if the events cannot be reached, and 422 where nobody can go on."""
+    try:
+        yield
+    except KeptEventsError as error:
+        raise HTTPException(503, f"{error}; try again.", {"retry-after": "5"}) from None
+    except ValueError as error:
+        raise HTTPException(422, f"after: {error}") from None
