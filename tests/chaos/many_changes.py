@@ -53,11 +53,11 @@ def run(
         began, killed = monotonic(), None
         worker = Worker(url, directory, **settings)
         if kill_at is not None:
-            with worker.running() as process:
+            with worker.running(log=directory / "killed.log") as process:
                 _watch(queue, submitted.id, began, show, until=lambda result: result.done >= kill_at)
                 process.kill()
                 killed = monotonic() - began
-        with Worker(url, directory, **settings).running():
+        with Worker(url, directory, **settings).running(log=directory / "log"):
             result = _watch(queue, submitted.id, began, show, until=lambda result: result.status.final)
         with redis.Redis.from_url(url) as client:
             entries: Any = client.xrange(STREAM)
