@@ -8,10 +8,10 @@ from functools import partial
 import pytest
 
 from tests.chaos import publishing
+from tests.chaos.changes import Change, compare
 from tests.chaos.handlers import FIRST_ATTEMPTS, manner, poison
 from tests.chaos.report import REACH, Outcome, Record, causes, fates, out_of_order
 from tests.chaos.run import run
-from tests.chaos.slack_changes import Change, compare
 
 SEEDS = {"ordered": 2464, "shared": 1873}
 """Of these, replicas and Valkey are killed or full, the stream is deleted or trimmed, and handlers do what they can."""
@@ -47,7 +47,7 @@ def test_an_ordered_subscription_handles_the_events_of_a_subject_in_order(outcom
 
 
 @pytest.mark.timeout(120)
-def test_the_changes_in_slack_and_the_events_are_the_same_whatever_dies_or_is_full(
+def test_the_changes_in_a_system_and_the_events_are_the_same_whatever_dies_or_is_full(
     outcomes: dict[str, list[Outcome]],
 ) -> None:
     for outcome in outcomes["publishing"]:

