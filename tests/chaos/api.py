@@ -17,7 +17,7 @@ from tests.support.schema_cases import Statuses, fuzz
 
 _ROOM = {"requests_at_once": 10**9, "open_jobs": 10**9}
 _INSTALLED = Installed({"slack-usergroups": InMemorySlackUsergroups, "github-teams": InMemoryGithubTeams})
-_TOKENS = (["reconcile:apply"], ["slack-usergroups:plan:coreos"], [])
+_TOKENS: tuple[list[str], ...] = (["reconcile:apply"], ["slack-usergroups:plan:coreos"], [])
 
 
 def main(

@@ -201,6 +201,9 @@ class SubscriptionsContract:
         await log.record(redriven := await read(log, 1))
         await store.left(log)
         assert store.subscriptions.seek("s", "start")
+        view = store.subscriptions.get("s")
+        assert view
+        assert view.failing == 1
         log = await store.led()
         found = {entry.content: entry.recorded for entry in await read(log, 9)}
         assert found == {b"0": False, b"1": False, b"again": True}

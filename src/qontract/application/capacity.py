@@ -1,6 +1,7 @@
 """How much a subscription holds at once: in events, and in bytes."""
 
 import asyncio
+from collections.abc import Collection
 from contextlib import suppress
 
 from qontract.application.ports.event_log import Entry
@@ -17,11 +18,12 @@ class Capacity:
         self.bytes = max_bytes
         self._changed: asyncio.Event | None = None
 
-    def take(self, entry: Entry) -> None:
-        """Count the entry in. What is larger than all the room is taken too, once nothing else is held."""
-        entry.counted = len(entry.content or b"") + 1
-        self.entries -= 1
-        self.bytes -= entry.counted
+    def take(self, entries: Collection[Entry]) -> None:
+        """Count the entries in. What is larger than all the room is taken too, once nothing else is held."""
+        for entry in entries:
+            entry.counted = counted = len(entry.content or b"") + 1
+            self.bytes -= counted
+        self.entries -= len(entries)
 
     def free(self, entry: Entry) -> None:
         """Count the entry out, if it was in."""

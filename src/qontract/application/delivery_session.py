@@ -181,8 +181,7 @@ class DeliverySession:
                 count = min(batch, self._capacity.entries)
                 entries = await self._ask(partial(self._log.read, count, self._capacity.bytes, limits.read_seconds))
                 self.read_at = self._surroundings.clock()
-                for entry in entries:
-                    self._capacity.take(entry)
+                self._capacity.take(entries)
                 self._spawn(self._add(entries))  # while the log answers the next question
             elif self.read_at:
                 self.read_at = self._surroundings.clock()  # it works on all that it may hold

@@ -87,7 +87,10 @@ class Lanes:
                     self._wait(lane, delay)
                 else:
                     self._capacity.free(entry)
-                    self._next(lane)
+                    if lane in self._behind:
+                        self._next(lane)
+                    else:
+                        del self._first[lane]
                 turns += 1
                 if turns % _TURNS == 0:
                     await asyncio.sleep(0)
@@ -98,9 +101,6 @@ class Lanes:
 
     def _next(self, lane: Hashable) -> None:
         """Go on with what waits behind the first entry of the lane, which is done with."""
-        if lane not in self._behind:
-            del self._first[lane]
-            return
         behind = self._behind[lane]
         self._first[lane] = behind.popleft()
         if not behind:

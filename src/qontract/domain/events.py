@@ -9,7 +9,7 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 from uuid import uuid4
 
 from pydantic import (
@@ -70,6 +70,10 @@ class DomainEvent(BaseModel):
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
 
+    __slots__ = ("_order_key",)  # no field: a copy, whose fields may differ, has none
+    if TYPE_CHECKING:
+        _order_key: str
+
     type: str = Field(min_length=1)
     data: JsonValue | SerializeAsAny[EventData] = None
     data_base64: BinaryData | None = Field(
@@ -90,6 +94,17 @@ class DomainEvent(BaseModel):
 
         It is the extension `partitionkey`, or else source, type without its last part, and subject.
         """
+        try:
+            return self._order_key
+        except AttributeError:
+            return self._make_order_key()
+
+    def with_order_key(self) -> Self:
+        """Return this event, which now knows its order key: for one that is asked often."""
+        object.__setattr__(self, "_order_key", self._make_order_key())
+        return self
+
+    def _make_order_key(self) -> str:
         partition = self.extensions.get("partitionkey")
         if partition and isinstance(partition, str):
             return f"={partition}"
@@ -145,4 +160,12 @@ def read_event(text: str | bytes) -> DomainEvent:
 
 def type_pattern(*types: str) -> re.Pattern[str]:
     """Return what an event type has to match in full to be one of these; in them, `*` stands for any text."""
-    return re.compile("|".join(re.escape(wanted).replace(r"\*", ".*") for wanted in types), re.DOTALL)
+    return re.compile("|".join(map(_glob, types)), re.DOTALL)
+
+
+def _glob(wanted: str) -> str:
+    """Return the pattern of one type: each text between two `*` is where it is first found, and looked for once."""
+    first, *between = map(re.escape, wanted.split("*"))
+    if not between:
+        return first
+    return first + "".join(f"(?>.*?{text})" for text in between[:-1]) + ".*" + between[-1]

@@ -1,6 +1,7 @@
 """The command line."""
 
 import re
+import os
 import runpy
 import signal
 from collections.abc import Iterable, Iterator
@@ -154,7 +155,7 @@ def reconcile(
     from qontract.entrypoints.reconcile import Asked, run
 
     command = ["qontract", "reconcile", integration, *map(str, files)]
-    command += [] if api_url == _API_URL else ["--api-url", api_url]
+    command += [] if api_url in {_API_URL, os.environ.get("QAPI_API_URL")} else ["--api-url", api_url]
     command += ["--reason", reason] if reason else []
     asked = Asked(
         integration,

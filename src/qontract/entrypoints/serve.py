@@ -2,18 +2,24 @@
 
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Callable
+from threading import Thread
+from time import monotonic, sleep
 from types import FrameType
 from typing import Any
 
+import anyio
+import anyio.to_thread
 import uvicorn
 
-from qontract.entrypoints.connections import ACCEPTED_AT_ONCE, Seldom, bounded
+from qontract.entrypoints.connections import ACCEPTED_AT_ONCE, BoundedConnection, Seldom, bounded
 from qontract.entrypoints.secure_headers import SecureHeaders
 
 log = logging.getLogger(__name__)
 
+_START_SECONDS = 5
 _GRACE_SECONDS = 5
 """How long requests have to end after SIGTERM."""
 
@@ -48,12 +54,40 @@ def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
     log.info("serving", extra={"host": host, "port": port})
+    limits = bounded(most=connections, head_seconds=head_seconds, body_seconds=body_seconds)
+    server = _Server(_config(app, limits, host=host, port=port), on_stop)
+    server.run()
+    if not server.started:
+        sys.exit(1)
+
+
+def listener(host: str, port: int) -> socket.socket:
+    """Return a socket that listens. Raises OSError if the port cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=ACCEPTED_AT_ONCE)
+
+
+def serve_in_thread(app: Any, listening: socket.socket) -> None:
+    """Serve a small ASGI application beside what the process is for, until that ends.
+
+    All that it imports is imported when this returns: a child that is forked while a thread imports something may wait
+    for that import for ever.
+    """
+    config = _config(app, bounded(most=200, head_seconds=10, body_seconds=10))
+    config.load()
+    anyio.run(anyio.to_thread.run_sync, int)
+    server = uvicorn.Server(config)
+    Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True).start()
+    deadline = monotonic() + _START_SECONDS
+    while not server.started and monotonic() < deadline:
+        sleep(0.01)
+
+
+def _config(app: Any, limits: type[BoundedConnection], **where: Any) -> uvicorn.Config:
     logging.getLogger("asyncio").addFilter(Seldom())
-    config = uvicorn.Config(
+    return uvicorn.Config(
         SecureHeaders(app),
-        host=host,
-        port=port,
-        http=bounded(most=connections, head_seconds=head_seconds, body_seconds=body_seconds),
+        http=limits,
         ws="none",
         backlog=ACCEPTED_AT_ONCE,
         log_config=None,
@@ -61,8 +95,5 @@ def serve(
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
+        **where,
     )
-    server = _Server(config, on_stop)
-    server.run()
-    if not server.started:
-        sys.exit(1)

@@ -92,6 +92,7 @@ def test_going_on_after_a_limit_finds_the_rest(newest_first: bool) -> None:
     after = ""
     for _ in range(3):
         some, search = log.search(span=Span(after=after, newest_first=newest_first), limit=20)
+        assert len(some) <= 20
         found, after = found + some, search.next
     assert len(found) == len(set(found)) == 50
     assert after == ""

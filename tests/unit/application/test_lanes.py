@@ -33,7 +33,7 @@ class Running:
         """Add an entry for each key, of which the first letter is the lane."""
         entries = [Entry(key, b"x" * 9, suspect=suspect) for key in keys]
         for entry in entries:
-            self.capacity.take(entry)
+            self.capacity.take([entry])
             self.lanes.add(str(entry.key)[0], entry)
         return entries
 

@@ -83,7 +83,8 @@ def test_what_was_planned_is_applied_and_published() -> None:
     assert result.actions == result.applied_actions
     assert members(workspaces) == {"team-a": ("U2",), "team-b": ("U2",)}
     told = [event.model_dump(mode="json")["data"] | {"subject": event.subject} for event in publisher.events]
-    assert told == [{name: action[name] for name in action if name != "summary"} for action in result.applied_actions]
+    about = {"summary", "creates", "removes"}
+    assert told == [{name: action[name] for name in action if name not in about} for action in result.applied_actions]
     assert [event.subject for event in publisher.events] == ["coreos/team-a", "coreos/team-b"]
     assert {event.correlation_id for event in publisher.events} == {"request-1"}
 

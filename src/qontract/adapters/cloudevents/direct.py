@@ -58,7 +58,7 @@ def read_directly(content: bytes) -> DomainEvent:
     if validator is None:
         raise ValueError
     event: DomainEvent = validator.validate_python(attributes)
-    return event
+    return event.with_order_key()
 
 
 @cache
@@ -67,7 +67,7 @@ def _validator(event_type: type[DomainEvent]) -> SchemaValidator | None:
 
     None if it is a class of more than a `type` and its `data`.
     """
-    (own, definitions), (usual, _), (ruled, _) = map(_model, (event_type, DomainEvent, _Ruled))
+    (own, definitions), (usual, _), (ruled, _) = (_model(kind) for kind in (event_type, DomainEvent, _Ruled))
     if own["type"] != "model" or own["custom_init"] or _options(own) != _options(usual):
         return None
     fields = own["schema"]["fields"].copy()

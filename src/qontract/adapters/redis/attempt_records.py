@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from qontract.adapters.unreadable import UNREADABLE, excerpt, read_json
+from qontract.adapters.unreadable import excerpt, read_json
 from qontract.application.ports.event_log import Entry
 from qontract.domain.dead_letters import FailedAttempt
 
@@ -15,7 +15,6 @@ _MOST_FAILURES = 100_000
 _LONGEST_RECORD = 64 * 2**20
 _DAY = 24 * 3600.0
 _YEAR = 366 * _DAY
-_BROKEN = UNREADABLE.labels("records")
 
 
 def failures_to_json(failures: Iterable[FailedAttempt]) -> str:
@@ -44,7 +43,6 @@ def recall(entry: Entry, record: bytes) -> None:
         due, begun = _seconds(known["due"], now + _YEAR), _seconds(known["begun"], now + _DAY)
         failures = _failures(known["failures"])
     except (ValueError, KeyError, TypeError, OverflowError) as error:
-        _BROKEN.inc()
         raise ValueError(excerpt(f"{type(error).__name__}: {error}")) from error
     entry.failures, entry.due, entry.begun = failures, due, begun
 

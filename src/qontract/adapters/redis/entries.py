@@ -54,8 +54,11 @@ def ids_by_stream(entries: Collection[Entry]) -> tuple[list[str], list[str]]:
     kept: list[str] = []
     for entry in entries:
         if not entry.expired:
-            stream, entry_id = place(entry)
-            (kept if stream else redriven).append(entry_id)
+            key = str(entry.key)
+            if key.startswith(REDRIVEN):
+                redriven.append(key.removeprefix(REDRIVEN))
+            else:
+                kept.append(key)
     return redriven, kept
 
 

@@ -1,7 +1,6 @@
 """What one replica reads of its subscription: up to where, what it has still to receive, what it claims."""
 
 import json
-import logging
 from collections.abc import Iterable, Sequence
 from time import monotonic
 from typing import Any
@@ -13,9 +12,8 @@ from qontract.adapters.redis.entries import PREFIXES, again, fresh, later, vanis
 from qontract.adapters.redis.keys import Keys
 from qontract.adapters.redis.scripts import run
 from qontract.adapters.redis.segments import Ahead, Part
+from qontract.adapters.unreadable import Unreadable
 from qontract.application.ports.event_log import Entry, LeaseLostError
-
-log = logging.getLogger(__name__)
 
 _START = b"0-0"
 
@@ -50,7 +48,7 @@ class Reader:
         self._cursors = [_START, _START]
         self._sweep: list[int] = []
         self._sweep_at = 0.0
-        self._unreadable: set[object] = set()
+        self._unreadable = Unreadable("records", "record of attempts cannot be read; it counts as none")
         self._expired: list[Entry] = []
         self.begin()
 
@@ -155,15 +153,9 @@ class Reader:
                 try:
                     recall(entry, record)
                 except ValueError as error:
-                    self._tell_of(entry, error)
+                    self._unreadable.report(record, error, subscription=self._who[0], entry=str(entry.key))
             entries.append(entry)
         return entries
-
-    def _tell_of(self, entry: Entry, error: ValueError) -> None:
-        if entry.key not in self._unreadable:
-            self._unreadable.add(entry.key)
-            extra = {"subscription": self._who[0], "entry": str(entry.key), "error": str(error)}
-            log.error("record of attempts cannot be read; it counts as none", extra=extra)
 
 
 def _named(part: Part | None) -> tuple[Any, ...]:

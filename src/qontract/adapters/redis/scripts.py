@@ -10,6 +10,10 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
 
+_READING = ("claim", "look", "read")
+"""The scripts that begin with `entry.lua`."""
+
+
 class Script(NamedTuple):
     """The text of a script, and the name by which Redis knows it."""
 
@@ -20,8 +24,15 @@ class Script(NamedTuple):
 @cache
 def script(name: str) -> Script:
     """Return the script of that name."""
-    text = files(__package__).joinpath("scripts", f"{name}.lua").read_text(encoding="utf-8")
+    text = _text(name)
+    if name in _READING:
+        flags, rest = text.split("\n", 1)  # they have to come first
+        text = f"{flags}\n{_text('entry')}{rest}"
     return Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+def _text(name: str) -> str:
+    return files(__package__).joinpath("scripts", f"{name}.lua").read_text(encoding="utf-8")
 
 
 async def run(client: Redis, name: str, keys: Sequence[str], *args: Any) -> Any:

@@ -5,6 +5,7 @@ the process has already. An entry of a stream never changes, so a segment is rig
 """
 
 import asyncio
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, chain
@@ -161,8 +162,8 @@ class Ahead:
         if self._segment is None:
             self._segment, self._wanted, self._taken, self._number = segment, segment.wanted(self._wants), 0, 0
         wanted = self._wanted[self._taken : self._taken + count]
-        sizes = accumulate(len(one.content) for one in wanted)
-        wanted = wanted[: max(1, sum(size <= max_bytes for size in sizes))]
+        sizes = list(accumulate([len(one.content) for one in wanted]))
+        wanted = wanted[: max(1, bisect_right(sizes, max_bytes))]
         is_rest = self._taken + len(wanted) == len(self._wanted)
         end, number = (segment.end, segment.size) if is_rest else (wanted[-1].id.encode(), wanted[-1].number)
         ever = segment.ever - segment.size + number if segment.ever >= 0 else -1

@@ -2,16 +2,13 @@
 
 from collections.abc import Callable, Collection
 
-import anyio
-import anyio.to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from qontract.application.ports.job_queue import JobQueue, JobQueueError
+from qontract.application.ports.job_queue import JobQueue
+from qontract.entrypoints import health
 from qontract.entrypoints.metrics import CONTENT_TYPE, Measure, exposition
 from qontract.entrypoints.pages import SWAGGER_CSP, SWAGGER_FILES, SWAGGER_SCRIPT, swagger_file, swagger_page
-
-_READY_SECONDS = 2
 
 
 def router(queue: JobQueue, measure: Measure | None, refused: Collection[str]) -> APIRouter:
@@ -29,13 +26,7 @@ def router(queue: JobQueue, measure: Measure | None, refused: Collection[str]) -
     @routes.get("/health/ready", responses={503: {"description": "The job queue does not answer"}})
     async def ready() -> JSONResponse:
         """Tell whether jobs can be accepted, and what of the installed packages cannot be used."""
-        body = {"refused": sorted(refused)}
-        try:
-            with anyio.fail_after(_READY_SECONDS):
-                await anyio.to_thread.run_sync(queue.result, "readiness-probe", abandon_on_cancel=True)
-        except (JobQueueError, TimeoutError):
-            return JSONResponse({"status": "failed", "job_queue": "does not answer"} | body, 503)
-        return JSONResponse({"status": "ok"} | body)
+        return health.answer({**await health.ready_if_answers(queue), "refused": sorted(refused)})
 
     @routes.get("/metrics", response_class=Response)
     async def metrics() -> Response:

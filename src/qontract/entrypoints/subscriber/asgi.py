@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Any
@@ -15,7 +15,7 @@ from faststream.specification import AsyncAPI
 
 from qontract.application.ports.event_log import EventLogError
 from qontract.application.ports.event_logs import EventLogs
-from qontract.entrypoints import metrics, packages
+from qontract.entrypoints import health, metrics, packages
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.pages import asyncapi_page
 from qontract.entrypoints.subscriber.background import kept_going
@@ -52,7 +52,7 @@ def application(container: Container) -> AsgiFastStream:
         stack.push_async_callback(deliveries.stop)
 
     async def asyncapi(_: Scope) -> AsgiResponse:
-        return await _answer(document())
+        return AsgiResponse(json.dumps(document()).encode(), 200, {"content-type": "application/json"})
 
     async def docs(_: Scope) -> AsgiResponse:
         html = asyncapi_page(document(), "asyncapi.json")
@@ -61,6 +61,11 @@ def application(container: Container) -> AsgiFastStream:
     def document() -> dict[str, Any]:
         return _merged(app.schema.to_specification().to_jsonable(), container.asyncapi())
 
+    pages = health.application(
+        live=_live(deliveries),
+        ready=_ready(deliveries, upkeep, refused, keeping=keeping),
+        metrics=_metrics(deliveries, event_logs, keeping=keeping),
+    )
     app = AsgiFastStream(
         broker,
         logger=log,
@@ -68,9 +73,7 @@ def application(container: Container) -> AsgiFastStream:
         on_startup=[start],
         on_shutdown=[stack.aclose],
         asgi_routes=[
-            ("/health/live", get(_live(deliveries), include_in_schema=False)),
-            ("/health/ready", get(_ready(deliveries, upkeep, refused, keeping=keeping), include_in_schema=False)),
-            ("/metrics", get(_metrics(deliveries, event_logs, keeping=keeping), include_in_schema=False)),
+            *((path, pages) for path in ("/health/live", "/health/ready", "/metrics")),
             ("/docs/asyncapi", get(docs, include_in_schema=False)),
             ("/docs/asyncapi.json", get(asyncapi, include_in_schema=False)),
         ],
@@ -91,18 +94,16 @@ async def _check_eviction(event_logs: EventLogs, *, refuse: bool) -> None:
         log.warning("the server may evict events; set its maxmemory-policy to noeviction", extra={"policy": policy})
 
 
-def _live(deliveries: Deliveries) -> Callable[[Scope], Awaitable[Any]]:
-    async def live(_: Scope) -> AsgiResponse:
+def _live(deliveries: Deliveries) -> health.Health:
+    async def live() -> Mapping[str, Any]:
         reason = deliveries.hopeless
-        return await _answer({"status": "failed", "reason": reason} if reason else {"status": "ok"}, ok=not reason)
+        return {"status": "failed", "reason": reason} if reason else health.OK
 
     return live
 
 
-def _ready(
-    deliveries: Deliveries, upkeep: Upkeep, refused: dict[str, str], *, keeping: bool
-) -> Callable[[Scope], Awaitable[Any]]:
-    async def ready(_: Scope) -> AsgiResponse:
+def _ready(deliveries: Deliveries, upkeep: Upkeep, refused: dict[str, str], *, keeping: bool) -> health.Health:
+    async def ready() -> Mapping[str, Any]:
         blocked = deliveries.blocked
         unattended = upkeep.unattended & deliveries.standing_by()  # one that is read here tells by itself whether it is
         body = {
@@ -114,23 +115,18 @@ def _ready(
             "refused": sorted(refused),
         }
         ok = not (body["stalled"] or body["blocked"] or body["unattended"])
-        return await _answer({"status": "ok" if ok else "failed"} | body, ok=ok)
+        return {"status": "ok" if ok else "failed"} | body
 
     return ready
 
 
-def _metrics(deliveries: Deliveries, event_logs: EventLogs, *, keeping: bool) -> Callable[[Scope], Awaitable[Any]]:
-    async def page(_: Scope) -> AsgiResponse:
+def _metrics(deliveries: Deliveries, event_logs: EventLogs, *, keeping: bool) -> Callable[[], Awaitable[bytes]]:
+    async def page() -> bytes:
         for name, number in deliveries.in_flight().items():
             metrics.IN_FLIGHT.labels(name).set(number)
-        body = await metrics.exposition(event_logs.measures if keeping else None)
-        return AsgiResponse(body, 200, {"content-type": metrics.CONTENT_TYPE})
+        return await metrics.exposition(event_logs.measures if keeping else None)
 
     return page
-
-
-async def _answer(body: dict[str, Any], *, ok: bool = True) -> AsgiResponse:
-    return AsgiResponse(json.dumps(body).encode(), 200 if ok else 503, {"content-type": "application/json"})
 
 
 def _merged(document: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,8 @@ from qontract.entrypoints.api.events import router
 from qontract.entrypoints.api.problems import add_problems
 from qontract.entrypoints.settings import AuthSettings
 from tests.contracts.kept_events import NOON
-from tests.unit.entrypoints.api.conftest import SECRET, bearer
+from tests.support.api_in_memory import SECRET
+from tests.unit.entrypoints.api.conftest import bearer
 
 PATH = "/api/v1/events"
 READS, ADMINISTERS = bearer("events:read", subject="alice"), bearer("events:admin", subject="alice")
@@ -92,7 +93,7 @@ async def test_filters_and_the_order_are_parameters(site: Site) -> None:
         ({"since": "2026-01-31T12:01:00Z"}, ""),
         ({"until": "2026-01-31T12:01:00Z"}, "321"),
     ):
-        found = await site.get(**parameters)  # type: ignore[arg-type] # of several kinds
+        found = await site.get(**parameters)
         assert [event["entry"] for event in found["events"]] == list(entries), parameters
 
 

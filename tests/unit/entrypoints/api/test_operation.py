@@ -13,8 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from qontract.adapters.memory import InMemoryJobQueue
 from qontract.application.ports.job_queue import JobQueueError
-from qontract.entrypoints import api
-from qontract.entrypoints.api import operation
+from qontract.entrypoints import api, health
 from tests.support.subscriber_process import samples
 from tests.unit.entrypoints.api.conftest import DESIRED, PATH, PLANS, client_of
 
@@ -49,7 +48,7 @@ async def test_it_is_alive_but_not_ready_without_its_queue(make_app: MakeApp) ->
 
 
 async def test_it_is_not_ready_while_its_queue_hangs(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(operation, "_READY_SECONDS", 0.05)
+    monkeypatch.setattr(health, "READY_SECONDS", 0.05)
     hanging = Event()
     async with client_of(make_app(_Queue(lambda _: hanging.wait(10)))) as client:
         try:

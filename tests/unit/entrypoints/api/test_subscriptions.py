@@ -15,7 +15,8 @@ from qontract.entrypoints.api.auth import claims_dependency
 from qontract.entrypoints.api.subscriptions import router
 from qontract.entrypoints.settings import AuthSettings
 from tests.contracts.kept_events import NOON
-from tests.unit.entrypoints.api.conftest import SECRET, bearer
+from tests.support.api_in_memory import SECRET
+from tests.unit.entrypoints.api.conftest import bearer
 from tests.unit.entrypoints.api.test_events import an_app
 
 PATH = "/api/v1/subscriptions"

@@ -8,14 +8,6 @@
 local cursor, count, max_bytes = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local flat, expired, found, bytes, largest = {}, {}, 0, 0, 0
 
-local function parts(fields)
-  local content, kind = fields, false
-  for i = 1, #fields, 2 do
-    if fields[i] == '__data__' then content = fields[i + 1] elseif fields[i] == '__type__' then kind = fields[i + 1] end
-  end
-  return content, kind
-end
-
 local function add(id, fields)
   local content, kind = parts(fields)
   flat[#flat + 1], flat[#flat + 2], flat[#flat + 3] = id, content, kind

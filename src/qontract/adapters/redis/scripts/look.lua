@@ -5,35 +5,15 @@
 --   how many entries that were; how many the stream ever had up to there, or -1 where that is not known; and of those
 --   that are wanted a flat list: the how many-th it is, id, content (or all fields, if it has no `__data__`), type or nil.
 local FIRST_PATTERN, CHUNK, MOST, MOST_BYTES, LARGE = 3, 16, 1000, 2 ^ 20, 2 ^ 16
-local last, flat, matched = ARGV[1], {}, {}
+local last, flat = ARGV[1], {}
 local seen, bytes, first = 0, 0, nil
-
-local function parts(fields)
-  local content, kind = fields, false
-  for i = 1, #fields, 2 do
-    if fields[i] == '__data__' then content = fields[i + 1] elseif fields[i] == '__type__' then kind = fields[i + 1] end
-  end
-  return content, kind
-end
-
-local function is_wanted(kind)
-  if not kind or #ARGV < FIRST_PATTERN then return true end
-  if matched[kind] == nil then
-    matched[kind] = false
-    for i = FIRST_PATTERN, #ARGV do
-      local is_pattern, at = pcall(string.find, kind, ARGV[i])
-      matched[kind] = matched[kind] or not is_pattern or at ~= nil
-    end
-  end
-  return matched[kind]
-end
 
 -- Returns whether there may be more.
 local function add(id, fields)
   local content, kind = parts(fields)
   if #content > LARGE or bytes + #content > MOST_BYTES then return false end
   first, seen, last = first or id, seen + 1, id
-  if is_wanted(kind) then
+  if is_wanted(kind, FIRST_PATTERN) then
     flat[#flat + 1], flat[#flat + 2], flat[#flat + 3], flat[#flat + 4] = seen, id, content, kind
     bytes = bytes + #content
   end

@@ -15,30 +15,10 @@
 --   A flat list: id, content (or all fields, if it has no `__data__`), type or nil; and if it is again: record or nil.
 local PART, FIRST_PATTERN, CHUNK, MOST = 8, 13, 16, 2000
 local group, replica, count, max_bytes = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
-local flat, expired, matched = {{}, {}}, {{}, {}}, {}
+local flat, expired = {{}, {}}, {{}, {}}
 local scanned, found, bytes, largest = 0, 0, 0, 0
 
 if ARGV[3] == '1' and redis.call('GET', KEYS[3]) ~= replica then return {'lease'} end
-
-local function parts(fields)
-  local content, kind = fields, false
-  for i = 1, #fields, 2 do
-    if fields[i] == '__data__' then content = fields[i + 1] elseif fields[i] == '__type__' then kind = fields[i + 1] end
-  end
-  return content, kind
-end
-
-local function is_wanted(kind)
-  if not kind or #ARGV < FIRST_PATTERN then return true end
-  if matched[kind] == nil then
-    matched[kind] = false
-    for i = FIRST_PATTERN, #ARGV do
-      local is_pattern, at = pcall(string.find, kind, ARGV[i]) -- an error here would lose what was read with NOACK
-      matched[kind] = matched[kind] or not is_pattern or at ~= nil
-    end
-  end
-  return matched[kind]
-end
 
 local function record_of(stream, id) return (stream == 1 and 'redriven/' or '') .. id end
 
@@ -51,7 +31,7 @@ local function add(stream, id, fields, again)
   end
   local content, kind = parts(fields)
   largest = math.max(largest, #content)
-  if stream == 2 and not is_wanted(kind) then return true end
+  if stream == 2 and not is_wanted(kind, FIRST_PATTERN) then return true end
   local list = flat[stream]
   list[#list + 1], list[#list + 2], list[#list + 3] = id, content, kind
   if again then list[#list + 1] = redis.call('HGET', KEYS[4], record_of(stream, id)) end
