@@ -19,7 +19,7 @@ class EventManager:
 
     What the `publisher` does not take waits in the `spool`, and is sent before anything newer. `intents` are on record
     there, or in the spool while they cannot be. Without a spool, an event that is not taken is lost, and logged whole.
-    `count_not_published` is given how many new events were not taken: each counts once, also if it is republished often.
+    `count_not_published` is given how many new events were not taken: each counts once, also if it is republished.
     """
 
     def __init__(

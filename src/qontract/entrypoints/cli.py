@@ -1,7 +1,7 @@
 """The command line."""
 
-import re
 import os
+import re
 import runpy
 import signal
 from collections.abc import Iterable, Iterator

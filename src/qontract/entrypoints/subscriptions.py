@@ -104,12 +104,12 @@ def _log_loaded(loaded: list[tuple[Subscription, str]]) -> None:
     """Log what was loaded, and what is likely a mistake in it."""
     known = catalogue()
     about: dict[str, Any] = {}
-    for subscription, package in loaded:
+    for subscription, of_package in loaded:
         handler = subscription.handler
         about[subscription.name] = {
             "handler": f"{type(handler).__module__}.{type(handler).__qualname__}",
             "types": list(handler.types),
-            "package": package,
+            "package": of_package,
         }
         for wanted, near in unknown_types(handler.types, known).items():
             hint = {"event_type": wanted, "nearest": near}

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
         InMemoryEventSpool,
         InMemoryIntents,
         InMemoryJobQueue,
+        InMemoryKeptEvents,
+        InMemorySubscriptions,
     )
     from qontract.adapters.memory.faults import fail
     from qontract.testing.contracts.dead_letters import DeadLettersContract
@@ -47,6 +49,8 @@ else:
             "InMemoryEvents",
             "InMemoryIntents",
             "InMemoryJobQueue",
+            "InMemoryKeptEvents",
+            "InMemorySubscriptions",
         ),
         "qontract.adapters.memory.faults": ("fail",),
         "qontract.testing.contracts.dead_letters": ("DeadLettersContract",),
@@ -91,7 +95,9 @@ __all__ = [
     "InMemoryEvents",
     "InMemoryIntents",
     "InMemoryJobQueue",
+    "InMemoryKeptEvents",
     "InMemorySubscriber",
+    "InMemorySubscriptions",
     "InMemoryTurn",
     "IntegrationContract",
     "IntentsContract",

@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from qontract.adapters.memory import InMemorySlackUsergroups
+from qontract.application.guards import Guards
 from qontract.domain.jobs import JobResult
 from qontract.domain.slack_workspace import SlackChannel, SlackUser, SlackUsergroup, SlackWorkspace
 from qontract.testing.reconciling import reconcile
@@ -74,7 +75,7 @@ def desired_workspaces(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def apply(slack: InMemorySlackUsergroups, desired: dict[str, Any]) -> JobResult:
-    return reconcile(slack, {"workspaces": [desired]})
+    return reconcile(slack, {"workspaces": [desired]}, guards=Guards(max_removal_share=1))
 
 
 def members(group: SlackUsergroup) -> set[str]:

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from qontract.domain.slack_desired_state import DesiredState, DesiredUsergroup, DesiredWorkspace
 from qontract.domain.slack_plan import plan
-from qontract.domain.slack_usergroups import CreateUsergroup, Failure, UpdateMetadata, UpdateUsers, UsergroupAction
+from qontract.domain.slack_usergroups import CreateUsergroup, UpdateMetadata, UpdateUsers, UsergroupAction
 from qontract.domain.slack_workspace import SlackChannel, SlackUser, SlackUsergroup, SlackWorkspace
 from tests.support.slack_events import applied
 

@@ -1,4 +1,4 @@
-"""From an event's JSON to the class of its type with one validator: the short way, which nearly every event can take."""
+"""From an event's JSON to the class of its type with one validator: the short way, which nearly all can take."""
 
 from datetime import UTC, datetime
 from functools import cache

@@ -119,7 +119,9 @@ def test_binary_data_that_was_read_can_be_given_again() -> None:
     assert Event.model_validate_json(event.to_json()).data_base64 == event.data_base64
 
 
-@pytest.mark.parametrize("data", [b"\xff", b"text", bytearray(b"a"), memoryview(b"a")], ids=["bytes", "text", "bytearray", "memoryview"])
+@pytest.mark.parametrize(
+    "data", [b"\xff", b"text", bytearray(b"a"), memoryview(b"a")], ids=["bytes", "text", "bytearray", "memoryview"]
+)
 def test_bytes_as_data_are_refused_when_made(data: object) -> None:
     with pytest.raises(ValidationError, match="give bytes as data_base64"):
         Event(source="/here", type="a.b", data=data)
