@@ -31,7 +31,7 @@ class JobRecord:
     def __init__(self, before: JobProgress) -> None:
         result = before.result
         self._applied = set(before.applied)
-        self._shown: dict[str, Mapping[str, Any]] = {}
+        self._shown: dict[str, dict[str, Any]] = {}
         self._room = MOST_BYTES
         self._digests = [digest for digest in (result.plan_digest or "").split(".") if digest]
         self._done_before = len(before.settled) + len(before.ended)
@@ -80,7 +80,7 @@ class JobRecord:
     def _room_for_errors(self) -> int:
         return MOST_ERRORS - len(self._errors)
 
-    def _keep(self, shown: Mapping[str, Any], *, only: Iterable[str] | None = None) -> str:
+    def _keep(self, shown: dict[str, Any], *, only: Iterable[str] | None = None) -> str:
         """Keep the action whole if there is room, and return its key."""
         text = _text(shown)
         key = _key(text)

@@ -10,8 +10,6 @@ from time import monotonic, sleep
 from types import FrameType
 from typing import Any
 
-import anyio
-import anyio.to_thread
 import uvicorn
 
 from qontract.entrypoints.connections import ACCEPTED_AT_ONCE, BoundedConnection, Seldom, bounded
@@ -70,12 +68,11 @@ def listener(host: str, port: int) -> socket.socket:
 def serve_in_thread(app: Any, listening: socket.socket) -> None:
     """Serve a small ASGI application beside what the process is for, until that ends.
 
-    All that it imports is imported when this returns: a child that is forked while a thread imports something may wait
+    What serving imports is imported when this returns: a child that is forked while a thread imports something waits
     for that import for ever.
     """
     config = _config(app, bounded(most=200, head_seconds=10, body_seconds=10))
     config.load()
-    anyio.run(anyio.to_thread.run_sync, int)
     server = uvicorn.Server(config)
     Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True).start()
     deadline = monotonic() + _START_SECONDS

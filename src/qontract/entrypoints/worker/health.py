@@ -1,10 +1,12 @@
 """What the worker serves: its health, and the metrics of all its processes."""
 
+import encodings.idna  # noqa: F401 - what socket imports at the first connection: see `start`
 import socket
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import anyio
 import anyio.to_thread
 from celery.signals import worker_process_init
 from prometheus_client import CollectorRegistry, generate_latest
@@ -32,6 +34,9 @@ def start(host: str, port: int, queue: JobQueue) -> None:
     async def metrics() -> bytes:
         return await anyio.to_thread.run_sync(generate_latest, registry)
 
+    # A first probe in this thread, whatever it says: what it imports is not imported in the other one, while Celery forks.
+    # A child has the locks of its parent's imports as they are at that moment, and nobody to free them.
+    anyio.run(ready)
     serve_in_thread(health.application(ready=ready, metrics=metrics), listening)
 
 
