@@ -1,4 +1,4 @@
-"""From an event's JSON to the class of its type with one validator: the short way, which nearly all can take."""
+"""From the JSON of an event to the class of its type with one validator: nearly every event can take this short way."""
 
 from datetime import UTC, datetime
 from functools import cache

@@ -34,8 +34,8 @@ def start(host: str, port: int, queue: JobQueue) -> None:
     async def metrics() -> bytes:
         return await anyio.to_thread.run_sync(generate_latest, registry)
 
-    # A first probe in this thread, whatever it says: what it imports is not imported in the other one, while Celery forks.
-    # A child has the locks of its parent's imports as they are at that moment, and nobody to free them.
+    # The first probe is made here, whatever it says, for all that it imports: a child that Celery forks while another
+    # thread imports something has the lock of that import, and nobody frees it.
     anyio.run(ready)
     serve_in_thread(health.application(ready=ready, metrics=metrics), listening)
 

@@ -1,0 +1,83 @@
+"""The pages of the worker: a socket costs what it is worth, and they answer in time whatever hangs."""
+
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import Popen
+from threading import Thread
+
+import httpx
+import pytest
+import redis
+
+from tests.support.worker_process import Worker, run_to_its_end
+
+HALF = b"GET /health/live HTTP/1.1\r\nHost: x\r\n"
+Running = tuple[Worker, Popen[str]]
+
+
+@pytest.fixture
+def running(valkey_url: str, tmp_path: Path) -> Iterator[Running]:
+    worker = Worker(valkey_url, tmp_path)
+    with worker.running(log=tmp_path / "log") as process:
+        yield worker, process
+
+
+def threads(process: Popen[str]) -> int:
+    return len(list(Path(f"/proc/{process.pid}/task").iterdir()))
+
+
+def address(worker: Worker) -> tuple[str, int]:
+    url = httpx.URL(worker.url)
+    return url.host, url.port or 80
+
+
+def test_half_sent_requests_to_the_worker_cost_no_thread_and_are_closed(running: Running) -> None:
+    worker, process = running
+    before = threads(process)
+    connections = [socket.create_connection(address(worker), timeout=20) for _ in range(150)]
+    for connection in connections:
+        connection.sendall(HALF)
+    assert worker.get("/health/live").status_code == 200
+    assert threads(process) <= before + 2
+    for connection in connections:
+        assert connection.recv(100).startswith(b"HTTP/1.1 408 ")
+        connection.close()
+
+
+def test_the_worker_refuses_connections_beyond_a_limit(running: Running) -> None:
+    worker, _ = running
+    connections = [socket.create_connection(address(worker), timeout=20) for _ in range(210)]
+    assert connections[-1].recv(100).startswith(b"HTTP/1.1 503 ")
+    for connection in connections:
+        connection.close()
+
+
+def test_the_worker_says_within_three_seconds_that_redis_hangs(running: Running, valkey_url: str) -> None:
+    worker, process = running
+    with redis.Redis.from_url(valkey_url) as client:
+        client.client_pause(8000)
+        statuses: list[int] = []
+        probes = [Thread(target=lambda: statuses.append(worker.get("/health/ready").status_code)) for _ in range(60)]
+        started = time.monotonic()
+        for probe in probes:
+            probe.start()
+        assert worker.get("/health/live").status_code == 200
+        for probe in probes:
+            probe.join()
+        assert time.monotonic() - started < 3
+        assert statuses == [503] * 60
+        assert threads(process) < 60
+        client.client_unpause()
+    run_to_its_end(valkey_url)
+
+
+def test_no_answer_of_the_worker_names_the_program_that_gives_it(running: Running) -> None:
+    worker, _ = running
+    for path in ("/health/live", "/health/ready", "/metrics", "/nowhere"):
+        answer = worker.get(path)
+        assert "server" not in answer.headers
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "python_info" not in answer.text
+    assert httpx.post(f"{worker.url}/metrics").status_code == 405
