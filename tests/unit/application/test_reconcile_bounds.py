@@ -107,3 +107,15 @@ def test_a_plan_has_the_first_of_many_errors_and_their_number() -> None:
     desired = integration.desired.model_validate(request(3, UNKNOWN)).scopes()["coreos"]
     plan: Plan[Any] = integration.plan(desired, workspace())
     assert (len(plan.errors), plan.errors_left_out) == (MOST_ERRORS, 3 * len(UNKNOWN) - MOST_ERRORS)
+
+
+def test_errors_of_a_second_scope_for_which_there_is_no_room_are_counted_once_in_all_slices() -> None:
+    names = ("one", "two")
+    wanted = request(40, ["user-0", *UNKNOWN[:10]], *names)
+
+    def integration() -> InMemorySlackUsergroups:
+        return InMemorySlackUsergroups(*(workspace(name, groups=40) for name in names))
+
+    sliced = reconcile(integration(), wanted, turn=InMemoryTurn(slice_actions=7))
+    assert sliced == reconcile(integration(), wanted)
+    assert (len(sliced.errors), sliced.errors_left_out) == (MOST_ERRORS, 2 * 400 - MOST_ERRORS)

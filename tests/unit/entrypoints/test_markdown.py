@@ -74,7 +74,7 @@ def test_a_blocked_plan_brings_what_has_it_applied() -> None:
 def test_nothing_in_a_name_breaks_the_page() -> None:
     evil = "```\n# x <img src=x> @everyone [a](b) | `````` ~~~\u202e\x1b[2J"
     action = {"action_type": evil, "subject": f"{evil}/{evil}", "summary": evil, "creates": False, "removes": [evil]}
-    text = page(action, errors=[evil], integration="x`y\n# z", status="blocked", plan_digest=evil)
+    text = page(action, errors=[evil, "```"], integration="x`y\n# z", status="blocked", plan_digest=evil)
     assert outside(text) == [
         "### qontract: `xyz`",
         "**Plan:** 1 to change, 1 person removed.",

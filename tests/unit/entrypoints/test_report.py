@@ -67,7 +67,7 @@ def test_nothing_is_said_of_applying_in_a_plan() -> None:
 
 
 def test_who_is_taken_away_is_red_and_nobody_else() -> None:
-    action = UPDATE | {"summary": "“no -bobby here” -bob-two +carol -bob", "removes": ["bob"]}
+    action = UPDATE | {"summary": "“no -bobby here” -bob-two x-bob +carol -bob", "removes": ["bob"]}
     text = shown(actions=[action], colour=True)
     assert "\x1b[1;31m-bob\x1b[0m" in text
     assert text.count("-bob\x1b") == 1
