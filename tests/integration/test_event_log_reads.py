@@ -96,6 +96,15 @@ async def test_a_pattern_takes_what_the_handler_asked_for_whatever_it_is(
         assert await is_matched(client, types, type_) is bool(type_pattern(*types).fullmatch(type_))
 
 
+async def test_a_type_of_more_than_a_thousand_bytes_is_sent_to_everybody_for_it_is_not_matched_in_redis(
+    client: Redis, shared: bool
+) -> None:
+    log = await opened(a_log(client, shared=shared, types=["*x*y*"]))
+    await append(client, b"1", type_="a" * 1000)
+    await append(client, b"2", type_="a" * 1001)
+    assert contents(await read(log)) == [b"2"]
+
+
 async def is_matched(client: Redis, types: list[str], type_: str) -> bool:
     patterns = lua_patterns(types)
     text = "for i = 2, #ARGV do if string.find(ARGV[1], ARGV[i]) then return 1 end end return 0"

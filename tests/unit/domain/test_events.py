@@ -1,9 +1,11 @@
 """Domain events, and the catalogue of their types."""
 
 import json
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any, Literal, Self
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from qontract.domain import events
-from qontract.domain.events import DomainEvent, EventData, catalogue, read_event
+from qontract.domain.events import DomainEvent, EventData, catalogue, read_event, type_pattern
 
 OURS = {name for name, kind in catalogue().items() if kind.__module__.startswith("qontract.")}
 
@@ -162,6 +164,15 @@ def test_a_partition_key_that_is_no_text_is_none(no_key: str | int | bool) -> No
     assert key(partitionkey=no_key) == key()
 
 
+def test_a_copy_of_an_event_that_knows_its_order_key_has_its_own() -> None:
+    event = DomainEvent(type="a.b", subject="s").with_order_key()
+    assert event.order_key == DomainEvent(type="a.b", subject="s").order_key
+    copied = event.model_copy(update={"subject": "t"})
+    assert copied.order_key == DomainEvent(type="a.b", subject="t").order_key
+    assert event == event.model_copy()
+    assert "_order_key" not in event.model_dump()
+
+
 # Few characters, and among them those that the key itself is made of: what could be mistaken is tried.
 parts = st.text("0123,:=.", max_size=4)
 of_three = st.tuples(parts, parts, parts)
@@ -184,6 +195,22 @@ def test_a_partition_key_is_never_the_order_key_of_something_else(one: tuple[str
     other = key(f"{kind}.x", source or None, subject or None)
     assert key(partitionkey=partition) != other
     assert key(partitionkey=other) != other
+
+
+few = st.text("ab*\n", max_size=8)
+
+
+@given(few, few)
+def test_a_star_stands_for_any_text_and_everything_else_for_itself(wanted: str, event_type: str) -> None:
+    meant = "".join("[\\s\\S]*" if char == "*" else re.escape(char) for char in wanted)
+    assert bool(type_pattern(wanted).fullmatch(event_type)) is bool(re.fullmatch(meant, event_type))
+
+
+def test_a_long_type_is_matched_with_many_stars_at_once() -> None:
+    started = monotonic()
+    assert not type_pattern("*a" * 20).fullmatch("a" * 20_000 + "b")
+    assert type_pattern("*a" * 20).fullmatch("a" * 20_000)
+    assert monotonic() - started < 1
 
 
 def test_the_data_of_a_type_without_a_class_is_a_dict_and_complete() -> None:

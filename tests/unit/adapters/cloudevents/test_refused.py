@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from qontract.adapters.cloudevents import Event
+from qontract.adapters.cloudevents import CloudEventsEventFormat, Event
+from qontract.domain.slack_usergroups import Failure
+from tests.support.slack_events import failed
 
 REQUIRED = {"specversion": "1.0", "id": "1", "source": "/here", "type": "a.b"}
 
@@ -92,6 +94,16 @@ WRONG: list[dict[str, Any]] = [
 def test_what_the_specification_refuses_is_refused_when_read(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"^not a CloudEvent: [^\n]+$"):
         read(**wrong)
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["no class", "of a class"])
+@pytest.mark.parametrize("wrong", WRONG, ids=ascii)
+def test_what_the_specification_refuses_is_no_event_for_a_handler(wrong: dict[str, Any], known: bool) -> None:
+    form = CloudEventsEventFormat("/here")
+    usual = json.loads(form.encode(failed(Failure(workspace="acme", error="no"), "r"))) if known else REQUIRED
+    assert form.decode(json.dumps(usual).encode())
+    with pytest.raises(ValueError, match=r"^not a CloudEvent: [^\n]+$"):
+        form.decode(json.dumps(usual | wrong).encode())
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=ascii)
