@@ -74,3 +74,14 @@ def test_no_answer_of_the_worker_names_the_program_that_gives_it(running: Runnin
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "python_info" not in answer.text
     assert httpx.post(f"{worker.url}/metrics").status_code == 405
+
+
+def test_an_integration_whose_settings_are_wrong_is_named_by_readiness_and_takes_nothing_down(
+    valkey_url: str, tmp_path: Path
+) -> None:
+    worker = Worker(valkey_url, tmp_path, QAPI_SLACK__TIMEOUT="0")
+    with worker.running(log=tmp_path / "log"):
+        assert worker.get("/health/ready").json() == {"status": "ok", "refused": ["slack-usergroups"]}
+        assert 'qontract_packages_refused{group="qontract.integrations"' in worker.get("/metrics").text
+        assert "QAPI_SLACK__TIMEOUT: Input should be greater than 0" in run_to_its_end(valkey_url).errors[0]
+    assert "integration refused" in (tmp_path / "log").read_text()

@@ -39,7 +39,7 @@ def create_app(container: "Container | None" = None) -> Celery:
     def begin(sender: Any, **_: Any) -> None:
         if sender.app is app:
             recovery.start(container)  # first: what it is forked from has no thread yet, nor anything open
-            health.start(settings.worker.host, settings.worker.port, probed)
+            health.start(settings.worker.host, settings.worker.port, probed, container.integrations().refused)
 
     setup_logging.connect(partial(_configure_logs, settings.log_level), weak=False)
     worker_init.connect(begin, weak=False)

@@ -2,7 +2,7 @@
 
 import encodings.idna  # noqa: F401 - what socket imports at the first connection: see `start`
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Any
 
@@ -17,8 +17,11 @@ from qontract.entrypoints import health
 from qontract.entrypoints.serve import listener, serve_in_thread
 
 
-def start(host: str, port: int, queue: JobQueue) -> None:
-    """Serve in a thread of this process: whether Redis answers. Raises SystemExit if the port cannot be had."""
+def start(host: str, port: int, queue: JobQueue, refused: Collection[str]) -> None:
+    """Serve in a thread of this process: whether Redis answers, and which integrations are `refused`.
+
+    Raises SystemExit if the port cannot be had.
+    """
     try:
         listening = listener(host, port)
     except OSError as error:
@@ -29,7 +32,7 @@ def start(host: str, port: int, queue: JobQueue) -> None:
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
 
     async def ready() -> Mapping[str, Any]:
-        return await health.ready_if_answers(queue)
+        return {**await health.ready_if_answers(queue), "refused": sorted(refused)}
 
     async def metrics() -> bytes:
         return await anyio.to_thread.run_sync(generate_latest, registry)
