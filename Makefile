@@ -27,7 +27,7 @@ dev: $(READY) ## Run everything on this machine until Ctrl-C
 	$(BIN)/qontract dev
 
 test: $(READY) ## Run the tests
-	$(BIN)/pytest -q -n 3 --dist loadfile
+	$(BIN)/pytest -q -n 3 --dist loadfile --reruns 1 -r R
 
 chaos: $(READY) ## Kill and cut off workers, subscribers and Redis, for some minutes, and count what is lost
 	$(BIN)/python -m tests.chaos

@@ -2,8 +2,10 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+import redis
 
 from qontract.adapters.redis.keys import keys_of
 from tests.processes import until
@@ -33,13 +35,20 @@ def site(valkey_url: str, tmp_path: Path) -> Site:
     return site
 
 
+def replace(valkey_url: str, key: str, *command: Any) -> None:
+    """Delete the key and do the command in one step: the subscriber must not write the key in between."""
+    with redis.Redis.from_url(valkey_url) as client, client.pipeline(transaction=True) as both:
+        both.delete(key)
+        both.execute_command(*command)
+        both.execute()
+
+
 def test_hostile_values_in_every_key_stop_neither_the_process_nor_a_subscription(site: Site, valkey_url: str) -> None:
     broken = ("unset", "string", "hash", "list")
     with site.subscriber() as one:
         for number in range(len(broken)):
             for key, ours in OURS.items():
-                ask(valkey_url, "DEL", key)
-                ask(valkey_url, *list(other_types(key, than=ours))[number][1])
+                replace(valkey_url, key, *list(other_types(key, than=ours))[number][1])
             for group in (b"\xff\xfe", b"\x1b[2J", b"y" * 10_000):
                 ask(valkey_url, "XGROUP", "CREATE", STREAM, group + b"%d" % number, "0")
                 ask(valkey_url, "HSET", KEYS.alive + "x", group, "\xff")
