@@ -28,7 +28,7 @@ UVICORN = ["-m", "uvicorn", "qontract.entrypoints.api:app", "--no-access-log", "
 
 def _token() -> dict[str, str]:
     names = {"audience": "qontract-api", "issuer": "qontract"}
-    return {"authorization": f"Bearer {issue_token(SECRET, 'test', ['reconcile:plan'], timedelta(minutes=5), **names)}"}
+    return {"authorization": f"Bearer {issue_token(SECRET, 'test', ['reconcile:plan'], timedelta(days=1), **names)}"}
 
 
 def _free_port() -> int:

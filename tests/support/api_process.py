@@ -22,7 +22,7 @@ MODULE = ["-m", "qontract.entrypoints.api"]
 def token(*scopes: str, subject: str = "test") -> dict[str, str]:
     """Return the header of a request with a token."""
     names = {"audience": "qontract-api", "issuer": "qontract"}
-    made = issue_token(SECRET, subject, scopes or ["reconcile:plan"], timedelta(minutes=5), **names, token_id=None)
+    made = issue_token(SECRET, subject, scopes or ["reconcile:plan"], timedelta(days=1), **names, token_id=None)
     return {"authorization": f"Bearer {made}"}
 
 
