@@ -45,14 +45,14 @@ class Steering:
         """Let nobody read it; say whether it was not paused before. Handlers at work finish."""
         self._required(name)
         if done := self._subscriptions.pause(name, by):
-            _tell("subscription paused", name, by)
+            _log("subscription paused", name, by)
         return done
 
     def resume(self, name: str, *, by: str) -> bool:
         """Let it be read again; say whether it was paused."""
         self._required(name)
         if done := self._subscriptions.resume(name):
-            _tell("subscription resumed", name, by)
+            _log("subscription resumed", name, by)
         return done
 
     def preview(self, name: str, target: Target) -> Move:
@@ -72,7 +72,7 @@ class Steering:
             raise BusyError(f"{error}; {hint}") from None
         if not moved:
             raise UnknownSubscriptionError(name)
-        _tell("subscription moved", name, by, to=str(target))
+        _log("subscription moved", name, by, to=str(target))
 
     def remove(self, name: str, *, by: str) -> None:
         """Destroy it, and all that is known of it but its dead letters. Raises BusyError, which says what to do."""
@@ -83,7 +83,7 @@ class Steering:
             raise BusyError(f"{error}; {hint}") from None
         if not removed:
             raise UnknownSubscriptionError(name)
-        _tell("subscription removed", name, by)
+        _log("subscription removed", name, by)
 
     def _required(self, name: str) -> SubscriptionView:
         view = self._subscriptions.get(name)
@@ -95,5 +95,5 @@ class Steering:
         return Known(view, *state_of(view, self._abandoned_seconds))
 
 
-def _tell(what: str, name: str, by: str, **more: str) -> None:
+def _log(what: str, name: str, by: str, **more: str) -> None:
     log.info(what, extra={"subscription": name, "by": by, **more})

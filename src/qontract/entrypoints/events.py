@@ -120,7 +120,7 @@ def tail(
         last = after if after or since else kept.newest()
         lines = Lines(as_json=as_json)
         try:
-            for event in follow(kept, wanted, Span(since=since, after=last), _paused, _tell):
+            for event in follow(kept, wanted, Span(since=since, after=last), _paused, _say_whether_it_answers):
                 typer.echo(lines.of(event))
                 last = event.entry
         except KeyboardInterrupt:
@@ -237,7 +237,7 @@ def _paused(seconds: float) -> bool:
     return True
 
 
-def _tell(error: KeptEventsError | None) -> None:
+def _say_whether_it_answers(error: KeptEventsError | None) -> None:
     typer.echo(f"qontract: {error}; it is asked again" if error else "qontract: it answers again", err=True)
 
 

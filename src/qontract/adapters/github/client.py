@@ -79,7 +79,7 @@ class GithubCalls:
         self._patience: float = _LONGEST_SECONDS
 
     def __enter__(self) -> Self:
-        self._github.__enter__()  # type: ignore[no-untyped-call]
+        self._github.__enter__()  # type: ignore[no-untyped-call] # githubkit gives it no type
         return self
 
     def __exit__(self, *_: object) -> None:

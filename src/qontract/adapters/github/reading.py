@@ -90,7 +90,7 @@ def _read(calls: GithubCalls, name: str) -> GithubOrganisation:
     after: dict[str, Any] = {"morePeople": True, "moreTeams": True, "moreInvited": True}
     asked = _Asked()
     while after["morePeople"] or after["moreTeams"] or after["moreInvited"]:
-        asked.note(after)
+        asked.ask(after)
         found = calls.query(ORGANISATION, login=name, **after)["organization"]
         if found is None:
             raise IntegrationError(f"GitHub shows no organisation {name!r} to this token")
@@ -121,7 +121,7 @@ def _team(calls: GithubCalls, organisation: str, team: _Json) -> GithubTeam:
     after = {"people": _next(team["members"]), "invited": _next(team["invitations"])}
     asked = _Asked()
     while any(after.values()):
-        asked.note(after)
+        asked.ask(after)
         more = {"morePeople": bool(after["people"]), "moreInvited": bool(after["invited"])}
         found = calls.query(TEAM, login=organisation, slug=team["slug"], **after, **more)["organization"]["team"]
         if more["morePeople"]:
@@ -157,8 +157,8 @@ class _Asked:
     def __init__(self) -> None:
         self._cursors: set[frozenset[tuple[str, Any]]] = set()
 
-    def note(self, cursors: Mapping[str, Any]) -> None:
-        """Take note of the cursors that are asked for. Raises ValueError if they were before, or are too many."""
+    def ask(self, cursors: Mapping[str, Any]) -> None:
+        """Remember the cursors that are asked for. Raises ValueError if they were before, or are too many."""
         known = len(self._cursors)
         self._cursors.add(frozenset(cursors.items()))
         if len(self._cursors) == known:

@@ -27,12 +27,12 @@ async def mend(redis: Redis, keys: Keys, subscriptions: tuple[str, ...], *, long
     types = _types(keys, subscriptions)
     with translated():
         found = await run(redis, "mend", *_arguments(keys, types, longest_lease))
-    _tell(keys, list(types), found)
+    _report(keys, list(types), found)
 
 
 def mend_now(execute: Callable[..., Any], keys: Keys, types: Mapping[str, str]) -> None:
     """Set aside those of these keys that are of another type, without an event loop. Raises redis.RedisError."""
-    _tell(keys, list(types), run_now(execute, "mend", *_arguments(keys, types, LONGEST_LEASE)))
+    _report(keys, list(types), run_now(execute, "mend", *_arguments(keys, types, LONGEST_LEASE)))
 
 
 def _types(keys: Keys, subscriptions: tuple[str, ...]) -> dict[str, str]:
@@ -48,7 +48,7 @@ def _arguments(keys: Keys, types: Mapping[str, str], longest_lease: float) -> tu
     return (pairs, _KEPT_SECONDS * 1000, int(longest_lease * 1000), *types.values())
 
 
-def _tell(keys: Keys, names: list[str], found: list[Any]) -> None:
+def _report(keys: Keys, names: list[str], found: list[Any]) -> None:
     for number, what in zip(found[::2], found[1::2], strict=True):
         key = names[number - 1]
         extra = {"key": key, "was": what.decode(), "set_aside": keys.set_aside(key)}

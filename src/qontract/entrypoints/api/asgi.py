@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from qontract.entrypoints.api import events, operation, reconcile, subscriptions
 from qontract.entrypoints.api.auth import claims_dependency
-from qontract.entrypoints.api.middleware import LimitedBody, Observed
+from qontract.entrypoints.api.middleware import LimitedBody, RequestLog
 from qontract.entrypoints.api.openapi import add_desired_states
 from qontract.entrypoints.api.problems import add_problems
 from qontract.entrypoints.container import Container
@@ -28,7 +28,7 @@ def application(container: Container) -> FastAPI:
     app.state.stopping = Event()
     add_problems(app)
     app.add_middleware(LimitedBody, limit=settings.api.max_body_bytes)
-    app.add_middleware(Observed)
+    app.add_middleware(RequestLog)
     app.add_middleware(SecureHeaders)  # the last is the outermost
     desk = reconcile.Desk(queue, claims_of, settings.api, app.state.stopping)
     for integration in installed.classes.values():

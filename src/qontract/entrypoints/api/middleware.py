@@ -29,8 +29,8 @@ _SANE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
-class Observed:
-    """Gives each request a correlation id, tells how it went, and makes an unexpected error an answer.
+class RequestLog:
+    """Gives each request a correlation id, logs and counts it, and makes an unexpected error an answer.
 
     The id is the request's own if it brings a sane one, as `X-Correlation-ID` or `X-Request-ID`.
     """
@@ -63,7 +63,7 @@ class Observed:
                 log.exception("unexpected error")
                 await problem(500, "An unexpected error; it is in the log.")(scope, receive, observe)
             finally:
-                _tell(scope, status, perf_counter() - started)
+                _log_and_count(scope, status, perf_counter() - started)
 
 
 async def correlation_id() -> str:
@@ -78,14 +78,14 @@ def _id_of(headers: Headers) -> str:
     return str(uuid4())
 
 
-def _tell(scope: Scope, status: int, seconds: float) -> None:
+def _log_and_count(scope: Scope, status: int, seconds: float) -> None:
     """Log and count a request. The query is left out of the log; `status` 0: there was no answer."""
     method = scope["method"] if scope["method"] in _METHODS else "other"
     route = getattr(scope.get("route"), "path", "none")
     REQUESTS.labels(method, route, status).inc()
     SECONDS.labels(method, route).observe(seconds)
-    told = {"method": method, "path": scope["path"], "status": status, "seconds": round(seconds, 4)}
-    log.info("request", extra=told)
+    extra = {"method": method, "path": scope["path"], "status": status, "seconds": round(seconds, 4)}
+    log.info("request", extra=extra)
 
 
 class LimitedBody:

@@ -81,8 +81,8 @@ class Upkeep:
             if measured and measured.oldest_seconds > BEHIND_SECONDS:
                 old.add(name)
         unattended, behind = unread & self._unread, old & self._old
-        _tell(unattended - self.unattended, "events wait, and no replica reads the subscription")
-        _tell(behind - self.behind, "subscription is behind")
+        _log_each(unattended - self.unattended, "events wait, and no replica reads the subscription")
+        _log_each(behind - self.behind, "subscription is behind")
         self._unread, self._old, self.unattended, self.behind = unread, old, unattended, behind
 
     async def _trim(self) -> Trimmed:
@@ -93,7 +93,7 @@ class Upkeep:
             metrics.TRIMMED.inc(trimmed.events)
             log.info("events trimmed", extra={"events": trimmed.events})
         abandoned = {*trimmed.abandoned[:_MOST_ABANDONED]} | {*self._names} & {*trimmed.abandoned}
-        _tell(abandoned - self._abandoned, "subscription is abandoned; it keeps events no longer")
+        _log_each(abandoned - self._abandoned, "subscription is abandoned; it keeps events no longer")
         for name in self._abandoned | abandoned | {*self._names}:
             metrics.ABANDONED.labels(name).set(int(name in abandoned))
         self._abandoned = abandoned
@@ -119,6 +119,6 @@ def _is_unread(measured: Measures, claim_seconds: float) -> bool:
     return measured is _NOT_MADE or (waits and measured.replicas == 0)
 
 
-def _tell(names: set[str], what: str) -> None:
+def _log_each(names: set[str], what: str) -> None:
     for name in sorted(names):
         log.error(what, extra={"subscription": name})

@@ -29,7 +29,7 @@ def start(host: str, port: int, queue: JobQueue, refused: Collection[str]) -> No
     # A child that outlives its parent must not keep the port.
     worker_process_init.connect(partial(_close, listening), weak=False)
     registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # prometheus_client gives it no type
 
     async def ready() -> Mapping[str, Any]:
         return {**await health.ready_if_answers(queue), "refused": sorted(refused)}
