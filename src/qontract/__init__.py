@@ -25,15 +25,24 @@ else:
         "qontract.domain.integration": ("Action", "BlockedPlan", "DesiredState", "Failure", "Plan"),
     }
 
-    def __getattr__(name):  # noqa: ANN001, ANN202 - what is above has the types
-        """Import a public name when it is asked for (PEP 562): importing the package alone imports nothing else."""
-        from importlib import import_module  # noqa: PLC0415 - as above
+    def _lazily(module, homes):  # noqa: ANN001, ANN202 - what is above has the types
+        """Return what imports a public name of the module, with these globals, when it is asked for (PEP 562).
 
-        for home, names in _HOMES.items():
-            if name in names:
-                found = globals()[name] = getattr(import_module(home), name)
-                return found
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        So importing a package alone imports nothing else.
+        """
+
+        def import_name(name):  # noqa: ANN001, ANN202 - as above
+            from importlib import import_module  # noqa: PLC0415 - as above
+
+            for home, names in homes.items():
+                if name in names:
+                    found = module[name] = getattr(import_module(home), name)
+                    return found
+            raise AttributeError(f"module {module['__name__']!r} has no attribute {name!r}")
+
+        return import_name
+
+    __getattr__ = _lazily(globals(), _HOMES)
 
 
 __all__ = [

@@ -1,7 +1,7 @@
 """The record of a job while a slice of it runs: what is planned, applied and failed. It is true at every moment."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -33,7 +33,7 @@ class JobRecord:
         self._applied = set(before.applied)
         self._shown: dict[str, dict[str, Any]] = {}
         self._room = MOST_BYTES
-        self._digests = [digest for digest in (result.plan_digest or "").split(".") if digest]
+        self._digests = _digests(result.plan_digest)
         self._done_before = len(before.settled) + len(before.ended)
         self._fruitless = before.fruitless
         self._settled = set(before.settled)
@@ -177,5 +177,5 @@ def accepted(plan: Plan[Any], digests: str | None) -> bool:
     return plan.digest in _digests(digests)
 
 
-def _digests(text: str | None) -> Sequence[str]:
+def _digests(text: str | None) -> list[str]:
     return [digest for digest in (text or "").split(".") if digest]

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from qontract.domain.github_organisation import Privacy, by_login, plain_login, slug_of
-from qontract.domain.integration import DesiredState
+from qontract.domain.integration import DesiredState, refuse_repeated
 
 
 def _login(text: str) -> str:
@@ -110,7 +110,7 @@ class DesiredOrganisation(BaseModel):
 
     @model_validator(mode="after")
     def _each_team_once(self) -> Self:
-        _refuse_repeated("team", ((team.slug, team.name) for team in self.teams))
+        refuse_repeated("team", ((team.slug, team.name) for team in self.teams))
         return self
 
     @model_validator(mode="after")
@@ -144,20 +144,9 @@ class DesiredTeams(DesiredState[DesiredOrganisation]):
 
     @model_validator(mode="after")
     def _each_organisation_once(self) -> Self:
-        _refuse_repeated(
-            "organisation", ((organisation.name, organisation.name) for organisation in self.organisations)
-        )
+        refuse_repeated("organisation", ((organisation.name, organisation.name) for organisation in self.organisations))
         return self
 
     def scopes(self) -> Mapping[str, DesiredOrganisation]:
         """Return the organisations by name."""
         return {organisation.name: organisation for organisation in self.organisations}
-
-
-def _refuse_repeated(what: str, names: Iterable[tuple[str, str]]) -> None:
-    """Refuse two names that are compared by the same key."""
-    seen: dict[str, str] = {}
-    for key, name in names:
-        if key in seen:
-            raise ValueError(f"{what} {name!r} is given more than once" + (f": as {seen[key]!r}" * (name != seen[key])))
-        seen[key] = name

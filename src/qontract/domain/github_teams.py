@@ -7,7 +7,7 @@ from pydantic import Field
 
 from qontract.domain.events import DomainEvent
 from qontract.domain.github_organisation import Privacy
-from qontract.domain.integration import Action, BlockedPlan, Failure
+from qontract.domain.integration import Action, BlockedPlan, Failure, quoted
 
 
 class _OnTeam(Action):
@@ -36,7 +36,7 @@ class CreateTeam(_OnTeam):
     @property
     def summary(self) -> str:
         """What the team begins with."""
-        settings = (self.privacy, _quoted(self.description), f"in {self.parent}" if self.parent else "")
+        settings = (self.privacy, quoted(self.description), f"in {self.parent}" if self.parent else "")
         return " ".join(filter(None, (*settings, *_added(self, (*self.members, *self.maintainers)))))
 
     @property
@@ -67,7 +67,7 @@ class UpdateTeam(_OnTeam):
         """The old and the new settings, as far as they differ."""
         parts = []
         if self.description != self.description_before:
-            parts.append(f"{_quoted(self.description_before)} → {_quoted(self.description)}".strip())
+            parts.append(f"{quoted(self.description_before)} → {quoted(self.description)}".strip())
         if self.privacy != self.privacy_before:
             parts.append(f"{self.privacy_before} → {self.privacy}")
         if self.parent_slug != self.parent_slug_before:
@@ -128,11 +128,6 @@ class DeleteTeam(_OnTeam):
 
 
 TeamAction = CreateTeam | UpdateTeam | UpdateMembers | DeleteTeam
-
-
-def _quoted(text: str) -> str:
-    """Return the text as people quote it; nothing for none."""
-    return f"“{text}”" if text else ""
 
 
 def _added(action: CreateTeam | UpdateMembers, logins: Iterable[str]) -> list[str]:

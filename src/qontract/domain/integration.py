@@ -1,8 +1,9 @@
 """What is common to the knowledge of every integration: its desired state, its actions, its plan, and what failed."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -90,7 +91,7 @@ class Plan(Generic[A]):
     errors: Sequence[str] = ()
     errors_left_out: int = 0
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Return what two plans have in common only if their actions are the same."""
         texts = [action.model_dump_json() for action in self.actions]
@@ -122,6 +123,20 @@ class BlockedPlan(EventData):
     actions: tuple[dict[str, JsonValue], ...] = Field(
         examples=[({"action_type": "update_users", "subject": "acme/team-a", "summary": "-bob"},)]
     )
+
+
+def quoted(text: str | None) -> str:
+    """Return the text as people quote it in a summary; nothing for none."""
+    return f"“{text}”" if text else ""
+
+
+def refuse_repeated(what: str, names: Iterable[tuple[str, str]]) -> None:
+    """Raise ValueError for two names that are compared by the same key; each is given after its key."""
+    seen: dict[str, str] = {}
+    for key, name in names:
+        if key in seen:
+            raise ValueError(f"{what} {name!r} is given more than once" + (f": as {seen[key]!r}" * (name != seen[key])))
+        seen[key] = name
 
 
 def event_of(events: Sequence[type[DomainEvent]], data: EventData, **attributes: Any) -> DomainEvent:

@@ -29,7 +29,7 @@ class KeptEvent:
             found = json.loads(self.content, parse_constant=_no_constant)
         except (ValueError, RecursionError):
             return {}
-        return found if isinstance(found, dict) and not _is_deep(found) else {}
+        return found if isinstance(found, dict) and not is_deep(found, _DEEPEST) else {}
 
     @property
     def type(self) -> str | None:
@@ -66,9 +66,10 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-def _is_deep(found: Any) -> bool:
-    level = [found]
-    for _ in range(_DEEPEST):
+def is_deep(value: Any, deepest: int) -> bool:
+    """Say whether JSON's objects and lists are nested deeper than that, without recursion."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(deepest):
         level = [
             inner
             for each in level

@@ -1,6 +1,6 @@
 """Slack usergroups as a request desires them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema, model_validator
@@ -87,7 +87,7 @@ class DesiredWorkspace(BaseModel):
 
     @model_validator(mode="after")
     def _each_handle_once(self) -> Self:
-        _refuse_repeated("usergroup", (usergroup.handle for usergroup in self.usergroups))
+        integration.refuse_repeated("usergroup", ((group.handle, group.handle) for group in self.usergroups))
         return self
 
 
@@ -98,17 +98,9 @@ class DesiredState(integration.DesiredState[DesiredWorkspace]):
 
     @model_validator(mode="after")
     def _each_workspace_once(self) -> Self:
-        _refuse_repeated("workspace", (workspace.name for workspace in self.workspaces))
+        integration.refuse_repeated("workspace", ((each.name, each.name) for each in self.workspaces))
         return self
 
     def scopes(self) -> Mapping[str, DesiredWorkspace]:
         """Return the workspaces by name."""
         return {workspace.name: workspace for workspace in self.workspaces}
-
-
-def _refuse_repeated(what: str, names: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise ValueError(f"{what} {name!r} is given more than once")
-        seen.add(name)

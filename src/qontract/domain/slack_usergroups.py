@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from qontract.domain.events import DomainEvent, EventData
-from qontract.domain.integration import Action, BlockedPlan
+from qontract.domain.integration import Action, BlockedPlan, quoted
 
 
 class _OnUsergroup(Action):
@@ -31,7 +31,7 @@ class CreateUsergroup(_OnUsergroup):
     @property
     def summary(self) -> str:
         """What the usergroup begins with."""
-        parts = (_quoted(self.description), *(f"+{user}" for user in self.users), *_hashed(self.channels))
+        parts = (quoted(self.description), *(f"+{user}" for user in self.users), *_hashed(self.channels))
         return " ".join(filter(None, parts)) or "without users"
 
     @property
@@ -79,7 +79,7 @@ class UpdateMetadata(_OnUsergroup):
         """The old and the new description and channels, as far as they differ."""
         parts = []
         if self.description != self.description_before:
-            parts.append(f"{_quoted(self.description_before)} → {_quoted(self.description)}".strip())
+            parts.append(f"{quoted(self.description_before)} → {quoted(self.description)}".strip())
         if self.channels != self.channels_before:
             parts.append(
                 f"{' '.join(_hashed(self.channels_before or ()))} → {' '.join(_hashed(self.channels))}".strip()
@@ -88,11 +88,6 @@ class UpdateMetadata(_OnUsergroup):
 
 
 UsergroupAction = CreateUsergroup | UpdateUsers | UpdateMetadata
-
-
-def _quoted(text: str | None) -> str:
-    """Return the text as people quote it; nothing for none."""
-    return f"“{text}”" if text else ""
 
 
 def _hashed(channels: tuple[str, ...]) -> list[str]:

@@ -67,15 +67,10 @@ else:
         "qontract.testing.subscriber": ("InMemorySubscriber", "Outcome", "deliver"),
     }
 
-    def __getattr__(name):  # noqa: ANN001, ANN202 - what is above has the types
-        """Import a public name when it is asked for: pytest's plugin costs nothing, and only the contracts need it."""
-        from importlib import import_module  # noqa: PLC0415 - as above
+    from qontract import _lazily
 
-        for home, names in _HOMES.items():
-            if name in names:
-                found = globals()[name] = getattr(import_module(home), name)
-                return found
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Only the contracts need pytest, and pytest's plugin costs nothing.
+    __getattr__ = _lazily(globals(), _HOMES)
 
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Errors of Redis, as the event log's."""
+"""Errors of Redis, as the ports'."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +13,18 @@ _GONE = ("NOGROUP", "no such key")
 
 class RefusedError(EventLogError):
     """Redis is there, and refused: it will again, until what is wrong with the key, or the user's rights, is mended."""
+
+
+@contextmanager
+def translated_as(error_class: type[Exception], stream: str) -> Iterator[None]:
+    """Raise the error of a port for whatever goes wrong in Redis, and where no stream keeps events."""
+    if not stream:
+        raise error_class("no event is kept: QAPI_EVENTS__STREAM is empty")
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        text = excerpt(f"{type(error).__name__}: {error}")
+        raise error_class(f"Redis refused or did not answer: {text}") from error
 
 
 @contextmanager

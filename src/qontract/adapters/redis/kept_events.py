@@ -1,8 +1,7 @@
 """Redis: the stream, as somebody looks at it who is in no group."""
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +10,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from qontract.adapters.redis.entries import content_of_fields
+from qontract.adapters.redis.errors import translated_as
 from qontract.adapters.unreadable import excerpt
 from qontract.application.ports.kept_events import KeptEvents, KeptEventsError, Span
 from qontract.domain.kept_events import KeptEvent
@@ -41,7 +41,7 @@ class RedisKeptEvents(KeptEvents):
             raise ValueError(f"{excerpt(span.after)}: no entry of the stream")
         lowest = "-" if span.since is None else str(milliseconds(span.since))
         highest = "+" if span.until is None else str(milliseconds(span.until))
-        with self._translated_errors():
+        with translated_as(KeptEventsError, self._stream):
             if span.newest_first:
                 highest = f"({span.after}" if span.after else highest
                 found: Any = span.after != "0-0" and self._redis.xrevrange(self._stream, highest, lowest, count=count)
@@ -53,7 +53,7 @@ class RedisKeptEvents(KeptEvents):
 
     def newest(self) -> str:
         """Return the last id that the stream gave, which outlives its entry."""
-        with self._translated_errors():
+        with translated_as(KeptEventsError, self._stream):
             try:
                 info: Any = self._redis.xinfo_stream(self._stream)
             except redis.ResponseError as error:
@@ -64,19 +64,9 @@ class RedisKeptEvents(KeptEvents):
 
     def get(self, entry: str) -> KeptEvent | None:
         """Read one entry."""
-        with self._translated_errors():
+        with translated_as(KeptEventsError, self._stream):
             found: Any = is_entry_id(entry) and self._redis.xrange(self._stream, entry, entry)
         return _event(*found[0]) if found else None
-
-    @contextmanager
-    def _translated_errors(self) -> Iterator[None]:
-        if not self._stream:
-            raise KeptEventsError("no event is kept: QAPI_EVENTS__STREAM is empty")
-        try:
-            yield
-        except (redis.RedisError, OSError) as error:
-            text = excerpt(f"{type(error).__name__}: {error}")
-            raise KeptEventsError(f"Redis refused or did not answer: {text}") from error
 
 
 def is_entry_id(text: str) -> bool:

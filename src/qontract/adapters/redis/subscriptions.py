@@ -1,8 +1,7 @@
 """Redis: the consumer groups of the stream, and what is known of each, as somebody looks at them who is in none."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -11,6 +10,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from qontract.adapters.redis.errors import translated_as
 from qontract.adapters.redis.kept_events import milliseconds
 from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.redis.scripts import run_now
@@ -44,7 +44,7 @@ class RedisSubscriptions(Subscriptions):
 
     def all(self) -> Sequence[SubscriptionView]:
         """Return the groups, and the names without one that somebody has run or paused; those of the shortest names."""
-        with self._translated_errors():
+        with translated_as(SubscriptionsError, self._keys.stream):
             groups = self._groups()
             names = set(groups)
             for key in (self._keys.alive, self._keys.paused):
@@ -56,7 +56,7 @@ class RedisSubscriptions(Subscriptions):
     def get(self, name: str) -> SubscriptionView | None:
         """Return one."""
         key = _bytes(name)
-        with self._translated_errors():
+        with translated_as(SubscriptionsError, self._keys.stream):
             group = self._groups().get(key)
             known = (self._redis.hexists(place, key) for place in (self._keys.alive, self._keys.paused))
             if not key or (group is None and not any(known)):
@@ -66,18 +66,18 @@ class RedisSubscriptions(Subscriptions):
     def pause(self, name: str, by: str) -> bool:
         """Set the field of the subscription, unless it is there."""
         record = json.dumps({"since": datetime.now(UTC).isoformat(), "by": by})
-        with self._translated_errors():
+        with translated_as(SubscriptionsError, self._keys.stream):
             return bool(self._redis.hsetnx(self._keys.paused, name, record))
 
     def resume(self, name: str) -> bool:
         """Delete the field."""
-        with self._translated_errors():
+        with translated_as(SubscriptionsError, self._keys.stream):
             return bool(self._redis.hdel(self._keys.paused, name))
 
     def preview(self, name: str, target: Target) -> Move | None:
         """Count in steps, of which each keeps the server for some milliseconds."""
         key = _bytes(name)
-        with self._translated_errors():
+        with translated_as(SubscriptionsError, self._keys.stream):
             group = self._groups().get(key)
             if group is None:
                 return None
@@ -93,14 +93,14 @@ class RedisSubscriptions(Subscriptions):
         """Make the group again, in a script."""
         keys = self._keys
         places = [keys.stream, keys.records(name), keys.lease(name), keys.paused, keys.alive]
-        with self._translated_errors():
+        with translated_as(SubscriptionsError, self._keys.stream):
             return self._did(name, "seek", places, self._position(target), self._alive_seconds)
 
     def remove(self, name: str) -> bool:
         """Destroy the groups and the keys, in a script."""
         keys = self._keys
         of_it = [keys.redriven(name), keys.stream, keys.records(name), keys.lease(name)]
-        with self._translated_errors():
+        with translated_as(SubscriptionsError, self._keys.stream):
             return self._did(name, "remove", [*of_it, keys.paused, keys.alive], self._alive_seconds)
 
     def _did(self, name: str, script: str, keys: list[str], *args: Any) -> bool:
@@ -146,16 +146,6 @@ class RedisSubscriptions(Subscriptions):
                 return count, False
             after = rest[0].decode()
         return count, True
-
-    @contextmanager
-    def _translated_errors(self) -> Iterator[None]:
-        if not self._keys.stream:
-            raise SubscriptionsError("no event is kept: QAPI_EVENTS__STREAM is empty")
-        try:
-            yield
-        except (redis.RedisError, OSError) as error:
-            text = excerpt(f"{type(error).__name__}: {error}")
-            raise SubscriptionsError(f"Redis refused or did not answer: {text}") from error
 
 
 def _bytes(name: str) -> bytes:

@@ -8,6 +8,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
+from qontract.domain.kept_events import is_deep
+
 M = TypeVar("M", bound=BaseModel)
 
 _MOST_CONTAINERS = 200_000
@@ -16,6 +18,7 @@ _MOST_NAMES = 500_000
 _MOST_NAMES_OF_ONE = 20_000
 """A model reports each name that it does not know: building a million reports takes seconds, and a gigabyte."""
 _DEEPEST = 64
+"""No model is nested as deeply; who walks it by recursion would not come to the end of more."""
 _MOST_ERRORS = 1000
 """So many are sorted and told in part; of more, only the number is told."""
 
@@ -63,7 +66,8 @@ def strict_json(body: bytes) -> Any:
         raise _too_deep() from None
     except ValueError:
         raise HTTPException(400, "A number is too long.") from None
-    _refuse_deep(value)
+    if is_deep(value, _DEEPEST):
+        raise _too_deep()
     return value
 
 
@@ -78,21 +82,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:
     raise HTTPException(400, f"{name} is not JSON.")
-
-
-def _refuse_deep(value: Any) -> None:
-    """Answer 400 to what is nested deeper than any model: who walks it by recursion would not come to its end."""
-    level = [value] if isinstance(value, dict | list) else []
-    for _ in range(_DEEPEST):
-        level = [
-            inner
-            for each in level
-            for inner in (each.values() if isinstance(each, dict) else each)
-            if isinstance(inner, dict | list)
-        ]
-        if not level:
-            return
-    raise _too_deep()
 
 
 def _too_deep() -> HTTPException:
