@@ -1,17 +1,15 @@
 """A running GitHub sandbox, for tests."""
 
-import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import httpx
-import uvicorn
 
 from qontract.entrypoints.github_sandbox import create_app
 from qontract.entrypoints.github_sandbox.organisation import SandboxOrganisation, StartFile
 from qontract.entrypoints.sandbox_server import RateLimits
+from tests.support.serving import serving
 
 TOKENS = {"acme": "ghp_sandbox_acme", "other": "ghp_sandbox_other"}
 
@@ -93,16 +91,5 @@ class GithubSandbox:
 @contextmanager
 def running_github() -> Iterator[GithubSandbox]:
     """Serve a sandbox in a thread, on a free port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        sandbox = GithubSandbox(f"http://127.0.0.1:{listener.getsockname()[1]}")
-        config = uvicorn.Config(
-            sandbox, lifespan="off", ws="none", log_config=None, access_log=False, timeout_graceful_shutdown=1
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        try:
-            yield sandbox
-        finally:
-            server.should_exit = True
-            thread.join()
+    with serving(GithubSandbox) as sandbox:
+        yield sandbox

@@ -8,8 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
+
+T = TypeVar("T")
 
 
 def free_port() -> int:
@@ -47,12 +50,13 @@ def process(
                 running.stdout.close()
 
 
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait for the condition. Fails if it does not become true in time."""
+def until(condition: Callable[[], T], seconds: float = 20) -> T:
+    """Wait for the condition, and return it. Fails if it does not become true in time."""
     deadline = time.monotonic() + seconds
-    while not condition():
+    while not (value := condition()):
         assert time.monotonic() < deadline, "not in time"
         time.sleep(0.02)
+    return value
 
 
 def _answers(url: str) -> bool:

@@ -1,16 +1,14 @@
 """A running Slack sandbox, for tests."""
 
-import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import httpx
-import uvicorn
 
 from qontract.entrypoints.slack_sandbox import create_app
 from qontract.entrypoints.slack_sandbox.workspace import SandboxWorkspace, StartFile
+from tests.support.serving import serving
 
 
 def user(id_: str, name: str, **more: Any) -> dict[str, Any]:
@@ -107,16 +105,5 @@ class Sandbox:
 @contextmanager
 def running_sandbox() -> Iterator[Sandbox]:
     """Serve a sandbox in a thread, on a free port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        sandbox = Sandbox(f"http://127.0.0.1:{listener.getsockname()[1]}")
-        config = uvicorn.Config(
-            sandbox, lifespan="off", ws="none", log_config=None, access_log=False, timeout_graceful_shutdown=1
-        )
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        try:
-            yield sandbox
-        finally:
-            server.should_exit = True
-            thread.join()
+    with serving(Sandbox) as sandbox:
+        yield sandbox

@@ -6,26 +6,14 @@ from collections.abc import Callable, Sequence
 import anyio
 import pytest
 
-from qontract.application.ports.event_handler import Delivery, EventHandler
+from qontract.application.ports.event_handler import EventHandler
 from qontract.application.subscription import Subscription
 from qontract.domain.events import DomainEvent
 from qontract.domain.slack_usergroups import Failure
+from tests.support.handling import event, handle
 from tests.support.slack_events import failed
 
 Handled = tuple[EventHandler, Callable[[], Sequence[str]]]
-
-
-def event(subject: str = "coreos/team-a", **data: str) -> DomainEvent:
-    return DomainEvent(type="qontract-api.elsewhere.done", subject=subject, data=dict(data))
-
-
-async def handle(handler: EventHandler, event: DomainEvent) -> None:
-    """Give it the event as a subscription does, in its first attempt."""
-
-    async def publish(delivery: Delivery, event: DomainEvent) -> None:
-        delivery.published.append(event)
-
-    await handler.handle(event, Delivery("any", event, 1, publish))
 
 
 @pytest.mark.anyio

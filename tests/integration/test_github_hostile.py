@@ -16,7 +16,7 @@ from qontract.entrypoints.integrations import Installed, make_integrations
 from qontract.testing.reconciling import reconcile
 from tests.contracts.github_teams import create, delete, update_members
 from tests.support.hostile_github import checked, closing, github_at, organisation, refusal
-from tests.support.hostile_http import Answer, Request, answer, byte_by_byte, hostile_server
+from tests.support.hostile_http import LONG, Answer, Request, answer, byte_by_byte, hostile_server
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -124,25 +124,6 @@ def test_a_call_that_is_tried_again_has_an_end_too(pauses: list[float]) -> None:
         assert refusal(github_at(server.url, timeout=0.3)).startswith("GitHub did not answer the query Organisation: ")
         assert time.monotonic() - before < 5
         assert len(server.received) == 3
-
-
-def _endless(start: bytes, piece: bytes) -> Answer:
-    def answering(request: Request) -> Iterator[bytes]:
-        yield start
-        while not request.over.is_set():
-            yield piece
-
-    return answering
-
-
-MB = b"x" * 2**20
-LONG: dict[str, Answer] = {
-    "300 MB": lambda _: [b"HTTP/1.1 200 OK\r\nContent-Length: 300000000\r\n\r\n", *[MB] * 286],
-    "a body without end": _endless(b"HTTP/1.1 200 OK\r\n\r\n", MB),
-    "chunks without end": _endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"100000\r\n%b\r\n" % MB),
-    "an error without end": _endless(b"HTTP/1.1 400 No\r\n\r\n", MB),
-    "continuations without end": _endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000),
-}
 
 
 @pytest.mark.parametrize("long", LONG)

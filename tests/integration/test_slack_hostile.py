@@ -16,7 +16,7 @@ from qontract.entrypoints.integrations import Installed, make_integrations
 from qontract.entrypoints.settings import SettingsProblemsError, load_settings_of
 from qontract.testing.reconciling import reconcile
 from tests.contracts.slack_usergroups import create, update_users
-from tests.support.hostile_http import Answer, Request, answer, byte_by_byte, hostile_server
+from tests.support.hostile_http import LONG, Answer, Request, answer, byte_by_byte, hostile_server
 from tests.support.hostile_slack import LONGEST_ERROR, refusal, slack_at
 
 
@@ -132,26 +132,6 @@ def test_a_call_that_is_tried_again_has_an_end_too() -> None:
         assert "TimeoutError" in refusal(slack_at(server.url, timeout=0.3))
         assert time.monotonic() - before < 10
         assert len(server.received) == 3
-
-
-def _endless(start: bytes, piece: bytes) -> Answer:
-    def answering(request: Request) -> Iterator[bytes]:
-        yield start
-        while not request.over.is_set():
-            yield piece
-
-    return answering
-
-
-MB = b"x" * 2**20
-LONG: dict[str, Answer] = {
-    "300 MB": lambda _: [b"HTTP/1.1 200 OK\r\nContent-Length: 300000000\r\n\r\n", *[MB] * 286],
-    "a body without end": _endless(b"HTTP/1.1 200 OK\r\n\r\n", MB),
-    "chunks without end": _endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"100000\r\n%b\r\n" % MB),
-    "an error without end": _endless(b"HTTP/1.1 400 No\r\n\r\n", MB),
-    "an analysis without end": _endless(b"HTTP/1.1 200 OK\r\nContent-Type: application/gzip\r\n\r\n", MB),
-    "continuations without end": _endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000),
-}
 
 
 @pytest.mark.parametrize("long", LONG)

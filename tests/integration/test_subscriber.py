@@ -17,6 +17,7 @@ from qontract.testing import deliver
 from tests.joined_log import JoinedLog
 from tests.processes import free_port, process, until
 from tests.slack_sandbox import Sandbox
+from tests.support.documents import references
 from tests.support.redis_delivery import publish
 from tests.support.slack_events import applied
 from tests.support.subscriber_process import Site, Subscriber
@@ -165,14 +166,3 @@ def test_every_reference_in_the_asyncapi_document_leads_somewhere(document: dict
             place = place[part]
         found += 1
     assert found > len(OURS) > 0
-
-
-def references(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        if isinstance(value.get("$ref"), str):
-            yield value["$ref"]
-        for inner in value.values():
-            yield from references(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from references(inner)

@@ -7,8 +7,8 @@ import pytest
 from qontract.adapters.github import GithubApiTeams
 from qontract.adapters.github.settings import GithubSettings
 from qontract.application.ports.integration import IntegrationError
+from tests.support import hostile_slack
 from tests.support.hostile_http import Answer, Request, answer
-from tests.support.hostile_slack import LONGEST_ERROR
 
 TOKEN = "ghp_acme"
 
@@ -27,11 +27,7 @@ def refusal(github: GithubApiTeams) -> str:
 
 def checked(error: IntegrationError) -> str:
     """Return the message, which is one line that is not long, without the token."""
-    message = str(error)
-    assert message.isprintable()
-    assert len(message) < LONGEST_ERROR
-    assert TOKEN not in message
-    return message
+    return hostile_slack.checked(error, TOKEN)
 
 
 def closing(body: bytes | object, status: int = 200, **headers: str) -> bytes:

@@ -105,3 +105,26 @@ def _received(connection: socket.socket, over: Event) -> Request:
         if not piece or (not content and not piece.startswith(_VERBS)):
             raise ConnectionError("no request came, or a part of one")
         content += piece
+
+
+def endless(start: bytes, piece: bytes) -> Answer:
+    """Answer with the start, and then with the piece again and again until the server ends."""
+
+    def answering(request: Request) -> Iterator[bytes]:
+        yield start
+        while not request.over.is_set():
+            yield piece
+
+    return answering
+
+
+_MB = b"x" * 2**20
+LONG: dict[str, Answer] = {
+    "300 MB": lambda _: [b"HTTP/1.1 200 OK\r\nContent-Length: 300000000\r\n\r\n", *[_MB] * 286],
+    "a body without end": endless(b"HTTP/1.1 200 OK\r\n\r\n", _MB),
+    "chunks without end": endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"100000\r\n%b\r\n" % _MB),
+    "an error without end": endless(b"HTTP/1.1 400 No\r\n\r\n", _MB),
+    "an analysis without end": endless(b"HTTP/1.1 200 OK\r\nContent-Type: application/gzip\r\n\r\n", _MB),
+    "continuations without end": endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000),
+}
+"""Answers that are longer than anybody wants to read."""

@@ -20,8 +20,13 @@ def refusal(slack: SlackApiUsergroups) -> str:
     """Return why reading was refused: one line that is not long."""
     with pytest.raises(IntegrationError) as caught:
         slack.read("coreos")
-    message = str(caught.value)
+    return checked(caught.value, TOKEN)
+
+
+def checked(error: IntegrationError, token: str) -> str:
+    """Return the message, which is one line that is not long, without the token."""
+    message = str(error)
     assert message.isprintable()
     assert len(message) < LONGEST_ERROR
-    assert TOKEN not in message
+    assert token not in message
     return message

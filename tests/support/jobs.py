@@ -2,23 +2,20 @@
 
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from subprocess import Popen
-from typing import TypeVar
 
 from pydantic import JsonValue
 
 from qontract.adapters.celery import CeleryJobQueue
 from qontract.domain.jobs import Job, JobResult
 from tests.contracts.job_queue_runner import result_of
-from tests.processes import process
+from tests.processes import process, until
 
 PREFIX = "test:{jobs}:"
-T = TypeVar("T")
 
 make_queue = partial(CeleryJobQueue, prefix=PREFIX, time_limit=30, lock_seconds=1)
 
@@ -46,15 +43,6 @@ class Told:
     def done_before(self, job: Job) -> list[int]:
         """Return what was done before each run of the job."""
         return [int(line.split()[4]) for line in self.lines() if line.startswith(f"{job.id} begins")]
-
-
-def until(condition: Callable[[], T], seconds: float = 20) -> T:
-    """Wait for the condition, and return it. Fails if it does not become true in time."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.02)
-    return value
 
 
 def final(queue: CeleryJobQueue, job: Job, seconds: float = 20) -> JobResult:

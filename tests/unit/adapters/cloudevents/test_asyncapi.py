@@ -1,7 +1,7 @@
 """The AsyncAPI document, whatever event types there are."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from pydantic import Field
 
 from qontract.adapters.cloudevents import asyncapi
-from qontract.domain import events
+from tests.support.documents import references
 from tests.support.outside import outside_data, outside_event
 
 PUBLISHED = {"CreateUsergroup", "Failure", "UpdateMetadata", "UpdateUsers"}
@@ -17,28 +17,8 @@ PUBLISHED = {"CreateUsergroup", "Failure", "UpdateMetadata", "UpdateUsers"}
 CREATE = "qontract-api.slack-usergroups.create"
 
 
-@pytest.fixture(autouse=True)
-def _types() -> Iterator[None]:
-    """Forget the event types of a test."""
-    known = dict(events.catalogue())
-    yield
-    events._types.clear()
-    events._types.update(known)
-
-
 def document() -> dict[str, Any]:
     return asyncapi(channel="main", stream="s", source="qontract-api")
-
-
-def references(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        if isinstance(value.get("$ref"), str):
-            yield value["$ref"]
-        for inner in value.values():
-            yield from references(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from references(inner)
 
 
 def is_valid(made: dict[str, Any]) -> None:

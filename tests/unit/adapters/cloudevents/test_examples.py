@@ -1,23 +1,12 @@
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from pydantic import AliasChoices, ConfigDict, Field, create_model
 
 from qontract.adapters.cloudevents import example
-from qontract.domain import events
 from qontract.domain.events import DomainEvent, EventData
 from qontract.domain.slack_usergroups import UsergroupFailed, UsergroupUsersUpdated
 from tests.support.outside import outside_data, outside_event
-
-
-@pytest.fixture(autouse=True)
-def _types() -> Iterator[None]:
-    """Forget the event types of a test."""
-    known = dict(events.catalogue())
-    yield
-    events._types.clear()
-    events._types.update(known)
 
 
 def opened(**fields: Any) -> type[DomainEvent]:

@@ -1,7 +1,7 @@
 """The OpenAPI document, whatever packages are installed."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import pytest
@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from qontract.adapters.memory import InMemoryJobQueue
 from qontract.entrypoints.integrations import Installed
+from tests.support.documents import references
 from tests.support.outside import outside_data, outside_integration
 from tests.unit.entrypoints.api.conftest import DESIRED, PATH, SLACK
 
@@ -37,17 +38,6 @@ def document(make_app: MakeApp, queue: InMemoryJobQueue) -> Callable[..., dict[s
     return make
 
 
-def _references(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        if isinstance(value.get("$ref"), str):
-            yield value["$ref"]
-        for inner in value.values():
-            yield from _references(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _references(inner)
-
-
 def _is_valid(document: dict[str, Any]) -> None:
     """Say whether it is what OpenAPI 3.1 allows: its parts, its schemas, its references, the names in it."""
     assert document["openapi"].startswith("3.1.")
@@ -56,7 +46,7 @@ def _is_valid(document: dict[str, Any]) -> None:
     for name, schema in schemas.items():
         assert re.fullmatch(r"[a-zA-Z0-9._-]+", name)
         Draft202012Validator.check_schema(schema)
-    for reference in _references(document):
+    for reference in references(document):
         assert reference.removeprefix("#/components/schemas/") in schemas
     ids = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
     assert len(set(ids)) == len(ids)
