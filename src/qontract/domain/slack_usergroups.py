@@ -31,7 +31,7 @@ class CreateUsergroup(_OnUsergroup):
     @property
     def summary(self) -> str:
         """What the usergroup begins with."""
-        parts = (quoted(self.description), *(f"+{user}" for user in self.users), *_hashed(self.channels))
+        parts = (quoted(self.description), *(f"+{user}" for user in self.users), _hashed(self.channels))
         return " ".join(filter(None, parts)) or "without users"
 
     @property
@@ -79,19 +79,17 @@ class UpdateMetadata(_OnUsergroup):
         """The old and the new description and channels, as far as they differ."""
         parts = []
         if self.description != self.description_before:
-            parts.append(f"{quoted(self.description_before)} → {quoted(self.description)}".strip())
+            parts.append(f"{quoted(self.description_before) or 'none'} → {quoted(self.description) or 'none'}")
         if self.channels != self.channels_before:
-            parts.append(
-                f"{' '.join(_hashed(self.channels_before or ()))} → {' '.join(_hashed(self.channels))}".strip()
-            )
+            parts.append(f"{_hashed(self.channels_before or ()) or 'none'} → {_hashed(self.channels) or 'none'}")
         return ", ".join(parts)
 
 
 UsergroupAction = CreateUsergroup | UpdateUsers | UpdateMetadata
 
 
-def _hashed(channels: tuple[str, ...]) -> list[str]:
-    return [f"#{channel}" for channel in channels]
+def _hashed(channels: tuple[str, ...]) -> str:
+    return " ".join(f"#{channel}" for channel in channels)
 
 
 class Failure(EventData):

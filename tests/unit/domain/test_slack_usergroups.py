@@ -251,3 +251,9 @@ def test_the_event_of_an_action_carries_it_and_says_what_it_happened_to(action_t
     assert event.data == action
     assert event.correlation_id == "request-1"
     assert event.model_dump(mode="json")["data"] == action.model_dump(mode="json")
+
+
+def test_a_summary_says_none_where_there_was_or_will_be_nothing() -> None:
+    bare = TEAM_A.model_copy(update={"channel_ids": ()})
+    [metadata] = actions(desired(AS_IT_IS | {"description": "", "channels": ["general"]}), bare)
+    assert metadata.summary == "“Team A” → none, none → #general"
