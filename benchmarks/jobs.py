@@ -15,7 +15,7 @@ import httpx
 from celery import Celery
 
 from benchmarks.measuring import AtMost, Result, in_turns, seconds
-from qontract.entrypoints.settings import AuthSettings
+from qontract.entrypoints.settings.groups import AuthSettings
 from qontract.entrypoints.tokens import issue_token
 from tests.processes import free_port, process
 from tests.slack_sandbox import user, usergroup

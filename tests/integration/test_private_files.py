@@ -12,7 +12,7 @@ from pytest_mock import MockerFixture
 from qontract.adapters.jsonlines import JsonLinesEventHandler
 from qontract.adapters.sqlite import SqliteEventSpool
 from qontract.application.ports.event_spool import EventSpoolError
-from qontract.entrypoints.settings import EventsSettings
+from qontract.entrypoints.settings.groups import EventsSettings
 from qontract.testing import deliver
 from tests.support.handling import event
 
@@ -179,7 +179,7 @@ def test_without_a_home_the_directory_among_the_temporary_ones_is_not_that_of_an
 ) -> None:
     monkeypatch.delenv("XDG_STATE_HOME")
     mocker.patch.object(Path, "home", side_effect=RuntimeError)
-    mocker.patch("qontract.entrypoints.settings.gettempdir", return_value=str(tmp_path))
+    mocker.patch("qontract.entrypoints.settings.groups.gettempdir", return_value=str(tmp_path))
     file = EventsSettings().spool
     assert file == tmp_path / f"qontract-{os.geteuid()}" / "events.sqlite"
     file.parent.mkdir()

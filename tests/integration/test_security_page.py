@@ -14,7 +14,7 @@ from qontract.adapters.github import api, reading
 from qontract.adapters.github.settings import GithubSettings
 from qontract.adapters.slack import client
 from qontract.adapters.slack.slack_usergroups import SlackSettings
-from qontract.entrypoints.settings import ApiSettings
+from qontract.entrypoints.settings.groups import ApiSettings
 from tests.support.jobs import final
 from tests.support.worker_process import SECRET, Worker, submitted
 

@@ -13,7 +13,8 @@ from qontract.adapters.slack.retries import retry_after
 from qontract.adapters.slack.slack_usergroups import SlackSettings
 from qontract.application.ports.integration import IntegrationError, RateLimitedError
 from qontract.entrypoints.integrations import Installed, make_integrations
-from qontract.entrypoints.settings import SettingsProblemsError, load_settings_of
+from qontract.entrypoints.settings import load_settings_of
+from qontract.entrypoints.settings.reading import SettingsProblemsError
 from qontract.testing.reconciling import reconcile
 from tests.contracts.slack_usergroups import create, update_users
 from tests.support.hostile_http import LONG, Answer, Request, answer, byte_by_byte, hostile_server

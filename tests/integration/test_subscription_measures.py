@@ -12,7 +12,8 @@ from qontract.application.attempts import Count
 from qontract.application.ports.event_handler import Policy
 from qontract.entrypoints.api import create_app
 from qontract.entrypoints.container import Container
-from qontract.entrypoints.settings import AuthSettings, Settings
+from qontract.entrypoints.settings import Settings
+from qontract.entrypoints.settings.groups import AuthSettings
 from tests.processes import free_port
 from tests.support.delivering import Handler, an_event, failing
 from tests.support.redis_delivery import STREAM, ask, pending, publish, replica, until

@@ -11,7 +11,8 @@ from qontract.application.ports.job_queue import JobQueue
 from qontract.entrypoints.api import create_app
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.integrations import Installed
-from qontract.entrypoints.settings import ApiSettings, AuthSettings, Settings
+from qontract.entrypoints.settings import Settings
+from qontract.entrypoints.settings.groups import ApiSettings, AuthSettings
 
 SECRET = "a-secret-of-at-least-thirty-two-bytes"
 

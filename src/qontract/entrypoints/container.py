@@ -23,7 +23,8 @@ from qontract.application.recovery import recover_all
 from qontract.application.subscription_steering import Steering
 from qontract.domain.jobs import Job, JobProgress
 from qontract.entrypoints.integrations import Made, load_integrations, make_integrations
-from qontract.entrypoints.settings import SECRET_BYTES, Settings, load_settings
+from qontract.entrypoints.settings import Settings, load_settings
+from qontract.entrypoints.settings.groups import SECRET_BYTES
 
 if TYPE_CHECKING:  # a process imports only the adapters that it makes: it starts the sooner
     from faststream.redis import RedisBroker as FastStreamBroker

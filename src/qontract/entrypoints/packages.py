@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, r
 
 from prometheus_client import Gauge
 
-from qontract.entrypoints.settings import SettingsProblemsError
+from qontract.entrypoints.settings.reading import SettingsProblemsError
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from qontract.entrypoints.logs import configure_logs
-from qontract.entrypoints.serve import serve
+from qontract.entrypoints.serving import serve
 
 
 class Fault(BaseModel):

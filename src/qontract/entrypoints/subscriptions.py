@@ -22,7 +22,8 @@ from qontract.application.subscription import Subscription, wrong_with_name
 from qontract.domain.events import catalogue
 from qontract.entrypoints.packages import installed as installed_in
 from qontract.entrypoints.packages import package, said
-from qontract.entrypoints.settings import SubscriberSettings, load_settings_of
+from qontract.entrypoints.settings import load_settings_of
+from qontract.entrypoints.settings.groups import SubscriberSettings
 
 GROUP = "qontract.event_handlers"
 _VARIABLE = "QAPI_SUBSCRIBER__HANDLERS"

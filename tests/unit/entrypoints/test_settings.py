@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from qontract.adapters.slack.slack_usergroups import SlackSettings
-from qontract.entrypoints.settings import Settings, SettingsProblemsError, load_settings, load_settings_of
+from qontract.entrypoints.settings import Settings, load_settings, load_settings_of
+from qontract.entrypoints.settings.reading import SettingsProblemsError
 
 SECRET = "xoxb-never-to-be-seen"
 

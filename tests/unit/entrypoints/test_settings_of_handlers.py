@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, SecretStr, field_validator, model_validator
 
-from qontract.entrypoints.settings import SettingsProblemsError, load_settings_of
+from qontract.entrypoints.settings import load_settings_of
+from qontract.entrypoints.settings.reading import SettingsProblemsError
 
 SECRET = "hush-hush"
 

@@ -23,7 +23,7 @@ def create_app(container: "Container | None" = None) -> "FastAPI":
 def main() -> None:
     """Serve until SIGTERM."""
     from qontract.entrypoints.container import get_container
-    from qontract.entrypoints.serve import serve
+    from qontract.entrypoints.serving import serve
 
     app, api = _app(), get_container().settings().api
     serve(

@@ -12,7 +12,7 @@ from qontract.entrypoints.api.openapi import add_desired_states
 from qontract.entrypoints.api.problems import add_problems
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.integrations import usable_name
-from qontract.entrypoints.secure_headers import SecureHeaders
+from qontract.entrypoints.serving.secure_headers import SecureHeaders
 
 
 def application(container: Container) -> FastAPI:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, NoReturn
 from fastapi import Depends, HTTPException
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from qontract.entrypoints.settings import SECRET_BYTES, AuthSettings
+from qontract.entrypoints.settings.groups import SECRET_BYTES, AuthSettings
 from qontract.entrypoints.tokens import Claims, InvalidTokenError, claims_of
 
 Right = Literal["plan", "apply"]

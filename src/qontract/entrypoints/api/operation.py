@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from qontract.application.ports.job_queue import JobQueue
-from qontract.entrypoints import health
 from qontract.entrypoints.metrics import CONTENT_TYPE, Measure, exposition
-from qontract.entrypoints.pages import SWAGGER_CSP, SWAGGER_FILES, SWAGGER_SCRIPT, swagger_file, swagger_page
+from qontract.entrypoints.serving import health
+from qontract.entrypoints.serving.pages import SWAGGER_CSP, SWAGGER_FILES, SWAGGER_SCRIPT, swagger_file, swagger_page
 
 
 def router(queue: JobQueue, measure: Measure | None, refused: Collection[str]) -> APIRouter:

@@ -23,7 +23,7 @@ from qontract.entrypoints.api.limits import Limits
 from qontract.entrypoints.api.middleware import correlation_id
 from qontract.entrypoints.api.problems import documented
 from qontract.entrypoints.api.waiting import NO_SUCH_JOB, Waiting
-from qontract.entrypoints.settings import ApiSettings
+from qontract.entrypoints.settings.groups import ApiSettings
 from qontract.entrypoints.tokens import Claims
 
 log = logging.getLogger(__name__)

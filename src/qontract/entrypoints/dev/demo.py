@@ -20,16 +20,16 @@ from rich.console import Console
 from rich.text import Text
 
 from qontract.entrypoints.client import ClientError, reconcile
-from qontract.entrypoints.desired_files import read_desired
+from qontract.entrypoints.client.desired_files import read_desired
+from qontract.entrypoints.client.report import indented, show
+from qontract.entrypoints.client.review import review
+from qontract.entrypoints.client.yaml_documents import FileError
 from qontract.entrypoints.dev.output import harmless
 from qontract.entrypoints.dev.processes import StackError
 from qontract.entrypoints.dev.stack import Stack, running_stack
-from qontract.entrypoints.report import indented, show
-from qontract.entrypoints.review import review
 from qontract.entrypoints.sandboxes import load_sandbox
 from qontract.entrypoints.settings import load_settings
 from qontract.entrypoints.tokens import issue_token
-from qontract.entrypoints.yaml_documents import FileError
 
 _EVENTS_SECONDS = 30
 _JOB_SECONDS = 1800

@@ -40,7 +40,7 @@ def create_app(container: "Container | None" = None) -> "AsgiFastStream":
 def main() -> None:
     """Serve until SIGTERM."""
     from qontract.entrypoints.container import get_container
-    from qontract.entrypoints.serve import serve
+    from qontract.entrypoints.serving import serve
 
     settings = get_container().settings().subscriber
     serve(_app(), settings.host, settings.port)

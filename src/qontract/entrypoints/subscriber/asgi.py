@@ -15,9 +15,10 @@ from faststream.specification import AsyncAPI
 
 from qontract.application.ports.event_log import EventLogError
 from qontract.application.ports.event_logs import EventLogs
-from qontract.entrypoints import health, metrics, packages
+from qontract.entrypoints import metrics, packages
 from qontract.entrypoints.container import Container
-from qontract.entrypoints.pages import asyncapi_page
+from qontract.entrypoints.serving import health
+from qontract.entrypoints.serving.pages import asyncapi_page
 from qontract.entrypoints.subscriber.background import kept_going
 from qontract.entrypoints.subscriber.deliveries import Deliveries, deliveries_of
 from qontract.entrypoints.subscriber.upkeep import Upkeep

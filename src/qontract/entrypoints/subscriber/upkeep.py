@@ -10,7 +10,7 @@ from qontract.application.ports.event_log import EventLog, EventLogError, GoneEr
 from qontract.application.ports.event_logs import EventLogs, Trimmed
 from qontract.application.subscription import Subscription
 from qontract.entrypoints import metrics
-from qontract.entrypoints.settings import SubscriberSettings
+from qontract.entrypoints.settings.groups import SubscriberSettings
 
 log = logging.getLogger(__name__)
 

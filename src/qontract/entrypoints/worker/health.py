@@ -13,8 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from qontract.application.ports.job_queue import JobQueue
-from qontract.entrypoints import health
-from qontract.entrypoints.serve import listener, serve_in_thread
+from qontract.entrypoints.serving import health, listener, serve_in_thread
 
 
 def start(host: str, port: int, queue: JobQueue, refused: Collection[str]) -> None:

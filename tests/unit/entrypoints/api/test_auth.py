@@ -6,7 +6,7 @@ from uuid import uuid4
 import jwt
 import pytest
 
-from qontract.entrypoints.settings import AuthSettings
+from qontract.entrypoints.settings.groups import AuthSettings
 from tests.unit.entrypoints.api.conftest import APPLIES, DESIRED, PATH, PLANS, SECRET, bearer
 
 pytestmark = pytest.mark.anyio

@@ -19,7 +19,7 @@ from qontract.application.ports.kept_events import KeptEventsError
 from qontract.entrypoints.api.auth import claims_dependency
 from qontract.entrypoints.api.events import router
 from qontract.entrypoints.api.problems import add_problems
-from qontract.entrypoints.settings import AuthSettings
+from qontract.entrypoints.settings.groups import AuthSettings
 from tests.contracts.kept_events import NOON
 from tests.support.api_in_memory import SECRET
 from tests.unit.entrypoints.api.conftest import bearer

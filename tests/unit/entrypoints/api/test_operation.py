@@ -13,7 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from qontract.adapters.memory import InMemoryJobQueue
 from qontract.application.ports.job_queue import JobQueueError
-from qontract.entrypoints import api, health
+from qontract.entrypoints import api
+from qontract.entrypoints.serving import health
 from tests.support.subscriber_process import samples
 from tests.unit.entrypoints.api.conftest import DESIRED, PATH, PLANS, client_of
 

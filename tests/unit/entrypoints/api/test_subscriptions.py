@@ -13,7 +13,7 @@ from qontract.application.ports.subscriptions import SubscriptionsError
 from qontract.application.subscription_steering import Steering
 from qontract.entrypoints.api.auth import claims_dependency
 from qontract.entrypoints.api.subscriptions import router
-from qontract.entrypoints.settings import AuthSettings
+from qontract.entrypoints.settings.groups import AuthSettings
 from tests.contracts.kept_events import NOON
 from tests.support.api_in_memory import SECRET
 from tests.unit.entrypoints.api.conftest import bearer

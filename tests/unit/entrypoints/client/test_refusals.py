@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from qontract.entrypoints import refusals
+from qontract.entrypoints.client import refusals
 from qontract.entrypoints.tokens import issue_token
 from tests.support.answering_api import problem
 

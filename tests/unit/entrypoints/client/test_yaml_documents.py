@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from qontract.entrypoints.yaml_documents import FileError, read
+from qontract.entrypoints.client.yaml_documents import FileError, read
 
 BOMB = "a:\n" + "".join(f"  - &b{n} [{', '.join([f'*b{n - 1}' if n else 'x'] * 9)}]\n" for n in range(9))
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from qontract.entrypoints.desired_files import Desired, read_desired
-from qontract.entrypoints.yaml_documents import FileError
+from qontract.entrypoints.client.desired_files import Desired, read_desired
+from qontract.entrypoints.client.yaml_documents import FileError
 
 FIELDS = {"dry_run", "reason", "accept_plan", "workspaces"}
 

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from qontract.entrypoints.review import Change, one_line, review
+from qontract.entrypoints.client.review import Change, one_line, review
 
 _COLOURS = {"+": "green", "-": "red", "~": "yellow"}
 _INDENT = 6

@@ -14,11 +14,12 @@ from typing import Any, NoReturn
 import typer
 from rich.console import Console
 
-from qontract.entrypoints import client, integrations, report
-from qontract.entrypoints.desired_files import Desired, read_desired
-from qontract.entrypoints.markdown import markdown
-from qontract.entrypoints.review import one_line
-from qontract.entrypoints.yaml_documents import FileError
+from qontract.entrypoints import client, integrations
+from qontract.entrypoints.client import report
+from qontract.entrypoints.client.desired_files import Desired, read_desired
+from qontract.entrypoints.client.markdown import markdown
+from qontract.entrypoints.client.review import one_line
+from qontract.entrypoints.client.yaml_documents import FileError
 
 _SAY_SECONDS = 15
 """How often it is said that nothing has changed, where there is no terminal."""

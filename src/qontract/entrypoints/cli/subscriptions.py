@@ -89,7 +89,7 @@ def pause(name: _Name, *, as_json: _Json = False) -> None:
 
     Its events are kept all the while, but only for so long as its replicas run.
     """
-    from qontract.entrypoints.who import operating_user
+    from qontract.entrypoints.cli.who import operating_user
 
     with _steering(logs=True) as steering:
         done = steering.pause(name, by=operating_user())
@@ -99,7 +99,7 @@ def pause(name: _Name, *, as_json: _Json = False) -> None:
 @app.command(epilog=_examples("qontract subscriptions resume crm"))
 def resume(name: _Name, *, as_json: _Json = False) -> None:
     """Let a subscription be read again, from where it was."""
-    from qontract.entrypoints.who import operating_user
+    from qontract.entrypoints.cli.who import operating_user
 
     with _steering(logs=True) as steering:
         done = steering.resume(name, by=operating_user())
@@ -127,8 +127,8 @@ def seek(
     """
     from dataclasses import asdict
 
+    from qontract.entrypoints.cli.who import operating_user
     from qontract.entrypoints.shown import as_json as to_json
-    from qontract.entrypoints.who import operating_user
 
     target: Target = to
     with _steering(logs=True) as steering:
@@ -149,9 +149,9 @@ def remove(name: _Name, *, yes: _Yes = False, dry_run: _DryRun = False, as_json:
 
     Run again, it begins at the first event that is kept.
     """
+    from qontract.entrypoints.cli.who import operating_user
     from qontract.entrypoints.shown import as_json as to_json
     from qontract.entrypoints.subscription_records import record
-    from qontract.entrypoints.who import operating_user
 
     with _steering(logs=True) as steering:
         known = steering.get(name)

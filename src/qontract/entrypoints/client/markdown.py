@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from qontract.entrypoints.review import Change, Review, one_line, review
+from qontract.entrypoints.client.review import Change, Review, one_line, review
 
 _LONGEST_PAGE = 50_000
 """Characters of the changes, and of the errors a fifth of it: a comment on GitHub has at most 65,536."""

@@ -14,12 +14,12 @@ from uuid import uuid4
 
 import typer
 
-from qontract.entrypoints import dead_letters, events, subscriptions_commands
+from qontract.entrypoints.cli import dead_letters, events, subscriptions
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(events.app, name="events")
-app.add_typer(subscriptions_commands.app, name="subscriptions")
+app.add_typer(subscriptions.app, name="subscriptions")
 
 _API_URL = "http://localhost:8080"
 _SCOPES = ["reconcile:plan", "reconcile:apply", "events:read", "events:admin"]
@@ -152,7 +152,7 @@ def reconcile(
 
     Exits with 0 if all is well, with 1 if anything failed or was skipped, with 3 if a guard stopped the plan.
     """
-    from qontract.entrypoints.reconcile import Asked, run
+    from qontract.entrypoints.cli.reconciling import Asked, run
 
     command = ["qontract", "reconcile", integration, *map(str, files)]
     command += [] if api_url in {_API_URL, os.environ.get("QAPI_API_URL")} else ["--api-url", api_url]
@@ -252,7 +252,3 @@ def _ended_by_signals() -> Iterator[None]:
 def main() -> None:
     """Run the command line."""
     app()
-
-
-if __name__ == "__main__":
-    main()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from qontract.entrypoints.report import show
+from qontract.entrypoints.client.report import show
 
 CREATE = {
     "action_type": "create",

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from qontract.domain.slack_usergroups import CreateUsergroup, UpdateUsers
-from qontract.entrypoints.review import Review, review
+from qontract.entrypoints.client.review import Review, review
 
 
 def action(subject: str, action_type: str = "change", **more: Any) -> dict[str, Any]:

@@ -8,7 +8,8 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from qontract.entrypoints import cli, reconcile
+from qontract.entrypoints import cli
+from qontract.entrypoints.cli import reconciling
 from tests.support.answering_api import ACCEPTED, RESULT, Api, answering, ended, problem
 
 ACTION = {"action_type": "change", "subject": "one/x", "summary": "old → new", "creates": False, "removes": []}
@@ -23,7 +24,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Api:
 
 @pytest.fixture
 def _terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconcile, "_on_a_terminal", lambda: True)
+    monkeypatch.setattr(reconciling, "_on_a_terminal", lambda: True)
 
 
 def command(

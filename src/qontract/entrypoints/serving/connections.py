@@ -1,6 +1,6 @@
 """What one connection may cost. uvicorn bounds neither the time that a request takes to come, nor their number.
 
-Use it with uvicorn's own command too: `uvicorn --http qontract.entrypoints.connections:BoundedConnection …`.
+Use it with uvicorn's own command too: `uvicorn --http qontract.entrypoints.serving.connections:BoundedConnection …`.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from qontract.entrypoints.secure_headers import HEADERS
+from qontract.entrypoints.serving.secure_headers import HEADERS
 
 log = logging.getLogger(__name__)
 

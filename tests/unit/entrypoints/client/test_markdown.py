@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from qontract.entrypoints.markdown import markdown
+from qontract.entrypoints.client.markdown import markdown
 
 CREATE = {
     "action_type": "create",

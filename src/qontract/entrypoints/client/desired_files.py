@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from qontract.entrypoints.yaml_documents import Document, FileError, read
+from qontract.entrypoints.client.yaml_documents import Document, FileError, read
 
 _SUFFIXES = {".yaml", ".yml", ".json"}
 _OF_ALL = {"dry_run", "reason", "accept_plan"}

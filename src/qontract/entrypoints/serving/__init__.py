@@ -12,8 +12,8 @@ from typing import Any
 
 import uvicorn
 
-from qontract.entrypoints.connections import ACCEPTED_AT_ONCE, BoundedConnection, Seldom, bounded
-from qontract.entrypoints.secure_headers import SecureHeaders
+from qontract.entrypoints.serving.connections import ACCEPTED_AT_ONCE, BoundedConnection, Seldom, bounded
+from qontract.entrypoints.serving.secure_headers import SecureHeaders
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from urllib.parse import quote, urljoin
 
 import httpx
 
-from qontract.entrypoints import refusals
+from qontract.entrypoints.client import refusals
 
 WAIT_SECONDS = 20
 """How long one request waits for the end of a job."""

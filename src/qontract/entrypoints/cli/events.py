@@ -170,12 +170,12 @@ def publish(
     Exits with 0 also if Redis is away and the event waits in this machine's spool, as the line says.
     """
     from qontract.application.event_publishing import Outcome, publish_by_hand
+    from qontract.entrypoints.cli.who import operating_user
     from qontract.entrypoints.container import get_container
     from qontract.entrypoints.event_lines import content_of, new_event
     from qontract.entrypoints.logs import configure_logs
     from qontract.entrypoints.shown import as_json as to_json
     from qontract.entrypoints.shown import safe
-    from qontract.entrypoints.who import operating_user
 
     if (file is None) == (event_type is None) or (file and (source or subject or data)):
         raise typer.BadParameter("give a FILE (- is the input), or --type and what else the event has")

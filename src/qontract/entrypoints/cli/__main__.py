@@ -1,0 +1,5 @@
+"""`python -m qontract.entrypoints.cli`: the command `qontract`."""
+
+from qontract.entrypoints.cli import main
+
+main()
