@@ -18,6 +18,7 @@ from qontract.application.ports.event_log import Measures
 from qontract.application.ports.event_logs import EventLogs
 from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.kept_events import KeptEvents
+from qontract.application.ports.kept_jobs import KeptJobs
 from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
 from qontract.application.subscription_steering import Steering
@@ -99,6 +100,10 @@ def _job_queue(settings: Settings, runners: Runners) -> "CeleryJobQueue":
     )
 
 
+def _kept_jobs(queue: "CeleryJobQueue") -> KeptJobs:
+    return queue.kept
+
+
 def _faststream_broker(settings: Settings) -> "FastStreamBroker":
     from qontract.adapters.redis.faststream import faststream_broker
 
@@ -177,6 +182,7 @@ class Container(containers.DeclarativeContainer):
     guards = providers.Singleton(_guards, settings)
     job_queue = providers.Singleton(_job_queue, settings, providers.Object({}))
     runners = providers.Singleton(_runners, integrations, event_manager, guards)
+    kept_jobs = providers.Singleton(_kept_jobs, job_queue)
     worker_job_queue = providers.Singleton(_job_queue, settings, runners)
     recovery = providers.Singleton(_recovery, integrations, event_manager, job_queue)
     faststream_broker = providers.Singleton(_faststream_broker, settings)
