@@ -130,7 +130,8 @@ def cancel(
     from qontract.entrypoints.shown import safe
 
     found = _one(job_id, token, api_url)
-    is_certain(safe(f"job {job_id}: {said(found)}; what it has applied stays"), yes=yes, quiet=as_json)
+    effect = "what it has applied stays" if found["began_at"] else "it never begins"
+    is_certain(safe(f"job {job_id}: {said(found)}; {effect}"), yes=yes, quiet=as_json)
     with _jobs(token, logs=True) as jobs:
         if jobs:
             outcome = jobs.cancel(job_id, by=operating_user()).value
