@@ -101,11 +101,15 @@ def wait(
 
 
 def ask(
-    api_url: str, token: str, method: str, path: str, params: Mapping[str, str | int] | None = None
+    api_url: str, token: str, method: str, path: str, *, has: str, params: Mapping[str, str | int] | None = None
 ) -> dict[str, Any]:
-    """Return what the API says to one request, an object. Raises ClientError."""
+    """Return what the API says to one request: an object, which `has` this name. Raises ClientError."""
+    url = f"{api_url.rstrip('/')}/api/v1/{path}"
     with _client(token) as client:
-        return _answer(client, method, f"{api_url.rstrip('/')}/api/v1/{path}", params=params)
+        answer = _answer(client, method, url, params=params)
+    if has not in answer:
+        raise ClientError(refusals.not_qontract(url, f"an answer without `{has}`"))
+    return answer
 
 
 def _client(token: str) -> httpx.Client:
