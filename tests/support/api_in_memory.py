@@ -6,9 +6,8 @@ from typing import Any
 from dependency_injector import providers
 from fastapi import FastAPI
 
-from qontract.adapters.memory import InMemoryServer
+from qontract.adapters.memory import InMemoryJobQueue, InMemoryKeptJobs, InMemoryServer
 from qontract.application.ports.event_log import Measures
-from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.server import Server
 from qontract.entrypoints.api import create_app
 from qontract.entrypoints.container import Container
@@ -20,7 +19,7 @@ SECRET = "a-secret-of-at-least-thirty-two-bytes"
 
 
 def api_in_memory(
-    queue: JobQueue,
+    queue: InMemoryJobQueue,
     installed: Installed,
     api: Mapping[str, Any],
     auth: Mapping[str, Any],
@@ -31,6 +30,7 @@ def api_in_memory(
     settings = Settings(auth=AuthSettings(**{"secret": SECRET, **auth}), api=ApiSettings(**api))
     container.settings.override(providers.Object(settings))
     container.job_queue.override(providers.Object(queue))
+    container.kept_jobs.override(providers.Object(InMemoryKeptJobs(queue)))
     container.installed_integrations.override(providers.Object(installed))
     container.server.override(providers.Object(server or InMemoryServer()))
     container.measure.override(providers.Object(_measure))
