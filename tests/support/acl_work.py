@@ -15,7 +15,7 @@ from qontract.adapters.redis import (
     RedisEventPublisher,
     RedisIntents,
     RedisKeptEvents,
-    RedisServer,
+    RedisServerCheck,
     RedisSubscriptions,
 )
 from qontract.adapters.redis.acl import Process
@@ -27,7 +27,7 @@ from qontract.application.ports.event_handler import Delivery, EventHandler, Pol
 from qontract.application.ports.event_log import EventLog
 from qontract.application.ports.job_queue import JobQueueError
 from qontract.application.ports.kept_events import Span
-from qontract.application.ports.server import ServerState
+from qontract.application.ports.server_check import ServerState
 from qontract.domain.events import DomainEvent
 from qontract.domain.jobs import Job, JobProgress
 from tests.contracts.job_queue_runner import SUCCESS, Runner, a_job, running
@@ -254,7 +254,7 @@ def _steer(url: str, admin: Any) -> None:
 
 
 def _is_well(url: str, process: Process, *, writes: bool) -> None:
-    assert RedisServer(url, process, channel=CHANNEL, stream=STREAM, writes=writes).state() == ServerState()
+    assert RedisServerCheck(url, process, channel=CHANNEL, stream=STREAM, writes=writes).state() == ServerState()
 
 
 def _raises_job_queue_error() -> Any:

@@ -20,7 +20,7 @@ from qontract.application.ports.event_logs import EventLogs
 from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.kept_events import KeptEvents
 from qontract.application.ports.kept_jobs import KeptJobs
-from qontract.application.ports.server import Server
+from qontract.application.ports.server_check import ServerCheck
 from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
 from qontract.application.subscription_steering import Steering
@@ -174,13 +174,13 @@ def _steering(settings: Settings) -> Steering:
     return Steering(subscriptions, abandoned_seconds=settings.subscriber.abandoned_seconds)
 
 
-def _server(settings: Settings, process: str, *, writes: bool) -> Server:
+def _server_check(settings: Settings, process: str, *, writes: bool) -> ServerCheck:
     """Return what knows what the process needs of Redis; with `writes`, also that it can be written to."""
-    from qontract.adapters.redis import RedisServer
+    from qontract.adapters.redis import RedisServerCheck
     from qontract.adapters.redis.acl import Process
 
     events, url = settings.events, settings.cache_broker_url.get_secret_value()
-    return RedisServer(url, Process(process), channel=events.channel, stream=events.stream, writes=writes)
+    return RedisServerCheck(url, Process(process), channel=events.channel, stream=events.stream, writes=writes)
 
 
 def _acl(settings: Settings) -> Callable[[str, str], str]:
@@ -216,7 +216,7 @@ class Container(containers.DeclarativeContainer):
     dead_letters = providers.Singleton(_dead_letters, settings)
     asyncapi = providers.Singleton(_asyncapi, settings)
     kept_events = providers.Singleton(_kept_events, settings)
-    server = providers.Factory(_server, settings)
+    server_check = providers.Factory(_server_check, settings)
     acl = providers.Singleton(_acl, settings)
     steering = providers.Singleton(_steering, settings)
 

@@ -15,7 +15,7 @@ from faststream.specification import AsyncAPI
 
 from qontract.application.ports.event_log import EventLogError
 from qontract.application.ports.event_logs import EventLogs
-from qontract.application.ports.server import Server
+from qontract.application.ports.server_check import ServerCheck
 from qontract.entrypoints import metrics, packages
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.serving import health
@@ -65,7 +65,7 @@ def application(container: Container) -> AsgiFastStream:
 
     pages = health.application(
         live=_live(deliveries),
-        ready=_ready(deliveries, upkeep, refused, container.server("subscriber", writes=False), keeping=keeping),
+        ready=_ready(deliveries, upkeep, refused, container.server_check("subscriber", writes=False), keeping=keeping),
         metrics=_metrics(deliveries, event_logs, keeping=keeping),
     )
     app = AsgiFastStream(
@@ -105,7 +105,7 @@ def _live(deliveries: Deliveries) -> health.Health:
 
 
 def _ready(
-    deliveries: Deliveries, upkeep: Upkeep, refused: dict[str, str], server: Server, *, keeping: bool
+    deliveries: Deliveries, upkeep: Upkeep, refused: dict[str, str], server: ServerCheck, *, keeping: bool
 ) -> health.Health:
     async def ready() -> Mapping[str, Any]:
         state = await health.asked(server)
