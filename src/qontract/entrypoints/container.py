@@ -18,10 +18,13 @@ from qontract.application.ports.event_log import Measures
 from qontract.application.ports.event_logs import EventLogs
 from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.kept_events import KeptEvents
+from qontract.application.ports.presence import Presence
 from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
+from qontract.application.status import SystemStatus
 from qontract.application.subscription_steering import Steering
 from qontract.domain.jobs import Job, JobProgress
+from qontract.domain.processes import ProcessKind
 from qontract.entrypoints.integrations import Made, load_integrations, make_integrations
 from qontract.entrypoints.settings import Settings, load_settings
 from qontract.entrypoints.settings.groups import SECRET_BYTES
@@ -167,6 +170,28 @@ def _steering(settings: Settings) -> Steering:
     return Steering(subscriptions, abandoned_seconds=settings.subscriber.abandoned_seconds)
 
 
+def _presence(settings: Settings) -> Presence:
+    from qontract.adapters.redis import RedisPresence
+
+    return RedisPresence(settings.cache_broker_url.get_secret_value(), channel=settings.events.channel)
+
+
+def _status(settings: Settings, presence: Presence, manager: EventManager | None) -> SystemStatus:
+    from qontract.adapters.redis import RedisServer, RedisSubscriptions
+
+    events, url = settings.events, settings.cache_broker_url.get_secret_value()
+    kept = events.enabled and events.stream
+    return SystemStatus(
+        RedisServer(url),
+        presence,
+        RedisSubscriptions(url, channel=events.channel, stream=events.stream, timeout=2) if kept else None,
+        manager,
+        spool=(gethostname(), str(events.spool)),
+        needed=set(ProcessKind) - (set() if kept else {ProcessKind.SUBSCRIBER}),
+        abandoned_seconds=settings.subscriber.abandoned_seconds,
+    )
+
+
 class Container(containers.DeclarativeContainer):
     """One of each thing that a process needs, made when it is first asked for."""
 
@@ -191,6 +216,8 @@ class Container(containers.DeclarativeContainer):
     asyncapi = providers.Singleton(_asyncapi, settings)
     kept_events = providers.Singleton(_kept_events, settings)
     steering = providers.Singleton(_steering, settings)
+    presence = providers.Singleton(_presence, settings)
+    status = providers.Singleton(_status, settings, presence, event_manager)
 
 
 @cache

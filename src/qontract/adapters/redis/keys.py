@@ -22,6 +22,10 @@ class Keys:
         """A hash: when each subscription last showed that it is run, in seconds since the epoch."""
         self.paused = f"{prefix}paused"
         """A hash: which subscriptions nobody is to read, since when, and who said so."""
+        self.processes = f"{prefix}processes"
+        """A hash: what each process says of itself."""
+        self.processes_seen = f"{prefix}processes-seen"
+        """A sorted set: when each was last seen, in milliseconds since the epoch."""
 
     def published(self, stream: str) -> str:
         """Return what the marks of what was published to a stream begin with; `intent_name` follows."""
