@@ -41,7 +41,8 @@ def not_well(thing: str, says: str, *, next_step: str, name: str = "", brief: st
 
 def not_known(thing: str, unanswered: Unanswered, *, next_step: str = "") -> Finding:
     """Return the finding that a thing could not be looked at."""
-    return Finding(thing, unanswered.why, wellness=Wellness.NOT_KNOWN, brief=unanswered.why, next_step=next_step)
+    brief = f"{thing}: {unanswered.why}"
+    return Finding(thing, unanswered.why, wellness=Wellness.NOT_KNOWN, brief=brief, next_step=next_step)
 
 
 def counted(number: int, noun: str) -> str:

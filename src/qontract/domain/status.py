@@ -83,7 +83,8 @@ def _subscription(view: SubscriptionView, abandoned_seconds: float) -> Finding:
     waiting = view.lag + view.pending
     says = f"{state}: {reason}"
     if waiting:
-        says += f"; {counted(waiting, 'event')}, the oldest {duration(view.oldest_seconds)} old"
+        age = "" if state is State.BEHIND else f", the oldest {duration(view.oldest_seconds)} old"
+        says += f"; {counted(waiting, 'event')}{age}"
     if state is State.RUNNING:
         return Finding("subscription", says, name=view.name)
     brief = f"{view.name} is {state}"

@@ -58,7 +58,7 @@ def show_end(container: Container, process: Process) -> None:
     """Show that the process has ended, if that can be done."""
     try:
         container.presence().withdraw(process)
-    except PresenceError as error:
+    except Exception as error:  # noqa: BLE001 - it is at the end, and what it needs may have ended before
         log.debug("end of the process could not be shown", extra={"error": str(error)})
 
 

@@ -37,9 +37,10 @@ class InMemoryEventSpool(EventSpool):
     def waiting(self) -> Spooled:
         """Say how much waits, in bytes of JSON. The events are as old as their time says."""
         events = [event for scope, event in list(self._kept.values()) if scope is None]
-        oldest = min((event.time for event in events), default=datetime.now(UTC))
+        now = datetime.now(UTC)
+        oldest = min((event.time for event in events), default=now)
         size = sum(len(event.model_dump_json()) for _, event in list(self._kept.values()))
-        return Spooled(len(events), max(0.0, (datetime.now(UTC) - oldest).total_seconds()), size)
+        return Spooled(len(events), max(0.0, (now - oldest).total_seconds()), size)
 
     def pending(self) -> Mapping[str, Sequence[DomainEvent]]:
         """Return the intents, by scope."""

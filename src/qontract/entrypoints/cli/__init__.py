@@ -85,7 +85,7 @@ def dev(
 ) -> None:
     """Run everything on this machine, with an embedded Valkey and all sandboxes, until Ctrl-C."""
     with _ended_by_signals():
-        from qontract.entrypoints.dev import run
+        from qontract.entrypoints.dev.everything import run
 
         run(dict(map(_state, sandbox or ())), data, port)
 

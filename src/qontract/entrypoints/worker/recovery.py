@@ -32,6 +32,7 @@ _LOOK_SECONDS = 0.2
 
 def start(container: "Container") -> None:
     """Recover beside this process, again and again until it has ended, and show meanwhile that it runs."""
+    container.presence()  # it opens nothing; what makes its metrics is gone when the last process needs it
     made = container.integrations()
     refused = {name: reason for name, reason in made.refused.items() if name not in made.left_out}
     _fork(partial(_watch, container, this_process(container, ProcessKind.WORKER, refused)))
