@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from qontract.application.event_manager import EventManager
 from qontract.application.ports.event_spool import EventSpoolError
+from qontract.application.ports.kept_jobs import KeptJobs, KeptJobsError
 from qontract.application.ports.presence import Presence
 from qontract.application.ports.server import Server
 from qontract.application.ports.subscriptions import Subscriptions
@@ -24,14 +25,16 @@ SECONDS = 2.5
 class SystemStatus:
     """Looks at the whole system, as it is seen from this machine.
 
-    `subscriptions` is None where no event is kept, and `events` where none is published. `spool` names the host and the
-    file of its spool; `needed` are the kinds of process that have to run.
+    `jobs` is None where the key is not known with which they are signed, `subscriptions` where no event is kept, and
+    `events` where none is published. `spool` names the host and the file of its spool; `needed` are the kinds of
+    process that have to run.
     """
 
     def __init__(
         self,
         server: Server,
         presence: Presence,
+        jobs: KeptJobs | None,
         subscriptions: Subscriptions | None,
         events: EventManager | None,
         *,
@@ -42,6 +45,7 @@ class SystemStatus:
     ) -> None:
         self._server = server
         self._presence = presence
+        self._jobs = jobs
         self._subscriptions = subscriptions
         self._events = events
         self._spool = spool
@@ -54,6 +58,8 @@ class SystemStatus:
         until = monotonic() + self._seconds
         server = _Question(self._server.look)
         processes = _Question(self._presence.seen)
+        jobs = _Question(lambda: self._kept_jobs().counts())
+        scopes = _Question(lambda: self._kept_jobs().scopes())
         subscriptions = _Question(self._subscriptions.all if self._subscriptions else tuple)
         intents = _Question(self._intents)
         spool = _Question(self._spool_here)
@@ -63,11 +69,18 @@ class SystemStatus:
             needed=self._needed,
             server=server.answer(until),
             processes=processes.answer(until),
+            jobs=jobs.answer(until),
+            scopes=scopes.answer(until),
             subscriptions=subscriptions.answer(until),
             intents=intents.answer(until),
             spool=(self._spool[0], SpoolView(self._spool[1], error=here.why)) if isinstance(here, Unanswered) else here,
             abandoned_seconds=self._abandoned_seconds,
         )
+
+    def _kept_jobs(self) -> KeptJobs:
+        if self._jobs is None:
+            raise KeptJobsError("QAPI_AUTH__SECRET is not set, and what is known of jobs is signed with it")
+        return self._jobs
 
     def _intents(self) -> dict[str, list[datetime]]:
         pending = self._events.pending() if self._events else {}

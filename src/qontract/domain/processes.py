@@ -40,7 +40,10 @@ class SpoolView:
 
 @dataclass(frozen=True)
 class Process:
-    """What a process says of itself: `name` is its own alone; `refused`: what packages bring and cannot be used."""
+    """What a process says of itself: `name` is its own alone.
+
+    `installed` are the integrations, or the handlers, that it has; `refused`: what packages bring and cannot be used.
+    """
 
     kind: ProcessKind
     name: str
@@ -49,6 +52,7 @@ class Process:
     version: str
     python: str
     started: datetime
+    installed: tuple[str, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
     spool: SpoolView | None = None
 
@@ -100,6 +104,8 @@ def _one(seen: Seen) -> Finding:
         f"{process.host} pid {process.pid}, version {process.version}, since {process.started:%Y-%m-%d %H:%M:%S},"
         f" seen {duration(seen.seconds)} ago"
     )
+    if process.installed:
+        about += f"; has {', '.join(process.installed)}"
     if not process.refused:
         return Finding(process.kind, about, name=process.name)
     why = "; ".join(f"{name}: {reason}" for name, reason in sorted(process.refused.items()))

@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from shlex import quote
 
 from qontract.domain.findings import Finding, Unanswered, Wellness, counted, not_known, not_well
+from qontract.domain.jobs import JobStatus
+from qontract.domain.kept_jobs import JobCounts, ScopeView
 from qontract.domain.processes import ProcessKind, Seen, SpoolView, findings_of_processes, findings_of_spools
 from qontract.domain.server import ServerView, findings_of_server
-from qontract.domain.subscriptions import State, SubscriptionView, duration, next_step, state_of
+from qontract.domain.subscriptions import BEHIND_SECONDS, State, SubscriptionView, duration, next_step, state_of
 
 IN_DOUBT = timedelta(minutes=5)
 """For how long an intent may be pending: recovery looks into it when the call has been carried out, or will not be."""
@@ -29,6 +31,8 @@ class Facts:
     needed: Collection[ProcessKind]
     server: ServerView | Unanswered
     processes: Sequence[Seen] | Unanswered
+    jobs: JobCounts | Unanswered
+    scopes: Sequence[ScopeView] | Unanswered
     subscriptions: Sequence[SubscriptionView] | Unanswered
     intents: Mapping[str, Sequence[datetime]] | Unanswered
     spool: tuple[str, SpoolView] | None = None
@@ -68,6 +72,11 @@ def _findings(facts: Facts) -> Iterator[Finding]:
         yield not_known("processes", facts.processes)
     else:
         yield from findings_of_processes(seen, facts.needed)
+    if isinstance(facts.scopes, Unanswered):
+        yield not_known("scopes", facts.scopes)
+    else:
+        yield from (_scope(view, facts.now) for view in facts.scopes)
+    yield _jobs(facts.jobs)
     if isinstance(facts.subscriptions, Unanswered):
         yield not_known("subscriptions", facts.subscriptions)
     else:
@@ -76,6 +85,42 @@ def _findings(facts: Facts) -> Iterator[Finding]:
     yield from _intents(facts)
     if not isinstance(facts.subscriptions, Unanswered):
         yield from (_dead_letters(view) for view in facts.subscriptions if view.dead_letters)
+
+
+def _scope(view: ScopeView, now: datetime) -> Finding:
+    name = f"{view.integration}/{view.scope}"
+    ended = duration(max(0.0, (now - view.last_ended).total_seconds()))
+    success = "none is known"
+    if view.last_success:
+        success = f"{duration(max(0.0, (now - view.last_success).total_seconds()))} ago"
+    step = f"qontract jobs show {quote(view.job_id)}"
+    if view.last_status is JobStatus.BLOCKED:
+        accept = f", and if it is meant, run it again with --accept-plan {view.blocked_digest}"
+        return not_well(
+            "scope",
+            f"a guard stopped its plan {ended} ago; last success: {success}",
+            name=name,
+            brief=f"a guard stopped {name}",
+            next_step=step + (accept if view.blocked_digest else ""),
+        )
+    if view.last_status is JobStatus.FAILED:
+        says = f"its last job failed {ended} ago; last success: {success}"
+        return not_well("scope", says, name=name, brief=f"{name} failed", next_step=step)
+    return Finding("scope", f"last success: {success}", name=name)
+
+
+def _jobs(jobs: JobCounts | Unanswered) -> Finding:
+    if isinstance(jobs, Unanswered):
+        return not_known("jobs", jobs)
+    says = f"{jobs.waiting} waiting, {jobs.running} running"
+    if not jobs.waiting:
+        return Finding("jobs", says)
+    age = duration(jobs.oldest_waiting_seconds)
+    says += f", the oldest waits for {age}"
+    if jobs.oldest_waiting_seconds <= BEHIND_SECONDS:
+        return Finding("jobs", says)
+    step = "qontract jobs list --status pending; more workers, or a larger QAPI_WORKER__CONCURRENCY"
+    return not_well("jobs", says, brief=f"a job waits for {age}", next_step=step)
 
 
 def _subscription(view: SubscriptionView, abandoned_seconds: float) -> Finding:

@@ -18,6 +18,7 @@ from qontract.application.ports.event_log import Measures
 from qontract.application.ports.event_logs import EventLogs
 from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.kept_events import KeptEvents
+from qontract.application.ports.kept_jobs import KeptJobs
 from qontract.application.ports.presence import Presence
 from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
@@ -102,6 +103,10 @@ def _job_queue(settings: Settings, runners: Runners) -> "CeleryJobQueue":
     )
 
 
+def _kept_jobs(queue: "CeleryJobQueue") -> KeptJobs:
+    return queue.kept
+
+
 def _faststream_broker(settings: Settings) -> "FastStreamBroker":
     from qontract.adapters.redis.faststream import faststream_broker
 
@@ -176,7 +181,9 @@ def _presence(settings: Settings) -> Presence:
     return RedisPresence(settings.cache_broker_url.get_secret_value(), channel=settings.events.channel)
 
 
-def _status(settings: Settings, presence: Presence, manager: EventManager | None) -> SystemStatus:
+def _status(
+    settings: Settings, presence: Presence, kept_jobs: Callable[[], KeptJobs], manager: EventManager | None
+) -> SystemStatus:
     from qontract.adapters.redis import RedisServer, RedisSubscriptions
 
     events, url = settings.events, settings.cache_broker_url.get_secret_value()
@@ -184,6 +191,7 @@ def _status(settings: Settings, presence: Presence, manager: EventManager | None
     return SystemStatus(
         RedisServer(url),
         presence,
+        kept_jobs() if settings.auth.secret else None,
         RedisSubscriptions(url, channel=events.channel, stream=events.stream, timeout=2) if kept else None,
         manager,
         spool=(gethostname(), str(events.spool)),
@@ -202,6 +210,7 @@ class Container(containers.DeclarativeContainer):
     guards = providers.Singleton(_guards, settings)
     job_queue = providers.Singleton(_job_queue, settings, providers.Object({}))
     runners = providers.Singleton(_runners, integrations, event_manager, guards)
+    kept_jobs = providers.Singleton(_kept_jobs, job_queue)
     worker_job_queue = providers.Singleton(_job_queue, settings, runners)
     recovery = providers.Singleton(_recovery, integrations, event_manager, job_queue)
     faststream_broker = providers.Singleton(_faststream_broker, settings)
@@ -217,7 +226,7 @@ class Container(containers.DeclarativeContainer):
     kept_events = providers.Singleton(_kept_events, settings)
     steering = providers.Singleton(_steering, settings)
     presence = providers.Singleton(_presence, settings)
-    status = providers.Singleton(_status, settings, presence, event_manager)
+    status = providers.Singleton(_status, settings, presence, kept_jobs.provider, event_manager)
 
 
 @cache

@@ -3,7 +3,7 @@
 import logging
 import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,11 +21,16 @@ log = logging.getLogger(__name__)
 _EVERY_SECONDS = 5.0
 _END_SECONDS = 2.0
 """How long the end of the process may wait until it is shown."""
-_MOST_REFUSED, _LONGEST = 20, 300
+_MOST, _LONGEST = 20, 300
 
 
-def this_process(container: Container, kind: ProcessKind, refused: Mapping[str, str]) -> Process:
-    """Return what this process says of itself; `refused`: what packages bring and it cannot use, with the reason."""
+def this_process(
+    container: Container, kind: ProcessKind, installed: Iterable[str], refused: Mapping[str, str]
+) -> Process:
+    """Return what this process says of itself.
+
+    `installed` are its integrations, or handlers; `refused`: what packages bring and it cannot use, with the reason.
+    """
     return Process(
         kind,
         container.replica(),
@@ -34,7 +39,8 @@ def this_process(container: Container, kind: ProcessKind, refused: Mapping[str, 
         version("qontract"),
         platform.python_version(),
         datetime.now(UTC),
-        {name[:_LONGEST]: reason[:_LONGEST] for name, reason in sorted(refused.items())[:_MOST_REFUSED]},
+        tuple(name[:_LONGEST] for name in sorted(installed)[:_MOST]),
+        {name[:_LONGEST]: reason[:_LONGEST] for name, reason in sorted(refused.items())[:_MOST]},
     )
 
 

@@ -11,6 +11,8 @@ from qontract.adapters.memory import (
     InMemoryEvents,
     InMemoryEventSpool,
     InMemoryIntents,
+    InMemoryJobQueue,
+    InMemoryKeptJobs,
     InMemoryPresence,
     InMemoryServer,
     InMemorySubscriptions,
@@ -35,6 +37,7 @@ class System:
     def __init__(self, presence: Presence | None = None, **more: Any) -> None:
         self.server = InMemoryServer()
         self.presence = InMemoryPresence()
+        self.jobs = InMemoryKeptJobs(InMemoryJobQueue({}))
         self.events = InMemoryEvents()
         self.subscriptions = InMemorySubscriptions(self.events)
         self.spool = InMemoryEventSpool()
@@ -43,6 +46,7 @@ class System:
         self.status = SystemStatus(
             self.server,
             presence or self.presence,
+            self.jobs,
             self.subscriptions,
             EventManager(publisher, spool=self.spool, intents=self.intents),
             spool=("ops-1", "/spool.sqlite"),

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from qontract.domain.findings import Finding, Unanswered, Wellness
+from qontract.domain.jobs import JobStatus
+from qontract.domain.kept_jobs import JobCounts, ScopeView
 from qontract.domain.processes import ProcessKind, Seen, Spooled, SpoolView
 from qontract.domain.server import ServerView
 from qontract.domain.status import Facts, status_of
@@ -21,6 +23,8 @@ WELL = Facts(
     set(ProcessKind),
     ServerView("Valkey", "9.1.0", (7, 2, 4), "redis-1:6379"),
     [Seen(process(kind), 1) for kind in ProcessKind],
+    JobCounts(),
+    [],
     [AUDIT_LOG],
     {},
     abandoned_seconds=1000,
@@ -66,7 +70,7 @@ def test_a_server_that_does_not_answer_is_not_known_whatever_else_is_and_the_spo
     assert waits.brief == "3 events wait in the spool of ops-1"
 
 
-@pytest.mark.parametrize("part", ["processes", "subscriptions", "intents"])
+@pytest.mark.parametrize("part", ["processes", "jobs", "scopes", "subscriptions", "intents"])
 def test_a_part_that_does_not_answer_leaves_it_open(part: str) -> None:
     status = status_of(replace(WELL, **{part: Unanswered("no answer within 2.5 s")}))  # type: ignore[arg-type]
     assert status.wellness is Wellness.NOT_KNOWN
@@ -100,6 +104,50 @@ def test_each_state_of_a_subscription_that_is_not_well_says_why_and_what_to_do(
     [finding] = wrong(subscriptions=[view])
     assert finding.brief == brief
     assert finding.next_step.startswith(step)
+
+
+ACME = ScopeView(
+    "slack-usergroups", "acme", NOON - timedelta(minutes=3), JobStatus.SUCCESS, NOON - timedelta(minutes=3), "j-1"
+)
+
+
+def test_a_scope_says_when_it_was_last_brought_to_its_desired_state() -> None:
+    [finding] = [one for one in status_of(replace(WELL, scopes=[ACME])).findings if one.thing == "scope"]
+    assert (finding.name, finding.says) == ("slack-usergroups/acme", "last success: 3 min ago")
+    assert finding.wellness is Wellness.WELL
+
+
+@pytest.mark.parametrize(
+    ("how", "says", "brief", "step"),
+    [
+        (
+            {"last_status": JobStatus.BLOCKED, "blocked_digest": "9f86"},
+            "a guard stopped its plan 3 min ago; last success: 3 min ago",
+            "a guard stopped slack-usergroups/acme",
+            "qontract jobs show j-1, and if it is meant, run it again with --accept-plan 9f86",
+        ),
+        (
+            {"last_status": JobStatus.FAILED, "last_success": None},
+            "its last job failed 3 min ago; last success: none is known",
+            "slack-usergroups/acme failed",
+            "qontract jobs show j-1",
+        ),
+    ],
+    ids=["blocked", "failed"],
+)
+def test_a_scope_whose_last_job_was_blocked_or_failed_is_not_well(
+    how: dict[str, Any], says: str, brief: str, step: str
+) -> None:
+    [finding] = wrong(scopes=[replace(ACME, **how)])
+    assert (finding.says, finding.brief, finding.next_step) == (says, brief, step)
+
+
+def test_jobs_that_wait_for_long_are_not_well() -> None:
+    assert wrong(jobs=JobCounts(waiting=3, running=4, oldest_waiting_seconds=899)) == []
+    [finding] = wrong(jobs=JobCounts(waiting=3, running=4, oldest_waiting_seconds=960))
+    assert finding.says == "3 waiting, 4 running, the oldest waits for 16 min"
+    assert finding.brief == "a job waits for 16 min"
+    assert finding.next_step.startswith("qontract jobs list --status pending")
 
 
 @pytest.mark.parametrize(

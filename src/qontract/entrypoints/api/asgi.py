@@ -31,7 +31,7 @@ def application(container: Container) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        with shown(container, this_process(container, ProcessKind.API, installed.refused)):
+        with shown(container, this_process(container, ProcessKind.API, installed.classes, installed.refused)):
             yield
 
     app = FastAPI(

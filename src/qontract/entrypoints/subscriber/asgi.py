@@ -44,7 +44,8 @@ def application(container: Container) -> AsgiFastStream:
     stack = AsyncExitStack()
 
     async def start() -> None:
-        stack.enter_context(shown(container, this_process(container, ProcessKind.SUBSCRIBER, refused)))
+        names = [subscription.name for subscription in loaded.subscriptions]
+        stack.enter_context(shown(container, this_process(container, ProcessKind.SUBSCRIBER, names, refused)))
         if not keeping:
             log.warning("subscriptions are not run: QAPI_EVENTS__STREAM is empty, and no event is kept")
             return

@@ -35,7 +35,8 @@ def start(container: "Container") -> None:
     container.presence()  # it opens nothing; what makes its metrics is gone when the last process needs it
     made = container.integrations()
     refused = {name: reason for name, reason in made.refused.items() if name not in made.left_out}
-    _fork(partial(_watch, container, this_process(container, ProcessKind.WORKER, refused)))
+    process = this_process(container, ProcessKind.WORKER, made.integrations, refused)
+    _fork(partial(_watch, container, process))
 
 
 def _watch(container: "Container", process: Process) -> None:
