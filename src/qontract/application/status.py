@@ -25,16 +25,16 @@ SECONDS = 2.5
 class SystemStatus:
     """Looks at the whole system, as it is seen from this machine.
 
-    `jobs` is None where the key is not known with which they are signed, `subscriptions` where no event is kept, and
-    `events` where none is published. `spool` names the host and the file of its spool; `needed` are the kinds of
-    process that have to run.
+    `jobs` gives the jobs when they are asked; it is None where the key is not known with which they are signed,
+    `subscriptions` where no event is kept, and `events` where none is published. `spool` names the host and the file of
+    its spool; `needed` are the kinds of process that have to run.
     """
 
     def __init__(
         self,
         server: Server,
         presence: Presence,
-        jobs: KeptJobs | None,
+        jobs: Callable[[], KeptJobs] | None,
         subscriptions: Subscriptions | None,
         events: EventManager | None,
         *,
@@ -80,7 +80,7 @@ class SystemStatus:
     def _kept_jobs(self) -> KeptJobs:
         if self._jobs is None:
             raise KeptJobsError("QAPI_AUTH__SECRET is not set, and what is known of jobs is signed with it")
-        return self._jobs
+        return self._jobs()
 
     def _intents(self) -> dict[str, list[datetime]]:
         pending = self._events.pending() if self._events else {}

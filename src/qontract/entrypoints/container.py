@@ -191,7 +191,7 @@ def _status(
     return SystemStatus(
         RedisServer(url),
         presence,
-        kept_jobs() if settings.auth.secret else None,
+        kept_jobs if settings.auth.secret else None,
         RedisSubscriptions(url, channel=events.channel, stream=events.stream, timeout=2) if kept else None,
         manager,
         spool=(gethostname(), str(events.spool)),

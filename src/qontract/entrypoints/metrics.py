@@ -42,7 +42,7 @@ _HELP = {
     Count.REBUILT: "Times that the subscription had lost its place",
     Count.STUCK: "Handlers that went on after their time-out",
 }
-_COUNTERS = {count: Counter(f"qontract_events_{count}_total", text, ["subscription"]) for count, text in _HELP.items()}
+_COUNTERS = {count: Counter(f"qontract_{count}_total", text, ["subscription"]) for count, text in _HELP.items()}
 BLOCKED = Counter(
     "qontract_handler_blocked_total", "Times that a handler held up all others of its process", ["subscription"]
 )

@@ -46,7 +46,7 @@ class System:
         self.status = SystemStatus(
             self.server,
             presence or self.presence,
-            self.jobs,
+            lambda: self.jobs,
             self.subscriptions,
             EventManager(publisher, spool=self.spool, intents=self.intents),
             spool=("ops-1", "/spool.sqlite"),

@@ -19,7 +19,7 @@ from qontract.domain.events import DomainEvent, read_event
 from qontract.domain.processes import Spooled
 
 SPOOLED = Counter("qontract_events_spooled_total", "Events that went to the spool")
-RESENT = Counter("qontract_events_resent_total", "Events that were published from the spool")
+RESENT = Counter("qontract_events_republished_total", "Events that were published from the spool")
 FAILED = Counter("qontract_spool_errors_total", "Times that the spool could not be read or written, or was full")
 DEPTH = Gauge("qontract_spool_events", "Events in the spool, as last looked at", multiprocess_mode="mostrecent")
 AGE = Gauge("qontract_spool_oldest_seconds", "Age of the oldest of them", multiprocess_mode="mostrecent")
