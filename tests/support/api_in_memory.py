@@ -6,6 +6,7 @@ from typing import Any
 from dependency_injector import providers
 from fastapi import FastAPI
 
+from qontract.adapters.memory import InMemoryPresence
 from qontract.application.ports.event_log import Measures
 from qontract.application.ports.job_queue import JobQueue
 from qontract.entrypoints.api import create_app
@@ -25,6 +26,7 @@ def api_in_memory(queue: JobQueue, installed: Installed, api: Mapping[str, Any],
     container.job_queue.override(providers.Object(queue))
     container.installed_integrations.override(providers.Object(installed))
     container.measure.override(providers.Object(_measure))
+    container.presence.override(providers.Object(InMemoryPresence()))
     return create_app(container)
 
 
