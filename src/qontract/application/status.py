@@ -55,11 +55,12 @@ class SystemStatus:
 
     def look(self) -> Facts:
         """Return what is known now. It never raises, and takes no longer than it may."""
+        kept_jobs = self._jobs() if self._jobs else None  # before the time begins: it may have much to import
         until = monotonic() + self._seconds
         server = _Question(self._server.look)
         processes = _Question(self._presence.seen)
-        jobs = _Question(lambda: self._kept_jobs().counts())
-        scopes = _Question(lambda: self._kept_jobs().scopes())
+        jobs = _Question(lambda: _known(kept_jobs).counts())
+        scopes = _Question(lambda: _known(kept_jobs).scopes())
         subscriptions = _Question(self._subscriptions.all if self._subscriptions else tuple)
         intents = _Question(self._intents)
         spool = _Question(self._spool_here)
@@ -76,11 +77,6 @@ class SystemStatus:
             spool=(self._spool[0], SpoolView(self._spool[1], error=here.why)) if isinstance(here, Unanswered) else here,
             abandoned_seconds=self._abandoned_seconds,
         )
-
-    def _kept_jobs(self) -> KeptJobs:
-        if self._jobs is None:
-            raise KeptJobsError("QAPI_AUTH__SECRET is not set, and what is known of jobs is signed with it")
-        return self._jobs()
 
     def _intents(self) -> dict[str, list[datetime]]:
         pending = self._events.pending() if self._events else {}
@@ -99,6 +95,12 @@ def spool_view(events: EventManager | None, path: str) -> SpoolView | None:
     except EventSpoolError as error:
         return SpoolView(path, error=str(error))
     return SpoolView(path, spooled) if spooled else None
+
+
+def _known(jobs: KeptJobs | None) -> KeptJobs:
+    if jobs is None:
+        raise KeptJobsError("QAPI_AUTH__SECRET is not set, and what is known of jobs is signed with it")
+    return jobs
 
 
 class _Question(Generic[T]):

@@ -144,7 +144,7 @@ def _spool(host: str, spool: SpoolView) -> Finding:
         )
     spooled = spool.spooled
     if not spooled.events:
-        return Finding("spool", "no event waits", name=host)
+        return Finding("spool", f"no event waits: {spool.path}", name=host)
     waits = f"{counted(spooled.events, 'event')} wait{'s' if spooled.events == 1 else ''} in the spool"
     says = f"{waits}, the oldest for {duration(spooled.oldest_seconds)}; {size(spooled.bytes)}: {spool.path}"
     if spooled.oldest_seconds <= SPOOLED_SECONDS:

@@ -83,12 +83,12 @@ def test_events_that_wait_in_the_spool_of_a_machine_are_not_well_with_the_comman
 
 def test_what_has_just_been_spooled_or_an_empty_spool_is_well() -> None:
     assert [finding.wellness for finding in spools(with_spool(3, 5))] == [Wellness.WELL]
-    assert [finding.says for finding in spools(with_spool(0, 0))] == ["no event waits"]
+    assert [finding.says for finding in spools(with_spool(0, 0))] == ["no event waits: /spool.sqlite"]
 
 
 def test_processes_of_one_machine_share_a_spool_and_the_latest_word_counts() -> None:
     [finding] = spools(with_spool(0, 0, seconds=1), with_spool(3, 720, seconds=4))
-    assert finding.says == "no event waits"
+    assert finding.says == "no event waits: /spool.sqlite"
     assert len(spools(with_spool(0, 0), with_spool(3, 720, host="ops-2"))) == 2
     assert spools(with_spool(3, 720, seconds=31)) == []
 
