@@ -11,6 +11,7 @@ from dependency_injector import containers, providers
 
 from qontract.application.event_manager import EventManager
 from qontract.application.guards import Guards
+from qontract.application.job_steering import JobSteering
 from qontract.application.jobs import Runners, Turn
 from qontract.application.ports.dead_letters import DeadLetters
 from qontract.application.ports.event_format import EventFormat
@@ -211,6 +212,7 @@ class Container(containers.DeclarativeContainer):
     job_queue = providers.Singleton(_job_queue, settings, providers.Object({}))
     runners = providers.Singleton(_runners, integrations, event_manager, guards)
     kept_jobs = providers.Singleton(_kept_jobs, job_queue)
+    job_steering = providers.Singleton(JobSteering, kept_jobs)
     worker_job_queue = providers.Singleton(_job_queue, settings, runners)
     recovery = providers.Singleton(_recovery, integrations, event_manager, job_queue)
     faststream_broker = providers.Singleton(_faststream_broker, settings)
