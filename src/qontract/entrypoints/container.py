@@ -185,12 +185,12 @@ def _presence(settings: Settings) -> Presence:
 def _status(
     settings: Settings, presence: Presence, kept_jobs: Callable[[], KeptJobs], manager: EventManager | None
 ) -> SystemStatus:
-    from qontract.adapters.redis import RedisServer, RedisSubscriptions
+    from qontract.adapters.redis import RedisServerInfo, RedisSubscriptions
 
     events, url = settings.events, settings.cache_broker_url.get_secret_value()
     kept = events.enabled and events.stream
     return SystemStatus(
-        RedisServer(url),
+        RedisServerInfo(url),
         presence,
         kept_jobs if settings.auth.secret else None,
         RedisSubscriptions(url, channel=events.channel, stream=events.stream, timeout=2) if kept else None,

@@ -11,13 +11,13 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from qontract.adapters.unreadable import excerpt
-from qontract.application.ports.server import Server, ServerError
+from qontract.application.ports.server_info import ServerInfo, ServerInfoError
 from qontract.domain.server import ServerReplica, ServerView
 
 _LONGEST = 100
 
 
-class RedisServer(Server):
+class RedisServerInfo(ServerInfo):
     """Asks the server at `url`; `timeout` bounds connecting and each answer, in seconds."""
 
     def __init__(self, url: str, *, timeout: float = 2.0) -> None:
@@ -38,7 +38,7 @@ class RedisServer(Server):
                 raise info
         except (redis.RedisError, OSError) as error:
             text = excerpt(f"{type(error).__name__}: {error}")
-            raise ServerError(f"{self._address} refused or did not answer: {text}") from error
+            raise ServerInfoError(f"{self._address} refused or did not answer: {text}") from error
         return view_of(info, self._address, now=now, saves=saves)
 
 
