@@ -8,6 +8,7 @@ from qontract.adapters.redis.event_publisher import RedisEventPublisher
 from qontract.adapters.redis.intents import RedisIntents
 from qontract.adapters.redis.kept_events import RedisKeptEvents
 from qontract.adapters.redis.presence import RedisPresence
+from qontract.adapters.redis.server_check import RedisServerCheck
 from qontract.adapters.redis.server_info import RedisServerInfo
 from qontract.adapters.redis.subscriptions import RedisSubscriptions
 
@@ -20,6 +21,7 @@ __all__ = [
     "RedisIntents",
     "RedisKeptEvents",
     "RedisPresence",
+    "RedisServerCheck",
     "RedisServerInfo",
     "RedisSubscriptions",
 ]
