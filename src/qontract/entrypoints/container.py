@@ -177,6 +177,31 @@ def _steering(settings: Settings) -> Steering:
     return Steering(subscriptions, abandoned_seconds=settings.subscriber.abandoned_seconds)
 
 
+def _presence(settings: Settings) -> Presence:
+    from qontract.adapters.redis import RedisPresence
+
+    return RedisPresence(settings.cache_broker_url.get_secret_value(), channel=settings.events.channel)
+
+
+def _status(
+    settings: Settings, presence: Presence, kept_jobs: Callable[[], KeptJobs], manager: EventManager | None
+) -> SystemStatus:
+    from qontract.adapters.redis import RedisServerInfo, RedisSubscriptions
+
+    events, url = settings.events, settings.cache_broker_url.get_secret_value()
+    kept = events.enabled and events.stream
+    return SystemStatus(
+        RedisServerInfo(url),
+        presence,
+        kept_jobs if settings.auth.secret else None,
+        RedisSubscriptions(url, channel=events.channel, stream=events.stream, timeout=2) if kept else None,
+        manager,
+        spool=(gethostname(), str(events.spool)),
+        needed=set(ProcessKind) - (set() if kept else {ProcessKind.SUBSCRIBER}),
+        abandoned_seconds=settings.subscriber.abandoned_seconds,
+    )
+
+
 def _server_check(settings: Settings, process: str, *, writes: bool) -> ServerCheck:
     """Return what knows what the process needs of Redis; with `writes`, also that it can be written to."""
     from qontract.adapters.redis import RedisServerCheck
@@ -192,31 +217,6 @@ def _acl(settings: Settings) -> Callable[[str, str], str]:
 
     events = settings.events
     return lambda process, user: rule(Process(process), channel=events.channel, stream=events.stream, user=user)
-
-
-def _presence(settings: Settings) -> Presence:
-    from qontract.adapters.redis import RedisPresence
-
-    return RedisPresence(settings.cache_broker_url.get_secret_value(), channel=settings.events.channel)
-
-
-def _status(
-    settings: Settings, presence: Presence, kept_jobs: Callable[[], KeptJobs], manager: EventManager | None
-) -> SystemStatus:
-    from qontract.adapters.redis import RedisServer, RedisSubscriptions
-
-    events, url = settings.events, settings.cache_broker_url.get_secret_value()
-    kept = events.enabled and events.stream
-    return SystemStatus(
-        RedisServer(url),
-        presence,
-        kept_jobs if settings.auth.secret else None,
-        RedisSubscriptions(url, channel=events.channel, stream=events.stream, timeout=2) if kept else None,
-        manager,
-        spool=(gethostname(), str(events.spool)),
-        needed=set(ProcessKind) - (set() if kept else {ProcessKind.SUBSCRIBER}),
-        abandoned_seconds=settings.subscriber.abandoned_seconds,
-    )
 
 
 class Container(containers.DeclarativeContainer):

@@ -13,8 +13,8 @@ from qontract.adapters.memory.job_queue import InMemoryJobQueue
 from qontract.adapters.memory.kept_events import InMemoryKeptEvents
 from qontract.adapters.memory.kept_jobs import InMemoryKeptJobs
 from qontract.adapters.memory.presence import InMemoryPresence
-from qontract.adapters.memory.server import InMemoryServer
 from qontract.adapters.memory.server_check import InMemoryServerCheck
+from qontract.adapters.memory.server_info import InMemoryServerInfo
 from qontract.adapters.memory.slack_usergroups import InMemorySlackUsergroups
 from qontract.adapters.memory.subscriptions import InMemorySubscriptions
 
@@ -32,8 +32,8 @@ __all__ = [
     "InMemoryKeptEvents",
     "InMemoryKeptJobs",
     "InMemoryPresence",
-    "InMemoryServer",
     "InMemoryServerCheck",
+    "InMemoryServerInfo",
     "InMemorySlackUsergroups",
     "InMemorySubscriptions",
 ]
