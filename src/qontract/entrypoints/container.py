@@ -21,8 +21,11 @@ from qontract.application.ports.kept_events import KeptEvents
 from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
 from qontract.application.subscription_steering import Steering
+from qontract.application.token_keys import TokenKeys
 from qontract.domain.jobs import Job, JobProgress
 from qontract.entrypoints.integrations import Made, load_integrations, make_integrations
+from qontract.entrypoints.metrics import JWKS_FAILED
+from qontract.entrypoints.packages import said
 from qontract.entrypoints.settings import Settings, load_settings
 from qontract.entrypoints.settings.groups import SECRET_BYTES
 
@@ -159,6 +162,21 @@ def _kept_events(settings: Settings) -> KeptEvents:
     return RedisKeptEvents(settings.cache_broker_url.get_secret_value(), stream=settings.events.stream)
 
 
+def _token_keys(settings: Settings) -> TokenKeys | None:
+    """Return the keys of who issues tokens; None if nobody does but us. Raises SystemExit if they cannot be used."""
+    source = settings.auth.jwks
+    if not source:
+        return None
+    try:
+        from qontract.adapters.jwks import FileKeySet, key_set_at
+
+        key_set = key_set_at(source)
+    except (ImportError, ValueError) as error:
+        raise SystemExit(f"qontract: QAPI_AUTH__JWKS: {said(error)}") from None
+    fresh, pause = (2, 1) if isinstance(key_set, FileKeySet) else (300, 10)
+    return TokenKeys(key_set, fresh=fresh, pause=pause, count_failure=JWKS_FAILED.inc)
+
+
 def _steering(settings: Settings) -> Steering:
     from qontract.adapters.redis import RedisSubscriptions
 
@@ -191,6 +209,7 @@ class Container(containers.DeclarativeContainer):
     asyncapi = providers.Singleton(_asyncapi, settings)
     kept_events = providers.Singleton(_kept_events, settings)
     steering = providers.Singleton(_steering, settings)
+    token_keys = providers.Singleton(_token_keys, settings)
 
 
 @cache

@@ -21,7 +21,8 @@ def application(container: Container) -> FastAPI:
     Raises SystemExit if the settings lack a secret for the tokens.
     """
     settings = container.settings()
-    claims_of = claims_dependency(settings.auth)
+    keys = container.token_keys()
+    claims_of = claims_dependency(settings.auth, keys)
     queue = container.job_queue()
     installed = container.installed_integrations()
     app = FastAPI(title="qontract", version=version("qontract"), docs_url=None, redoc_url=None, redirect_slashes=False)
@@ -36,7 +37,8 @@ def application(container: Container) -> FastAPI:
     for name in sorted(installed.refused.keys() - installed.classes.keys()):
         if usable_name(name):
             app.include_router(reconcile.refused_router(name, installed.refused[name], desk))
-    app.include_router(operation.router(queue, container.measure(), installed.refused))
+    needed = not settings.auth.accept_secret
+    app.include_router(operation.router(queue, container.measure(), installed.refused, keys, needed=needed))
     app.include_router(
         events.router(container.kept_events(), container.event_manager(), container.event_format(), claims_of)
     )

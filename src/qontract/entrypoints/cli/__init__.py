@@ -184,7 +184,11 @@ def token(
     ] = _SCOPES[:1],
     expires: Annotated[int, typer.Option(min=1, help="Seconds that it is valid")] = 3600,
 ) -> None:
-    """Print a bearer token, signed with QAPI_AUTH__SECRET; and on stderr its id, by which it can be revoked."""
+    """Print a bearer token, signed with QAPI_AUTH__SECRET; and on stderr its id, by which it can be revoked.
+
+    Where QAPI_AUTH__JWKS names the keys of somebody else who issues tokens, get those from him; an API with
+    QAPI_AUTH__ACCEPT_SECRET=false accepts no others.
+    """
     from qontract.entrypoints.settings import load_settings
     from qontract.entrypoints.tokens import issue_token, wrong_with_subject
 
