@@ -1,6 +1,8 @@
 """The composition root: the one place that knows which adapter stands behind each port."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import ExitStack
+from datetime import datetime
 from functools import cache, partial
 from os import getpid
 from secrets import token_hex
@@ -11,7 +13,7 @@ from dependency_injector import containers, providers
 
 from qontract.application.event_manager import EventManager
 from qontract.application.guards import Guards
-from qontract.application.jobs import Runners, Turn
+from qontract.application.jobs import Continues, Runners, Turn
 from qontract.application.ports.dead_letters import DeadLetters
 from qontract.application.ports.event_format import EventFormat
 from qontract.application.ports.event_log import Measures
@@ -26,8 +28,10 @@ from qontract.domain.jobs import Job, JobProgress
 from qontract.entrypoints.integrations import Made, load_integrations, make_integrations
 from qontract.entrypoints.metrics import JWKS_FAILED
 from qontract.entrypoints.packages import said
+from qontract.entrypoints.renewal import Renewal
 from qontract.entrypoints.settings import Settings, load_settings
 from qontract.entrypoints.settings.groups import SECRET_BYTES
+from qontract.entrypoints.settings.reading import read
 
 if TYPE_CHECKING:  # a process imports only the adapters that it makes: it starts the sooner
     from faststream.redis import RedisBroker as FastStreamBroker
@@ -67,14 +71,22 @@ def _runners(made: Made, events: EventManager | None, guards: Guards) -> Runners
     def refused(job: Job, _: Turn) -> JobProgress:
         raise RuntimeError(f"the worker has no integration {job.integration!r}: {made.refused[job.integration]}")
 
-    return dict.fromkeys(made.refused, refused) | {
-        name: partial(reconcile, integration=integration, events=events, guards=guards)
-        for name, integration in made.integrations.items()
-    }
+    def run(job: Job, turn: Turn) -> JobProgress | Continues:
+        with made.current[job.integration].use() as integration:
+            return reconcile(job, turn, integration=integration, events=events, guards=guards)
+
+    return dict.fromkeys(made.refused, refused) | dict.fromkeys(made.current, run)
 
 
 def _recovery(made: Made, events: EventManager | None, jobs: JobQueue) -> Recovery:
-    return partial(recover_all, events, jobs, made.integrations, later={})
+    later: dict[str, datetime] = {}
+
+    def recover() -> None:
+        with ExitStack() as stack:
+            integrations = {name: stack.enter_context(current.use()) for name, current in made.current.items()}
+            recover_all(events, jobs, integrations, later=later)
+
+    return recover
 
 
 def _prefix(settings: Settings) -> str:
@@ -177,6 +189,12 @@ def _token_keys(settings: Settings) -> TokenKeys | None:
     return TokenKeys(key_set, fresh=fresh, pause=pause, count_failure=JWKS_FAILED.inc)
 
 
+def _revoked(settings: Settings) -> Renewal[frozenset[str], frozenset[str]]:
+    """Return the ids of tokens that are accepted no more: those of these settings, until a file of them changes."""
+    given = [settings.auth.revoked]
+    return Renewal("auth", lambda: given.pop() if given else read(Settings).auth.revoked, frozenset)
+
+
 def _steering(settings: Settings) -> Steering:
     from qontract.adapters.redis import RedisSubscriptions
 
@@ -209,6 +227,7 @@ class Container(containers.DeclarativeContainer):
     asyncapi = providers.Singleton(_asyncapi, settings)
     kept_events = providers.Singleton(_kept_events, settings)
     steering = providers.Singleton(_steering, settings)
+    revoked = providers.Singleton(_revoked, settings)
     token_keys = providers.Singleton(_token_keys, settings)
 
 

@@ -10,6 +10,7 @@ from qontract.entrypoints.api.auth import claims_dependency
 from qontract.entrypoints.api.middleware import LimitedBody, RequestLog
 from qontract.entrypoints.api.openapi import add_desired_states
 from qontract.entrypoints.api.problems import add_problems
+from qontract.entrypoints.api.token_health import token_health
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.integrations import usable_name
 from qontract.entrypoints.serving.secure_headers import SecureHeaders
@@ -21,8 +22,8 @@ def application(container: Container) -> FastAPI:
     Raises SystemExit if the settings lack a secret for the tokens.
     """
     settings = container.settings()
-    keys = container.token_keys()
-    claims_of = claims_dependency(settings.auth, keys)
+    keys, revoked = container.token_keys(), container.revoked()
+    claims_of = claims_dependency(settings.auth, keys, revoked)
     queue = container.job_queue()
     installed = container.installed_integrations()
     app = FastAPI(title="qontract", version=version("qontract"), docs_url=None, redoc_url=None, redirect_slashes=False)
@@ -37,8 +38,8 @@ def application(container: Container) -> FastAPI:
     for name in sorted(installed.refused.keys() - installed.classes.keys()):
         if usable_name(name):
             app.include_router(reconcile.refused_router(name, installed.refused[name], desk))
-    needed = not settings.auth.accept_secret
-    app.include_router(operation.router(queue, container.measure(), installed.refused, keys, needed=needed))
+    tokens = token_health(keys, revoked, accept_secret=settings.auth.accept_secret)
+    app.include_router(operation.router(queue, container.measure(), installed.refused, tokens))
     app.include_router(
         events.router(container.kept_events(), container.event_manager(), container.event_format(), claims_of)
     )

@@ -14,6 +14,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from qontract.application.ports.key_set import KeySetError, PublicKey
 from qontract.application.token_keys import TokenKeys
+from qontract.entrypoints.renewal import Renewal
 from qontract.entrypoints.settings.groups import SECRET_BYTES, AuthSettings
 from qontract.entrypoints.tokens import Claims, InvalidTokenError, claims_of, named_key
 
@@ -36,8 +37,14 @@ ClaimsOf = Callable[..., Awaitable[Claims]]
 """A dependency: gives the claims of a request's token, and answers 401 if there is none that is valid."""
 
 
-def claims_dependency(auth: AuthSettings, keys: TokenKeys | None = None) -> ClaimsOf:
+Revoked = Renewal[frozenset[str], frozenset[str]]
+"""Ids of tokens that are accepted no more, as their file has them now."""
+
+
+def claims_dependency(auth: AuthSettings, keys: TokenKeys | None = None, revoked: Revoked | None = None) -> ClaimsOf:
     """Return what gives the claims of a request's token; `keys`: those of who issues tokens, beside ours.
+
+    `revoked`, if there is one, has the ids of tokens that are accepted no more, in place of those in the settings.
 
     Where their tokens cannot be judged, the answer is 503. Raises SystemExit if there is no secret, or nothing that any
     token may be signed with; the settings see to its length.
@@ -60,6 +67,8 @@ def claims_dependency(auth: AuthSettings, keys: TokenKeys | None = None) -> Clai
         if credentials is None:
             _refuse(401, no_token, "")
         token = credentials.credentials
+        if revoked:
+            revoked.renewed()
         try:
             return claims_of(
                 token,
@@ -68,7 +77,7 @@ def claims_dependency(auth: AuthSettings, keys: TokenKeys | None = None) -> Clai
                 audience=auth.audience,
                 issuer=auth.issuer,
                 longest=longest,
-                revoked=auth.revoked,
+                revoked=revoked.made if revoked else auth.revoked,
             )
         except InvalidTokenError as error:
             _refuse(401, str(error), ', error="invalid_token"')

@@ -1,30 +1,22 @@
 """For those who run it: health, metrics and documents. No token is needed, and nothing here is secret."""
 
-import asyncio
 from collections.abc import Callable, Collection
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from qontract.application.ports.job_queue import JobQueue
-from qontract.application.token_keys import TokenKeys
 from qontract.entrypoints.metrics import CONTENT_TYPE, Measure, exposition
 from qontract.entrypoints.serving import health
 from qontract.entrypoints.serving.pages import SWAGGER_CSP, SWAGGER_FILES, SWAGGER_SCRIPT, swagger_file, swagger_page
 
 
 def router(
-    queue: JobQueue,
-    measure: Measure | None,
-    refused: Collection[str],
-    keys: TokenKeys | None = None,
-    *,
-    needed: bool = False,
+    queue: JobQueue, measure: Measure | None, refused: Collection[str], tokens: health.Health | None = None
 ) -> APIRouter:
     """Return the routes. `measure` says how far every subscription has come; None: no event is kept.
 
-    `refused` names what installed packages bring and cannot be used. `keys` are those of who issues tokens: if they
-    cannot be read, readiness says why; if they are `needed` for any token, and not known, it fails.
+    `refused` names what installed packages bring and cannot be used. `tokens` says what readiness is to say of them.
     """
     routes = APIRouter(tags=["operation"])
 
@@ -37,9 +29,7 @@ def router(
     async def ready() -> JSONResponse:
         """Tell whether jobs can be accepted, and what of the installed packages cannot be used."""
         body = {**await health.ready_if_answers(queue), "refused": sorted(refused)}
-        if keys and (error := await _looked(keys)):
-            body |= {"jwks": error} | ({"status": "failed"} if needed and not keys.usable else {})
-        return health.answer(body)
+        return health.answer({**body, **(await tokens() if tokens else {})})
 
     @routes.get("/metrics", response_class=Response)
     async def metrics() -> Response:
@@ -57,15 +47,6 @@ def router(
     for name, media_type in SWAGGER_FILES.items():
         routes.add_api_route(f"/docs/{name}", _file(name, media_type), include_in_schema=False)
     return routes
-
-
-async def _looked(keys: TokenKeys) -> str:
-    """Return why the keys cannot be read, or "": they can."""
-    try:
-        async with asyncio.timeout(health.READY_SECONDS):
-            return await keys.look()
-    except TimeoutError:
-        return "no answer yet"
 
 
 def _file(name: str, media_type: str) -> Callable[[], Response]:

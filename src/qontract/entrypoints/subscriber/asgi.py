@@ -36,7 +36,7 @@ def application(container: Container) -> AsgiFastStream:
     refused = packages.together(event_types, loaded.refused)
     metrics.REFUSED.set(len(loaded.refused))
     event_logs: EventLogs = container.event_logs()
-    deliveries = deliveries_of(container, loaded.subscriptions)
+    deliveries = deliveries_of(container, loaded)
     upkeep = Upkeep(event_logs, loaded.subscriptions, settings.subscriber)
     keeping = bool(settings.events.stream)
     stack = AsyncExitStack()
@@ -114,6 +114,7 @@ def _ready(deliveries: Deliveries, upkeep: Upkeep, refused: dict[str, str], *, k
             "behind": sorted(upkeep.behind),
             "stuck": deliveries.stuck(),
             "refused": sorted(refused),
+            "stale": deliveries.stale(),
         }
         ok = not (body["stalled"] or body["blocked"] or body["unattended"])
         return {"status": "ok" if ok else "failed"} | body
