@@ -198,6 +198,8 @@ def token(
     auth = load_settings().auth
     if auth.secret is None:
         raise SystemExit("qontract: QAPI_AUTH__SECRET: not set; it is the key that the API has")
+    if not auth.accept_secret:
+        raise SystemExit("qontract: QAPI_AUTH__ACCEPT_SECRET: the API takes no such token; get one of who issues them")
     lifetime = timedelta(seconds=expires)
     if lifetime > timedelta(days=auth.longest_days):
         raise SystemExit(f"qontract: --expires: the API takes no token for more than {auth.longest_days} days")

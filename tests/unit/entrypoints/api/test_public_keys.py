@@ -1,5 +1,6 @@
 """Tokens that are signed with the keys of a key set, beside those that our secret signed, and in place of them."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -155,3 +156,17 @@ def test_without_the_extra_the_api_says_which_one_to_install(make_app, queue, jw
     with pytest.raises(SystemExit) as ended:
         make_app(queue, jwks=str(jwks))
     assert str(ended.value).endswith("it needs an extra that is not installed: pip install 'qontract[jwks]'")
+
+
+async def test_a_file_that_is_replaced_is_read_again_within_seconds(make_app, queue, jwks):
+    async with client_of(make_app(queue, jwks=str(jwks))) as client:
+
+        async def status(key_id):
+            return (await client.post(PATH, json=DESIRED, headers=signed(key_id))).status_code
+
+        assert (await status("a"), await status("b")) == (202, 401)
+        jwks.write_bytes(document("b"))
+        async with asyncio.timeout(20):
+            while await status("b") != 202:
+                await asyncio.sleep(0.05)
+        assert await status("a") == 401
