@@ -12,19 +12,18 @@ from celery.signals import worker_process_init
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from qontract.application.ports.job_queue import JobQueue
+from qontract.application.ports.server import Server
 from qontract.entrypoints.serving import health, listener, serve_in_thread
 
 
-def start(
-    host: str, port: int, queue: JobQueue, refused: Collection[str], stale: Callable[[], Collection[str]]
-) -> None:
-    """Serve in a thread of this process: whether Redis answers, and which integrations are `refused`.
+def start(host: str, port: int, server: Server, refused: Collection[str], stale: Callable[[], Collection[str]]) -> None:
+    """Serve in a thread of this process: whether Redis does what is needed, and which integrations are `refused`.
 
     `stale` says which go on with settings that were read before, for their files are wrong now.
 
-    Raises SystemExit if the port cannot be had.
+    Raises SystemExit if it never will, or the port cannot be had.
     """
+    health.refuse_to_start(server)
     try:
         listening = listener(host, port)
     except OSError as error:
@@ -36,7 +35,7 @@ def start(
 
     async def ready() -> Mapping[str, Any]:
         unread = await anyio.to_thread.run_sync(stale)
-        body = {**await health.ready_if_answers(queue), "refused": sorted(refused)}
+        body = {**await health.ready_if(server), "refused": sorted(refused)}
         return body | ({"stale": list(unread)} if unread else {})
 
     async def metrics() -> bytes:
