@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from qontract.adapters.redis import RedisDeadLetters
+from qontract.adapters.redis.attempt_records import failures_to_json
 from qontract.application.ports.dead_letters import DeadLettersError
 from qontract.testing.contracts.dead_letters import EVENT, FAILURES, DeadLettersContract, Failures, Store
 from tests.processes import free_port
@@ -28,8 +29,8 @@ def server(valkey_url: str) -> Iterator[redis.Redis]:
 @pytest.fixture
 def store(valkey_url: str, server: redis.Redis) -> Store:
     def bury(subscription: str, data: bytes, failures: Failures, entry: str) -> str:
-        told = [{"time": f"{f.time:%Y-%m-%dT%H:%M:%S.%fZ}", "error": f.error} for f in failures]
-        fields: Any = {"__data__": data, "subscription": subscription, "entry": entry, "failures": json.dumps(told)}
+        told = failures_to_json(failures)
+        fields: Any = {"__data__": data, "subscription": subscription, "entry": entry, "failures": told}
         id_: Any = server.xadd(DEAD, fields)
         return str(id_.decode())
 

@@ -10,12 +10,14 @@ from itertools import islice
 import pytest
 
 from qontract.application.ports.dead_letters import DeadLetters
+from qontract.domain.causes import Cause
 from qontract.domain.dead_letters import FailedAttempt
 
 Failures = Sequence[FailedAttempt]
+CAUSE = Cause("ValueError", "acme.crm.Crm.handle:31")
 FAILURES = (
     FailedAttempt(datetime(2026, 1, 31, 9, 30, 0, 123456, tzinfo=UTC), "TimeoutError: not done after 60 s"),
-    FailedAttempt(datetime(2026, 1, 31, 9, 30, 2, tzinfo=UTC), "ValueError: Grüße\x1b[2J\nand more"),
+    FailedAttempt(datetime(2026, 1, 31, 9, 30, 2, tzinfo=UTC), "ValueError: Grüße\x1b[2J\nand more", CAUSE),
 )
 EVENT = b'{"specversion": "1.0", "id": "1", "type": "a.b", "source": "/x", "subject": "coreos/team-a", "data": {}}'
 NO_IDS = [

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from qontract.domain.causes import Cause
 from qontract.domain.dead_letters import FailedAttempt
 from qontract.testing.contracts.event_log_events import (
     MUCH,
@@ -15,9 +16,10 @@ from qontract.testing.contracts.event_log_events import (
     successor,
 )
 
+CAUSE = Cause("ValueError", "acme.crm.Crm.handle:31")
 FAILURES = (
     FailedAttempt(datetime(2026, 1, 31, 9, 30, 0, 123456, tzinfo=UTC), "TimeoutError: not done after 60 s"),
-    FailedAttempt(datetime(2026, 1, 31, 9, 30, 2, tzinfo=UTC), "ValueError: Grüße\x1b[2J\nand more"),
+    FailedAttempt(datetime(2026, 1, 31, 9, 30, 2, tzinfo=UTC), "ValueError: Grüße\x1b[2J\nand more", CAUSE),
 )
 
 
