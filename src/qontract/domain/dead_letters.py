@@ -97,6 +97,26 @@ class DeadLetter:
         )
 
 
+@dataclass(frozen=True)
+class ChangedLetter:
+    """A letter that was redriven or discarded, when and by whom. `key` is the record's own name.
+
+    `batch` names all the changes that were made together; `group` and `cause` are those that the letter had.
+    """
+
+    key: str
+    what: str
+    batch: str
+    letter: str
+    subscription: str
+    entry: str
+    event_id: str | None
+    group: str
+    cause: str
+    time: datetime
+    by: str
+
+
 @dataclass
 class Group:
     """The dead letters of one subscription that have one cause: how many, when the first and the last of them died.

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from qontract.application.ports.dead_letters import By
 from qontract.domain.causes import Cause
 from qontract.domain.dead_letters import FailedAttempt
 from qontract.testing.contracts.event_log_events import (
@@ -152,6 +153,26 @@ class EndingContract:
         await one.acknowledge([again])
         await one.open()
         assert await nothing_to_read(one)
+
+    async def test_what_is_redriven_and_dies_again_knows_where_it_was_at_first_and_that_it_was_redriven(
+        self, events: Events, shared: bool
+    ) -> None:
+        await events.append(event(0), event(1))
+        log = await opened(events, shared=shared)
+        _, entry = await read(log, 2)
+        await log.dead_letter(entry)
+        first, subscription = str(entry.key), "audit-log"
+        for run in ("first", "second"):
+            [letter] = events.dead_letters.iterate()
+            assert letter.entry == first
+            assert events.dead_letters.redrive(letter.id, By("alice", run))
+            [again] = await read(log, 1)
+            await log.dead_letter(again)
+            [letter] = events.dead_letters.iterate()
+            assert letter.redriven
+            assert (letter.redriven.by, letter.redriven.run) == ("alice", run)
+            assert letter.redriven == events.dead_letters.redriven(subscription, first)
+        assert await nothing_to_read(log)
 
     async def test_what_is_redriven_is_not_lost_with_a_replica(self, events: Events, shared: bool) -> None:
         await events.append(event(1))
