@@ -37,6 +37,10 @@ class Cause(NamedTuple):
         """Return it as people read it."""
         return f"{self.kind} at {self.where}" if self.where else self.kind
 
+    def is_like(self, other: "Cause") -> bool:
+        """Say whether it is the other one, perhaps some lines away: the code may have changed meanwhile."""
+        return self.kind == other.kind and self.where.rpartition(":")[0] == other.where.rpartition(":")[0]
+
 
 class Place(NamedTuple):
     """A line of code that runs: its module, the qualified name of its function, its number."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from hashlib import sha256
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from qontract.domain.causes import UNKNOWN, UNREADABLE, Cause, cause_of_text
 
@@ -20,6 +20,11 @@ class FailedAttempt(NamedTuple):
     time: datetime
     error: str
     cause: Cause | None = None
+
+    @property
+    def known_cause(self) -> Cause:
+        """The cause: if none is on record, what the error tells."""
+        return self.cause or cause_of_text(self.error)
 
 
 class Redriven(NamedTuple):
@@ -56,8 +61,7 @@ class DeadLetter:
             return Cause(UNREADABLE)
         if not self.failures:
             return Cause(UNKNOWN)
-        last = self.failures[-1]
-        return last.cause or cause_of_text(last.error)
+        return self.failures[-1].known_cause
 
     @property
     def group(self) -> str:
@@ -134,6 +138,12 @@ class Group:
     first: datetime | None = None
     last: datetime | None = None
 
+    @classmethod
+    def of(cls, letter: DeadLetter) -> Self:
+        """Return the group of a letter, which is not counted yet."""
+        error = letter.unreadable or (letter.failures[-1].error if letter.failures else "")
+        return cls(letter.group, letter.subscription, letter.cause, letter.id, error, letter.type)
+
     def add(self, letter: DeadLetter) -> None:
         """Count one more."""
         self.count += 1
@@ -152,9 +162,5 @@ def groups_of(letters: Iterable[DeadLetter]) -> list[Group]:
     """Return the groups of the letters, the largest first. No letter is held."""
     groups: dict[str, Group] = {}
     for letter in letters:
-        id_ = letter.group
-        if id_ not in groups:
-            error = letter.unreadable or (letter.failures[-1].error if letter.failures else "")
-            groups[id_] = Group(id_, letter.subscription, letter.cause, letter.id, error, letter.type)
-        groups[id_].add(letter)
+        groups.setdefault(letter.group, Group.of(letter)).add(letter)
     return sorted(groups.values(), key=lambda group: -group.count)

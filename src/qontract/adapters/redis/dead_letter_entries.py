@@ -67,6 +67,8 @@ def change_from(entry_id: bytes, fields: dict[bytes, bytes]) -> ChangedLetter:
             raise ValueError("a time has no time zone")
         event_id = record["event_id"] and _text(record["event_id"])
         texts = {name: _text(record[name]) for name in _TEXTS}
+        if texts["what"] not in {"redriven", "discarded"}:
+            raise ValueError("nobody knows what was done")
         return ChangedLetter(key=entry_id.decode(), event_id=event_id, time=time.astimezone(UTC), **texts)
     except (KeyError, TypeError, OverflowError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
