@@ -18,6 +18,7 @@ from qontract.application.ports.event_log import Measures
 from qontract.application.ports.event_logs import EventLogs
 from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.kept_events import KeptEvents
+from qontract.application.ports.redrive_runs import RedriveRuns
 from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
 from qontract.application.subscription_steering import Steering
@@ -148,6 +149,14 @@ def _dead_letters(settings: Settings) -> DeadLetters:
     return RedisDeadLetters(url, channel=events.channel, stream=events.stream)
 
 
+def _redrive_runs(settings: Settings) -> RedriveRuns:
+    from qontract.adapters.redis import RedisRedriveRuns
+
+    events = settings.events
+    url = settings.cache_broker_url.get_secret_value()
+    return RedisRedriveRuns(url, channel=events.channel, stream=events.stream)
+
+
 def _asyncapi(settings: Settings) -> dict[str, Any]:
     from qontract.adapters.cloudevents import asyncapi
 
@@ -190,6 +199,7 @@ class Container(containers.DeclarativeContainer):
     measure = providers.Singleton(_measure, settings)
     event_format = providers.Singleton(_event_format, settings)
     dead_letters = providers.Singleton(_dead_letters, settings)
+    redrive_runs = providers.Singleton(_redrive_runs, settings)
     asyncapi = providers.Singleton(_asyncapi, settings)
     kept_events = providers.Singleton(_kept_events, settings)
     steering = providers.Singleton(_steering, settings)

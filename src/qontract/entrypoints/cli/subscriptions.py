@@ -1,6 +1,5 @@
 """Subscriptions: how far each is, and why; pause one, resume it, move its place, remove it."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qontract.application.ports.subscriptions import SubscriptionsError, Target
+from qontract.entrypoints.cli.asking import is_certain
 from qontract.entrypoints.times import point_in_time
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def seek(
         move = steering.preview(name, target)
         more = " at least" if move.more else ""
         preview = f"events that come again: {move.again}{more}; events that are skipped: {move.skipped}{more}"
-        if _is_certain(preview, yes=yes, dry_run=dry_run, quiet=as_json):
+        if is_certain(preview, yes=yes, dry_run=dry_run, quiet=as_json):
             steering.seek(name, target, by=operating_user())
         if as_json:
             typer.echo(to_json({"name": name, "moved": not dry_run} | asdict(move)))
@@ -159,25 +159,12 @@ def remove(name: _Name, *, yes: _Yes = False, dry_run: _DryRun = False, as_json:
         preview = (
             f"events that nobody will handle: {view.lag + view.pending}; dead letters that stay: {view.dead_letters}"
         )
-        if _is_certain(preview, yes=yes, dry_run=dry_run, quiet=as_json):
+        if is_certain(preview, yes=yes, dry_run=dry_run, quiet=as_json):
             steering.remove(name, by=operating_user())
         if as_json:
             typer.echo(to_json({"name": name, "removed": not dry_run, "was": record(known)}))
         elif not dry_run:
             typer.echo("removed")
-
-
-def _is_certain(preview: str, *, yes: bool, dry_run: bool, quiet: bool) -> bool:
-    """Say what a change means, and ask whether to make it; with `quiet`, say nothing where nobody is asked."""
-    if not quiet or not (yes or dry_run):
-        typer.echo(preview, err=quiet)
-    if yes or dry_run:
-        return not dry_run
-    if not sys.stdin.isatty():
-        typer.echo("qontract: nobody is there to ask; give --yes, or --dry-run", err=True)
-        raise typer.Exit(2)
-    typer.confirm("Do it?", abort=True, err=True)
-    return True
 
 
 def _say(steering: "Steering", name: str, as_json: bool, text: str) -> None:
