@@ -8,6 +8,7 @@ from qontract.adapters.redis.event_publisher import RedisEventPublisher
 from qontract.adapters.redis.intents import RedisIntents
 from qontract.adapters.redis.kept_events import RedisKeptEvents
 from qontract.adapters.redis.redrive_runs import RedisRedriveRuns
+from qontract.adapters.redis.server_check import RedisServerCheck
 from qontract.adapters.redis.subscriptions import RedisSubscriptions
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "RedisIntents",
     "RedisKeptEvents",
     "RedisRedriveRuns",
+    "RedisServerCheck",
     "RedisSubscriptions",
 ]

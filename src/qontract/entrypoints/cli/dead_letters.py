@@ -8,6 +8,7 @@ import typer
 
 from qontract.application.ports.dead_letters import DeadLetters, DeadLettersError
 from qontract.domain.dead_letters import DeadLetter
+from qontract.entrypoints.cli.asking import examples
 from qontract.entrypoints.shown import safe
 
 if TYPE_CHECKING:
@@ -16,10 +17,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 
 _LONGEST_ERROR = 200
-
-
-def _examples(*lines: str) -> str:
-    return "\n\n".join(["Examples:", *lines])
 
 
 def _rate(text: str) -> Any:
@@ -53,7 +50,7 @@ class _Filters(NamedTuple):
 
 @app.command(
     "list",
-    epilog=_examples("qontract dead-letters list --subscription crm", "qontract dead-letters list --group 5ec8c97c2d"),
+    epilog=examples("qontract dead-letters list --subscription crm", "qontract dead-letters list --group 5ec8c97c2d"),
 )
 def list_(
     *,
@@ -78,7 +75,7 @@ def list_(
             typer.echo(to_json(record(letter, event=True)) if as_json else line(letter))
 
 
-@app.command(epilog=_examples("qontract dead-letters groups", "qontract dead-letters groups --subscription crm --json"))
+@app.command(epilog=examples("qontract dead-letters groups", "qontract dead-letters groups --subscription crm --json"))
 def groups(
     *,
     subscription: _Subscription = None,
@@ -100,7 +97,7 @@ def groups(
         typer.echo(line)
 
 
-@app.command(epilog=_examples("qontract dead-letters show 1769851802000-0"))
+@app.command(epilog=examples("qontract dead-letters show 1769851802000-0"))
 def show(
     letter_id: Annotated[str, typer.Argument(metavar="ID")],
     *,
@@ -116,7 +113,7 @@ def show(
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "qontract dead-letters redrive 1769851802000-0",
         "qontract dead-letters redrive --type '*.update_users' --dry-run",
         "qontract dead-letters redrive --group 5ec8c97c2d --rate 10/s",
@@ -154,7 +151,7 @@ def redrive(
             redrive_group(group, rate, yes=yes, dry_run=dry_run, as_json=as_json)
 
 
-@app.command(epilog=_examples("qontract dead-letters discard --group 5ec8c97c2d --dry-run"))
+@app.command(epilog=examples("qontract dead-letters discard --group 5ec8c97c2d --dry-run"))
 def discard(
     letter_id: _Id = None,
     *,
