@@ -92,7 +92,7 @@ async def test_what_strangers_send_makes_no_new_label(client: httpx.AsyncClient)
 async def test_seconds_are_measured(client: httpx.AsyncClient) -> None:
     await client.get("/health/live")
     assert (
-        'qontract_http_request_seconds_bucket{le="0.5",method="GET",route="/health/live"}'
+        'qontract_http_request_duration_seconds_bucket{le="0.5",method="GET",route="/health/live"}'
         in (await client.get("/metrics")).text
     )
 
