@@ -101,9 +101,13 @@ _STEERING: _Uses = [
 ]
 
 _DEAD_LETTERS: _Uses = [
-    ("xrange xrevrange xdel", "dead"),
-    ("xadd", "redriven:*"),
+    ("xrange xrevrange xdel exists xinfo|stream", "dead"),
+    ("xadd xdel exists xinfo|stream", "redriven:*"),
     ("hget hincrby", "dead-counts"),
+    ("xadd xrange xdel", "dead-changes"),
+    ("zcard zrange zadd zremrangebylex", "redrives"),
+    ("hget hset hsetnx hdel", "redrive-runs"),
+    ("hget", "records:*"),
 ]
 
 _HANDLING: _Uses = [
@@ -119,16 +123,21 @@ _HANDLING: _Uses = [
     ("hget hset", "alive"),
     ("xadd", "dead"),
     ("hset hincrby", "dead-counts"),
+    ("zremrangebylex", "redrives"),
     ("info", ""),
     ("subscribe unsubscribe", _CHANNEL),
 ]
 
-_MENDED = ("intents", "dead", "dead-counts", "alive", "paused", "redriven:*", "records:*", "lease:*")
+_MENDED = (
+    *("intents", "dead", "dead-counts", "dead-changes", "redrives", "redrive-runs", "alive", "paused"),
+    *("redriven:*", "records:*", "lease:*"),
+)
 
 _MENDING: _Uses = [
     *(("type rename", key) for key in _MENDED),
     ("pttl", "lease:*"),
     ("xinfo|stream xadd", "dead"),
+    ("xinfo|stream xadd", "dead-changes"),
     ("xinfo|stream xadd", "redriven:*"),
     ("rename pexpire xrange xdel", "set-aside:*"),
 ]
@@ -147,7 +156,7 @@ _ASKING: _Uses = [
 ]
 
 _USES: Mapping[Process, _Uses] = {
-    Process.API: [*_SCRIPTS, *_SUBMITTING, *_PUBLISHING, *_STEERING, *_LOOKING, *_SHOWING, *_ASKING],
+    Process.API: [*_SCRIPTS, *_SUBMITTING, *_PUBLISHING, *_STEERING, *_LOOKING, *_DEAD_LETTERS, *_SHOWING, *_ASKING],
     Process.WORKER: [*_SCRIPTS, *_RUNNING, *_PUBLISHING, *_INTENDING, *_SHOWING],
     Process.SUBSCRIBER: [*_SCRIPTS, *_HANDLING, *_MENDING, *_PUBLISHING, *_SHOWING],
     Process.OPERATOR: [*_SCRIPTS, *_PUBLISHING, *_STEERING, *_LOOKING, *_DEAD_LETTERS, *_ASKING],
