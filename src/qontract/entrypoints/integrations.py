@@ -43,11 +43,14 @@ class Installed:
 class Made:
     """The integrations themselves, by name; and what could not be made or used, with the reason.
 
+    Of these, `left_out` are those whose extra is not installed: as it was meant.
+
     Each is made anew when the files of its settings have changed: `current` has those to use now.
     """
 
     current: Mapping[str, Current[AnyIntegration]]
     refused: Mapping[str, str] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()
 
     @property
     def integrations(self) -> Mapping[str, AnyIntegration]:
@@ -80,19 +83,21 @@ def make_integrations(installed: Installed) -> Made:
     """Make each integration with its own settings. One that cannot be made is logged, and stops no other."""
     refused: dict[str, str] = {}
     made: dict[str, Current[AnyIntegration]] = {}
+    left_out: set[str] = set()
     for name, integration in installed.classes.items():
         try:
             made[name] = _made(integration)
         except (Exception, SystemExit) as error:
             refused[name] = packages.said(error)
             if packages.missing_extra(error):  # as it was installed: nobody has to be woken for it
+                left_out.add(name)
                 log.warning("integration left out", extra={"integration": name, "error": refused[name]})
                 continue
             packages.REFUSED.labels(GROUP).inc()
             log.error("integration refused", extra={"integration": name, "error": refused[name]})  # noqa: TRY400
             log.debug("integration was refused for this", exc_info=True)
     log.info("integrations loaded", extra={"integrations": sorted(made)})
-    return Made(made, packages.together(installed.refused, refused))
+    return Made(made, packages.together(installed.refused, refused), frozenset(left_out - installed.refused.keys()))
 
 
 def usable_name(name: str) -> bool:

@@ -6,14 +6,14 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from qontract.application.ports.kept_jobs import KeptJobs
-from qontract.application.ports.server import Server
+from qontract.application.ports.server_check import ServerCheck
 from qontract.entrypoints.metrics import CONTENT_TYPE, Measure, exposition
 from qontract.entrypoints.serving import health
 from qontract.entrypoints.serving.pages import SWAGGER_CSP, SWAGGER_FILES, SWAGGER_SCRIPT, swagger_file, swagger_page
 
 
 def router(
-    server: Server,
+    server: ServerCheck,
     kept: KeptJobs,
     measure: Measure | None,
     refused: Collection[str],

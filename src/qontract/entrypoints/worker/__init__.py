@@ -39,7 +39,7 @@ def create_app(container: "Container | None" = None) -> Celery:
         if sender.app is app:
             recovery.start(container)  # first: what it is forked from has no thread yet, nor anything open
             # Probes have a client of their own: a child that is forked while one holds a lock of it waits for ever.
-            server = container.server("worker", writes=True)
+            server = container.server_check("worker", writes=True)
             made = container.integrations()
             unread = partial(stale, container.installed_integrations().classes, made.current)
             health.start(settings.worker.host, settings.worker.port, server, made.refused, unread)
