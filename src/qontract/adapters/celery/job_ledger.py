@@ -1,7 +1,7 @@
 """What Redis knows about each job: the job, its number, its progress, and who is at work on what."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
@@ -18,6 +18,9 @@ from redis.retry import Retry
 from qontract.adapters.celery import scripts
 from qontract.adapters.celery.records import Run, Wait
 from qontract.adapters.celery.signatures import FORGED, ForgedError, Signatures
+from qontract.adapters.redis.keys import Keys
+from qontract.adapters.redis.mending import mend_now
+from qontract.adapters.unreadable import Unreadable
 from qontract.application.jobs import failed
 from qontract.domain.jobs import Job, JobAbout, JobProgress, JobResult, JobStatus
 
@@ -36,6 +39,9 @@ DELIVERY_SECONDS = 5
 """How long a message may take from one place to the next; then it is looked for."""
 
 _UNREADABLE = "it cannot be read by this version of qontract, and is not run"
+_LONGEST_COUNT = 15
+
+_memberships = Unreadable("memberships", "the size of a scope cannot be read, and is not known")
 
 
 class JobLedger:
@@ -56,12 +62,15 @@ class JobLedger:
         """A sorted set: when each job that has not ended is to be looked at, unless it gives a sign of life before."""
         self._lock_milliseconds = int(lock_seconds * 1000)
         self._delivery_milliseconds = int(min(DELIVERY_SECONDS, lock_seconds) * 1000)
-        self._memberships = f"{prefix}memberships"
+        self.memberships = f"{prefix}memberships"
+        """A hash: how many memberships each scope had at the end of the last job."""
+        self.number = f"{prefix}job-number"
+        """The highest number of a job."""
         self._patient_redis = _client(url, retries=16)
 
     def record(self, job: Job) -> int:
         """Enter a job that is submitted, with a higher number than any before; return the turn for its message."""
-        keys = [self.key(job.id), f"{self.prefix}job-number", self.signs]
+        keys = [self.key(job.id), self.number, self.signs]
         texts = self._signed("job", job.id, job), self._signed("progress", job.id, JobProgress())
         about = self._signed("about", job.id, JobAbout(integration=job.integration, scopes=job.scopes))
         turn: int = self._run("submit", keys, job.id, *texts, self._delivery_milliseconds, WAITING_SECONDS, about)
@@ -104,19 +113,23 @@ class JobLedger:
             return None
         names = list(dict.fromkeys(job.locks))
         run_id = str(uuid4())
-        keys = [self.key(job_id), self.signs, self._memberships, *self._locks(names), *self._begun(names)]
+        locks, begun = self._locks(names), self._begun(names)
+        self.mend(dict.fromkeys(locks, "lease") | dict.fromkeys(begun, "string"))
+        keys = [self.key(job_id), self.signs, self.memberships, self.number, *locks, *begun]
         times = self._lock_milliseconds, WAITING_SECONDS
         pauses = BUSY_SECONDS * 1000, self._delivery_milliseconds
         answer = self._run("begin", keys, run_id, "" if turn is None else turn, *times, job_id, *pauses, *names)
         match answer:
             case [2, number, attempt, progress, memberships, *places]:
                 superseded = frozenset(names[place - 1] for place in places)
-                known = {name: int(count) for name, count in zip(names, memberships, strict=True) if count is not None}
-                locks = tuple(name for name in names if name not in superseded)
+                known = _counts(names, memberships)
+                held = tuple(name for name in names if name not in superseded)
                 before, unreadable = self._progress(job_id, progress)
-                return Run(run_id, job, number, attempt, before, superseded, locks, known, unreadable)
+                return Run(run_id, job, number, attempt, before, superseded, held, known, unreadable)
             case [1, now_turn, milliseconds]:
                 return Wait(now_turn, milliseconds / 1000)
+            case [3]:
+                self._give_up(job_id, ValueError("its number is none"))
         return None
 
     def renew(self, run: Run, locks: Sequence[str]) -> dict[str, bool]:
@@ -146,6 +159,7 @@ class JobLedger:
     def locked(self, name: str, *, seconds: float) -> Iterator[bool]:
         """Lock a name while the body runs, for as many seconds at most; False if a run, or another, has it."""
         (lock,), holder = self._locks([name]), str(uuid4())
+        self.mend({lock: "lease"})
         if not self.redis.set(lock, holder, nx=True, px=self._lock_milliseconds):
             yield False
             return
@@ -177,6 +191,11 @@ class JobLedger:
         """Say with which turn a job is to get a new message if it is lost; `where` its message is: see the script."""
         return self._run("resubmit", [self.key(job_id), self.signs], job_id, where, self._lock_milliseconds) or None
 
+    def mend(self, types: Mapping[str, str]) -> None:
+        """Set aside those of these keys that are of another type, or a lock that would not end."""
+        if types:
+            mend_now(self.redis.execute_command, Keys(self.prefix), types)
+
     def key(self, job_id: str) -> str:
         """Return the record of a job: a hash."""
         return f"{self.prefix}job:{job_id}"
@@ -188,15 +207,22 @@ class JobLedger:
         return [f"{self.prefix}begun:{name}" for name in names]
 
     def _read(self, job_id: str, *fields: str) -> list[bytes | None]:
-        found: Any = self.redis.hmget(self.key(job_id), list(fields))
+        """Return fields of the record of a job; texts that nobody signed, where it is no record at all."""
+        try:
+            found: Any = self.redis.hmget(self.key(job_id), list(fields))
+        except redis.ResponseError as error:
+            if not str(error).startswith("WRONGTYPE"):
+                raise
+            return [b""] * len(fields)
         return list(found)
 
     def _give_up(self, job_id: str, error: ValueError) -> None:
         log.error("job cannot be read; it has failed", extra={"job_id": job_id, "error": str(error)})
+        self.mend({self.key(job_id): "hash"})
         self._finish("", job_id, failed(JobProgress(), _reason(error)), ())
 
     def _finish(self, run: str, job_id: str, progress: JobProgress, locks: Sequence[str], *counts: str | int) -> bool:
-        keys = [self.key(job_id), self.signs, self._memberships, *self._locks(locks)]
+        keys = [self.key(job_id), self.signs, self.memberships, *self._locks(locks)]
         result = self._signed("progress", job_id, JobProgress(result=progress.result))
         return bool(scripts.run(self._patient_redis, "finish", keys, run, job_id, result, KEPT_SECONDS, *counts))
 
@@ -215,6 +241,17 @@ class JobLedger:
 
     def _run(self, script: str, keys: Sequence[str], *args: str | float) -> Any:
         return scripts.run(self.redis, script, keys, *args)
+
+
+def _counts(names: Sequence[str], counts: Sequence[bytes | None]) -> dict[str, int]:
+    """Return the sizes of the scopes that can be read."""
+    known = {}
+    for name, count in zip(names, counts, strict=True):
+        if count is not None and count.isdigit() and len(count) <= _LONGEST_COUNT:
+            known[name] = int(count)
+        elif count is not None:
+            _memberships.report(count, ValueError("not a number"), scope=name)
+    return known
 
 
 def _reason(error: ValueError) -> str:
