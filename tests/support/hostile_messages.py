@@ -5,7 +5,7 @@ import json
 import pickle
 import zlib
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from tests.support.hostile import DEPTH, TERMINAL
@@ -16,20 +16,27 @@ _REMOVED = object()
 
 def odd_messages(job_id: str) -> Iterator[tuple[str, bytes]]:
     """Yield what is no message of ours, by name; those that could be one name this job."""
-    yield from _NO_MESSAGE.items()
+    yield from ((name, make(job_id)) for name, make in makers_of_odd_messages())
+
+
+def makers_of_odd_messages() -> Iterator[tuple[str, Callable[[str], bytes]]]:
+    """Yield what makes each of them for a job."""
+    for name, raw in _NO_MESSAGE.items():
+        yield name, lambda _, raw=raw: raw  # type: ignore[misc] # mypy does not see its default
     for path, values in _ODD.items():
         for name, value in values.items():
-            message = message_of(job_id)
-            _put(message, path.split("."), value)
-            yield f"{path}: {name}", json.dumps(message).encode()
+            yield f"{path}: {name}", partial(_changed, partial(_put, path=path, value=value))
     for name, body in _BODIES.items():
-        message = message_of(job_id)
-        message["body"] = base64.b64encode(body).decode()
-        yield f"body is {name}", json.dumps(message).encode()
+        encoded = base64.b64encode(body).decode()
+        yield f"body is {name}", partial(_changed, partial(_put, path="body", value=encoded))
     for name, change in _CHANGED.items():
-        message = message_of(job_id)
-        change(message)
-        yield name, json.dumps(message).encode()
+        yield name, partial(_changed, change)
+
+
+def _changed(change: Callable[[_Message], None], job_id: str) -> bytes:
+    message = message_of(job_id)
+    change(message)
+    return json.dumps(message).encode()
 
 
 def message_of(job_id: str) -> _Message:
@@ -72,13 +79,14 @@ def message_of(job_id: str) -> _Message:
     }
 
 
-def _put(message: _Message, path: list[str], value: Any) -> None:
-    for name in path[:-1]:
+def _put(message: _Message, path: str, value: Any) -> None:
+    *above, last = path.split(".")
+    for name in above:
         message = message[name]
     if value is _REMOVED:
-        del message[path[-1]]
+        del message[last]
     else:
-        message[path[-1]] = value
+        message[last] = value
 
 
 def _embedded(message: _Message, body: Any, **headers: Any) -> None:
@@ -103,7 +111,12 @@ class _Malicious:
 
 def _packed(message: _Message) -> None:
     message["headers"]["compression"] = "zlib"
-    message["body"] = base64.b64encode(zlib.compress(b"[" + b" " * 50_000_000 + b"]")).decode()
+    message["body"] = _bomb()
+
+
+@cache
+def _bomb() -> str:
+    return base64.b64encode(zlib.compress(b"[" + b" " * 50_000_000 + b"]")).decode()
 
 
 def _pickled(message: _Message) -> None:

@@ -63,11 +63,12 @@ def _arguments(body: Any) -> tuple[str, int | None]:
 
 
 def _eta(value: Any) -> str | None:
-    """Return until when the message waits with the worker, which is never long. Raises ValueError."""
+    """Return until when the message waits with the worker, never long; None: it does not. Raises ValueError."""
     if value is None:
         return None
-    latest = datetime.now(UTC) + timedelta(seconds=LONGEST_COUNTDOWN)
+    now = datetime.now(UTC)
     try:
-        return min(datetime.fromisoformat(value), latest).isoformat()
+        eta = min(datetime.fromisoformat(value), now + timedelta(seconds=LONGEST_COUNTDOWN))
+        return eta.isoformat() if eta > now else None  # Celery cannot read all that is long ago
     except (TypeError, OverflowError) as error:
         raise ValueError(f"eta: {error}") from None

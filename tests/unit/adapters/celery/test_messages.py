@@ -38,6 +38,11 @@ def test_no_message_waits_with_a_worker_for_longer_than_a_message_may() -> None:
     assert datetime.fromisoformat(headers["eta"]) <= datetime.now(UTC) + timedelta(seconds=LONGEST_COUNTDOWN)
 
 
+def test_a_message_whose_time_has_come_does_not_wait() -> None:
+    headers, _ = read(MESSAGES["headers.eta: of the year 1"])
+    assert headers["eta"] is None
+
+
 @pytest.mark.parametrize("name", MESSAGES)
 def test_a_hostile_message_is_refused_or_what_is_taken_of_it_is_a_job_and_its_turn(name: str) -> None:
     with suppress(ValueError):
