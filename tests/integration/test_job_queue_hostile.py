@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from qontract.domain.jobs import JobStatus
 from tests.contracts.job_queue_runner import Runner, a_job, result_of
 from tests.processes import until
 from tests.support.hostile import ODD_BYTES, other_types
-from tests.support.jobs import PREFIX, make_queue
+from tests.support.hostile_messages import odd_messages
+from tests.support.jobs import PREFIX, Told, children, final, make_queue, worker
 
 ODD_NUMBERS = [b"x", b"-1", b"1.5", b"nan", b"inf", b"-inf", b"1e300", b"9" * 30, b"0x10", *ODD_BYTES.values()]
 ODD_NUMBERS.remove(b"5")
@@ -152,3 +154,23 @@ def test_a_lost_job_is_run_again_whatever_else_stands_among_the_signs_of_life(
     until(queue.resubmit_lost)
     assert json.loads(client.lindex(f"{PREFIX}celery:jobs", 0))["headers"]["id"] == job.id
     assert client.zrange(f"{PREFIX}job-signs", 0, -1) == [job.id.encode()]
+
+
+def test_no_hostile_message_ends_a_worker_or_one_of_its_processes_or_keeps_a_job_waiting(
+    queue: CeleryJobQueue, client: Any, valkey_url: str, tmp_path: Path
+) -> None:
+    told = Told(tmp_path)
+    with worker(valkey_url) as running:
+        jobs = [told.job("a")]
+        queue.submit(jobs[0])
+        final(queue, jobs[0])
+        before = children(running.pid)
+        for number, (_, raw) in enumerate(odd_messages("nobody-knows-this-job")):
+            client.lpush(f"{PREFIX}celery:jobs", raw)
+            if number % 50 == 0:
+                jobs.append(told.job("a"))
+                queue.submit(jobs[-1])
+        assert {final(queue, job, 60).status for job in jobs} == {JobStatus.SUCCESS}
+        until(lambda: not client.exists(f"{PREFIX}celery:jobs"))
+        assert running.poll() is None
+        assert children(running.pid) == before
