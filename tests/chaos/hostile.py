@@ -200,7 +200,7 @@ def _waiting(client: redis.Redis) -> set[str]:
     """Return the jobs whose messages wait with the worker, for their time has not come."""
     found = set()
     for raw in client.hvals(f"{CELERY}unacked"):  # type: ignore[union-attr]
-        with suppress(ValueError, TypeError, KeyError, IndexError):
+        with suppress(ValueError, TypeError, KeyError, IndexError, RecursionError):
             headers = json.loads(raw)[0]["headers"]
             if headers["eta"]:
                 found.add(str(headers["id"]))

@@ -170,7 +170,11 @@ def test_no_hostile_message_ends_a_worker_or_one_of_its_processes_or_keeps_a_job
             if number % 50 == 0:
                 jobs.append(told.job("a"))
                 queue.submit(jobs[-1])
+        for name, odd in ODD_BYTES.items():  # as if a worker had taken it long ago
+            client.hset(f"{PREFIX}celery:unacked", name, odd)
+            client.zadd(f"{PREFIX}celery:unacked_index", {name: 1})
         assert {final(queue, job, 60).status for job in jobs} == {JobStatus.SUCCESS}
         until(lambda: not client.exists(f"{PREFIX}celery:jobs"))
+        until(lambda: not set(ODD_BYTES) & {name.decode() for name in client.hkeys(f"{PREFIX}celery:unacked")})
         assert running.poll() is None
         assert children(running.pid) == before
