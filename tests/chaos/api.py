@@ -18,7 +18,7 @@ from tests.chaos.report import Outcome, table
 from tests.support.api_in_memory import SECRET, api_in_memory
 from tests.support.schema_cases import Statuses, fuzz
 
-EXAMPLES = 45
+EXAMPLES = 42
 """Of each kind, of each operation, with each token: more than 3,000 requests."""
 _ROOM = {"requests_at_once": 10**9, "open_jobs": 10**9}
 _INSTALLED = Installed({"slack-usergroups": InMemorySlackUsergroups, "github-teams": InMemoryGithubTeams})

@@ -67,12 +67,12 @@ class _Run:
         with running(directory, partial(self._prepare, count)) as system:
             family = system.family()
             for some in of_other_types():
-                self._plant(system.client, some)
+                self._planted += _plant(system.client, some)
                 self._work(system)
                 self._wait("the keys are set aside", lambda: self._set_aside(system))
                 self._wait("the good work is done", lambda: self._is_done(system))
             for start in range(0, len(self._values), BATCH):
-                self._plant(system.client, self._values[start : start + BATCH])
+                self._planted += _plant(system.client, self._values[start : start + BATCH])
                 self._work(system)
             self._wait("the good work is done", lambda: self._is_done(system))
             self._wait("nothing waits", lambda: self._is_worked_off(system.client))
@@ -99,17 +99,8 @@ class _Run:
         """Make the values, and plant the records of attempts: they are read when a replica claims its events."""
         self._unfinished = unfinished(client, UNFINISHED)
         made = list(values(self._random, count, self._unfinished))
-        self._plant(client, [value for value in made if value.place == _RECORD])
+        self._planted += _plant(client, [value for value in made if value.place == _RECORD])
         self._values = [value for value in made if value.place != _RECORD]
-
-    def _plant(self, client: redis.Redis, some: Sequence[Value]) -> None:
-        with client.pipeline(transaction=True) as step:
-            for value in some:
-                for command in (*value.before, value.command):
-                    step.execute_command(*command)
-            answers = iter(step.execute(raise_on_error=False))
-        for value in some:
-            self._planted.append((value, [next(answers) for _ in (*value.before, value.command)][-1]))
 
     def _work(self, system: System) -> None:
         """Publish events, and submit a job in a scope that has none at work, after something stood in its way."""
@@ -123,11 +114,7 @@ class _Run:
         self._wait("the job of its scope has ended", lambda: all(self._has_ended(system, job) for job in before))
         scope = SCOPES[number % len(SCOPES)]
         some = list(before_a_job(self._random, scope)) if self._planted and number >= 5 else []
-        with system.client.pipeline(transaction=True) as step:
-            for value in some:
-                for command in (*value.before, value.command):
-                    step.execute_command(*command)
-            step.execute(raise_on_error=False)
+        _plant(system.client, some)
         job_id = self._submitted(system, scope, number)
         self._jobs[job_id] = "pending"
         self._before += [(job_id, value) for value in some]
@@ -173,15 +160,15 @@ class _Run:
         return all(self._has_ended(system, job_id) for job_id in self._jobs) and handled
 
     def _is_worked_off(self, client: redis.Redis) -> bool:
-        pending: list[Any] = [client.xpending(STREAM, name)["pending"] for name in SUBSCRIPTIONS]  # type: ignore[index]
+        pending: list[Any] = [client.xpending(STREAM, name)["pending"] for name in SUBSCRIPTIONS]
         lags = [
             group["lag"]
             for group in client.xinfo_groups(STREAM)
             if group["name"].decode(errors="replace") in SUBSCRIPTIONS
-        ]  # type: ignore[union-attr]
+        ]
         redriven = [client.xlen(KEYS.redriven(name)) for name in SUBSCRIPTIONS]
         queued: Any = client.llen(QUEUE)
-        taken = queued + int(client.hlen(f"{CELERY}unacked")) - len(_waiting(client))  # type: ignore[arg-type]
+        taken = queued + int(client.hlen(f"{CELERY}unacked")) - len(_waiting(client))
         return not any((*pending, *lags, *redriven, taken, client.zcard(f"{KEYS.prefix}job-signs")))
 
     def _evidence(self, system: System, listed: dict[str, bool]) -> Evidence:
@@ -193,13 +180,24 @@ class _Run:
             )
             for _, fields in letters
         }
-        return Evidence(system.client, system.notes(), dead, listed, system.logs(), system.refused(), self._unfinished)
+        seen = system.notes(), dead, listed, system.logs(), system.refused(), _waiting(system.client)
+        return Evidence(system.client, *seen, self._unfinished)
+
+
+def _plant(client: Any, some: Sequence[Value]) -> list[tuple[Value, Any]]:
+    """Put the values there, all in one step, and return them with what Redis answered."""
+    with client.pipeline(transaction=True) as step:
+        for value in some:
+            for command in (*value.before, value.command):
+                step.execute_command(*command)
+        answers = iter(step.execute(raise_on_error=False))
+    return [(value, [next(answers) for _ in (*value.before, value.command)][-1]) for value in some]
 
 
 def _waiting(client: redis.Redis) -> set[str]:
     """Return the jobs whose messages wait with the worker, for their time has not come."""
     found = set()
-    for raw in client.hvals(f"{CELERY}unacked"):  # type: ignore[union-attr]
+    for raw in client.hvals(f"{CELERY}unacked"):
         with suppress(ValueError, TypeError, KeyError, IndexError, RecursionError):
             headers = json.loads(raw)[0]["headers"]
             if headers["eta"]:

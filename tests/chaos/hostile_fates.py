@@ -112,7 +112,7 @@ def _of_job(value: Value, _: Any, evidence: Evidence) -> str:
 
 
 def _of_sign(value: Value, _: Any, evidence: Evidence) -> str:
-    return "forgotten: no job has it" if evidence.client.zscore(value.key, value.name) is None else UNKNOWN  # type: ignore[arg-type]
+    return "forgotten: no job has it" if evidence.client.zscore(value.key, value.name) is None else UNKNOWN
 
 
 def _of_record(value: Value, _: Any, evidence: Evidence) -> str:
@@ -123,12 +123,12 @@ def _of_record(value: Value, _: Any, evidence: Evidence) -> str:
 
 
 def _of_sign_of_subscription(value: Value, _: Any, evidence: Evidence) -> str:
-    now: Any = evidence.client.hget(value.key, value.name)  # type: ignore[arg-type]
+    now: Any = evidence.client.hget(value.key, value.name)
     return "removed" if now is None else "left: nobody runs it" if now == value.command[3] else "made a time"
 
 
 def _of_field(value: Value, _: Any, evidence: Evidence) -> str:
-    now: Any = evidence.client.hget(value.key, value.name)  # type: ignore[arg-type]
+    now: Any = evidence.client.hget(value.key, value.name)
     return "left: nobody reads it" if now == value.command[3] else "overwritten"
 
 
@@ -147,7 +147,8 @@ def _of_key(value: Value, _: Any, evidence: Evidence) -> str:
 
 
 def _of_binding(value: Value, _: Any, evidence: Evidence) -> str:
-    return "left: nobody reads it" if evidence.client.sismember(value.key, value.name) else UNKNOWN  # type: ignore[arg-type]
+    members: Any = evidence.client.smembers(value.key)
+    return "left: nobody reads it" if value.name in members else UNKNOWN
 
 
 def _of_heard(_: Value, answer: Any, __: Evidence) -> str:

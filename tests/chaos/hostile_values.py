@@ -139,8 +139,7 @@ def _sign(random: Random, _: Mapping[str, str]) -> Value:
 
 def _intent(random: Random, _: Mapping[str, str]) -> Value:
     event_id = _id(random)
-    _, odd = random.choice(_INTENTS)
-    text = _short(odd).decode(errors="replace")
+    text = _short(random.choice(_INTENTS)[1]).decode(errors="replace")
     raw = random.choice([_odd(random), json.dumps([random.choice(["slack-usergroups/nowhere", "", 5]), text]).encode()])
     return Value("an intent", KEYS.intents, f"/x:{event_id}", ("HSET", KEYS.intents, f"/x:{event_id}", raw))
 
@@ -174,7 +173,7 @@ def _unread(random: Random, _: Mapping[str, str]) -> Value:
     """Return a key of which nothing of ours is ever asked, or that a later value of ours takes the place of."""
     which = random.choice(["lock:", "begun:", "handled:ordered:", f"published:{STREAM}:", "lease:", "records:"])
     key = f"{KEYS.prefix}{which}{_id(random)}"
-    _, command = random.choice([*other_types(key, than="none")])
+    command = random.choice([*other_types(key, than="none")])[1]
     return Value("a key with a name that nobody has", key, "", command)
 
 
