@@ -61,7 +61,6 @@ _BROKEN = (
     "lost",
     "wrongly dead",
     "untrue",
-    "told again",
     "doubled ids",
     "overwritten",
     "unknown",
@@ -106,7 +105,9 @@ class Outcome:
     @property
     def sound(self) -> bool:
         """Say whether the promises were kept."""
-        broken = [*_BROKEN, *(["out of order"] if self.kind != "shared" else [])]
+        told = [] if self.faults["spool unwritable"] else ["told again"]  # an intent in it was out of sight
+        order = ["out of order"] if self.kind != "shared" else []
+        broken = [*_BROKEN, *told, *order]
         return not any(self.numbers[name] for name in broken)
 
 

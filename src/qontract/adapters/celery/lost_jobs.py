@@ -30,7 +30,9 @@ def mend(ledger: JobLedger, celery_prefix: str, queue: str) -> None:
         "_kombu.binding_deadlines": "zset",
         **{f"{queue}{priority}": "list" for priority in priorities},
     }
-    ours = {ledger.signs: "zset", ledger.memberships: "hash", ledger.number: "string"}
+    hashes = ledger.memberships, ledger.scope_ends, ledger.scope_successes
+    sorted_sets = ledger.signs, ledger.index, ledger.kept_until, ledger.waiting, ledger.scopes
+    ours = dict.fromkeys(hashes, "hash") | dict.fromkeys(sorted_sets, "zset") | {ledger.number: "string"}
     ledger.mend(ours | {f"{celery_prefix}{name}": kind for name, kind in celery.items()})
 
 

@@ -1,9 +1,16 @@
 """What the ledger answers about one job."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from qontract.domain.jobs import Job, JobProgress
+from pydantic import AwareDatetime, BaseModel
+
+from qontract.adapters.unreadable import Unreadable
+from qontract.domain.jobs import Job, JobProgress, JobStatus
+
+_LONGEST_COUNT = 15
+
+_sizes = Unreadable("memberships", "the size of a scope cannot be read, and is not known")
 
 
 class Run(NamedTuple):
@@ -11,7 +18,7 @@ class Run(NamedTuple):
 
     `number` orders the jobs by when they were submitted; `attempt`, from 1, is how often this slice was begun;
     `memberships` and `locks` are of the locks that it has, and `superseded` are those that it has not.
-    `unreadable`: why the progress of the slices before cannot be read.
+    `unreadable`: why the progress of the slices before cannot be read. `cancelled_by`: who had cancelled it by then.
     """
 
     id: str
@@ -23,6 +30,7 @@ class Run(NamedTuple):
     locks: tuple[str, ...]
     memberships: Mapping[str, int]
     unreadable: str | None = None
+    cancelled_by: str | None = None
 
 
 class Wait(NamedTuple):
@@ -30,3 +38,23 @@ class Wait(NamedTuple):
 
     turn: int
     seconds: float
+
+
+class ScopeEnd(BaseModel):
+    """How a job ended in one scope."""
+
+    job_id: str
+    at: AwareDatetime
+    status: JobStatus
+    blocked_digest: str | None = None
+
+
+def sizes(names: Sequence[str], counts: Sequence[bytes | None]) -> dict[str, int]:
+    """Return the sizes of the scopes that can be read."""
+    known = {}
+    for name, count in zip(names, counts, strict=True):
+        if count is not None and count.isdigit() and len(count) <= _LONGEST_COUNT:
+            known[name] = int(count)
+        elif count is not None:
+            _sizes.report(count, ValueError("not a number"), scope=name)
+    return known

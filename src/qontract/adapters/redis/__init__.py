@@ -7,6 +7,7 @@ from qontract.adapters.redis.event_log import RedisEventLog
 from qontract.adapters.redis.event_publisher import RedisEventPublisher
 from qontract.adapters.redis.intents import RedisIntents
 from qontract.adapters.redis.kept_events import RedisKeptEvents
+from qontract.adapters.redis.server import RedisServer
 from qontract.adapters.redis.subscriptions import RedisSubscriptions
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "RedisEventPublisher",
     "RedisIntents",
     "RedisKeptEvents",
+    "RedisServer",
     "RedisSubscriptions",
 ]

@@ -20,6 +20,8 @@ class Keys:
         """A hash: how many dead letters each subscription has."""
         self.alive = f"{prefix}alive"
         """A hash: when each subscription last showed that it is run, in seconds since the epoch."""
+        self.ready = f"{prefix}ready"
+        """A string that is written to see whether that can be done, and nobody reads."""
         self.paused = f"{prefix}paused"
         """A hash: which subscriptions nobody is to read, since when, and who said so."""
 
