@@ -20,11 +20,14 @@ from qontract.application.ports.event_logs import EventLogs
 from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.kept_events import KeptEvents
 from qontract.application.ports.kept_jobs import KeptJobs
-from qontract.application.ports.server import Server
+from qontract.application.ports.presence import Presence
+from qontract.application.ports.server_check import ServerCheck
 from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
+from qontract.application.status import SystemStatus
 from qontract.application.subscription_steering import Steering
 from qontract.domain.jobs import Job, JobProgress
+from qontract.domain.processes import ProcessKind
 from qontract.entrypoints.integrations import Made, load_integrations, make_integrations
 from qontract.entrypoints.settings import Settings, load_settings
 from qontract.entrypoints.settings.groups import SECRET_BYTES
@@ -174,13 +177,38 @@ def _steering(settings: Settings) -> Steering:
     return Steering(subscriptions, abandoned_seconds=settings.subscriber.abandoned_seconds)
 
 
-def _server(settings: Settings, process: str, *, writes: bool) -> Server:
+def _presence(settings: Settings) -> Presence:
+    from qontract.adapters.redis import RedisPresence
+
+    return RedisPresence(settings.cache_broker_url.get_secret_value(), channel=settings.events.channel)
+
+
+def _status(
+    settings: Settings, presence: Presence, kept_jobs: Callable[[], KeptJobs], manager: EventManager | None
+) -> SystemStatus:
+    from qontract.adapters.redis import RedisServerInfo, RedisSubscriptions
+
+    events, url = settings.events, settings.cache_broker_url.get_secret_value()
+    kept = events.enabled and events.stream
+    return SystemStatus(
+        RedisServerInfo(url),
+        presence,
+        kept_jobs if settings.auth.secret else None,
+        RedisSubscriptions(url, channel=events.channel, stream=events.stream, timeout=2) if kept else None,
+        manager,
+        spool=(gethostname(), str(events.spool)),
+        needed=set(ProcessKind) - (set() if kept else {ProcessKind.SUBSCRIBER}),
+        abandoned_seconds=settings.subscriber.abandoned_seconds,
+    )
+
+
+def _server_check(settings: Settings, process: str, *, writes: bool) -> ServerCheck:
     """Return what knows what the process needs of Redis; with `writes`, also that it can be written to."""
-    from qontract.adapters.redis import RedisServer
+    from qontract.adapters.redis import RedisServerCheck
     from qontract.adapters.redis.acl import Process
 
     events, url = settings.events, settings.cache_broker_url.get_secret_value()
-    return RedisServer(url, Process(process), channel=events.channel, stream=events.stream, writes=writes)
+    return RedisServerCheck(url, Process(process), channel=events.channel, stream=events.stream, writes=writes)
 
 
 def _acl(settings: Settings) -> Callable[[str, str], str]:
@@ -216,9 +244,11 @@ class Container(containers.DeclarativeContainer):
     dead_letters = providers.Singleton(_dead_letters, settings)
     asyncapi = providers.Singleton(_asyncapi, settings)
     kept_events = providers.Singleton(_kept_events, settings)
-    server = providers.Factory(_server, settings)
+    server_check = providers.Factory(_server_check, settings)
     acl = providers.Singleton(_acl, settings)
     steering = providers.Singleton(_steering, settings)
+    presence = providers.Singleton(_presence, settings)
+    status = providers.Singleton(_status, settings, presence, kept_jobs.provider, event_manager)
 
 
 @cache

@@ -6,13 +6,13 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from qontract.application.ports.kept_jobs import KeptJobs
-from qontract.application.ports.server import Server
+from qontract.application.ports.server_check import ServerCheck
 from qontract.entrypoints.metrics import CONTENT_TYPE, Measure, exposition
 from qontract.entrypoints.serving import health
 from qontract.entrypoints.serving.pages import SWAGGER_CSP, SWAGGER_FILES, SWAGGER_SCRIPT, swagger_file, swagger_page
 
 
-def router(server: Server, kept: KeptJobs, measure: Measure | None, refused: Collection[str]) -> APIRouter:
+def router(server: ServerCheck, kept: KeptJobs, measure: Measure | None, refused: Collection[str]) -> APIRouter:
     """Return the routes. `measure` says how far every subscription has come; None: no event is kept.
 
     `refused` names what installed packages bring and cannot be used.
