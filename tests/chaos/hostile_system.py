@@ -98,7 +98,7 @@ class System:
         samples = [sample for family in page for sample in family.samples]
         unread = Counter[str]()
         for sample in samples:
-            if sample.name == "qontract_unreadable_total":
+            if sample.name == "qontract_unreadable_values_total":
                 unread[sample.labels["store"]] += int(sample.value)
         return unread
 

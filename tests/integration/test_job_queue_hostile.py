@@ -42,7 +42,7 @@ def queue(valkey_url: str) -> CeleryJobQueue:
 
 
 def unreadable(store: str) -> float:
-    return REGISTRY.get_sample_value("qontract_unreadable_total", {"store": store}) or 0.0
+    return REGISTRY.get_sample_value("qontract_unreadable_values_total", {"store": store}) or 0.0
 
 
 def ends(queue: CeleryJobQueue, *locks: str, after: Callable[[str], object] = lambda _: None) -> JobStatus:
