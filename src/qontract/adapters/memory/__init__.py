@@ -12,6 +12,7 @@ from qontract.adapters.memory.intents import InMemoryIntents
 from qontract.adapters.memory.job_queue import InMemoryJobQueue
 from qontract.adapters.memory.kept_events import InMemoryKeptEvents
 from qontract.adapters.memory.kept_jobs import InMemoryKeptJobs
+from qontract.adapters.memory.key_set import InMemoryKeySet
 from qontract.adapters.memory.presence import InMemoryPresence
 from qontract.adapters.memory.server_check import InMemoryServerCheck
 from qontract.adapters.memory.server_info import InMemoryServerInfo
@@ -31,6 +32,7 @@ __all__ = [
     "InMemoryJobQueue",
     "InMemoryKeptEvents",
     "InMemoryKeptJobs",
+    "InMemoryKeySet",
     "InMemoryPresence",
     "InMemoryServerCheck",
     "InMemoryServerInfo",
