@@ -11,12 +11,10 @@ from kombu.exceptions import OperationalError
 from qontract.adapters.celery import CeleryJobQueue
 from qontract.adapters.redis import (
     RedisBroker,
-    RedisDeadLetters,
     RedisEventPublisher,
     RedisIntents,
     RedisKeptEvents,
     RedisPresence,
-    RedisRedriveRuns,
     RedisServerCheck,
     RedisServerInfo,
     RedisSubscriptions,
@@ -26,7 +24,6 @@ from qontract.adapters.redis.event_logs import RedisEventLogs
 from qontract.adapters.redis.faststream import faststream_broker
 from qontract.adapters.redis.measures import measure
 from qontract.application.jobs import Continues
-from qontract.application.ports.dead_letters import By, DeadLettersError
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy
 from qontract.application.ports.event_log import EventLog
 from qontract.application.ports.job_queue import JobQueueError
@@ -39,6 +36,7 @@ from tests.contracts.presence import a_process
 from tests.processes import until
 from tests.redis_event_log import KEYS, LONG
 from tests.support.acl import CHANNEL, STREAM, admin_url
+from tests.support.acl_letters import change_letters
 
 LAST = "18446744073709551615-18446744073709551615"
 
@@ -78,7 +76,7 @@ async def work_as_api(url: str, admin: Any) -> None:
     with patch.object(queue, "_send", side_effect=OperationalError("away")), _raises(JobQueueError):
         queue.submit(a_job("b"))
     _steer(url, admin)
-    _change_letters(url, admin)
+    change_letters(url, admin)
     await measure(url, channel=CHANNEL, stream=STREAM)
     _show(url, admin)
     _ask(url, admin)
@@ -88,7 +86,7 @@ async def work_as_api(url: str, admin: Any) -> None:
 async def work_as_operator(url: str, admin: Any) -> None:
     """Publish, look at events, steer subscriptions, redrive and discard."""
     _steer(url, admin)
-    _change_letters(url, admin)
+    change_letters(url, admin)
     _ask(url, admin)
     _is_well(url, Process.OPERATOR, writes=False)
 
@@ -257,30 +255,6 @@ def _steer(url: str, admin: Any) -> None:
     assert subscriptions.preview("s", "start")
     assert subscriptions.resume("s")
     assert subscriptions.remove("s")
-
-
-def _change_letters(url: str, admin: Any) -> None:
-    """Redrive and discard dead letters, in a run, and tell of it."""
-    admin.xgroup_create(STREAM, "s", "0")
-    letters = RedisDeadLetters(url, channel=CHANNEL, stream=STREAM)
-    fields: Any = {"__data__": b"{}", "subscription": "s", "entry": "1-0", "failures": "[]"}
-    first, second, third, fourth = [admin.xadd(KEYS.dead, fields).decode() for _ in range(4)]
-    admin.hset(KEYS.dead_counts, "s", 2)
-    assert [letter.id for letter in letters.iterate()] == [first, second, third, fourth]
-    runs = RedisRedriveRuns(url, channel=CHANNEL, stream=STREAM)
-    admin.hset(KEYS.redrive_runs, "g", "no run")
-    runs.end(runs.begin("other", "s", "alice"))
-    assert letters.redrive(first, By("alice", batch="batch"))
-    run = runs.begin("g", "s", "alice")
-    assert letters.redrive(second, By("alice", run.id, "batch"))
-    assert runs.settling(run).waiting == 1
-    runs.end(run)
-    letters.forget(letters.changes())
-    assert letters.discard(fourth, By("alice", batch="batch"))
-    assert letters.redriven("s", "1-0")
-    admin.set(KEYS.dead_changes, "of another type")
-    with _raises(DeadLettersError):
-        letters.redrive(third, By("alice", batch="batch"))
 
 
 def _show(url: str, admin: Any) -> None:
