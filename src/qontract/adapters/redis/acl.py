@@ -59,7 +59,13 @@ _SENDING: _Uses = [
     ("multi exec script|load", ""),
 ]
 
-_SUBMITTING: _Uses = [*_SENDING, ("del hexists", "job:*"), ("incr", "job-number"), ("set", "ready")]
+_SUBMITTING: _Uses = [*_SENDING, ("del hexists", "job:*"), ("get incr set", "job-number"), ("set", "ready")]
+
+_MENDED_JOBS = (
+    *("job:*", "lock:*", "begun:*", "job-signs", "job-number", "memberships"),
+    *("jobs", "jobs-kept-until", "jobs-waiting", "scopes", "scope-ends", "scope-successes"),
+    *("celery:jobs*", "celery:unacked*", "celery:_kombu.binding*"),
+)
 
 _RUNNING: _Uses = [
     *_SENDING,
@@ -72,13 +78,17 @@ _RUNNING: _Uses = [
     ("watch hdel hget hset hvals", "celery:unacked"),
     ("zadd zrange zrem", "celery:unacked_index"),
     ("set get del", "celery:unacked_mutex"),
+    ("get", "job-number"),
     ("set", "ready"),
+    *(("type rename", key) for key in _MENDED_JOBS),
+    ("pttl", "lock:*"),
+    ("pttl", "celery:unacked_mutex"),
+    ("rename pexpire", "set-aside:*"),
 ]
 
 _INTENDING: _Uses = [
     ("hset hgetall", "intents"),
     ("rename", "intents"),
-    ("rename pexpire", "set-aside:intents"),
 ]
 
 _MEASURING: _Uses = [
@@ -101,9 +111,13 @@ _STEERING: _Uses = [
 ]
 
 _DEAD_LETTERS: _Uses = [
-    ("xrange xrevrange xdel", "dead"),
-    ("xadd", "redriven:*"),
+    ("xrange xrevrange xdel exists xinfo|stream", "dead"),
+    ("xadd xdel exists xinfo|stream", "redriven:*"),
     ("hget hincrby", "dead-counts"),
+    ("xadd xrange xdel", "dead-changes"),
+    ("zcard zrange zadd zremrangebylex", "redrives"),
+    ("hget hset hsetnx hdel", "redrive-runs"),
+    ("hget", "records:*"),
 ]
 
 _HANDLING: _Uses = [
@@ -119,16 +133,21 @@ _HANDLING: _Uses = [
     ("hget hset", "alive"),
     ("xadd", "dead"),
     ("hset hincrby", "dead-counts"),
+    ("zremrangebylex", "redrives"),
     ("info", ""),
     ("subscribe unsubscribe", _CHANNEL),
 ]
 
-_MENDED = ("intents", "dead", "dead-counts", "alive", "paused", "redriven:*", "records:*", "lease:*")
+_MENDED = (
+    *("intents", "dead", "dead-counts", "dead-changes", "redrives", "redrive-runs", "alive", "paused"),
+    *("redriven:*", "records:*", "lease:*"),
+)
 
 _MENDING: _Uses = [
     *(("type rename", key) for key in _MENDED),
     ("pttl", "lease:*"),
     ("xinfo|stream xadd", "dead"),
+    ("xinfo|stream xadd", "dead-changes"),
     ("xinfo|stream xadd", "redriven:*"),
     ("rename pexpire xrange xdel", "set-aside:*"),
 ]
@@ -147,7 +166,7 @@ _ASKING: _Uses = [
 ]
 
 _USES: Mapping[Process, _Uses] = {
-    Process.API: [*_SCRIPTS, *_SUBMITTING, *_PUBLISHING, *_STEERING, *_LOOKING, *_SHOWING, *_ASKING],
+    Process.API: [*_SCRIPTS, *_SUBMITTING, *_PUBLISHING, *_STEERING, *_LOOKING, *_DEAD_LETTERS, *_SHOWING, *_ASKING],
     Process.WORKER: [*_SCRIPTS, *_RUNNING, *_PUBLISHING, *_INTENDING, *_SHOWING],
     Process.SUBSCRIBER: [*_SCRIPTS, *_HANDLING, *_MENDING, *_PUBLISHING, *_SHOWING],
     Process.OPERATOR: [*_SCRIPTS, *_PUBLISHING, *_STEERING, *_LOOKING, *_DEAD_LETTERS, *_ASKING],
