@@ -1,10 +1,14 @@
 """The API's ASGI application."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from threading import Event
 
+import anyio.to_thread
 from fastapi import FastAPI
 
+from qontract.application import tracing
 from qontract.entrypoints.api import events, operation, reconcile, subscriptions
 from qontract.entrypoints.api.auth import claims_dependency
 from qontract.entrypoints.api.middleware import LimitedBody, RequestLog
@@ -13,6 +17,12 @@ from qontract.entrypoints.api.problems import add_problems
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.integrations import usable_name
 from qontract.entrypoints.serving.secure_headers import SecureHeaders
+
+
+@asynccontextmanager
+async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+    yield
+    await anyio.to_thread.run_sync(tracing.close)
 
 
 def application(container: Container) -> FastAPI:
@@ -24,7 +34,15 @@ def application(container: Container) -> FastAPI:
     claims_of = claims_dependency(settings.auth)
     queue = container.job_queue()
     installed = container.installed_integrations()
-    app = FastAPI(title="qontract", version=version("qontract"), docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(
+        title="qontract",
+        version=version("qontract"),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+        telemetry={"tracing": False},  # of FastAPI itself, since 0.164: its spans have queries in them
+    )
     app.state.stopping = Event()
     add_problems(app)
     app.add_middleware(LimitedBody, limit=settings.api.max_body_bytes)
