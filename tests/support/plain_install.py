@@ -42,7 +42,9 @@ def owners_of_modules() -> dict[str, set[str]]:
 
     They are those at the top; where packages share one, as `opentelemetry`, those below it.
     """
-    owners = {module: set(map(canonicalize_name, found)) for module, found in packages_distributions().items()}
+    owners: dict[str, set[str]] = {
+        module: {*map(canonicalize_name, found)} for module, found in packages_distributions().items()
+    }
     for package in tuple(owners["opentelemetry"]):
         for file in distribution(package).files or ():
             if file.suffix == ".py":

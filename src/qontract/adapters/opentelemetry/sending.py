@@ -1,5 +1,6 @@
 """How spans leave the process: in batches, from a bounded queue, and what is lost is counted."""
 
+import logging
 import os
 from collections.abc import Sequence
 from threading import Lock
@@ -10,6 +11,24 @@ from prometheus_client import Counter
 
 LOST = Counter("qontract_spans_lost_total", "Spans that no collector took, or that had no room in the queue")
 SENT = Counter("qontract_spans_sent_total", "Spans that a collector took")
+
+_SAID_AGAIN_SECONDS = 60
+
+
+class Seldom(logging.Filter):
+    """Lets each message pass once a minute: the SDK repeats its own with each batch that a collector does not take."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether it was not logged lately. Its arguments, how long to wait and why, do not count."""
+        message = str(record.msg)
+        passes = record.created - self._said.get(message, float("-inf")) >= _SAID_AGAIN_SECONDS
+        if passes:
+            self._said[message] = record.created
+        return passes
 
 
 class CountedExporter(SpanExporter):

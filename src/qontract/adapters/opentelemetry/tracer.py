@@ -1,6 +1,7 @@
 """OpenTelemetry: the SDK's spans."""
 
 import atexit
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from qontract.adapters.opentelemetry.sending import CountedBatches, CountedExporter
+from qontract.adapters.opentelemetry.sending import CountedBatches, CountedExporter, Seldom
 from qontract.application.ports.tracer import Attributes, Kind, Tracer
 
 CLOSE_SECONDS = 3.0
@@ -22,9 +23,11 @@ CLOSE_SECONDS = 3.0
 
 _KINDS = {kind: trace.SpanKind[kind.name] for kind in Kind}
 _W3C = TraceContextTextMapPropagator()
+_SELDOM = Seldom()
 
 
 def _batches() -> SpanProcessor:
+    logging.getLogger(OTLPSpanExporter.__module__).addFilter(_SELDOM)
     return CountedBatches(CountedExporter(OTLPSpanExporter()))
 
 

@@ -1,5 +1,6 @@
 """Spans of OpenTelemetry's SDK."""
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from threading import Event
@@ -7,13 +8,14 @@ from time import monotonic
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import Counter
 
 from qontract.adapters.opentelemetry import OpenTelemetryTracer, tracer
-from qontract.adapters.opentelemetry.sending import LOST, SENT, CountedBatches, CountedExporter
+from qontract.adapters.opentelemetry.sending import LOST, SENT, CountedBatches, CountedExporter, Seldom
 from qontract.application.ports.tracer import Kind, Tracer
 from tests.contracts.tracer import Recorded, TracerContract
 from tests.processes import until
@@ -183,6 +185,26 @@ def test_what_a_collector_does_not_take_is_counted_as_lost(result: SpanExportRes
             pass
     ours.close()
     assert (value(LOST) - lost, value(SENT) - sent) == (5, 0)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_collector_that_is_away_is_in_the_log_once_and_its_password_is_not(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:s3cret@127.0.0.1:1")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.1")
+    monkeypatch.setattr(tracer, "_SELDOM", Seldom())
+    monkeypatch.setattr(logging.getLogger(OTLPSpanExporter.__module__), "filters", [])
+    lost = value(LOST)
+    ours = OpenTelemetryTracer("a")
+    for number in range(1, 4):
+        with ours.span("work", Kind.INTERNAL, {}):
+            pass
+        until(lambda number=number: value(LOST) - lost == number)  # type: ignore[misc]
+    ours.close()
+    said = [record.getMessage() for record in caplog.records if record.name.startswith("opentelemetry")]
+    assert 1 <= len(said) == len({text[:20] for text in said}) <= 2
+    assert "s3cret" not in caplog.text
 
 
 @pytest.mark.usefixtures("at_once")
