@@ -68,13 +68,12 @@ class OpenTelemetryTracer(Tracer):
         links: Sequence[str] = (),
     ) -> Iterator[None]:
         """Record the body as a span."""
-        above = _context(parent)
-        linked = [
-            trace.Link(trace.get_current_span(found).get_span_context()) for found in map(_context, links) if found
-        ]
+        named = {text: _context(text) for text in {parent, *links}}  # once each: reading one takes 10 µs
+        contexts = [context for link in links if (context := named[link])]
+        linked = [trace.Link(trace.get_current_span(context).get_span_context()) for context in contexts]
         with self._tracer().start_as_current_span(
             name,
-            context=above,
+            context=named[parent],
             kind=_KINDS[kind],
             attributes=_given(attributes),
             links=linked,
