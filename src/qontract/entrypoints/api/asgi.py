@@ -9,20 +9,16 @@ import anyio.to_thread
 from fastapi import FastAPI
 
 from qontract.application import tracing
-from qontract.entrypoints.api import events, operation, reconcile, subscriptions
+from qontract.domain.processes import ProcessKind
+from qontract.entrypoints.api import events, jobs, operation, reconcile, status, subscriptions
 from qontract.entrypoints.api.auth import claims_dependency
 from qontract.entrypoints.api.middleware import LimitedBody, RequestLog
 from qontract.entrypoints.api.openapi import add_desired_states
 from qontract.entrypoints.api.problems import add_problems
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.integrations import usable_name
+from qontract.entrypoints.presence import shown, this_process
 from qontract.entrypoints.serving.secure_headers import SecureHeaders
-
-
-@asynccontextmanager
-async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
-    yield
-    await anyio.to_thread.run_sync(tracing.close)
 
 
 def application(container: Container) -> FastAPI:
@@ -34,14 +30,21 @@ def application(container: Container) -> FastAPI:
     claims_of = claims_dependency(settings.auth)
     queue = container.job_queue()
     installed = container.installed_integrations()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        with shown(container, this_process(container, ProcessKind.API, installed.classes, installed.refused)):
+            yield
+        await anyio.to_thread.run_sync(tracing.close)
+
     app = FastAPI(
         title="qontract",
         version=version("qontract"),
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        lifespan=_lifespan,
-        telemetry={"tracing": False},  # of FastAPI itself, since 0.164: its spans have queries in them
+        lifespan=lifespan,
+        telemetry={"tracing": False},  # of FastAPI itself: its spans have queries in them
     )
     app.state.stopping = Event()
     add_problems(app)
@@ -54,11 +57,14 @@ def application(container: Container) -> FastAPI:
     for name in sorted(installed.refused.keys() - installed.classes.keys()):
         if usable_name(name):
             app.include_router(reconcile.refused_router(name, installed.refused[name], desk))
-    app.include_router(operation.router(queue, container.measure(), installed.refused))
+    server = container.server_check("api", writes=True)
+    app.include_router(operation.router(server, container.kept_jobs(), container.measure(), installed.refused))
     app.include_router(
         events.router(container.kept_events(), container.event_manager(), container.event_format(), claims_of)
     )
+    app.include_router(jobs.router(container.job_steering(), claims_of, desk.limits))
     app.include_router(subscriptions.router(container.steering(), claims_of))
+    app.include_router(status.router(container.status(), claims_of))
     app.router.default = reconcile.unknown_path(installed.classes)
     add_desired_states(app, list(installed.classes.values()))
     return app

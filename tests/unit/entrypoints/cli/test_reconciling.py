@@ -57,10 +57,11 @@ def test_a_detailed_exit_code_says_whether_there_are_changes(
 
 def test_the_id_of_the_job_is_said_at_once_and_beside_the_result(api: Api, tmp_path: Path) -> None:
     api(ACCEPTED, problem(404, "Not Found", "No such job"))
-    assert command(tmp_path).stderr.splitlines()[0] == "job 1, a dry run, is accepted"
+    said = "job 1, a dry run, is accepted; Ctrl-C does not stop it, but this does: qontract jobs cancel 1"
+    assert command(tmp_path).stderr.splitlines()[0] == said
     api(ACCEPTED, problem(404, "Not Found", "No such job"))
     done = command(tmp_path, "--apply", "--yes")
-    assert (done.stdout, done.stderr.splitlines()[0]) == ("", "job 1 is accepted")
+    assert (done.stdout, done.stderr.splitlines()[0]) == ("", said.replace(", a dry run,", ""))
 
 
 def test_a_plan_is_shown_with_the_command_that_applies_it(api: Api, tmp_path: Path) -> None:
@@ -203,3 +204,22 @@ def test_several_files_are_one_request(api: Api, tmp_path: Path) -> None:
     (tmp_path / "more.yaml").write_text("things: [{name: two}]")
     command(tmp_path, str(tmp_path / "more.yaml"), desired='{"things": [{"name": "one"}]}')
     assert sent(requests) == [{"things": [{"name": "one"}, {"name": "two"}], "dry_run": True}]
+
+
+@pytest.mark.usefixtures("_terminal")
+def test_a_plan_of_which_nothing_could_be_listed_is_asked_for_as_any_and_has_the_exit_code_of_changes(
+    api: Api, tmp_path: Path
+) -> None:
+    requests = api(ACCEPTED, ended(actions_left_out=2, plan_digest="9f86"))
+    assert "Apply this plan?" in command(tmp_path, "--apply", say="n\n").output
+    assert len(sent(requests)) == 1
+    api(ACCEPTED, ended(actions_left_out=2, plan_digest="9f86"))
+    assert command(tmp_path, "--detailed-exitcode").exit_code == 2
+
+
+def test_too_many_requests_are_a_line_and_the_desired_state_is_sent_again(api: Api, tmp_path: Path) -> None:
+    requests = api(problem(429, "Too Many Requests", "later"), ACCEPTED, ended())
+    done = command(tmp_path)
+    assert done.exit_code == 0
+    assert len(sent(requests)) == 2
+    assert done.stderr.splitlines()[0] == "the API asks for fewer requests, and is asked again"
