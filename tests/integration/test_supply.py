@@ -33,6 +33,7 @@ NO_PACKAGE = {*sys.stdlib_module_names, "qontract", "_typeshed"}
 NEED_AN_EXTRA = {
     "entrypoints/dev/": "dev",
     "adapters/github": "github",
+    "adapters/jwks": "jwks",
     "adapters/opentelemetry": "otel",
     "testing": "testing",
 }
