@@ -10,6 +10,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
+from qontract.application import tracing
 from qontract.application.deadline import Deadline
 from qontract.application.lease import Lease
 from qontract.application.outcome import DeadLetter, after, cause_of, describe
@@ -105,7 +106,10 @@ class Attempts:
             if event is None:
                 return None
             self._check_lease()  # again: the log may have taken its time, or this process may have stood still
-        return await self._attempt(entry, event, task)
+        if not tracing.on():
+            return await self._attempt(entry, event, task)
+        with tracing.attempt(self._name, event, len(entry.failures) + 1):
+            return await self._attempt(entry, event, task)
 
     async def _prepare(self, entry: Entry) -> DomainEvent | None:
         """Record that the attempt begins, and return the event; None if the entry is done with."""
@@ -171,6 +175,7 @@ class Attempts:
         entry.begun = 0
         if isinstance(decision, DeadLetter) or decision.failure is not None:
             self._count(Count.FAILED, 1)
+            tracing.fail(type(error).__name__)
             log.warning(
                 "handler failed",
                 extra={**about(self._name, event), "attempt": number, "of": self._policy.max_attempts},

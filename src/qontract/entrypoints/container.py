@@ -1,5 +1,6 @@
 """The composition root: the one place that knows which adapter stands behind each port."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from datetime import datetime
@@ -25,6 +26,7 @@ from qontract.application.ports.kept_jobs import KeptJobs
 from qontract.application.ports.presence import Presence
 from qontract.application.ports.redrive_runs import RedriveRuns
 from qontract.application.ports.server_check import ServerCheck
+from qontract.application.ports.tracer import Tracer
 from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
 from qontract.application.status import SystemStatus
@@ -38,11 +40,14 @@ from qontract.entrypoints.packages import said
 from qontract.entrypoints.renewal import revoked_ids
 from qontract.entrypoints.settings import Settings, load_settings
 from qontract.entrypoints.settings.groups import SECRET_BYTES
+from qontract.entrypoints.settings.traces import wanted
 
 if TYPE_CHECKING:  # a process imports only the adapters that it makes: it starts the sooner
     from faststream.redis import RedisBroker as FastStreamBroker
 
     from qontract.adapters.celery import CeleryJobQueue
+
+log = logging.getLogger(__name__)
 
 Recovery = Callable[[], None]
 """Runs again the jobs of dead workers, republishes what is spooled, and resolves the intents of dead runs."""
@@ -64,6 +69,22 @@ def _event_manager(settings: Settings) -> EventManager | None:
         intents=RedisIntents(broker, channel=events.channel, source=events.source),
         count_not_published=NOT_PUBLISHED.inc,
     )
+
+
+def _tracer(service: str) -> Tracer | None:
+    """Return what records spans, for a service of this name; None: OpenTelemetry's variables want none, or cannot be.
+
+    Then the log says why.
+    """
+    try:
+        if not wanted():
+            return None
+        from qontract.adapters.opentelemetry import OpenTelemetryTracer
+
+        return OpenTelemetryTracer(service, everyones=True)
+    except Exception as error:  # noqa: BLE001 - whatever the SDK raises: without traces, all else works
+        log.warning("tracing left out", extra={"error": said(error)})
+        return None
 
 
 def _guards(settings: Settings) -> Guards:
@@ -263,6 +284,7 @@ class Container(containers.DeclarativeContainer):
     """One of each thing that a process needs, made when it is first asked for."""
 
     settings = providers.Singleton(load_settings)
+    tracer = providers.Factory(_tracer)
     event_manager = providers.Singleton(_event_manager, settings)
     installed_integrations = providers.Singleton(load_integrations)
     integrations = providers.Singleton(make_integrations, installed_integrations)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         InMemoryKeptEvents,
         InMemoryRedriveRuns,
         InMemorySubscriptions,
+        InMemoryTracer,
     )
     from qontract.adapters.memory.faults import fail
     from qontract.testing.contracts.dead_letters import DeadLettersContract
@@ -53,6 +54,7 @@ else:
             "InMemoryKeptEvents",
             "InMemoryRedriveRuns",
             "InMemorySubscriptions",
+            "InMemoryTracer",
         ),
         "qontract.adapters.memory.faults": ("fail",),
         "qontract.testing.contracts.dead_letters": ("DeadLettersContract",),
@@ -96,6 +98,7 @@ __all__ = [
     "InMemoryRedriveRuns",
     "InMemorySubscriber",
     "InMemorySubscriptions",
+    "InMemoryTracer",
     "InMemoryTurn",
     "IntegrationContract",
     "IntentsContract",

@@ -19,6 +19,7 @@ from qontract.adapters.memory.server_check import InMemoryServerCheck
 from qontract.adapters.memory.server_info import InMemoryServerInfo
 from qontract.adapters.memory.slack_usergroups import InMemorySlackUsergroups
 from qontract.adapters.memory.subscriptions import InMemorySubscriptions
+from qontract.adapters.memory.tracer import InMemoryTracer
 
 __all__ = [
     "InMemoryAsyncEventPublisher",
@@ -40,4 +41,5 @@ __all__ = [
     "InMemoryServerInfo",
     "InMemorySlackUsergroups",
     "InMemorySubscriptions",
+    "InMemoryTracer",
 ]
