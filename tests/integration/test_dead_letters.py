@@ -37,7 +37,7 @@ def store(valkey_url: str, server: redis.Redis) -> Store:
         found: dict[str, list[bytes]] = {}
         for key in server.scan_iter(f"{PREFIX}redriven:*"):
             entries: Any = server.xrange(key)
-            assert all(fields.keys() == {b"__data__"} for _, fields in entries)
+            assert all(fields.keys() == {b"__data__", b"origin"} for _, fields in entries)
             found[key.decode().removeprefix(f"{PREFIX}redriven:")] = [fields[b"__data__"] for _, fields in entries]
         return found
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 
 from qontract.adapters.memory import faults
-from qontract.adapters.memory.events import InMemoryEvents, Kept, Pending, Place, Record
+from qontract.adapters.memory.events import InMemoryEvents, Kept, Pending, Place, Record, ended
 from qontract.application.ports.event_log import Entry, EventLog, EventLogError, GoneError, LeaseLostError, Measures
 
 _Candidate = tuple[int, Kept | None, str | None]
@@ -120,6 +120,8 @@ class InMemoryEventLog(EventLog):
             place = self._place()
             for entry in entries:
                 self._end(place, _number(entry))
+                if entry.ending:
+                    self._known.endings[_number(entry)] = ended(entry)
 
     async def record(self, entries: Collection[Entry]) -> None:
         """Keep what is known of their attempts, of those that have not ended."""

@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import count
 from threading import Lock
 from weakref import WeakKeyDictionary
 
+from qontract.application.ports.event_log import Entry
 from qontract.domain.dead_letters import DeadLetter, FailedAttempt
+from qontract.domain.endings import Ended, Ending
 from qontract.domain.subscriptions import Pause
 
 
@@ -58,8 +61,8 @@ class Subscription:
     """What is known of one subscription. `place` is None before it is made, and after it was lost.
 
     `leader` is who leads, and until when; `paused` is since when nobody is to read, and who said so. `remembered` has
-    ids of events, and until when they are known. `given_back` counts how often entries became anybody's, or are to be
-    read again.
+    ids of events, and until when they are known; `endings`, how entries ended. `given_back` counts how often entries
+    became anybody's, or are to be read again.
     """
 
     place: Place | None = None
@@ -68,6 +71,7 @@ class Subscription:
     remembered: dict[str, float] = field(default_factory=dict)
     leader: tuple[str, float] = ("", 0)
     given_back: int = 0
+    endings: dict[int, Ended] = field(default_factory=dict)
     paused: Pause | None = None
 
 
@@ -180,3 +184,10 @@ class InMemoryEvents:
         for key in keys:
             for events in (self.kept, *(subscription.redriven for subscription in self._subscriptions.values())):
                 events.pop(key, None)  # type: ignore[call-overload] # a key that is none of ours is not there
+
+
+def ended(entry: Entry) -> Ended:
+    """Return what is kept of an entry that says how it ended."""
+    handled = entry.ending is Ending.HANDLED
+    attempts, seconds = (len(entry.failures) + 1, entry.seconds) if handled else (0, 0.0)
+    return Ended(entry.ending or Ending.HANDLED, datetime.fromtimestamp(entry.ended, UTC), attempts, seconds)

@@ -91,6 +91,7 @@ class InMemorySubscriptions(Subscriptions):
             one.place = one.paused = None
             one.redriven.clear()
             one.records.clear()
+            one.endings.clear()
             return True
 
     def _place(self, name: str) -> Place | None:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from redis.asyncio import Redis
 
 from qontract.adapters.redis.attempt_records import failures_to_json, record_to_json
+from qontract.adapters.redis.endings import lines_of
 from qontract.adapters.redis.entries import PREFIXES, content_of_fields, ids_by_stream, place
 from qontract.adapters.redis.errors import translated
 from qontract.adapters.redis.globs import lua_patterns
@@ -66,6 +67,7 @@ class RedisEventLog(EventLog):
         self._streams = (keys.redriven(subscription), keys.stream)
         self._lease = keys.lease(subscription)
         self._records = keys.records(subscription)
+        self._endings = keys.endings(subscription)
         self._reader = Reader(
             redis,
             keys,
@@ -128,12 +130,13 @@ class RedisEventLog(EventLog):
         return content_of_fields(found[0][1]) if found else None
 
     async def acknowledge(self, entries: Collection[Entry]) -> None:
-        """Acknowledge, delete what was redriven, and drop the records, in one step."""
+        """Acknowledge, delete what was redriven, drop the records, and keep how they ended, in one step."""
         if entries:
             records = [str(entry.key) for entry in entries if entry.recorded]
             names = [json.dumps(some) for some in (*ids_by_stream(entries), records)]
+            keys = [*self._streams, self._records, self._endings]
             with translated():
-                await run(self._redis, "acknowledge", [*self._streams, self._records], self._name, *names)
+                await run(self._redis, "acknowledge", keys, self._name, *names, lines_of(entries))
 
     async def record(self, entries: Collection[Entry]) -> None:
         """Keep the attempts in the hash of records, of entries that are still this replica's."""

@@ -39,6 +39,10 @@ class Keys:
         """Return the hash of what is known of the attempts at entries."""
         return f"{self.prefix}records:{subscription}"
 
+    def endings(self, subscription: str) -> str:
+        """Return the stream of how events ended, for as long as they are kept."""
+        return f"{self.prefix}endings:{subscription}"
+
     def set_aside(self, key: str) -> str:
         """Return where a key of ours goes that is not what it should be."""
         return f"{self.prefix}set-aside:{key.removeprefix(self.prefix)}"

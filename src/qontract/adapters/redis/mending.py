@@ -40,6 +40,7 @@ def _types(keys: Keys, subscriptions: tuple[str, ...]) -> dict[str, str]:
     types[keys.paused] = "hash"
     for name in subscriptions:
         types |= {keys.redriven(name): "stream", keys.records(name): "hash", keys.lease(name): "lease"}
+        types[keys.endings(name)] = "stream"
     return types
 
 

@@ -101,7 +101,7 @@ class RedisSubscriptions(Subscriptions):
         keys = self._keys
         of_it = [keys.redriven(name), keys.stream, keys.records(name), keys.lease(name)]
         with translated_as(SubscriptionsError, self._keys.stream):
-            return self._did(name, "remove", [*of_it, keys.paused, keys.alive], self._alive_seconds)
+            return self._did(name, "remove", [*of_it, keys.paused, keys.alive, keys.endings(name)], self._alive_seconds)
 
     def _did(self, name: str, script: str, keys: list[str], *args: Any) -> bool:
         if not _bytes(name):

@@ -24,12 +24,22 @@ local function is_to_come()
   end
 end
 
+-- An event that was redriven, and died again: the entry that it had first.
+local function origin()
+  local entry = ARGV[6] == '1' and redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]
+  for i = 1, entry and #entry[2] or 0, 2 do
+    if entry[2][i] == 'origin' then return entry[2][i + 1] end
+  end
+  return ARGV[3]
+end
+
 local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1)
 local is_lost = pending.err and string.find(pending.err, 'NOGROUP', 1, true)
 if pending.err and not is_lost then return pending end
 local is_dead = is_lost or #pending == 1 or #redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2]) == 0 or is_to_come()
 if is_dead then
-  redis.call('XADD', KEYS[2], '*', '__data__', ARGV[4], 'subscription', ARGV[1], 'entry', ARGV[3], 'failures', ARGV[5])
+  redis.call('XADD', KEYS[2], '*', '__data__', ARGV[4], 'subscription', ARGV[1], 'entry', ARGV[3], 'failures', ARGV[5],
+    'origin', origin())
   -- The letter is there: a count that is none must not let it be written again.
   local counted = redis.pcall('HINCRBY', KEYS[4], ARGV[1], 1)
   if type(counted) == 'table' then redis.pcall('HSET', KEYS[4], ARGV[1], 1) end

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 -- Remove what is old enough and what every group has acknowledged. A group that has shown no life for long does not count.
 -- KEYS: the stream, when each group was alive. ARGV: seconds kept, seconds until a silent group is abandoned.
--- Answer: how many entries were removed, then the abandoned groups.
-if redis.call('EXISTS', KEYS[1]) == 0 then return {0} end
+-- Answer: how many entries were removed, the id before which they were, then the abandoned groups.
+if redis.call('EXISTS', KEYS[1]) == 0 then return {0, '0-0'} end
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local edge_ms, edge_seq, edge = math.max(0, math.floor((now - tonumber(ARGV[1])) * 1000)), 0, nil
@@ -24,7 +24,7 @@ for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   end
 end
 -- What frees memory comes before what needs some.
-local trimmed = redis.call('XTRIM', KEYS[1], 'MINID', edge or string.format('%.0f-0', edge_ms))
+edge = edge or string.format('%.0f-0', edge_ms)
+local trimmed = redis.call('XTRIM', KEYS[1], 'MINID', edge)
 for _, name in ipairs(unknown) do redis.call('HSET', KEYS[2], name, time[1]) end
-table.insert(abandoned, 1, trimmed)
-return abandoned
+return {trimmed, edge, unpack(abandoned)}
