@@ -13,6 +13,7 @@ from qontract.adapters.memory.job_queue import InMemoryJobQueue
 from qontract.adapters.memory.kept_events import InMemoryKeptEvents
 from qontract.adapters.memory.slack_usergroups import InMemorySlackUsergroups
 from qontract.adapters.memory.subscriptions import InMemorySubscriptions
+from qontract.adapters.memory.traces import InMemoryTraces
 
 __all__ = [
     "InMemoryAsyncEventPublisher",
@@ -28,4 +29,5 @@ __all__ = [
     "InMemoryKeptEvents",
     "InMemorySlackUsergroups",
     "InMemorySubscriptions",
+    "InMemoryTraces",
 ]

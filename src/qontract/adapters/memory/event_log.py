@@ -7,6 +7,7 @@ from contextlib import suppress
 from qontract.adapters.memory import faults
 from qontract.adapters.memory.events import InMemoryEvents, Kept, Pending, Place, Record, ended
 from qontract.application.ports.event_log import Entry, EventLog, EventLogError, GoneError, LeaseLostError, Measures
+from qontract.domain.traces import Interest
 
 _Candidate = tuple[int, Kept | None, str | None]
 """The number of an event, the event if it is there, and its type if that is known."""
@@ -36,6 +37,7 @@ class InMemoryEventLog(EventLog):
         wants: Callable[[str], bool] | None = None,
         type_of: Callable[[bytes], str] | None = None,
         claim_seconds: float = 30.0,
+        interest: Interest | None = None,
     ) -> None:
         self._events = events
         self._name = subscription
@@ -44,6 +46,7 @@ class InMemoryEventLog(EventLog):
         self._wants = wants
         self._type_of = type_of
         self._claim_seconds = claim_seconds
+        self._interest = interest
         self._known = events.of(subscription)
         self._now = events.now
         self._looked = (-1, 0.0)
@@ -53,7 +56,9 @@ class InMemoryEventLog(EventLog):
         await asyncio.sleep(0)
         with self._events.lock:
             made = self._known.place is None
-            place = self._known.place = self._known.place or Place()
+            begins = next(iter(self._events.kept), self._events.newest + 1)
+            place = self._known.place = self._known.place or Place(begins, self._now())
+            self._known.interest = self._interest or self._known.interest
             place.replicas.add(self._replica)
             for pending in place.pending.values():
                 pending.again |= pending.owner == self._replica

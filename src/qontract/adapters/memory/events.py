@@ -13,6 +13,7 @@ from qontract.application.ports.event_log import Entry
 from qontract.domain.dead_letters import DeadLetter, FailedAttempt
 from qontract.domain.endings import Ended, Ending
 from qontract.domain.subscriptions import Pause
+from qontract.domain.traces import Interest
 
 
 @dataclass(slots=True)
@@ -48,8 +49,14 @@ class Record:
 
 @dataclass(slots=True)
 class Place:
-    """How far a subscription has come: it has read the kept events up to `last`, and the redriven up to there."""
+    """How far a subscription has come: it has read the kept events up to `last`, and the redriven up to there.
 
+    It `begins` with that number, since it was `made`, or `moved` by somebody, at that time.
+    """
+
+    begins: int = 0
+    made: float = 0
+    moved: bool = False
     last: int = 0
     last_redriven: int = 0
     pending: dict[int, Pending] = field(default_factory=dict)
@@ -61,8 +68,8 @@ class Subscription:
     """What is known of one subscription. `place` is None before it is made, and after it was lost.
 
     `leader` is who leads, and until when; `paused` is since when nobody is to read, and who said so. `remembered` has
-    ids of events, and until when they are known; `endings`, how entries ended. `given_back` counts how often entries
-    became anybody's, or are to be read again.
+    ids of events, and until when they are known. `given_back` counts how often entries became anybody's, or are to be
+    read again. For who asks later: `interest`, `endings`, and in `origins` which entries those had that were redriven.
     """
 
     place: Place | None = None
@@ -71,6 +78,8 @@ class Subscription:
     remembered: dict[str, float] = field(default_factory=dict)
     leader: tuple[str, float] = ("", 0)
     given_back: int = 0
+    interest: Interest | None = None
+    origins: dict[int, str] = field(default_factory=dict)
     endings: dict[int, Ended] = field(default_factory=dict)
     paused: Pause | None = None
 
@@ -151,7 +160,10 @@ class InMemoryEvents:
         """Give an event back to its subscription; say whether its letter was there."""
         with self.lock:
             if letter := self.letters.pop(letter_id, None):
-                self.of(letter.subscription).redriven[next(self._numbers)] = Kept(letter.data, self.now())
+                subscription, number = self.of(letter.subscription), next(self._numbers)
+                subscription.redriven[number] = Kept(letter.data, self.now())
+                first = int(letter.entry) if letter.entry.isdecimal() else 0
+                subscription.origins[number] = subscription.origins.get(first, letter.entry)
         self.wake()
         return letter is not None
 

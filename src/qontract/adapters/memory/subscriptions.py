@@ -73,6 +73,7 @@ class InMemorySubscriptions(Subscriptions):
             if place.replicas and not one.paused:
                 raise BusyError("a replica runs it")
             place.last = self._position(target)
+            place.begins, place.made, place.moved = place.last + 1, self._events.now(), True
             for number in [number for number in place.pending if number not in one.redriven]:
                 del place.pending[number]
                 one.records.pop(number, None)

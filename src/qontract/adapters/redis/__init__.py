@@ -8,6 +8,7 @@ from qontract.adapters.redis.event_publisher import RedisEventPublisher
 from qontract.adapters.redis.intents import RedisIntents
 from qontract.adapters.redis.kept_events import RedisKeptEvents
 from qontract.adapters.redis.subscriptions import RedisSubscriptions
+from qontract.adapters.redis.traces import RedisTraces
 
 __all__ = [
     "RedisAsyncEventPublisher",
@@ -18,4 +19,5 @@ __all__ = [
     "RedisIntents",
     "RedisKeptEvents",
     "RedisSubscriptions",
+    "RedisTraces",
 ]

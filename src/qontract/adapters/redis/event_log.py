@@ -23,6 +23,7 @@ from qontract.adapters.redis.reader import Reader
 from qontract.adapters.redis.scripts import run
 from qontract.adapters.redis.segments import Ahead, Segments
 from qontract.adapters.redis.waits import Waits
+from qontract.application.ports.event_handler import Policy
 from qontract.application.ports.event_log import Entry, EventLog, GoneError, Measures
 
 T = TypeVar("T")
@@ -55,6 +56,7 @@ class RedisEventLog(EventLog):
         claim_seconds: float,
         waits: Waits,
         segments: Segments,
+        max_attempts: int = Policy.max_attempts,
     ) -> None:
         self._redis = redis
         self._keys = keys
@@ -65,6 +67,7 @@ class RedisEventLog(EventLog):
         self._waits = waits
         self._segments = segments
         self._streams = (keys.redriven(subscription), keys.stream)
+        self._interest = json.dumps({"types": [*types], "max_attempts": max_attempts, "shared": shared})
         self._lease = keys.lease(subscription)
         self._records = keys.records(subscription)
         self._endings = keys.endings(subscription)
@@ -82,7 +85,8 @@ class RedisEventLog(EventLog):
         """Make the groups, and forget replicas that have been away for long."""
         self._reader.begin()
         with translated():
-            made = await run(self._redis, "open", [*self._streams, self._records], self._name)
+            keys = [*self._streams, self._records, self._keys.interests, self._keys.places]
+            made = await run(self._redis, "open", keys, self._name, self._interest)
             if made:
                 self._segments.forget()
             await self._forget("")

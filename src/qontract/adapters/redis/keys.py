@@ -20,6 +20,10 @@ class Keys:
         """A hash: how many dead letters each subscription has."""
         self.alive = f"{prefix}alive"
         """A hash: when each subscription last showed that it is run, in seconds since the epoch."""
+        self.interests = f"{prefix}interests"
+        """A hash: what each subscription asked for when it was last run."""
+        self.places = f"{prefix}places"
+        """A hash: when the place of each subscription was made or moved, and where it began."""
         self.paused = f"{prefix}paused"
         """A hash: which subscriptions nobody is to read, since when, and who said so."""
 

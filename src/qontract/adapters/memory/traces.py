@@ -1,0 +1,76 @@
+"""In memory: where an event is for one subscription."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from qontract.adapters.memory import faults
+from qontract.adapters.memory.events import InMemoryEvents, Place, Subscription
+from qontract.application.ports.traces import Traces
+from qontract.domain.traces import Beginning, Held, Trace
+
+
+class InMemoryTraces(Traces):
+    """Shows where the kept events of `events` are, whose time began at `began`, and whose own source is `source`."""
+
+    fail = faults.fail
+
+    def __init__(self, events: InMemoryEvents, began: datetime | None = None, *, source: str = "qontract-api") -> None:
+        self._events = events
+        self._began = began or datetime.now(UTC)
+        self._source = source
+
+    def trace(self, subscription: str, entry: str) -> Trace:
+        """Return what is known."""
+        one = self._events.subscriptions.get(subscription)
+        if not (entry.isascii() and entry.isdecimal() and int(entry) <= self._events.newest):
+            return Trace(is_kept=False)
+        with self._events.lock:
+            is_kept = int(entry) in self._events.kept
+            return self._trace(one, one.place, int(entry)) if one and one.place else Trace(is_kept=is_kept)
+
+    def _trace(self, one: Subscription, place: Place, number: int) -> Trace:
+        redriven = next((new for new in reversed(one.redriven) if one.origins.get(new) == str(number)), None)
+        held = self._held(one, place, redriven or number)
+        is_shared = bool(one.interest and one.interest.shared)
+        before = [self._held(one, place, other) for other in sorted(place.pending) if other < number]
+        ends = [one.endings[known] for known in one.endings if str(number) in {str(known), one.origins.get(known)}]
+        made = self._began + timedelta(seconds=place.made)
+        return Trace(
+            interest=one.interest,
+            is_kept=number in self._events.kept,
+            is_read=number <= place.last,
+            unread_before=0 if redriven else sum(place.last < other < number for other in self._events.kept),
+            later=Beginning(made, place.moved) if number < place.begins else None,
+            held=held,
+            ahead=tuple(each for each in before if each) if held and not is_shared and not redriven else (),
+            is_redriven=redriven is not None,
+            ended=max(ends, key=lambda ended: (ended.attempts > 0, ended.time), default=None),
+        )
+
+    def entry_of(self, event_id: str, source: str | None = None) -> str | None:
+        """Look for it among those that are kept."""
+        with self._events.lock:
+            for number, kept in self._events.kept.items():
+                try:
+                    event = json.loads(kept.content)
+                except (ValueError, RecursionError):
+                    continue
+                if isinstance(event, dict) and (event.get("id"), event.get("source")) == (
+                    event_id,
+                    source or self._source,
+                ):
+                    return str(number)
+        return None
+
+    def _held(self, one: Subscription, place: Place, number: int) -> Held | None:
+        pending, record = place.pending.get(number), one.records.get(number)
+        if pending is None:
+            return None
+        seconds = self._events.now() - pending.shown
+        if record is None:
+            return Held(str(number), pending.owner or "nobody", seconds)
+        due, begun = (self._moment(time) if time else None for time in (record.due, record.begun))
+        return Held(str(number), pending.owner or "nobody", seconds, record.failures, due, begun)
+
+    def _moment(self, seconds: float) -> datetime:
+        return datetime.fromtimestamp(seconds, UTC)

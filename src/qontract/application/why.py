@@ -1,0 +1,208 @@
+"""Use case: why an event was, or was not, delivered: its passport, read from the stores."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from qontract.application.event_search import MOST_LOOKED_AT, Search, Wanted
+from qontract.application.ports.dead_letters import DeadLetters, DeadLettersError
+from qontract.application.ports.event_format import EventFormat
+from qontract.application.ports.event_spool import EventSpool, EventSpoolError
+from qontract.application.ports.intents import Intents, IntentsError
+from qontract.application.ports.kept_events import KeptEvents, KeptEventsError, Span
+from qontract.application.ports.subscriptions import Subscriptions
+from qontract.application.ports.traces import Traces, TracesError
+from qontract.domain.dead_letters import DeadLetter
+from qontract.domain.events import DomainEvent
+from qontract.domain.kept_events import KeptEvent
+from qontract.domain.passport import Before, Facts, Fate, Finding, Passport, Verdict
+from qontract.domain.subscriptions import SubscriptionView
+from qontract.domain.traces import Held, Trace
+from qontract.domain.verdicts import finding
+
+_MOST_LETTERS = 50_000
+_MOST_SPOOLED = 10_000
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Where it is looked. `spool` and `intents` are those of this deployment, the spool of this `machine` alone."""
+
+    kept: KeptEvents
+    subscriptions: Subscriptions
+    traces: Traces
+    letters: DeadLetters
+    event_format: EventFormat
+    spool: EventSpool | None = None
+    intents: Intents | None = None
+    machine: str = "this machine"
+
+
+class Why:
+    """Says why. `most`: how many events are looked at to find one by its id."""
+
+    def __init__(
+        self,
+        stores: Stores,
+        *,
+        most: int = MOST_LOOKED_AT,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._stores = stores
+        self._most = most
+        self._now = now
+
+    def event(self, name: str, source: str | None = None) -> Passport | None:
+        """Return the passport of an event, by its entry or its own id; None if nothing is known of it.
+
+        One that is not in the log may wait for it: in the spool, or as an intent. Raises KeptEventsError and
+        SubscriptionsError: without these stores nothing can be said.
+        """
+        missing: list[str] = []
+        event, entry = self._find(name, source, missing)
+        if event is None and entry is None:
+            return self._unpublished(name, source, missing) or self._gone(name, missing)
+        return self._published(event, entry or name, missing)
+
+    def _find(self, name: str, source: str | None, missing: list[str]) -> tuple[KeptEvent | None, str | None]:
+        """Return the event, and where it is or was in the log."""
+        kept = self._stores.kept
+        if (found := kept.get(name)) and source in (None, found.source):
+            return found, found.entry
+        entry = None
+        try:
+            entry = self._stores.traces.entry_of(name, source)
+        except TracesError as error:
+            missing.append(str(error))
+        if entry:
+            return kept.get(entry), entry
+        search = Search(kept, Wanted(event_id=name, source=source), Span(newest_first=True), limit=1, most=self._most)
+        found = next(iter(search), None)
+        if found is None and search.next:
+            missing.append(f"only the newest {search.looked_at} events were looked at")
+        return found, found.entry if found else None
+
+    def _published(self, event: KeptEvent | None, entry: str, missing: list[str]) -> Passport:
+        views = self._stores.subscriptions.all()
+        findings = self._findings(views, event, entry, missing)
+        reason = f"as entry {entry}"
+        reason += f", at {event.kept:%Y-%m-%d %H:%M:%S} UTC" if event else "; it is in the log no more"
+        return Passport(Fate.PUBLISHED, reason, event, entry, None, tuple(findings), tuple(missing))
+
+    def _gone(self, entry: str, missing: list[str]) -> Passport | None:
+        """Return what is known of an entry that is in the log no more, if anything is."""
+        views = self._stores.subscriptions.all()
+        findings = self._findings(views, None, entry, missing)
+        if any(found.details.get("when") and found.verdict is not Verdict.SUBSCRIBED_LATER for found in findings):
+            reason = f"as entry {entry}; it is in the log no more"
+            return Passport(Fate.PUBLISHED, reason, None, entry, None, tuple(findings), tuple(missing))
+        return None
+
+    def _findings(
+        self, views: Sequence[SubscriptionView], event: KeptEvent | None, entry: str, missing: list[str]
+    ) -> list[Finding]:
+        traces = [self._trace(view, entry) for view in views]  # before the letters: what dies meanwhile is one
+        letters = self._letters(event, entry, missing)
+        return [
+            self._finding(view, trace, event, letters.get(view.name), missing)
+            for view, trace in zip(views, traces, strict=True)
+        ]
+
+    def _trace(self, view: SubscriptionView, entry: str) -> Trace | str:
+        try:
+            return self._stores.traces.trace(view.name, entry)
+        except TracesError as error:
+            return str(error)
+
+    def _finding(
+        self,
+        view: SubscriptionView,
+        trace: Trace | str,
+        event: KeptEvent | None,
+        letter: DeadLetter | None,
+        missing: list[str],
+    ) -> Finding:
+        if isinstance(trace, str):
+            following = f"qontract subscriptions show {view.name}"
+            return Finding(view.name, Verdict.UNKNOWN, "it could not be read", following, missing=(trace,))
+        before = self._before(event, trace) if event else None
+        trace = replace(trace, missing=(*trace.missing, *missing))
+        kind = event.type if event else letter.type if letter else None
+        found = finding(Facts(self._now(), kind, view, trace, before, letter))
+        return replace(found, missing=tuple(one for one in found.missing if one not in missing))
+
+    def _letters(self, event: KeptEvent | None, entry: str, missing: list[str]) -> dict[str, DeadLetter]:
+        """Return the dead letters that are of this entry; or, of what was redriven, of this event: by subscription."""
+        found: dict[str, DeadLetter] = {}
+        by_id: dict[str, DeadLetter] = {}
+        try:
+            for number, letter in enumerate(self._stores.letters.iterate()):
+                if number >= _MOST_LETTERS:
+                    missing.append(f"only the oldest {number} dead letters were looked at")
+                    break
+                if letter.entry == entry:
+                    found[letter.subscription] = letter
+                elif event and event.id is not None and letter.event_id == event.id:
+                    by_id[letter.subscription] = letter
+        except DeadLettersError as error:
+            missing.append(f"dead letters: {error}")
+        return {name: letter for name, letter in by_id.items() if self._is_of(event, letter)} | found
+
+    def _is_of(self, event: KeptEvent | None, letter: DeadLetter) -> bool:
+        """Say whether a letter is of this event, and not of another one in the log that has its id."""
+        is_other = self._stores.kept.get(letter.entry) is not None
+        return event is not None and not is_other and letter.data == event.content
+
+    def _before(self, event: KeptEvent, trace: Trace) -> Before | None:
+        """Return the first event of the same order key that is not acknowledged, if it is not this one."""
+        key = self._order_key(event)
+        for held in trace.ahead if key else ():
+            other = self._kept(held)
+            if other and self._order_key(other) == key:
+                return Before(held, other.id)
+        return None
+
+    def _kept(self, held: Held) -> KeptEvent | None:
+        try:
+            return self._stores.kept.get(held.entry)
+        except KeptEventsError:
+            return None
+
+    def _order_key(self, event: KeptEvent) -> str | None:
+        try:
+            return self._stores.event_format.decode(event.content).order_key
+        except ValueError:
+            return None
+
+    def _unpublished(self, name: str, source: str | None, missing: list[str]) -> Passport | None:
+        """Look among what waits to be published."""
+        stores = self._stores
+
+        def is_it(event: DomainEvent) -> bool:
+            return event.id == name and (source is None or event.source in (None, source))
+
+        try:
+            spooled = next(filter(is_it, stores.spool.oldest(_MOST_SPOOLED)), None) if stores.spool else None
+            if spooled:
+                where = f"{stores.machine}; Redis did not take it, and a worker there sends it later"
+                event = self._as_kept(spooled)
+                return Passport(Fate.SPOOLED_ON, where, event, "", "qontract events flush", missing=tuple(missing))
+        except EventSpoolError as error:
+            missing.append(f"spool: {error}")
+        for place in (stores.intents, stores.spool):
+            try:
+                for scope, intents in place.pending().items() if place else ():
+                    if intent := next(filter(is_it, intents), None):
+                        reason = (
+                            f"its action, in {scope}, is at work or in doubt: the next job there, or a worker's "
+                            "recovery, finds out whether it was applied"
+                        )
+                        event = self._as_kept(intent)
+                        following = "start a worker, if none runs: `intents not resolved yet` in its log says why not"
+                        return Passport(Fate.INTENT_PENDING, reason, event, "", following, missing=tuple(missing))
+            except IntentsError as error:
+                missing.append(f"intents: {error}")
+        return None
+
+    def _as_kept(self, event: DomainEvent) -> KeptEvent:
+        return KeptEvent("", event.time, self._stores.event_format.encode(event))
