@@ -21,6 +21,7 @@ from qontract.application.ports.kept_events import KeptEvents
 from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
 from qontract.application.subscription_steering import Steering
+from qontract.application.why import Stores, Why
 from qontract.domain.jobs import Job, JobProgress
 from qontract.entrypoints.integrations import Made, load_integrations, make_integrations
 from qontract.entrypoints.settings import Settings, load_settings
@@ -167,6 +168,24 @@ def _steering(settings: Settings) -> Steering:
     return Steering(subscriptions, abandoned_seconds=settings.subscriber.abandoned_seconds)
 
 
+def _why(settings: Settings, kept: KeptEvents, letters: DeadLetters, event_format: EventFormat) -> Why:
+    from qontract.adapters.redis import RedisBroker, RedisIntents, RedisSubscriptions, RedisTraces
+    from qontract.adapters.sqlite import SqliteEventSpool
+
+    events, url = settings.events, settings.cache_broker_url.get_secret_value()
+    stores = Stores(
+        kept=kept,
+        subscriptions=RedisSubscriptions(url, channel=events.channel, stream=events.stream),
+        traces=RedisTraces(url, channel=events.channel, stream=events.stream, source=events.source),
+        letters=letters,
+        event_format=event_format,
+        spool=SqliteEventSpool(events.spool, max_bytes=events.spool_max_bytes),
+        intents=RedisIntents(RedisBroker(url), channel=events.channel, source=events.source),
+        machine=gethostname(),
+    )
+    return Why(stores)
+
+
 class Container(containers.DeclarativeContainer):
     """One of each thing that a process needs, made when it is first asked for."""
 
@@ -191,6 +210,7 @@ class Container(containers.DeclarativeContainer):
     asyncapi = providers.Singleton(_asyncapi, settings)
     kept_events = providers.Singleton(_kept_events, settings)
     steering = providers.Singleton(_steering, settings)
+    why = providers.Singleton(_why, settings, kept_events, dead_letters, event_format)
 
 
 @cache

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         InMemoryJobQueue,
         InMemoryKeptEvents,
         InMemorySubscriptions,
+        InMemoryTraces,
     )
     from qontract.adapters.memory.faults import fail
     from qontract.testing.contracts.dead_letters import DeadLettersContract
@@ -51,6 +52,7 @@ else:
             "InMemoryJobQueue",
             "InMemoryKeptEvents",
             "InMemorySubscriptions",
+            "InMemoryTraces",
         ),
         "qontract.adapters.memory.faults": ("fail",),
         "qontract.testing.contracts.dead_letters": ("DeadLettersContract",),
@@ -93,6 +95,7 @@ __all__ = [
     "InMemoryKeptEvents",
     "InMemorySubscriber",
     "InMemorySubscriptions",
+    "InMemoryTraces",
     "InMemoryTurn",
     "IntegrationContract",
     "IntentsContract",

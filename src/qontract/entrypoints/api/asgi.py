@@ -5,7 +5,7 @@ from threading import Event
 
 from fastapi import FastAPI
 
-from qontract.entrypoints.api import events, operation, reconcile, subscriptions
+from qontract.entrypoints.api import events, operation, reconcile, subscriptions, why
 from qontract.entrypoints.api.auth import claims_dependency
 from qontract.entrypoints.api.middleware import LimitedBody, RequestLog
 from qontract.entrypoints.api.openapi import add_desired_states
@@ -41,6 +41,7 @@ def application(container: Container) -> FastAPI:
         events.router(container.kept_events(), container.event_manager(), container.event_format(), claims_of)
     )
     app.include_router(subscriptions.router(container.steering(), claims_of))
+    app.include_router(why.router(container.why(), claims_of))
     app.router.default = reconcile.unknown_path(installed.classes)
     add_desired_states(app, list(installed.classes.values()))
     return app

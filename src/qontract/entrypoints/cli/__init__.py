@@ -14,12 +14,13 @@ from uuid import uuid4
 
 import typer
 
-from qontract.entrypoints.cli import dead_letters, events, subscriptions
+from qontract.entrypoints.cli import dead_letters, events, subscriptions, why
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(events.app, name="events")
 app.add_typer(subscriptions.app, name="subscriptions")
+app.command(epilog=why.EPILOG)(why.why)
 
 _API_URL = "http://localhost:8080"
 _SCOPES = ["reconcile:plan", "reconcile:apply", "events:read", "events:admin"]
