@@ -17,6 +17,7 @@ _SUBSCRIBER = (
     "lost",
     "duplicated",
     "out of order",
+    "wrong why",
     "seconds",
 )
 _PUBLISHER = (
@@ -73,6 +74,7 @@ class Outcome:
             "untrue",
             "doubled ids",
             "overwritten",
+            "wrong why",
             *([] if self.faults["spool unwritable"] else ["told again"]),  # an intent in it was out of sight
             *(["out of order"] if self.kind != "shared" else []),
         ]

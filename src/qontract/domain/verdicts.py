@@ -71,7 +71,7 @@ def _without_delivery(facts: Facts) -> Finding | None:
             hint = "add the type to `types` of its handler, if it is to have such events"
             return _found(facts, Verdict.NOT_WANTED, reason, hint, pattern=near[0] if near else None)
     if later := trace.later:
-        if trace.held or trace.is_redriven:
+        if trace.held or trace.is_redriven or (trace.is_kept and not trace.is_read):  # it comes all the same
             return None
         how = "was moved beyond it" if later.moved else "was made after it"
         return _found(

@@ -56,8 +56,9 @@ class InMemoryEventLog(EventLog):
         await asyncio.sleep(0)
         with self._events.lock:
             made = self._known.place is None
+            place = self._known.place = self._known.place or Place()
             begins = next(iter(self._events.kept), self._events.newest + 1)
-            place = self._known.place = self._known.place or Place(begins, self._now())
+            self._known.begins = self._known.begins or (begins, self._now(), False)
             self._known.interest = self._interest or self._known.interest
             place.replicas.add(self._replica)
             for pending in place.pending.values():

@@ -49,14 +49,8 @@ class Record:
 
 @dataclass(slots=True)
 class Place:
-    """How far a subscription has come: it has read the kept events up to `last`, and the redriven up to there.
+    """How far a subscription has come: it has read the kept events up to `last`, and the redriven up to there."""
 
-    It `begins` with that number, since it was `made`, or `moved` by somebody, at that time.
-    """
-
-    begins: int = 0
-    made: float = 0
-    moved: bool = False
     last: int = 0
     last_redriven: int = 0
     pending: dict[int, Pending] = field(default_factory=dict)
@@ -69,7 +63,8 @@ class Subscription:
 
     `leader` is who leads, and until when; `paused` is since when nobody is to read, and who said so. `remembered` has
     ids of events, and until when they are known. `given_back` counts how often entries became anybody's, or are to be
-    read again. For who asks later: `interest`, `endings`, and in `origins` which entries those had that were redriven.
+    read again. For who asks later: `interest`; with which event it `begins`, since when, and whether it was moved
+    there; `endings`; and in `origins` which entries those had that were redriven.
     """
 
     place: Place | None = None
@@ -79,6 +74,7 @@ class Subscription:
     leader: tuple[str, float] = ("", 0)
     given_back: int = 0
     interest: Interest | None = None
+    begins: tuple[int, float, bool] | None = None
     origins: dict[int, str] = field(default_factory=dict)
     endings: dict[int, Ended] = field(default_factory=dict)
     paused: Pause | None = None

@@ -34,13 +34,13 @@ class InMemoryTraces(Traces):
         is_shared = bool(one.interest and one.interest.shared)
         before = [self._held(one, place, other) for other in sorted(place.pending) if other < number]
         ends = [one.endings[known] for known in one.endings if str(number) in {str(known), one.origins.get(known)}]
-        made = self._began + timedelta(seconds=place.made)
+        begins, made, moved = one.begins or (0, 0.0, False)
         return Trace(
             interest=one.interest,
             is_kept=number in self._events.kept,
             is_read=number <= place.last,
             unread_before=0 if redriven else sum(place.last < other < number for other in self._events.kept),
-            later=Beginning(made, place.moved) if number < place.begins else None,
+            later=Beginning(self._began + timedelta(seconds=made), moved) if number < begins else None,
             held=held,
             ahead=tuple(each for each in before if each) if held and not is_shared and not redriven else (),
             is_redriven=redriven is not None,

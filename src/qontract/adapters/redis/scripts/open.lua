@@ -22,6 +22,6 @@ redis.pcall('HSET', KEYS[4], ARGV[1], ARGV[2])
 if made[2] then
   local first, time = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1], redis.call('TIME')
   local place = {at = time[1] * 1000 + math.floor(time[2] / 1000), moved = false, first = first and first[1]}
-  redis.pcall('HSET', KEYS[5], ARGV[1], cjson.encode(place))
+  redis.pcall('HSETNX', KEYS[5], ARGV[1], cjson.encode(place)) -- one that was lost is made again, and began before
 end
 return made[2] and 1 or 0
