@@ -41,11 +41,10 @@ class Known:
 
 
 def why_of(url: str) -> Why:
-    prefix = STREAM.removesuffix("events")
     kept = RedisKeptEvents(url, stream=STREAM)
     subscriptions = RedisSubscriptions(url, channel="main", stream=STREAM)
     traces = RedisTraces(url, channel="main", stream=STREAM, source="chaos")
-    letters = RedisDeadLetters(url, prefix=prefix)
+    letters = RedisDeadLetters(url, channel="main", stream=STREAM)
     return Why(Stores(kept, subscriptions, traces, letters, CloudEventsEventFormat("chaos")))
 
 

@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 import redis
 
-from qontract.adapters.redis import RedisDeadLetters
+from qontract.adapters.redis.attempt_records import failures_to_json
+from qontract.adapters.redis.scripts import run_now
 from qontract.application.ports.dead_letters import DeadLettersError
 from qontract.testing.contracts.dead_letters import EVENT, FAILURES, DeadLettersContract, Failures, Store
 from tests.processes import free_port
+from tests.redis_event_log import KEYS, dead_letters_at, make
 
-PREFIX = "qontract:{main}:"
-DEAD = f"{PREFIX}dead"
+PREFIX = KEYS.prefix
+DEAD = KEYS.dead
 
 
 @pytest.fixture
@@ -28,20 +30,28 @@ def server(valkey_url: str) -> Iterator[redis.Redis]:
 @pytest.fixture
 def store(valkey_url: str, server: redis.Redis) -> Store:
     def bury(subscription: str, data: bytes, failures: Failures, entry: str) -> str:
-        told = [{"time": f"{f.time:%Y-%m-%dT%H:%M:%S.%fZ}", "error": f.error} for f in failures]
-        fields: Any = {"__data__": data, "subscription": subscription, "entry": entry, "failures": json.dumps(told)}
+        told = failures_to_json(failures)
+        fields: Any = {"__data__": data, "subscription": subscription, "entry": entry, "failures": told}
+        make(server, subscription)
         id_: Any = server.xadd(DEAD, fields)
         return str(id_.decode())
+
+    def lose(subscription: str) -> None:
+        server.xgroup_destroy(KEYS.stream, subscription)
+
+    def trim(entry: str) -> None:
+        server.xadd(KEYS.stream, {"__data__": b"later"}, f"{int(entry.split('-', maxsplit=1)[0]) + 1}-0")
+        run_now(server.execute_command, "trim", [KEYS.stream, KEYS.alive, KEYS.redrives], 0, 0)
 
     def redriven() -> dict[str, list[bytes]]:
         found: dict[str, list[bytes]] = {}
         for key in server.scan_iter(f"{PREFIX}redriven:*"):
             entries: Any = server.xrange(key)
-            assert all(fields.keys() == {b"__data__", b"origin"} for _, fields in entries)
+            assert all(fields.keys() == {b"__data__", b"entry", b"redriven"} for _, fields in entries)
             found[key.decode().removeprefix(f"{PREFIX}redriven:")] = [fields[b"__data__"] for _, fields in entries]
         return found
 
-    return Store(RedisDeadLetters(valkey_url, prefix=PREFIX), bury, redriven)
+    return Store(dead_letters_at(valkey_url), bury, redriven, lose, trim)
 
 
 class TestRedisDeadLetters(DeadLettersContract):
@@ -54,7 +64,8 @@ def test_a_redrive_writes_to_no_other_key(store: Store, server: redis.Redis) -> 
     server.xadd(f"{PREFIX}events", {"__data__": EVENT})
     first, second = store.die("audit-log"), store.die("slack")
     assert store.dead_letters.redrive(first)
-    assert set(server.keys()) == {f"{PREFIX}{key}".encode() for key in ("events", "dead", "redriven:audit-log")}
+    names = ("events", "dead", "redriven:audit-log", "redrives")
+    assert set(server.keys()) == {f"{PREFIX}{key}".encode() for key in names}
     assert server.xlen(f"{PREFIX}events") == 1
     assert store.ids() == [second]
 
@@ -104,7 +115,7 @@ def away() -> str:
 
 
 def test_a_redis_that_is_away_is_one_error_without_the_password() -> None:
-    dead_letters = RedisDeadLetters(away(), prefix=PREFIX)
+    dead_letters = dead_letters_at(away())
     for call in (
         lambda: list(dead_letters.iterate()),
         lambda: dead_letters.get("1-1"),

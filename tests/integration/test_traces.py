@@ -45,7 +45,7 @@ class TestRedisTraces(TracesContract):
                     max_attempts=ASKED.max_attempts,
                 )
 
-            letters = RedisDeadLetters(valkey_url, prefix=KEYS.prefix)
+            letters = RedisDeadLetters(valkey_url, channel="main", stream=KEYS.stream)
             subscriptions = RedisSubscriptions(valkey_url, channel="main", stream=KEYS.stream)
             yield Store(
                 traces_of(valkey_url),

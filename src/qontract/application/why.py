@@ -12,7 +12,7 @@ from qontract.application.ports.intents import Intents, IntentsError
 from qontract.application.ports.kept_events import KeptEvents, KeptEventsError, Span
 from qontract.application.ports.subscriptions import Subscriptions
 from qontract.application.ports.traces import Traces, TracesError
-from qontract.domain.dead_letters import DeadLetter
+from qontract.domain.dead_letters import DeadLetter, Redriven
 from qontract.domain.events import DomainEvent
 from qontract.domain.kept_events import KeptEvent
 from qontract.domain.passport import Before, Facts, Fate, Finding, Passport, Verdict
@@ -102,11 +102,21 @@ class Why:
         self, views: Sequence[SubscriptionView], event: KeptEvent | None, entry: str, missing: list[str]
     ) -> list[Finding]:
         traces = [self._trace(view, entry) for view in views]  # before the letters: what dies meanwhile is one
-        letters = self._letters(event, entry, missing)
-        return [
-            self._finding(view, trace, event, letters.get(view.name), missing)
-            for view, trace in zip(views, traces, strict=True)
-        ]
+        letters = self._letters(entry, missing)
+        findings = []
+        for view, trace in zip(views, traces, strict=True):
+            if isinstance(trace, str):
+                following = f"qontract subscriptions show {view.name}"
+                reason = "it could not be read"
+                findings.append(Finding(view.name, Verdict.UNKNOWN, reason, following, missing=(trace,)))
+                continue
+            letter, redriven = letters.get(view.name), self._redriven(view, entry, missing)
+            kind = event.type if event else letter.type if letter else None
+            before = self._before(event, trace) if event else None
+            whole = replace(trace, missing=(*trace.missing, *missing))  # what is not read of all is not of this one
+            found = finding(Facts(self._now(), kind, view, whole, before, letter, redriven))
+            findings.append(replace(found, missing=trace.missing))
+        return findings
 
     def _trace(self, view: SubscriptionView, entry: str) -> Trace | str:
         try:
@@ -114,44 +124,26 @@ class Why:
         except TracesError as error:
             return str(error)
 
-    def _finding(
-        self,
-        view: SubscriptionView,
-        trace: Trace | str,
-        event: KeptEvent | None,
-        letter: DeadLetter | None,
-        missing: list[str],
-    ) -> Finding:
-        if isinstance(trace, str):
-            following = f"qontract subscriptions show {view.name}"
-            return Finding(view.name, Verdict.UNKNOWN, "it could not be read", following, missing=(trace,))
-        before = self._before(event, trace) if event else None
-        trace = replace(trace, missing=(*trace.missing, *missing))
-        kind = event.type if event else letter.type if letter else None
-        found = finding(Facts(self._now(), kind, view, trace, before, letter))
-        return replace(found, missing=tuple(one for one in found.missing if one not in missing))
-
-    def _letters(self, event: KeptEvent | None, entry: str, missing: list[str]) -> dict[str, DeadLetter]:
-        """Return the dead letters that are of this entry; or, of what was redriven, of this event: by subscription."""
+    def _letters(self, entry: str, missing: list[str]) -> dict[str, DeadLetter]:
+        """Return the dead letters that are of this entry, by subscription."""
         found: dict[str, DeadLetter] = {}
-        by_id: dict[str, DeadLetter] = {}
         try:
             for number, letter in enumerate(self._stores.letters.iterate()):
                 if number >= _MOST_LETTERS:
-                    missing.append(f"only the oldest {number} dead letters were looked at")
+                    missing.append(f"dead letters: only the oldest {number} were looked at")
                     break
                 if letter.entry == entry:
                     found[letter.subscription] = letter
-                elif event and event.id is not None and letter.event_id == event.id:
-                    by_id[letter.subscription] = letter
         except DeadLettersError as error:
             missing.append(f"dead letters: {error}")
-        return {name: letter for name, letter in by_id.items() if self._is_of(event, letter)} | found
+        return found
 
-    def _is_of(self, event: KeptEvent | None, letter: DeadLetter) -> bool:
-        """Say whether a letter is of this event, and not of another one in the log that has its id."""
-        is_other = self._stores.kept.get(letter.entry) is not None
-        return event is not None and not is_other and letter.data == event.content
+    def _redriven(self, view: SubscriptionView, entry: str, missing: list[str]) -> Redriven | None:
+        try:
+            return self._stores.letters.redriven(view.name, entry)
+        except DeadLettersError as error:
+            missing.append(f"redriven: {error}")
+            return None
 
     def _before(self, event: KeptEvent, trace: Trace) -> Before | None:
         """Return the first event of the same order key that is not acknowledged, if it is not this one."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from qontract.domain.dead_letters import DeadLetter
+from qontract.domain.dead_letters import DeadLetter, Redriven
 from qontract.domain.kept_events import KeptEvent
 from qontract.domain.subscriptions import SubscriptionView
 from qontract.domain.traces import Held, Trace
@@ -63,7 +63,8 @@ class Before:
 class Facts:
     """What was read about an event for one subscription. What is None could not be read, or is not there.
 
-    `before`: what it waits for, if it does. `letter`: the dead letter that it is now.
+    `before`: what it waits for, if it does. `letter`: the dead letter that it is now. `redriven`: when it was last
+    given back, and by whom.
     """
 
     now: datetime
@@ -72,6 +73,7 @@ class Facts:
     trace: Trace
     before: Before | None = None
     letter: DeadLetter | None = None
+    redriven: Redriven | None = None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,10 @@ def finding(facts: Facts) -> Finding:
 def _found(
     facts: Facts, verdict: Verdict, reason: str, following: str | None = None, **details: str | float | None
 ) -> Finding:
+    if given := facts.redriven:
+        by = given.by or "somebody"
+        reason = f"{reason}; redriven{_at(given.time)} by {by}"
+        details |= {"redriven": _time(given.time), "redriven_by": by}
     return Finding(facts.view.name, verdict, reason, following, details, facts.trace.missing)
 
 
@@ -47,11 +51,10 @@ def _ended(facts: Facts) -> Finding | None:
         reason = f"an event with its source and id had been handled before{_at(ended.time)}{again}"
         return _found(facts, Verdict.DEDUPLICATED, reason, when=_time(ended.time))
     attempt = _number(ended.attempts, "attempt")
-    redriven = ", after it was redriven" if facts.trace.is_redriven else ""
     return _found(
         facts,
         Verdict.HANDLED,
-        f"{_at(ended.time).strip()}, with {attempt}, in {ended.seconds:g} s{redriven}{again}",
+        f"{_at(ended.time).strip()}, with {attempt}, in {ended.seconds:g} s{again}",
         when=_time(ended.time),
         attempts=ended.attempts,
         seconds=ended.seconds,
@@ -117,11 +120,11 @@ def _open(facts: Facts) -> Finding | None:
         return _in_flight(facts, held)
     if not trace.is_redriven and (trace.is_read or not trace.is_kept):
         return None
-    redriven, number = "it was redriven, and " if trace.is_redriven else "", trace.unread_before
+    number = trace.unread_before
     return _found(
         facts,
         Verdict.NOT_READ_YET,
-        f"{redriven}{_number(number, 'event')} before it {'is' if number == 1 else 'are'} not read yet, at least",
+        f"{_number(number, 'event')} before it {'is' if number == 1 else 'are'} not read yet, at least",
         f"qontract subscriptions show {facts.view.name}",
         unread_before=number,
     )

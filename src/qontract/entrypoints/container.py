@@ -144,7 +144,9 @@ def _event_format(settings: Settings) -> EventFormat:
 def _dead_letters(settings: Settings) -> DeadLetters:
     from qontract.adapters.redis import RedisDeadLetters
 
-    return RedisDeadLetters(settings.cache_broker_url.get_secret_value(), prefix=_prefix(settings))
+    events = settings.events
+    url = settings.cache_broker_url.get_secret_value()
+    return RedisDeadLetters(url, channel=events.channel, stream=events.stream)
 
 
 def _asyncapi(settings: Settings) -> dict[str, Any]:

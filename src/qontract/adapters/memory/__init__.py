@@ -11,6 +11,7 @@ from qontract.adapters.memory.github_teams import InMemoryGithubTeams
 from qontract.adapters.memory.intents import InMemoryIntents
 from qontract.adapters.memory.job_queue import InMemoryJobQueue
 from qontract.adapters.memory.kept_events import InMemoryKeptEvents
+from qontract.adapters.memory.redrive_runs import InMemoryRedriveRuns
 from qontract.adapters.memory.slack_usergroups import InMemorySlackUsergroups
 from qontract.adapters.memory.subscriptions import InMemorySubscriptions
 from qontract.adapters.memory.traces import InMemoryTraces
@@ -27,6 +28,7 @@ __all__ = [
     "InMemoryIntents",
     "InMemoryJobQueue",
     "InMemoryKeptEvents",
+    "InMemoryRedriveRuns",
     "InMemorySlackUsergroups",
     "InMemorySubscriptions",
     "InMemoryTraces",

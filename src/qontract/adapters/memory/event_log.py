@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 
 from qontract.adapters.memory import faults
-from qontract.adapters.memory.events import InMemoryEvents, Kept, Pending, Place, Record, ended
+from qontract.adapters.memory.events import InMemoryEvents, Kept, Pending, Place, Record
 from qontract.application.ports.event_log import Entry, EventLog, EventLogError, GoneError, LeaseLostError, Measures
 from qontract.domain.traces import Interest
 
@@ -55,16 +55,8 @@ class InMemoryEventLog(EventLog):
         """Make the subscription if it is missing; say whether it was."""
         await asyncio.sleep(0)
         with self._events.lock:
-            made = self._known.place is None
-            place = self._known.place = self._known.place or Place()
-            begins = next(iter(self._events.kept), self._events.newest + 1)
-            self._known.begins = self._known.begins or (begins, self._now(), False)
-            self._known.interest = self._interest or self._known.interest
-            place.replicas.add(self._replica)
-            for pending in place.pending.values():
-                pending.again |= pending.owner == self._replica
-            self._known.given_back += 1
-        return made
+            self._known.begins = self._known.begins or (self._events.oldest, self._now(), False)
+            return self._known.open(self._replica, self._interest)
 
     async def lead(self, seconds: float) -> bool:
         """Lead for so long from now, if nobody else does; say whether this replica leads."""
@@ -125,9 +117,9 @@ class InMemoryEventLog(EventLog):
         with self._events.lock:
             place = self._place()
             for entry in entries:
-                self._end(place, _number(entry))
-                if entry.ending:
-                    self._known.endings[_number(entry)] = ended(entry)
+                number = _number(entry)
+                self._known.keep_ending(entry, number)
+                self._end(place, number)
 
     async def record(self, entries: Collection[Entry]) -> None:
         """Keep what is known of their attempts, of those that have not ended."""
@@ -144,8 +136,12 @@ class InMemoryEventLog(EventLog):
         content = await self.content_of(entry) if entry.content is None else entry.content
         with self._events.lock:
             place = self._place()
-            self._events.add_letter(self._name, content or b"", entry.failures, str(entry.key))
-            self._end(place, _number(entry))
+            number = _number(entry)
+            before = self._known.redriven.get(number)
+            first = before.entry if before and before.entry else str(entry.key)
+            redriven = before.redriven if before else None
+            self._events.add_letter(self._name, content or b"", entry.failures, first, redriven)
+            self._end(place, number)
 
     async def heartbeat(self, entries: Collection[Entry]) -> None:
         """Show that the entries are being worked on."""

@@ -9,8 +9,10 @@ from itertools import count
 from threading import Lock
 from weakref import WeakKeyDictionary
 
+from qontract.application.ports.dead_letters import By, SubscriptionGoneError
 from qontract.application.ports.event_log import Entry
-from qontract.domain.dead_letters import DeadLetter, FailedAttempt
+from qontract.application.ports.redrive_runs import Run
+from qontract.domain.dead_letters import ChangedLetter, DeadLetter, FailedAttempt, Redriven
 from qontract.domain.endings import Ended, Ending
 from qontract.domain.subscriptions import Pause
 from qontract.domain.traces import Interest
@@ -18,10 +20,12 @@ from qontract.domain.traces import Interest
 
 @dataclass(slots=True)
 class Kept:
-    """An event's bytes, and when it came."""
+    """An event's bytes, and when it came. Of one that was redriven: where it was at first, when it was, and by whom."""
 
     content: bytes
     since: float
+    entry: str = ""
+    redriven: Redriven | None = None
 
 
 @dataclass(slots=True)
@@ -64,7 +68,7 @@ class Subscription:
     `leader` is who leads, and until when; `paused` is since when nobody is to read, and who said so. `remembered` has
     ids of events, and until when they are known. `given_back` counts how often entries became anybody's, or are to be
     read again. For who asks later: `interest`; with which event it `begins`, since when, and whether it was moved
-    there; `endings`; and in `origins` which entries those had that were redriven.
+    there; and `endings`, by the entries that the events had first.
     """
 
     place: Place | None = None
@@ -75,9 +79,27 @@ class Subscription:
     given_back: int = 0
     interest: Interest | None = None
     begins: tuple[int, float, bool] | None = None
-    origins: dict[int, str] = field(default_factory=dict)
-    endings: dict[int, Ended] = field(default_factory=dict)
+    endings: dict[str, Ended] = field(default_factory=dict)
     paused: Pause | None = None
+
+    def open(self, replica: str, interest: Interest | None) -> bool:
+        """Make its place if it is missing, and say whether it was; what the replica holds is read again. Hold the lock."""
+        made = self.place is None
+        place = self.place = self.place or Place()
+        place.replicas.add(replica)
+        for pending in place.pending.values():
+            pending.again |= pending.owner == replica
+        self.given_back += 1
+        self.interest = interest or self.interest
+        return made
+
+    def keep_ending(self, entry: Entry, number: int) -> None:
+        """Keep how an entry ended that says so, by where its event was at first. Hold the lock."""
+        if entry.ending:
+            handled, redriven = entry.ending is Ending.HANDLED, self.redriven.get(number)
+            attempts, seconds = (len(entry.failures) + 1, entry.seconds) if handled else (0, 0.0)
+            ended = Ended(entry.ending, datetime.fromtimestamp(entry.ended, UTC), attempts, seconds)
+            self.endings[redriven.entry if redriven else str(number)] = ended
 
 
 class InMemoryEvents:
@@ -91,12 +113,15 @@ class InMemoryEvents:
         self.lock = Lock()
         self.kept: dict[int, Kept] = {}
         self.letters: dict[str, DeadLetter] = {}
+        self.letter_numbers: dict[str, int] = {}
+        self.changes: dict[str, ChangedLetter] = {}
+        self.marks: dict[tuple[str, str], Redriven] = {}
+        self.runs: dict[str, Run] = {}
         self.newest = 0
         self._latest = 0.0
         self._offsets: WeakKeyDictionary[asyncio.AbstractEventLoop, float] = WeakKeyDictionary()
         self._subscriptions: dict[str, Subscription] = {}
         self._numbers = count(1)
-        self._letter_numbers = count(1)
         self._waiting: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
 
     def now(self) -> float:
@@ -110,6 +135,11 @@ class InMemoryEvents:
             now = loop.time() + self._offsets.setdefault(loop, self._latest - loop.time())
             self._latest = max(self._latest, now)
         return self._latest
+
+    @property
+    def oldest(self) -> int:
+        """The number of the oldest event that is kept, or else of the next one."""
+        return next(iter(self.kept), self.newest + 1)
 
     def append(self, *contents: bytes) -> None:
         """Keep events; nothing comes between them."""
@@ -146,22 +176,37 @@ class InMemoryEvents:
         """What is known of every subscription that anybody has asked for."""
         return self._subscriptions
 
-    def add_letter(self, subscription: str, content: bytes, failures: tuple[FailedAttempt, ...], entry: str) -> str:
+    def add_letter(
+        self,
+        subscription: str,
+        content: bytes,
+        failures: tuple[FailedAttempt, ...],
+        entry: str,
+        redriven: Redriven | None = None,
+    ) -> str:
         """Make a dead letter; return its id. Hold the lock."""
-        letter = DeadLetter(f"letter-{next(self._letter_numbers)}", subscription, content, failures, entry)
-        self.letters[letter.id] = letter
-        return letter.id
+        id_ = f"letter-{len(self.letter_numbers) + 1}"
+        self.keep_letter(DeadLetter(id_, subscription, content, failures, entry, redriven=redriven))
+        return id_
 
-    def redrive(self, letter_id: str) -> bool:
+    def keep_letter(self, letter: DeadLetter) -> None:
+        """Keep a dead letter, as the newest."""
+        self.letter_numbers[letter.id] = len(self.letter_numbers) + 1
+        self.letters[letter.id] = letter
+
+    def redrive(self, letter: DeadLetter, by: By) -> bool:
         """Give an event back to its subscription; say whether its letter was there."""
         with self.lock:
-            if letter := self.letters.pop(letter_id, None):
-                subscription, number = self.of(letter.subscription), next(self._numbers)
-                subscription.redriven[number] = Kept(letter.data, self.now())
-                first = int(letter.entry) if letter.entry.isdecimal() else 0
-                subscription.origins[number] = subscription.origins.get(first, letter.entry)
+            known = self.of(letter.subscription)
+            if letter.id not in self.letters:
+                return False
+            if known.place is None:
+                raise SubscriptionGoneError(letter.subscription)
+            del self.letters[letter.id]
+            mark = self.marks[letter.subscription, letter.entry] = Redriven(datetime.now(UTC), by.who, by.run)
+            known.redriven[next(self._numbers)] = Kept(letter.data, self.now(), letter.entry, mark)
         self.wake()
-        return letter is not None
+        return True
 
     def wake(self) -> None:
         """Let everybody who waits look again; from any thread."""
@@ -190,12 +235,7 @@ class InMemoryEvents:
 
     def _forget(self, keys: Iterable[Hashable]) -> None:
         for key in keys:
+            for mark in [mark for mark in self.marks if mark[1] == str(key)]:
+                del self.marks[mark]
             for events in (self.kept, *(subscription.redriven for subscription in self._subscriptions.values())):
                 events.pop(key, None)  # type: ignore[call-overload] # a key that is none of ours is not there
-
-
-def ended(entry: Entry) -> Ended:
-    """Return what is kept of an entry that says how it ended."""
-    handled = entry.ending is Ending.HANDLED
-    attempts, seconds = (len(entry.failures) + 1, entry.seconds) if handled else (0, 0.0)
-    return Ended(entry.ending or Ending.HANDLED, datetime.fromtimestamp(entry.ended, UTC), attempts, seconds)

@@ -29,11 +29,10 @@ class InMemoryTraces(Traces):
             return self._trace(one, one.place, int(entry)) if one and one.place else Trace(is_kept=is_kept)
 
     def _trace(self, one: Subscription, place: Place, number: int) -> Trace:
-        redriven = next((new for new in reversed(one.redriven) if one.origins.get(new) == str(number)), None)
+        redriven = next((new for new, kept in reversed(one.redriven.items()) if kept.entry == str(number)), None)
         held = self._held(one, place, redriven or number)
         is_shared = bool(one.interest and one.interest.shared)
         before = [self._held(one, place, other) for other in sorted(place.pending) if other < number]
-        ends = [one.endings[known] for known in one.endings if str(number) in {str(known), one.origins.get(known)}]
         begins, made, moved = one.begins or (0, 0.0, False)
         return Trace(
             interest=one.interest,
@@ -44,7 +43,7 @@ class InMemoryTraces(Traces):
             held=held,
             ahead=tuple(each for each in before if each) if held and not is_shared and not redriven else (),
             is_redriven=redriven is not None,
-            ended=max(ends, key=lambda ended: (ended.attempts > 0, ended.time), default=None),
+            ended=one.endings.get(str(number)),
         )
 
     def entry_of(self, event_id: str, source: str | None = None) -> str | None:

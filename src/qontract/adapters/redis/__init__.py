@@ -7,6 +7,7 @@ from qontract.adapters.redis.event_log import RedisEventLog
 from qontract.adapters.redis.event_publisher import RedisEventPublisher
 from qontract.adapters.redis.intents import RedisIntents
 from qontract.adapters.redis.kept_events import RedisKeptEvents
+from qontract.adapters.redis.redrive_runs import RedisRedriveRuns
 from qontract.adapters.redis.subscriptions import RedisSubscriptions
 from qontract.adapters.redis.traces import RedisTraces
 
@@ -18,6 +19,7 @@ __all__ = [
     "RedisEventPublisher",
     "RedisIntents",
     "RedisKeptEvents",
+    "RedisRedriveRuns",
     "RedisSubscriptions",
     "RedisTraces",
 ]

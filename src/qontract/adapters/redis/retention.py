@@ -22,7 +22,9 @@ async def trim(redis: Redis, keys: Keys, *, retention_seconds: float, abandoned_
     EventLogError.
     """
     with translated():
-        answer: Any = await run(redis, "trim", [keys.stream, keys.alive], retention_seconds, abandoned_seconds)
+        answer: Any = await run(
+            redis, "trim", [keys.stream, keys.alive, keys.redrives], retention_seconds, abandoned_seconds
+        )
     trimmed, edge, *abandoned = answer
     await _trim_endings(redis, keys, edge, int(retention_seconds + abandoned_seconds) + 1)
     return Trimmed(trimmed, tuple(excerpt(name) for name in abandoned))

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from qontract.adapters.redis.kept_events import is_entry_id
+from qontract.adapters.redis.entries import is_entry_id
 from qontract.adapters.unreadable import excerpt, read_json
 from qontract.domain.traces import Beginning, Interest
 

@@ -10,10 +10,11 @@ from redis.retry import Retry
 
 from qontract.adapters.redis.attempt_records import recall
 from qontract.adapters.redis.endings import read_lines
-from qontract.adapters.redis.entries import REDRIVEN
+from qontract.adapters.redis.entries import REDRIVEN, is_entry_id
 from qontract.adapters.redis.errors import translated_as
-from qontract.adapters.redis.kept_events import is_entry_id
+from qontract.adapters.redis.kept_events import milliseconds
 from qontract.adapters.redis.keys import Keys, intent_name, keys_of
+from qontract.adapters.redis.redrive_marks import mark_from, member_of
 from qontract.adapters.redis.scripts import run_now
 from qontract.adapters.redis.trace_values import beginning_of, interest_of, number_of
 from qontract.adapters.unreadable import excerpt
@@ -118,7 +119,7 @@ class _Look:
         found = self._tried("redriven", self._redis.xrevrange, stream, count=_MOST_REDRIVEN) or ()
         if len(found) == _MOST_REDRIVEN:
             self._missing.append(f"redriven: only the newest {_MOST_REDRIVEN} were looked at")
-        return next((id_.decode() for id_, of in found if of.get(b"origin") == self._entry.encode()), None)
+        return next((id_.decode() for id_, of in found if of.get(b"entry") == self._entry.encode()), None)
 
     def _pending(self, stream: str, first: str, last: str, count: int) -> list[Held]:
         found = self._tried("pending", self._redis.xpending_range, stream, self._name, first, last, count) or []
@@ -166,12 +167,16 @@ class _Look:
 
     def _ended(self) -> Ended | None:
         """Return how it ended: the last time that it was handled, or if it was not, the last time of all."""
-        found = [ended for _, ended in sorted(self._endings(), key=lambda pair: pair[1].time)]
+        found: list[Ended] = []
+        for since in self._starts():
+            found = sorted((ended for _, ended in self._endings(since)), key=lambda ended: ended.time)
+            if found:
+                break
         handled = [ended for ended in found if ended.ending is Ending.HANDLED]
         return handled[-1] if handled else found[-1] if found else None
 
-    def _endings(self) -> Iterator[tuple[str, Ended]]:
-        key, after, looked = self._keys.endings(self._name), self._first(), 0
+    def _endings(self, after: str) -> Iterator[tuple[str, Ended]]:
+        key, looked = self._keys.endings(self._name), 0
         while page := self._tried("endings", self._redis.xrange, key, after, "+", _PAGE):
             for id_, fields in page:
                 after = f"({id_.decode()}"
@@ -189,8 +194,14 @@ class _Look:
                 self._missing.append(f"endings: only {looked} acknowledgements were looked at, up to {after[1:]}")
                 return
 
-    def _first(self) -> str:
-        return str(max(0, int(self._entry.partition("-")[0]) - _EARLIER_MS))
+    def _starts(self) -> Iterator[str]:
+        """Yield from where to look: when it was last redriven, and when it was kept."""
+        member = member_of(self._entry, self._name).encode()
+        bounds = (b"[" + member, b"(" + member + b"\xff")
+        found = self._tried("redrives", self._redis.zrange, self._keys.redrives, *bounds, bylex=True, offset=0, num=1)
+        if found and (mark := mark_from(found[0].removeprefix(member))):
+            yield str(max(0, milliseconds(mark.time) - _EARLIER_MS))
+        yield str(max(0, int(self._entry.partition("-")[0]) - _EARLIER_MS))
 
 
 def _moment(seconds: float) -> datetime | None:

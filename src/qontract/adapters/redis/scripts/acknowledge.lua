@@ -19,7 +19,7 @@ each(ARGV[2], function(...)
   for _, id in ipairs(ARGV[5] ~= '' and {...} or {}) do
     local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
     for i = 1, entry and #entry[2] or 0, 2 do
-      if entry[2][i] == 'origin' and #ending < 2 * MOST then
+      if entry[2][i] == 'entry' and #ending < 2 * MOST then
         ending[#ending + 1], ending[#ending + 2] = 'redriven/' .. id, entry[2][i + 1]
       end
     end

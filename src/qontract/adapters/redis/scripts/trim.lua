@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- Remove what is old enough and what every group has acknowledged. A group that has shown no life for long does not count.
--- KEYS: the stream, when each group was alive. ARGV: seconds kept, seconds until a silent group is abandoned.
+-- What was redriven of what is gone, and when, goes too.
+-- KEYS: the stream, when each group was alive, the marks of what was redriven. ARGV: seconds kept, seconds until a silent group is abandoned.
 -- Answer: how many entries were removed, the id before which they were, then the abandoned groups.
 if redis.call('EXISTS', KEYS[1]) == 0 then return {0, '0-0'} end
 local time = redis.call('TIME')
@@ -26,5 +27,13 @@ end
 -- What frees memory comes before what needs some.
 edge = edge or string.format('%.0f-0', edge_ms)
 local trimmed = redis.call('XTRIM', KEYS[1], 'MINID', edge)
+local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+if first then
+  local first_ms, first_seq = string.match(first[1], '(%d+)-(%d+)')
+  local member = string.rep('0', 20 - #first_ms) .. first_ms .. '-' .. string.rep('0', 20 - #first_seq) .. first_seq
+  redis.pcall('ZREMRANGEBYLEX', KEYS[3], '-', '(' .. member)
+else
+  redis.pcall('DEL', KEYS[3])
+end
 for _, name in ipairs(unknown) do redis.call('HSET', KEYS[2], name, time[1]) end
 return {trimmed, edge, unpack(abandoned)}
