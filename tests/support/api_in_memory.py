@@ -6,8 +6,8 @@ from typing import Any
 from dependency_injector import providers
 from fastapi import FastAPI
 
+from qontract.adapters.memory import InMemoryJobQueue, InMemoryKeptJobs
 from qontract.application.ports.event_log import Measures
-from qontract.application.ports.job_queue import JobQueue
 from qontract.entrypoints.api import create_app
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.integrations import Installed
@@ -17,12 +17,15 @@ from qontract.entrypoints.settings.groups import ApiSettings, AuthSettings
 SECRET = "a-secret-of-at-least-thirty-two-bytes"
 
 
-def api_in_memory(queue: JobQueue, installed: Installed, api: Mapping[str, Any], auth: Mapping[str, Any]) -> FastAPI:
+def api_in_memory(
+    queue: InMemoryJobQueue, installed: Installed, api: Mapping[str, Any], auth: Mapping[str, Any]
+) -> FastAPI:
     """Return it, with these settings of its own and of its tokens."""
     container = Container()
     settings = Settings(auth=AuthSettings(**{"secret": SECRET, **auth}), api=ApiSettings(**api))
     container.settings.override(providers.Object(settings))
     container.job_queue.override(providers.Object(queue))
+    container.kept_jobs.override(providers.Object(InMemoryKeptJobs(queue)))
     container.installed_integrations.override(providers.Object(installed))
     container.measure.override(providers.Object(_measure))
     return create_app(container)

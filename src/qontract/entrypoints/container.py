@@ -11,6 +11,7 @@ from dependency_injector import containers, providers
 
 from qontract.application.event_manager import EventManager
 from qontract.application.guards import Guards
+from qontract.application.job_steering import JobSteering
 from qontract.application.jobs import Runners, Turn
 from qontract.application.ports.dead_letters import DeadLetters
 from qontract.application.ports.event_format import EventFormat
@@ -18,6 +19,7 @@ from qontract.application.ports.event_log import Measures
 from qontract.application.ports.event_logs import EventLogs
 from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.kept_events import KeptEvents
+from qontract.application.ports.kept_jobs import KeptJobs
 from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
 from qontract.application.subscription_steering import Steering
@@ -98,6 +100,10 @@ def _job_queue(settings: Settings, runners: Runners) -> "CeleryJobQueue":
         slice_seconds=settings.worker.slice_seconds,
         keys=keys,
     )
+
+
+def _kept_jobs(queue: "CeleryJobQueue") -> KeptJobs:
+    return queue.kept
 
 
 def _faststream_broker(settings: Settings) -> "FastStreamBroker":
@@ -198,6 +204,8 @@ class Container(containers.DeclarativeContainer):
     guards = providers.Singleton(_guards, settings)
     job_queue = providers.Singleton(_job_queue, settings, providers.Object({}))
     runners = providers.Singleton(_runners, integrations, event_manager, guards)
+    kept_jobs = providers.Singleton(_kept_jobs, job_queue)
+    job_steering = providers.Singleton(JobSteering, kept_jobs)
     worker_job_queue = providers.Singleton(_job_queue, settings, runners)
     recovery = providers.Singleton(_recovery, integrations, event_manager, job_queue)
     faststream_broker = providers.Singleton(_faststream_broker, settings)

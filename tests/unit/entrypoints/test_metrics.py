@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
+from threading import Event
 
 import pytest
 
 from qontract.application.attempts import Count
 from qontract.application.ports.event_log import EventLogError, Measures
+from qontract.application.ports.kept_jobs import KeptJobsError
+from qontract.domain.kept_jobs import JobCounts
 from qontract.entrypoints import metrics
 from tests.support.subscriber_process import samples
 
@@ -40,6 +43,36 @@ async def test_the_measures_of_every_subscription_are_those_of_now_and_nothing_i
     then = await shown({"two": Measures(9, 0, 0, 0, 0)})
     assert then["qontract_events_lag", "two"] == 9
     assert ("qontract_events_lag", "one") not in then
+
+
+async def test_jobs_that_wait_and_run_are_counted_also_where_no_event_is_kept() -> None:
+    page = samples((await metrics.exposition(None, lambda: JobCounts(3, 2, 7.5))).decode())
+    names = ("jobs_waiting", "jobs_running", "jobs_oldest_waiting_seconds")
+    assert [page[f"qontract_{name}", ""] for name in names] == [3, 2, 7.5]
+
+
+async def test_without_an_answer_about_jobs_the_page_has_the_rest_and_is_not_late(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = Event()
+
+    def refuses() -> JobCounts:
+        raise KeptJobsError("nobody listens")
+
+    def hangs() -> JobCounts:
+        release.wait(20)
+        return JobCounts()
+
+    async def measure() -> Mapping[str, Measures]:
+        return {"one": Measures(1, 1, 1, 1, 1)}
+
+    monkeypatch.setattr(metrics, "_SECONDS", 0.05)
+    for counts, said in ((refuses, "nobody listens"), (hangs, "too slow")):
+        page = samples((await metrics.exposition(measure, counts)).decode())
+        assert page["qontract_events_lag", "one"] == 1
+        assert ("qontract_jobs_waiting", "") not in page
+        assert said in str([record.__dict__ for record in caplog.records])
+    release.set()
 
 
 async def test_what_each_name_stands_for_is_said_once() -> None:

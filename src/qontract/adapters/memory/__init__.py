@@ -11,6 +11,7 @@ from qontract.adapters.memory.github_teams import InMemoryGithubTeams
 from qontract.adapters.memory.intents import InMemoryIntents
 from qontract.adapters.memory.job_queue import InMemoryJobQueue
 from qontract.adapters.memory.kept_events import InMemoryKeptEvents
+from qontract.adapters.memory.kept_jobs import InMemoryKeptJobs
 from qontract.adapters.memory.redrive_runs import InMemoryRedriveRuns
 from qontract.adapters.memory.slack_usergroups import InMemorySlackUsergroups
 from qontract.adapters.memory.subscriptions import InMemorySubscriptions
@@ -28,6 +29,7 @@ __all__ = [
     "InMemoryIntents",
     "InMemoryJobQueue",
     "InMemoryKeptEvents",
+    "InMemoryKeptJobs",
     "InMemoryRedriveRuns",
     "InMemorySlackUsergroups",
     "InMemorySubscriptions",

@@ -83,7 +83,7 @@ class Subscription:
     paused: Pause | None = None
 
     def open(self, replica: str, interest: Interest | None) -> bool:
-        """Make its place if it is missing, and say whether it was; what the replica holds is read again. Hold the lock."""
+        """Make its place if it is missing, and say so; what the replica holds is read again. Hold the lock."""
         made = self.place is None
         place = self.place = self.place or Place()
         place.replicas.add(replica)

@@ -5,7 +5,7 @@ from threading import Event
 
 from fastapi import FastAPI
 
-from qontract.entrypoints.api import events, operation, reconcile, subscriptions, why
+from qontract.entrypoints.api import events, jobs, operation, reconcile, subscriptions, why
 from qontract.entrypoints.api.auth import claims_dependency
 from qontract.entrypoints.api.middleware import LimitedBody, RequestLog
 from qontract.entrypoints.api.openapi import add_desired_states
@@ -36,10 +36,11 @@ def application(container: Container) -> FastAPI:
     for name in sorted(installed.refused.keys() - installed.classes.keys()):
         if usable_name(name):
             app.include_router(reconcile.refused_router(name, installed.refused[name], desk))
-    app.include_router(operation.router(queue, container.measure(), installed.refused))
+    app.include_router(operation.router(queue, container.kept_jobs(), container.measure(), installed.refused))
     app.include_router(
         events.router(container.kept_events(), container.event_manager(), container.event_format(), claims_of)
     )
+    app.include_router(jobs.router(container.job_steering(), claims_of, desk.limits))
     app.include_router(subscriptions.router(container.steering(), claims_of))
     app.include_router(why.router(container.why(), claims_of))
     app.router.default = reconcile.unknown_path(installed.classes)

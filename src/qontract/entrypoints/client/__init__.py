@@ -100,6 +100,14 @@ def wait(
     raise ClientError(f"job {job.id} has not ended after {deadline_seconds:.0f} s; look at it later: {job.url}{last}")
 
 
+def ask(
+    api_url: str, token: str, method: str, path: str, params: Mapping[str, str | int] | None = None
+) -> dict[str, Any]:
+    """Return what the API says to one request, an object. Raises ClientError."""
+    with _client(token) as client:
+        return _answer(client, method, f"{api_url.rstrip('/')}/api/v1/{path}", params=params)
+
+
 def _client(token: str) -> httpx.Client:
     return httpx.Client(headers={"authorization": f"Bearer {token}"}, timeout=WAIT_SECONDS + 10)
 
