@@ -52,35 +52,44 @@ class Why:
         self._most = most
         self._now = now
 
+    @property
+    def kept(self) -> KeptEvents:
+        """The events that are kept."""
+        return self._stores.kept
+
     def event(self, name: str, source: str | None = None) -> Passport | None:
         """Return the passport of an event, by its entry or its own id; None if nothing is known of it.
 
         One that is not in the log may wait for it: in the spool, or as an intent. Raises KeptEventsError and
         SubscriptionsError: without these stores nothing can be said.
         """
-        missing: list[str] = []
-        event, entry = self._find(name, source, missing)
-        if event is None and entry is None:
-            return self._unpublished(name, source, missing) or self._gone(name, missing)
-        return self._published(event, entry or name, missing)
+        if passport := self.at_once(name, source):
+            return passport
+        wanted = Wanted(event_id=name, source=source)
+        search = Search(self.kept, wanted, Span(newest_first=True), limit=1, most=self._most)
+        found = next(iter(search), None)
+        if found:
+            return self.of(found)
+        more = [f"only the newest {search.looked_at} events were looked at"] if search.next else []
+        return self.elsewhere(name, source, more)
 
-    def _find(self, name: str, source: str | None, missing: list[str]) -> tuple[KeptEvent | None, str | None]:
-        """Return the event, and where it is or was in the log."""
-        kept = self._stores.kept
-        if (found := kept.get(name)) and source in (None, found.source):
-            return found, found.entry
-        entry = None
+    def at_once(self, name: str, source: str | None = None) -> Passport | None:
+        """Return the passport of an event that is found without a search; see `event`."""
+        if (found := self.kept.get(name)) and source in (None, found.source):
+            return self.of(found)
         try:
             entry = self._stores.traces.entry_of(name, source)
-        except TracesError as error:
-            missing.append(str(error))
-        if entry:
-            return kept.get(entry), entry
-        search = Search(kept, Wanted(event_id=name, source=source), Span(newest_first=True), limit=1, most=self._most)
-        found = next(iter(search), None)
-        if found is None and search.next:
-            missing.append(f"only the newest {search.looked_at} events were looked at")
-        return found, found.entry if found else None
+        except TracesError:  # the search finds it
+            return None
+        return self._published(self.kept.get(entry), entry, []) if entry else None
+
+    def of(self, event: KeptEvent) -> Passport:
+        """Return the passport of a kept event; see `event`."""
+        return self._published(event, event.entry, [])
+
+    def elsewhere(self, name: str, source: str | None = None, missing: Sequence[str] = ()) -> Passport | None:
+        """Return the passport of an event that is not in the log, or not any more; see `event`."""
+        return self._unpublished(name, source, [*missing]) or self._gone(name, [*missing])
 
     def _published(self, event: KeptEvent | None, entry: str, missing: list[str]) -> Passport:
         views = self._stores.subscriptions.all()
@@ -93,7 +102,8 @@ class Why:
         """Return what is known of an entry that is in the log no more, if anything is."""
         views = self._stores.subscriptions.all()
         findings = self._findings(views, None, entry, missing)
-        if any(found.details.get("when") and found.verdict is not Verdict.SUBSCRIBED_LATER for found in findings):
+        later = Verdict.SUBSCRIBED_LATER
+        if any(one.verdict.waits or (one.details.get("when") and one.verdict is not later) for one in findings):
             reason = f"as entry {entry}; it is in the log no more"
             return Passport(Fate.PUBLISHED, reason, None, entry, None, tuple(findings), tuple(missing))
         return None

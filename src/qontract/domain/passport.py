@@ -101,6 +101,8 @@ class Fate(StrEnum):
     BLOCKED_BY_GUARD = "blocked-by-guard"
     REFUSED = "refused"
     NEVER_PLANNED = "never-planned"
+    DRY_RUN = "dry-run"
+    NOT_DONE_YET = "not-done-yet"
     UNKNOWN = "unknown"
 
 
@@ -110,7 +112,7 @@ class Passport:
 
     `event` is what was kept, or waits to be; None if its bytes are gone. `entry` is where it is, or was, in the log; ""
     if it is not there. `reason` and `next` are about its `fate`; `findings` are those of the subscriptions, by name.
-    `missing` says what could not be read, or not to the end.
+    `missing` says what could not be read, or not to the end. `job` is the one that it is of, where that is known.
     """
 
     fate: Fate
@@ -120,3 +122,4 @@ class Passport:
     next: str | None = None
     findings: tuple[Finding, ...] = ()
     missing: tuple[str, ...] = ()
+    job: str = ""

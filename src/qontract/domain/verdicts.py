@@ -180,6 +180,8 @@ def _in_flight(facts: Facts, held: Held) -> Finding:
     if is_shared:
         reason = f"{held.replica} has it, showed so {duration(held.seconds)} ago, and {said}"
     more = ", as far as was looked at" if facts.trace.ahead_more else ""
+    if not facts.trace.is_kept:
+        more = "; it is in the stream no more: should that replica end, it is lost"
     return _found(
         facts,
         Verdict.IN_FLIGHT,

@@ -22,6 +22,7 @@ from qontract.application.ports.kept_events import KeptEvents
 from qontract.application.ports.kept_jobs import KeptJobs
 from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
+from qontract.application.stories import Stories
 from qontract.application.subscription_steering import Steering
 from qontract.application.why import Stores, Why
 from qontract.domain.jobs import Job, JobProgress
@@ -221,6 +222,8 @@ class Container(containers.DeclarativeContainer):
     kept_events = providers.Singleton(_kept_events, settings)
     steering = providers.Singleton(_steering, settings)
     why = providers.Singleton(_why, settings, kept_events, dead_letters, event_format)
+    stories = providers.Singleton(Stories, why)
+    stories_with_jobs = providers.Singleton(Stories, why, kept_jobs)
 
 
 @cache

@@ -37,7 +37,7 @@ async def _trim_endings(redis: Redis, keys: Keys, edge: bytes, seconds: int) -> 
         step = redis.pipeline(transaction=False)
         for group in groups[:_MOST_GROUPS]:
             endings = keys.endings(group["name"].decode(errors="replace"))
-            step.xtrim(endings, minid=edge, approximate=True)
+            step.xtrim(endings, minid=edge, approximate=False)
             step.expire(endings, seconds)
         await step.execute(raise_on_error=False)
 

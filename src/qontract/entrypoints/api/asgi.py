@@ -42,7 +42,7 @@ def application(container: Container) -> FastAPI:
     )
     app.include_router(jobs.router(container.job_steering(), claims_of, desk.limits))
     app.include_router(subscriptions.router(container.steering(), claims_of))
-    app.include_router(why.router(container.why(), claims_of))
+    app.include_router(why.router(container.stories(), claims_of))
     app.router.default = reconcile.unknown_path(installed.classes)
     add_desired_states(app, list(installed.classes.values()))
     return app

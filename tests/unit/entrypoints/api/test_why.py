@@ -15,6 +15,7 @@ from qontract.adapters.memory import (
     InMemoryTraces,
 )
 from qontract.application.ports.kept_events import KeptEventsError
+from qontract.application.stories import Stories
 from qontract.application.why import Stores, Why
 from qontract.entrypoints.api.auth import claims_dependency
 from qontract.entrypoints.api.why import PREFIX, router
@@ -48,7 +49,7 @@ async def site() -> AsyncIterator[Site]:
     traces, letters = InMemoryTraces(events), InMemoryDeadLetters(events=events)
     why = Why(Stores(kept, InMemorySubscriptions(events), traces, letters, FORMAT))
     app = an_app()
-    app.include_router(router(why, claims_dependency(AuthSettings.model_validate({"secret": SECRET}))))
+    app.include_router(router(Stories(why), claims_dependency(AuthSettings.model_validate({"secret": SECRET}))))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client:
         yield Site(client, kept, event.id)
 
