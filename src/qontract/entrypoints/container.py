@@ -20,6 +20,7 @@ from qontract.application.ports.event_logs import EventLogs
 from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.kept_events import KeptEvents
 from qontract.application.ports.kept_jobs import KeptJobs
+from qontract.application.ports.server import Server
 from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
 from qontract.application.stories import Stories
@@ -195,6 +196,23 @@ def _why(settings: Settings, kept: KeptEvents, letters: DeadLetters, event_forma
     return Why(stores)
 
 
+def _server(settings: Settings, process: str, *, writes: bool) -> Server:
+    """Return what knows what the process needs of Redis; with `writes`, also that it can be written to."""
+    from qontract.adapters.redis import RedisServer
+    from qontract.adapters.redis.acl import Process
+
+    events, url = settings.events, settings.cache_broker_url.get_secret_value()
+    return RedisServer(url, Process(process), channel=events.channel, stream=events.stream, writes=writes)
+
+
+def _acl(settings: Settings) -> Callable[[str, str], str]:
+    """Return what makes the rule of a process for a user of Redis. It raises ValueError if there can be none."""
+    from qontract.adapters.redis.acl import Process, rule
+
+    events = settings.events
+    return lambda process, user: rule(Process(process), channel=events.channel, stream=events.stream, user=user)
+
+
 class Container(containers.DeclarativeContainer):
     """One of each thing that a process needs, made when it is first asked for."""
 
@@ -220,6 +238,8 @@ class Container(containers.DeclarativeContainer):
     dead_letters = providers.Singleton(_dead_letters, settings)
     asyncapi = providers.Singleton(_asyncapi, settings)
     kept_events = providers.Singleton(_kept_events, settings)
+    server = providers.Factory(_server, settings)
+    acl = providers.Singleton(_acl, settings)
     steering = providers.Singleton(_steering, settings)
     why = providers.Singleton(_why, settings, kept_events, dead_letters, event_format)
     stories = providers.Singleton(Stories, why)

@@ -17,7 +17,7 @@ def test_it_stops_before_its_next_action_and_has_failed_for_some_are_applied() -
     assert (result.status, result.done, result.of) == (JobStatus.FAILED, 2, 5)
     assert (result.errors, result.cancelled_by) == (("cancelled by alice",), "alice")
     assert result.applied_actions == result.actions[:2]
-    assert [event.subject for event in publisher.published] == ["coreos/team-0", "coreos/team-1"]
+    assert [event.subject for event in publisher.events] == ["coreos/team-0", "coreos/team-1"]
     assert events.pending() == {}
     changed = [group.handle for group in integration.read("coreos").usergroups if len(group.user_ids) > 1]
     assert changed == ["team-0", "team-1"]

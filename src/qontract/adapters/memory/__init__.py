@@ -13,6 +13,7 @@ from qontract.adapters.memory.job_queue import InMemoryJobQueue
 from qontract.adapters.memory.kept_events import InMemoryKeptEvents
 from qontract.adapters.memory.kept_jobs import InMemoryKeptJobs
 from qontract.adapters.memory.redrive_runs import InMemoryRedriveRuns
+from qontract.adapters.memory.server import InMemoryServer
 from qontract.adapters.memory.slack_usergroups import InMemorySlackUsergroups
 from qontract.adapters.memory.subscriptions import InMemorySubscriptions
 from qontract.adapters.memory.traces import InMemoryTraces
@@ -31,6 +32,7 @@ __all__ = [
     "InMemoryKeptEvents",
     "InMemoryKeptJobs",
     "InMemoryRedriveRuns",
+    "InMemoryServer",
     "InMemorySlackUsergroups",
     "InMemorySubscriptions",
     "InMemoryTraces",

@@ -8,6 +8,7 @@ from qontract.adapters.redis.event_publisher import RedisEventPublisher
 from qontract.adapters.redis.intents import RedisIntents
 from qontract.adapters.redis.kept_events import RedisKeptEvents
 from qontract.adapters.redis.redrive_runs import RedisRedriveRuns
+from qontract.adapters.redis.server import RedisServer
 from qontract.adapters.redis.subscriptions import RedisSubscriptions
 from qontract.adapters.redis.traces import RedisTraces
 
@@ -20,6 +21,7 @@ __all__ = [
     "RedisIntents",
     "RedisKeptEvents",
     "RedisRedriveRuns",
+    "RedisServer",
     "RedisSubscriptions",
     "RedisTraces",
 ]

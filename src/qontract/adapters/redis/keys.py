@@ -30,6 +30,8 @@ class Keys:
         """A hash: what each subscription asked for when it was last run."""
         self.places = f"{prefix}places"
         """A hash: when the place of each subscription was made or moved, and where it began."""
+        self.ready = f"{prefix}ready"
+        """A string that is written to see whether that can be done, and nobody reads."""
         self.paused = f"{prefix}paused"
         """A hash: which subscriptions nobody is to read, since when, and who said so."""
 

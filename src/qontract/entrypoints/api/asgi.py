@@ -36,7 +36,8 @@ def application(container: Container) -> FastAPI:
     for name in sorted(installed.refused.keys() - installed.classes.keys()):
         if usable_name(name):
             app.include_router(reconcile.refused_router(name, installed.refused[name], desk))
-    app.include_router(operation.router(queue, container.kept_jobs(), container.measure(), installed.refused))
+    server = container.server("api", writes=True)
+    app.include_router(operation.router(server, container.kept_jobs(), container.measure(), installed.refused))
     app.include_router(
         events.router(container.kept_events(), container.event_manager(), container.event_format(), claims_of)
     )

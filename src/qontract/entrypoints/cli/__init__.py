@@ -14,10 +14,11 @@ from uuid import uuid4
 
 import typer
 
-from qontract.entrypoints.cli import dead_letters, events, jobs, subscriptions, why
+from qontract.entrypoints.cli import acl, dead_letters, events, jobs, subscriptions, why
 from qontract.entrypoints.cli.asking import API_URL
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
+app.command("acl", epilog=acl.EXAMPLES)(acl.print_rules)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(events.app, name="events")
 app.add_typer(jobs.app, name="jobs")

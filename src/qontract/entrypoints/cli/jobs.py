@@ -79,7 +79,8 @@ def list_(
             conditions = {"integration": integration, "status": status, "scope": scope}
             conditions["since"] = since.isoformat() if since else None
             given = {name: value for name, value in conditions.items() if value is not None}
-            found = client.ask(api_url, token or "", "GET", "jobs", {**given, "limit": limit})["jobs"]
+            params = {**given, "limit": str(limit)}
+            found = client.ask(api_url, token or "", "GET", "jobs", has="jobs", params=params)["jobs"]
     for line in map(to_json, found) if as_json else listed(found, width()):
         typer.echo(line)
 
@@ -130,12 +131,14 @@ def cancel(
     from qontract.entrypoints.shown import safe
 
     found = _one(job_id, token, api_url)
-    is_certain(safe(f"job {job_id}: {said(found)}; what it has applied stays"), yes=yes, quiet=as_json)
+    effect = "what it has applied stays" if found["began_at"] else "it never begins"
+    is_certain(safe(f"job {job_id}: {said(found)}; {effect}"), yes=yes, quiet=as_json)
     with _jobs(token, logs=True) as jobs:
         if jobs:
             outcome = jobs.cancel(job_id, by=operating_user()).value
         else:
-            outcome = client.ask(api_url, token or "", "POST", f"jobs/{_quoted(job_id)}/cancel")["outcome"]
+            path = f"jobs/{_quoted(job_id)}/cancel"
+            outcome = client.ask(api_url, token or "", "POST", path, has="outcome")["outcome"]
     if as_json:
         typer.echo(to_json({"id": job_id, "outcome": outcome}))
     elif outcome == "cancelled":
@@ -151,7 +154,7 @@ def _one(job_id: str, token: str | None, api_url: str) -> dict[str, Any]:
     with _jobs(token) as jobs:
         if jobs:
             return record(jobs.get(job_id), whole=True)
-        return client.ask(api_url, token or "", "GET", f"jobs/{_quoted(job_id)}")
+        return client.ask(api_url, token or "", "GET", f"jobs/{_quoted(job_id)}", has="result")
 
 
 def _quoted(job_id: str) -> str:

@@ -15,6 +15,7 @@ from faststream.specification import AsyncAPI
 
 from qontract.application.ports.event_log import EventLogError
 from qontract.application.ports.event_logs import EventLogs
+from qontract.application.ports.server import Server
 from qontract.entrypoints import metrics, packages
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.serving import health
@@ -64,7 +65,7 @@ def application(container: Container) -> AsgiFastStream:
 
     pages = health.application(
         live=_live(deliveries),
-        ready=_ready(deliveries, upkeep, refused, keeping=keeping),
+        ready=_ready(deliveries, upkeep, refused, container.server("subscriber", writes=False), keeping=keeping),
         metrics=_metrics(deliveries, event_logs, keeping=keeping),
     )
     app = AsgiFastStream(
@@ -103,8 +104,11 @@ def _live(deliveries: Deliveries) -> health.Health:
     return live
 
 
-def _ready(deliveries: Deliveries, upkeep: Upkeep, refused: dict[str, str], *, keeping: bool) -> health.Health:
+def _ready(
+    deliveries: Deliveries, upkeep: Upkeep, refused: dict[str, str], server: Server, *, keeping: bool
+) -> health.Health:
     async def ready() -> Mapping[str, Any]:
+        state = await health.asked(server)
         blocked = deliveries.blocked
         unattended = upkeep.unattended & deliveries.standing_by()  # one that is read here tells by itself whether it is
         body = {
@@ -114,8 +118,8 @@ def _ready(deliveries: Deliveries, upkeep: Upkeep, refused: dict[str, str], *, k
             "behind": sorted(upkeep.behind),
             "stuck": deliveries.stuck(),
             "refused": sorted(refused),
-        }
-        ok = not (body["stalled"] or body["blocked"] or body["unattended"])
+        } | ({"redis": state.refused} if state.refused else {})
+        ok = not (state.refused or body["stalled"] or body["blocked"] or body["unattended"])
         return {"status": "ok" if ok else "failed"} | body
 
     return ready
