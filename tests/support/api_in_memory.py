@@ -6,9 +6,9 @@ from typing import Any
 from dependency_injector import providers
 from fastapi import FastAPI
 
-from qontract.adapters.memory import InMemoryJobQueue, InMemoryKeptJobs, InMemoryServer
+from qontract.adapters.memory import InMemoryJobQueue, InMemoryKeptJobs, InMemoryPresence, InMemoryServerCheck
 from qontract.application.ports.event_log import Measures
-from qontract.application.ports.server import Server
+from qontract.application.ports.server_check import ServerCheck
 from qontract.entrypoints.api import create_app
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.integrations import Installed
@@ -23,7 +23,7 @@ def api_in_memory(
     installed: Installed,
     api: Mapping[str, Any],
     auth: Mapping[str, Any],
-    server: Server | None = None,
+    server: ServerCheck | None = None,
 ) -> FastAPI:
     """Return it, with these settings of its own and of its tokens."""
     container = Container()
@@ -32,8 +32,9 @@ def api_in_memory(
     container.job_queue.override(providers.Object(queue))
     container.kept_jobs.override(providers.Object(InMemoryKeptJobs(queue)))
     container.installed_integrations.override(providers.Object(installed))
-    container.server.override(providers.Object(server or InMemoryServer()))
+    container.server_check.override(providers.Object(server or InMemoryServerCheck()))
     container.measure.override(providers.Object(_measure))
+    container.presence.override(providers.Object(InMemoryPresence()))
     return create_app(container)
 
 

@@ -7,8 +7,10 @@ from qontract.adapters.redis.event_log import RedisEventLog
 from qontract.adapters.redis.event_publisher import RedisEventPublisher
 from qontract.adapters.redis.intents import RedisIntents
 from qontract.adapters.redis.kept_events import RedisKeptEvents
+from qontract.adapters.redis.presence import RedisPresence
 from qontract.adapters.redis.redrive_runs import RedisRedriveRuns
-from qontract.adapters.redis.server import RedisServer
+from qontract.adapters.redis.server_check import RedisServerCheck
+from qontract.adapters.redis.server_info import RedisServerInfo
 from qontract.adapters.redis.subscriptions import RedisSubscriptions
 from qontract.adapters.redis.traces import RedisTraces
 
@@ -20,8 +22,10 @@ __all__ = [
     "RedisEventPublisher",
     "RedisIntents",
     "RedisKeptEvents",
+    "RedisPresence",
     "RedisRedriveRuns",
-    "RedisServer",
+    "RedisServerCheck",
+    "RedisServerInfo",
     "RedisSubscriptions",
     "RedisTraces",
 ]

@@ -1,17 +1,22 @@
 """The API's ASGI application."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from threading import Event
 
 from fastapi import FastAPI
 
-from qontract.entrypoints.api import events, jobs, operation, reconcile, subscriptions, why
+from qontract.domain.processes import ProcessKind
+from qontract.entrypoints.api import events, jobs, operation, reconcile, status, subscriptions, why
 from qontract.entrypoints.api.auth import claims_dependency
 from qontract.entrypoints.api.middleware import LimitedBody, RequestLog
 from qontract.entrypoints.api.openapi import add_desired_states
 from qontract.entrypoints.api.problems import add_problems
+from qontract.entrypoints.api.token_health import token_health
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.integrations import usable_name
+from qontract.entrypoints.presence import shown, this_process
 from qontract.entrypoints.serving.secure_headers import SecureHeaders
 
 
@@ -21,10 +26,24 @@ def application(container: Container) -> FastAPI:
     Raises SystemExit if the settings lack a secret for the tokens.
     """
     settings = container.settings()
-    claims_of = claims_dependency(settings.auth)
+    keys, revoked = container.token_keys(), container.revoked()
+    claims_of = claims_dependency(settings.auth, keys, revoked)
     queue = container.job_queue()
     installed = container.installed_integrations()
-    app = FastAPI(title="qontract", version=version("qontract"), docs_url=None, redoc_url=None, redirect_slashes=False)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        with shown(container, this_process(container, ProcessKind.API, installed.classes, installed.refused)):
+            yield
+
+    app = FastAPI(
+        title="qontract",
+        version=version("qontract"),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
     app.state.stopping = Event()
     add_problems(app)
     app.add_middleware(LimitedBody, limit=settings.api.max_body_bytes)
@@ -36,13 +55,15 @@ def application(container: Container) -> FastAPI:
     for name in sorted(installed.refused.keys() - installed.classes.keys()):
         if usable_name(name):
             app.include_router(reconcile.refused_router(name, installed.refused[name], desk))
-    server = container.server("api", writes=True)
-    app.include_router(operation.router(server, container.kept_jobs(), container.measure(), installed.refused))
+    server = container.server_check("api", writes=True)
+    tokens = token_health(keys, revoked, accept_secret=settings.auth.accept_secret)
+    app.include_router(operation.router(server, container.kept_jobs(), container.measure(), installed.refused, tokens))
     app.include_router(
         events.router(container.kept_events(), container.event_manager(), container.event_format(), claims_of)
     )
     app.include_router(jobs.router(container.job_steering(), claims_of, desk.limits))
     app.include_router(subscriptions.router(container.steering(), claims_of))
+    app.include_router(status.router(container.status(), claims_of))
     app.include_router(why.router(container.stories(), claims_of))
     app.router.default = reconcile.unknown_path(installed.classes)
     add_desired_states(app, list(installed.classes.values()))

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import typer
 
-from qontract.entrypoints.cli import acl, dead_letters, events, jobs, subscriptions, why
+from qontract.entrypoints.cli import acl, dead_letters, events, jobs, status, subscriptions, why
 from qontract.entrypoints.cli.asking import API_URL
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -23,6 +23,7 @@ app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(events.app, name="events")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(subscriptions.app, name="subscriptions")
+app.command(epilog="\n\n".join(["Examples:", *status.EXAMPLES]))(status.status)
 app.command(epilog=why.EPILOG)(why.why)
 
 _SCOPES = ["reconcile:plan", "reconcile:apply", "events:read", "events:admin"]
@@ -87,7 +88,7 @@ def dev(
 ) -> None:
     """Run everything on this machine, with an embedded Valkey and all sandboxes, until Ctrl-C."""
     with _ended_by_signals():
-        from qontract.entrypoints.dev import run
+        from qontract.entrypoints.dev.everything import run
 
         run(dict(map(_state, sandbox or ())), data, port)
 
@@ -187,7 +188,11 @@ def token(
     ] = _SCOPES[:1],
     expires: Annotated[int, typer.Option(min=1, help="Seconds that it is valid")] = 3600,
 ) -> None:
-    """Print a bearer token, signed with QAPI_AUTH__SECRET; and on stderr its id, by which it can be revoked."""
+    """Print a bearer token, signed with QAPI_AUTH__SECRET; and on stderr its id, by which it can be revoked.
+
+    Where QAPI_AUTH__JWKS names the keys of somebody else who issues tokens, get those from him; an API with
+    QAPI_AUTH__ACCEPT_SECRET=false accepts no others.
+    """
     from qontract.entrypoints.settings import load_settings
     from qontract.entrypoints.tokens import issue_token, wrong_with_subject
 
@@ -197,6 +202,8 @@ def token(
     auth = load_settings().auth
     if auth.secret is None:
         raise SystemExit("qontract: QAPI_AUTH__SECRET: not set; it is the key that the API has")
+    if not auth.accept_secret:
+        raise SystemExit("qontract: QAPI_AUTH__ACCEPT_SECRET: the API takes no such token; get one of who issues them")
     lifetime = timedelta(seconds=expires)
     if lifetime > timedelta(days=auth.longest_days):
         raise SystemExit(f"qontract: --expires: the API takes no token for more than {auth.longest_days} days")

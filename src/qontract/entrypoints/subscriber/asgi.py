@@ -15,9 +15,11 @@ from faststream.specification import AsyncAPI
 
 from qontract.application.ports.event_log import EventLogError
 from qontract.application.ports.event_logs import EventLogs
-from qontract.application.ports.server import Server
+from qontract.application.ports.server_check import ServerCheck
+from qontract.domain.processes import ProcessKind
 from qontract.entrypoints import metrics, packages
 from qontract.entrypoints.container import Container
+from qontract.entrypoints.presence import shown, this_process
 from qontract.entrypoints.serving import health
 from qontract.entrypoints.serving.pages import asyncapi_page
 from qontract.entrypoints.subscriber.background import kept_going
@@ -37,12 +39,14 @@ def application(container: Container) -> AsgiFastStream:
     refused = packages.together(event_types, loaded.refused)
     metrics.REFUSED.set(len(loaded.refused))
     event_logs: EventLogs = container.event_logs()
-    deliveries = deliveries_of(container, loaded.subscriptions)
+    deliveries = deliveries_of(container, loaded)
     upkeep = Upkeep(event_logs, loaded.subscriptions, settings.subscriber)
     keeping = bool(settings.events.stream)
     stack = AsyncExitStack()
 
     async def start() -> None:
+        names = [subscription.name for subscription in loaded.subscriptions]
+        stack.enter_context(shown(container, this_process(container, ProcessKind.SUBSCRIBER, names, refused)))
         if not keeping:
             log.warning("subscriptions are not run: QAPI_EVENTS__STREAM is empty, and no event is kept")
             return
@@ -65,7 +69,7 @@ def application(container: Container) -> AsgiFastStream:
 
     pages = health.application(
         live=_live(deliveries),
-        ready=_ready(deliveries, upkeep, refused, container.server("subscriber", writes=False), keeping=keeping),
+        ready=_ready(deliveries, upkeep, refused, container.server_check("subscriber", writes=False), keeping=keeping),
         metrics=_metrics(deliveries, event_logs, keeping=keeping),
     )
     app = AsgiFastStream(
@@ -105,7 +109,7 @@ def _live(deliveries: Deliveries) -> health.Health:
 
 
 def _ready(
-    deliveries: Deliveries, upkeep: Upkeep, refused: dict[str, str], server: Server, *, keeping: bool
+    deliveries: Deliveries, upkeep: Upkeep, refused: dict[str, str], server: ServerCheck, *, keeping: bool
 ) -> health.Health:
     async def ready() -> Mapping[str, Any]:
         state = await health.asked(server)
@@ -118,6 +122,7 @@ def _ready(
             "behind": sorted(upkeep.behind),
             "stuck": deliveries.stuck(),
             "refused": sorted(refused),
+            "stale": deliveries.stale(),
         } | ({"redis": state.refused} if state.refused else {})
         ok = not (state.refused or body["stalled"] or body["blocked"] or body["unattended"])
         return {"status": "ok" if ok else "failed"} | body

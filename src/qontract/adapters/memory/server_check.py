@@ -1,9 +1,9 @@
 """In memory: a server that does all, or what a test says."""
 
-from qontract.application.ports.server import Server, ServerState
+from qontract.application.ports.server_check import ServerCheck, ServerState
 
 
-class InMemoryServer(Server):
+class InMemoryServerCheck(ServerCheck):
     """Is in the state `now`."""
 
     def __init__(self, now: ServerState | None = None) -> None:

