@@ -66,7 +66,7 @@ def check_read(steering: Steering, subscription: str) -> None:
     if not (known.view.made or known.view.is_run):
         raise SubscriptionGoneError(subscription)
     if known.view.paused or not known.view.is_read:
-        raise NotReadError(f"nobody reads its subscription {subscription}, which is {known.state}: {known.reason}")
+        raise NotReadError(f"nobody reads its subscription {subscription} ({known.state}): {known.reason}")
 
 
 class GroupRedrive:

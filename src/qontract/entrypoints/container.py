@@ -23,6 +23,7 @@ from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.kept_events import KeptEvents
 from qontract.application.ports.kept_jobs import KeptJobs
 from qontract.application.ports.presence import Presence
+from qontract.application.ports.redrive_runs import RedriveRuns
 from qontract.application.ports.server_check import ServerCheck
 from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
@@ -175,6 +176,14 @@ def _dead_letters(settings: Settings) -> DeadLetters:
     return RedisDeadLetters(url, channel=events.channel, stream=events.stream)
 
 
+def _redrive_runs(settings: Settings) -> RedriveRuns:
+    from qontract.adapters.redis import RedisRedriveRuns
+
+    events = settings.events
+    url = settings.cache_broker_url.get_secret_value()
+    return RedisRedriveRuns(url, channel=events.channel, stream=events.stream)
+
+
 def _asyncapi(settings: Settings) -> dict[str, Any]:
     from qontract.adapters.cloudevents import asyncapi
 
@@ -300,6 +309,7 @@ class Container(containers.DeclarativeContainer):
     measure = providers.Singleton(_measure, settings)
     event_format = providers.Singleton(_event_format, settings)
     dead_letters = providers.Singleton(_dead_letters, settings)
+    redrive_runs = providers.Singleton(_redrive_runs, settings)
     asyncapi = providers.Singleton(_asyncapi, settings)
     kept_events = providers.Singleton(_kept_events, settings)
     server_check = providers.Factory(_server_check, settings)

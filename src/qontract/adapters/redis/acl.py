@@ -116,9 +116,13 @@ _TRACING: _Uses = [
 ]
 
 _DEAD_LETTERS: _Uses = [
-    ("xrange xrevrange xdel", "dead"),
-    ("xadd", "redriven:*"),
+    ("xrange xrevrange xdel exists xinfo|stream", "dead"),
+    ("xadd xdel exists xinfo|stream", "redriven:*"),
     ("hget hincrby", "dead-counts"),
+    ("xadd xrange xdel", "dead-changes"),
+    ("zcard zrange zadd zremrangebylex", "redrives"),
+    ("hget hset hsetnx hdel", "redrive-runs"),
+    ("hget", "records:*"),
 ]
 
 _HANDLING: _Uses = [
@@ -137,17 +141,23 @@ _HANDLING: _Uses = [
     ("hget hset", "alive"),
     ("xadd", "dead"),
     ("hset hincrby", "dead-counts"),
+    ("zremrangebylex", "redrives"),
     ("info", ""),
     ("subscribe unsubscribe", _CHANNEL),
 ]
 
-_MENDED = ("intents", "dead", "dead-counts", "alive", "paused", "redriven:*", "records:*", "lease:*")
+_MENDED = (
+    *("intents", "dead", "dead-counts", "dead-changes", "redrives", "redrive-runs", "alive", "paused"),
+    *("interests", "places", "redriven:*", "records:*", "endings:*", "lease:*"),
+)
 
 _MENDING: _Uses = [
     *(("type rename", key) for key in _MENDED),
     ("pttl", "lease:*"),
     ("xinfo|stream xadd", "dead"),
+    ("xinfo|stream xadd", "dead-changes"),
     ("xinfo|stream xadd", "redriven:*"),
+    ("xinfo|stream xadd", "endings:*"),
     ("rename pexpire xrange xdel", "set-aside:*"),
 ]
 
@@ -165,7 +175,17 @@ _ASKING: _Uses = [
 ]
 
 _USES: Mapping[Process, _Uses] = {
-    Process.API: [*_SCRIPTS, *_SUBMITTING, *_PUBLISHING, *_STEERING, *_LOOKING, *_TRACING, *_SHOWING, *_ASKING],
+    Process.API: [
+        *_SCRIPTS,
+        *_SUBMITTING,
+        *_PUBLISHING,
+        *_STEERING,
+        *_LOOKING,
+        *_TRACING,
+        *_DEAD_LETTERS,
+        *_SHOWING,
+        *_ASKING,
+    ],
     Process.WORKER: [*_SCRIPTS, *_RUNNING, *_PUBLISHING, *_INTENDING, *_SHOWING],
     Process.SUBSCRIBER: [*_SCRIPTS, *_HANDLING, *_MENDING, *_PUBLISHING, *_SHOWING],
     Process.OPERATOR: [*_SCRIPTS, *_PUBLISHING, *_STEERING, *_LOOKING, *_TRACING, *_DEAD_LETTERS, *_ASKING],

@@ -27,13 +27,11 @@ end
 -- What frees memory comes before what needs some.
 edge = edge or string.format('%.0f-0', edge_ms)
 local trimmed = redis.call('XTRIM', KEYS[1], 'MINID', edge)
-local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+local first, gone = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1], '+'
 if first then
-  local first_ms, first_seq = string.match(first[1], '(%d+)-(%d+)')
-  local member = string.rep('0', 20 - #first_ms) .. first_ms .. '-' .. string.rep('0', 20 - #first_seq) .. first_seq
-  redis.pcall('ZREMRANGEBYLEX', KEYS[3], '-', '(' .. member)
-else
-  redis.pcall('DEL', KEYS[3])
+  local ms, seq = string.match(first[1], '(%d+)-(%d+)')
+  gone = '(' .. string.rep('0', 20 - #ms) .. ms .. '-' .. string.rep('0', 20 - #seq) .. seq
 end
+redis.pcall('ZREMRANGEBYLEX', KEYS[3], '-', gone) -- of another type it is not ours, and stops no trimming
 for _, name in ipairs(unknown) do redis.call('HSET', KEYS[2], name, time[1]) end
 return {trimmed, edge, unpack(abandoned)}
