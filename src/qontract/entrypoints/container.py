@@ -37,10 +37,9 @@ from qontract.domain.processes import ProcessKind
 from qontract.entrypoints.integrations import Made, load_integrations, make_integrations
 from qontract.entrypoints.metrics import JWKS_FAILED
 from qontract.entrypoints.packages import said
-from qontract.entrypoints.renewal import Renewal
+from qontract.entrypoints.renewal import revoked_ids
 from qontract.entrypoints.settings import Settings, load_settings
 from qontract.entrypoints.settings.groups import SECRET_BYTES
-from qontract.entrypoints.settings.reading import read
 
 if TYPE_CHECKING:  # a process imports only the adapters that it makes: it starts the sooner
     from faststream.redis import RedisBroker as FastStreamBroker
@@ -212,12 +211,6 @@ def _token_keys(settings: Settings) -> TokenKeys | None:
     return TokenKeys(key_set, fresh=fresh, pause=pause, count_failure=JWKS_FAILED.inc)
 
 
-def _revoked(settings: Settings) -> Renewal[frozenset[str], frozenset[str]]:
-    """Return the ids of tokens that are accepted no more: those of these settings, until a file of them changes."""
-    given = [settings.auth.revoked]
-    return Renewal("auth", lambda: given.pop() if given else read(Settings).auth.revoked, frozenset)
-
-
 def _steering(settings: Settings) -> Steering:
     from qontract.adapters.redis import RedisSubscriptions
 
@@ -315,13 +308,13 @@ class Container(containers.DeclarativeContainer):
     server_check = providers.Factory(_server_check, settings)
     acl = providers.Singleton(_acl, settings)
     steering = providers.Singleton(_steering, settings)
+    revoked = providers.Singleton(revoked_ids, settings)
+    token_keys = providers.Singleton(_token_keys, settings)
     presence = providers.Singleton(_presence, settings)
-    revoked = providers.Singleton(_revoked, settings)
     status = providers.Singleton(_status, settings, presence, kept_jobs.provider, event_manager)
     why = providers.Singleton(_why, settings, kept_events, dead_letters, event_format)
     stories = providers.Singleton(Stories, why)
     stories_with_jobs = providers.Singleton(Stories, why, kept_jobs)
-    token_keys = providers.Singleton(_token_keys, settings)
 
 
 @cache

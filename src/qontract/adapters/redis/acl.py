@@ -59,7 +59,13 @@ _SENDING: _Uses = [
     ("multi exec script|load", ""),
 ]
 
-_SUBMITTING: _Uses = [*_SENDING, ("del hexists", "job:*"), ("incr", "job-number"), ("set", "ready")]
+_SUBMITTING: _Uses = [*_SENDING, ("del hexists", "job:*"), ("get incr set", "job-number"), ("set", "ready")]
+
+_MENDED_JOBS = (
+    *("job:*", "lock:*", "begun:*", "job-signs", "job-number", "memberships"),
+    *("jobs", "jobs-kept-until", "jobs-waiting", "scopes", "scope-ends", "scope-successes"),
+    *("celery:jobs*", "celery:unacked*", "celery:_kombu.binding*"),
+)
 
 _RUNNING: _Uses = [
     *_SENDING,
@@ -72,13 +78,17 @@ _RUNNING: _Uses = [
     ("watch hdel hget hset hvals", "celery:unacked"),
     ("zadd zrange zrem", "celery:unacked_index"),
     ("set get del", "celery:unacked_mutex"),
+    ("get", "job-number"),
     ("set", "ready"),
+    *(("type rename", key) for key in _MENDED_JOBS),
+    ("pttl", "lock:*"),
+    ("pttl", "celery:unacked_mutex"),
+    ("rename pexpire", "set-aside:*"),
 ]
 
 _INTENDING: _Uses = [
     ("hset hgetall", "intents"),
     ("rename", "intents"),
-    ("rename pexpire", "set-aside:intents"),
 ]
 
 _MEASURING: _Uses = [
