@@ -1,35 +1,14 @@
 """Each verdict, by what causes it: real delivery, in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
-import pytest
-
-from qontract.adapters.memory import (
-    InMemoryDeadLetters,
-    InMemoryEventPublisher,
-    InMemoryEvents,
-    InMemoryEventSpool,
-    InMemoryIntents,
-    InMemoryKeptEvents,
-    InMemorySubscriptions,
-    InMemoryTraces,
-)
 from qontract.application.delivery_session import Limits
-from qontract.application.ports.dead_letters import DeadLettersError
-from qontract.application.ports.event_handler import EventHandler, Policy, Reject, RetryLater
-from qontract.application.ports.kept_events import KeptEventsError
-from qontract.application.ports.traces import TracesError
-from qontract.application.why import Stores, Why
-from qontract.domain.passport import Fate, Finding, Verdict
+from qontract.application.ports.event_handler import Policy, Reject, RetryLater
+from qontract.domain.passport import Verdict
+from tests.support.asking_why import Deployment, delivering
 from tests.support.delivering import (
-    FORMAT,
     NAME,
-    QUICK,
     Handler,
-    Replica,
     an_event,
     failing,
     letters,
@@ -40,46 +19,7 @@ from tests.support.delivering import (
     until,
 )
 
-EPOCH = datetime.fromtimestamp(0, UTC)
 PATIENT = Policy(max_attempts=3, backoff=600, max_backoff=600)
-
-
-class Deployment:
-    """Kept events, who delivers them, and who asks."""
-
-    def __init__(self) -> None:
-        self.events = InMemoryEvents()
-        self.subscriptions = InMemorySubscriptions(self.events, EPOCH)
-        self.letters = InMemoryDeadLetters(events=self.events)
-        self.traces = InMemoryTraces(self.events, EPOCH)
-        self.kept = InMemoryKeptEvents(self.events, EPOCH)
-        self.spool, self.intents = InMemoryEventSpool(), InMemoryIntents(InMemoryEventPublisher("qontract-api"))
-        stores = Stores(
-            self.kept, self.subscriptions, self.traces, self.letters, FORMAT, self.spool, self.intents, "ops-1"
-        )
-        self.why = Why(stores, now=lambda: datetime.fromtimestamp(self.events.now(), UTC))
-
-    def of(self, entry: int) -> Finding:
-        passport = self.why.event(str(entry))
-        assert passport
-        (found,) = passport.findings
-        assert found.subscription == NAME
-        return found
-
-    async def becomes(self, entry: int, verdict: Verdict) -> Finding:
-        await until(lambda: bool(self.subscriptions.all()) and self.of(entry).verdict is verdict)
-        return self.of(entry)
-
-
-@asynccontextmanager
-async def delivering(
-    handler: EventHandler, *events: int, limits: Limits = QUICK
-) -> AsyncIterator[tuple[Deployment, Replica]]:
-    """Publish events of one subject, by their numbers, and deliver them."""
-    deployment = Deployment()
-    publish(deployment.events, *map(an_event, events))
-    async with replica(deployment.events, handler, limits=limits) as one:
-        yield deployment, one
 
 
 @on_virtual_clock
@@ -274,49 +214,3 @@ async def test_what_comes_again_after_its_place_was_lost_is_handled_all_the_same
         found = deployment.of(1)
         assert found.verdict is Verdict.HANDLED
         assert "it comes again" in found.reason
-
-
-@on_virtual_clock
-async def test_the_passport_says_who_asked_why_and_where_it_is() -> None:
-    deployment = Deployment()
-    asked = an_event(1).model_copy(update={"extensions": {"authid": "alice", "reason": "on call"}})
-    publish(deployment.events, an_event(0), asked)
-    passport = deployment.why.event(asked.id)
-    assert passport
-    assert passport.event
-    assert (passport.fate, passport.entry, passport.event.who) == (Fate.PUBLISHED, "2", "alice")
-    assert deployment.why.event(asked.id, "elsewhere") is None
-
-
-@on_virtual_clock
-async def test_what_is_not_in_the_log_may_wait_in_the_spool_or_be_an_intent() -> None:
-    deployment, spooled, intent = Deployment(), an_event(1), an_event(2)
-    deployment.spool.append([spooled])
-    deployment.intents.record("slack:acme", intent)
-    found = deployment.why.event(spooled.id)
-    assert found
-    assert (found.fate, found.next) == (Fate.SPOOLED_ON, "qontract events flush")
-    assert "ops-1" in found.reason
-    found = deployment.why.event(intent.id)
-    assert found
-    assert found.fate is Fate.INTENT_PENDING
-    assert "slack:acme" in found.reason
-    assert deployment.why.event("nothing") is None
-
-
-@on_virtual_clock
-async def test_what_cannot_be_read_is_named_and_no_verdict_is_made_of_it() -> None:
-    async with delivering(Handler(), 1) as (deployment, _):
-        await deployment.becomes(1, Verdict.HANDLED)
-        deployment.traces.fail("trace", TracesError("Redis did not answer"))
-        found = deployment.of(1)
-        assert (found.verdict, found.missing) == (Verdict.UNKNOWN, ("Redis did not answer",))
-        deployment.events.of(NAME).endings.clear()
-        deployment.letters.fail("iterate", DeadLettersError("away"))
-        passport = deployment.why.event("1")
-        assert passport
-        assert passport.findings[0].verdict is Verdict.UNKNOWN
-        assert passport.missing == ("dead letters: away",)
-        deployment.kept.fail("get", KeptEventsError("away"))
-        with pytest.raises(KeptEventsError):
-            deployment.why.event("1")
