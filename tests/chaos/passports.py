@@ -9,7 +9,7 @@ from random import Random
 from time import monotonic
 
 from qontract.adapters.cloudevents import CloudEventsEventFormat
-from qontract.adapters.redis import RedisDeadLetters, RedisKeptEvents, RedisSubscriptions, RedisTraces
+from qontract.adapters.redis import RedisDeadLetters, RedisDeliveryStates, RedisKeptEvents, RedisSubscriptions
 from qontract.application.ports.kept_events import KeptEventsError
 from qontract.application.ports.subscriptions import SubscriptionsError
 from qontract.application.why import Stores, Why
@@ -43,9 +43,9 @@ class Known:
 def why_of(url: str) -> Why:
     kept = RedisKeptEvents(url, stream=STREAM)
     subscriptions = RedisSubscriptions(url, channel="main", stream=STREAM)
-    traces = RedisTraces(url, channel="main", stream=STREAM, source="chaos")
+    states = RedisDeliveryStates(url, channel="main", stream=STREAM, source="chaos")
     letters = RedisDeadLetters(url, channel="main", stream=STREAM)
-    return Why(Stores(kept, subscriptions, traces, letters, CloudEventsEventFormat("chaos")))
+    return Why(Stores(kept, subscriptions, states, letters, CloudEventsEventFormat("chaos")))
 
 
 def sample_of(accepted: Collection[str], known: Known, random: Random) -> list[str]:

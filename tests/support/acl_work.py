@@ -13,6 +13,7 @@ from qontract.adapters.cloudevents import CloudEventsEventFormat
 from qontract.adapters.redis import (
     RedisBroker,
     RedisDeadLetters,
+    RedisDeliveryStates,
     RedisEventPublisher,
     RedisIntents,
     RedisKeptEvents,
@@ -21,7 +22,6 @@ from qontract.adapters.redis import (
     RedisServerCheck,
     RedisServerInfo,
     RedisSubscriptions,
-    RedisTraces,
 )
 from qontract.adapters.redis.acl import Process
 from qontract.adapters.redis.event_logs import RedisEventLogs
@@ -323,11 +323,11 @@ def _ask_why(url: str, admin: Any, event: DomainEvent) -> None:
     admin.xreadgroup("s", "one", {STREAM: ">"})
     publish(url, event, *(an_event() for _ in range(2)))
     admin.xreadgroup("s", "one", {STREAM: ">"})
-    with RedisBroker(url) as broker, patch("qontract.adapters.redis.traces._MOST_AHEAD", 1):
+    with RedisBroker(url) as broker, patch("qontract.adapters.redis.delivery_states._MOST_AHEAD", 1):
         stores = Stores(
             RedisKeptEvents(url, stream=STREAM),
             RedisSubscriptions(url, channel=CHANNEL, stream=STREAM),
-            RedisTraces(url, channel=CHANNEL, stream=STREAM, source="/here"),
+            RedisDeliveryStates(url, channel=CHANNEL, stream=STREAM, source="/here"),
             RedisDeadLetters(url, channel=CHANNEL, stream=STREAM),
             CloudEventsEventFormat("/here"),
             intents=RedisIntents(broker, channel=CHANNEL, source="/here"),

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 from qontract.adapters.memory import (
     InMemoryDeadLetters,
+    InMemoryDeliveryStates,
     InMemoryEventPublisher,
     InMemoryEvents,
     InMemoryEventSpool,
     InMemoryIntents,
     InMemoryKeptEvents,
     InMemorySubscriptions,
-    InMemoryTraces,
 )
 from qontract.application.delivery_session import Limits
 from qontract.application.ports.event_handler import EventHandler
@@ -39,11 +39,11 @@ class Deployment:
         self.events = InMemoryEvents()
         self.subscriptions = InMemorySubscriptions(self.events, EPOCH)
         self.letters = InMemoryDeadLetters(events=self.events)
-        self.traces = InMemoryTraces(self.events, EPOCH)
+        self.states = InMemoryDeliveryStates(self.events, EPOCH)
         self.kept = InMemoryKeptEvents(self.events, EPOCH)
         self.spool, self.intents = InMemoryEventSpool(), InMemoryIntents(InMemoryEventPublisher("qontract-api"))
         stores = Stores(
-            self.kept, self.subscriptions, self.traces, self.letters, FORMAT, self.spool, self.intents, "ops-1"
+            self.kept, self.subscriptions, self.states, self.letters, FORMAT, self.spool, self.intents, "ops-1"
         )
         self.why = Why(stores, now=lambda: datetime.fromtimestamp(self.events.now(), UTC))
 

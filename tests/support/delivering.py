@@ -20,8 +20,8 @@ from qontract.application.lease import Lease
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy
 from qontract.application.subscription import Subscription
 from qontract.domain.dead_letters import DeadLetter
+from qontract.domain.delivery_states import Interest
 from qontract.domain.events import DomainEvent, EventData
-from qontract.domain.traces import Interest
 from qontract.testing import clock
 
 NAME = "subscription"

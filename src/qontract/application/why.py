@@ -6,18 +6,18 @@ from datetime import UTC, datetime
 
 from qontract.application.event_search import MOST_LOOKED_AT, Search, Wanted
 from qontract.application.ports.dead_letters import DeadLetters, DeadLettersError
+from qontract.application.ports.delivery_states import DeliveryStates, DeliveryStatesError
 from qontract.application.ports.event_format import EventFormat
 from qontract.application.ports.event_spool import EventSpool, EventSpoolError
 from qontract.application.ports.intents import Intents, IntentsError
 from qontract.application.ports.kept_events import KeptEvents, KeptEventsError, Span
 from qontract.application.ports.subscriptions import Subscriptions
-from qontract.application.ports.traces import Traces, TracesError
 from qontract.domain.dead_letters import DeadLetter, Redriven
+from qontract.domain.delivery_states import DeliveryState, Held
 from qontract.domain.events import DomainEvent
 from qontract.domain.kept_events import KeptEvent
 from qontract.domain.passport import Before, Facts, Fate, Finding, Passport, Verdict
 from qontract.domain.subscriptions import SubscriptionView
-from qontract.domain.traces import Held, Trace
 from qontract.domain.verdicts import finding
 
 _MOST_LETTERS = 50_000
@@ -30,7 +30,7 @@ class Stores:
 
     kept: KeptEvents
     subscriptions: Subscriptions
-    traces: Traces
+    states: DeliveryStates
     letters: DeadLetters
     event_format: EventFormat
     spool: EventSpool | None = None
@@ -78,8 +78,8 @@ class Why:
         if (found := self.kept.get(name)) and source in (None, found.source):
             return self.of(found)
         try:
-            entry = self._stores.traces.entry_of(name, source)
-        except TracesError:  # the search finds it
+            entry = self._stores.states.entry_of(name, source)
+        except DeliveryStatesError:  # the search finds it
             return None
         return self._published(self.kept.get(entry), entry, []) if entry else None
 
@@ -111,27 +111,27 @@ class Why:
     def _findings(
         self, views: Sequence[SubscriptionView], event: KeptEvent | None, entry: str, missing: list[str]
     ) -> list[Finding]:
-        traces = [self._trace(view, entry) for view in views]  # before the letters: what dies meanwhile is one
+        states = [self._state(view, entry) for view in views]  # before the letters: what dies meanwhile is one
         letters = self._letters(entry, missing)
         findings = []
-        for view, trace in zip(views, traces, strict=True):
-            if isinstance(trace, str):
+        for view, state in zip(views, states, strict=True):
+            if isinstance(state, str):
                 following = f"qontract subscriptions show {view.name}"
                 reason = "it could not be read"
-                findings.append(Finding(view.name, Verdict.UNKNOWN, reason, following, missing=(trace,)))
+                findings.append(Finding(view.name, Verdict.UNKNOWN, reason, following, missing=(state,)))
                 continue
             letter, redriven = letters.get(view.name), self._redriven(view, entry, missing)
             kind = event.type if event else letter.type if letter else None
-            before = self._before(event, trace) if event else None
-            whole = replace(trace, missing=(*trace.missing, *missing))  # what is not read of all is not of this one
+            before = self._before(event, state) if event else None
+            whole = replace(state, missing=(*state.missing, *missing))  # what is not read of all is not of this one
             found = finding(Facts(self._now(), kind, view, whole, before, letter, redriven))
-            findings.append(replace(found, missing=trace.missing))
+            findings.append(replace(found, missing=state.missing))
         return findings
 
-    def _trace(self, view: SubscriptionView, entry: str) -> Trace | str:
+    def _state(self, view: SubscriptionView, entry: str) -> DeliveryState | str:
         try:
-            return self._stores.traces.trace(view.name, entry)
-        except TracesError as error:
+            return self._stores.states.state(view.name, entry)
+        except DeliveryStatesError as error:
             return str(error)
 
     def _letters(self, entry: str, missing: list[str]) -> dict[str, DeadLetter]:
@@ -155,10 +155,10 @@ class Why:
             missing.append(f"redriven: {error}")
             return None
 
-    def _before(self, event: KeptEvent, trace: Trace) -> Before | None:
+    def _before(self, event: KeptEvent, state: DeliveryState) -> Before | None:
         """Return the first event of the same order key that is not acknowledged, if it is not this one."""
         key = self._order_key(event)
-        for held in trace.ahead if key else ():
+        for held in state.ahead if key else ():
             other = self._kept(held)
             if other and self._order_key(other) == key:
                 return Before(held, other.id)

@@ -6,9 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from qontract.domain.dead_letters import DeadLetter, Redriven
+from qontract.domain.delivery_states import DeliveryState, Held
 from qontract.domain.kept_events import KeptEvent
 from qontract.domain.subscriptions import SubscriptionView
-from qontract.domain.traces import Held, Trace
 
 Details = Mapping[str, str | int | float | None]
 
@@ -70,7 +70,7 @@ class Facts:
     now: datetime
     event_type: str | None
     view: SubscriptionView
-    trace: Trace
+    state: DeliveryState
     before: Before | None = None
     letter: DeadLetter | None = None
     redriven: Redriven | None = None

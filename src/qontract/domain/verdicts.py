@@ -3,11 +3,11 @@
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 
+from qontract.domain.delivery_states import Held
 from qontract.domain.endings import Ending
 from qontract.domain.events import type_pattern
 from qontract.domain.passport import Before, Facts, Finding, Verdict
 from qontract.domain.subscriptions import ALIVE_SECONDS, duration
-from qontract.domain.traces import Held
 
 _LONGEST_TYPE = 200
 
@@ -24,12 +24,12 @@ def _found(
         by = given.by or "somebody"
         reason = f"{reason}; redriven{_at(given.time)} by {by}"
         details |= {"redriven": _time(given.time), "redriven_by": by}
-    return Finding(facts.view.name, verdict, reason, following, details, facts.trace.missing)
+    return Finding(facts.view.name, verdict, reason, following, details, facts.state.missing)
 
 
 def _ended(facts: Facts) -> Finding | None:
     """Say how it ended; the later counts, of a dead letter and of what else it came to."""
-    ended, letter = facts.trace.ended, facts.letter
+    ended, letter = facts.state.ended, facts.letter
     failed = letter.failures[-1].time if letter and letter.failures else None
     is_done = ended is not None and ended.ending is not Ending.EXPIRED
     if letter and not (ended and is_done and failed and ended.time > failed):
@@ -46,7 +46,7 @@ def _ended(facts: Facts) -> Finding | None:
         )
     if ended is None or not is_done:
         return None
-    again = "; it comes again" if facts.trace.held or not facts.trace.is_read else ""
+    again = "; it comes again" if facts.state.held or not facts.state.is_read else ""
     if ended.ending is Ending.DEDUPLICATED:
         reason = f"an event with its source and id had been handled before{_at(ended.time)}{again}"
         return _found(facts, Verdict.DEDUPLICATED, reason, when=_time(ended.time))
@@ -63,8 +63,8 @@ def _ended(facts: Facts) -> Finding | None:
 
 def _without_delivery(facts: Facts) -> Finding | None:
     """Say that it is not meant for the subscription, or came before it."""
-    interest, trace = facts.trace.interest, facts.trace
-    if interest and facts.event_type is not None and not trace.held and not trace.is_redriven:
+    interest, state = facts.state.interest, facts.state
+    if interest and facts.event_type is not None and not state.held and not state.is_redriven:
         wanted = any(type_pattern(one).fullmatch(facts.event_type) for one in interest.types)
         if not wanted:
             asked = {one[:_LONGEST_TYPE]: one for one in interest.types}
@@ -73,15 +73,15 @@ def _without_delivery(facts: Facts) -> Finding | None:
             reason = f"it does not ask for the type {facts.event_type}{said}"
             hint = "add the type to `types` of its handler, if it is to have such events"
             return _found(facts, Verdict.NOT_WANTED, reason, hint, pattern=near[0] if near else None)
-    if later := trace.later:
-        if trace.held or trace.is_redriven or (trace.is_kept and not trace.is_read):  # it comes all the same
+    if later := state.later:
+        if state.held or state.is_redriven or (state.is_kept and not state.is_read):  # it comes all the same
             return None
         how = "was moved beyond it" if later.moved else "was made after it"
         return _found(
             facts,
             Verdict.SUBSCRIBED_LATER,
             f"the subscription's place {how}{_at(later.time)}",
-            f"qontract subscriptions seek {facts.view.name} --to start --dry-run" if trace.is_kept else None,
+            f"qontract subscriptions seek {facts.view.name} --to start --dry-run" if state.is_kept else None,
             when=_time(later.time),
         )
     return None
@@ -89,8 +89,8 @@ def _without_delivery(facts: Facts) -> Finding | None:
 
 def _held_up(facts: Facts) -> Finding | None:
     """Say what holds up the whole subscription, where the event is still to come."""
-    view, trace = facts.view, facts.trace
-    if not (trace.held or trace.is_redriven or (not trace.is_read and trace.is_kept)):
+    view, state = facts.view, facts.state
+    if not (state.held or state.is_redriven or (not state.is_read and state.is_kept)):
         return None
     if paused := view.paused:
         by = paused.by or "somebody"
@@ -111,16 +111,16 @@ def _held_up(facts: Facts) -> Finding | None:
 
 def _open(facts: Facts) -> Finding | None:
     """Say where it is, if it was read, or is to be read."""
-    trace = facts.trace
-    if held := trace.held:
+    state = facts.state
+    if held := state.held:
         if facts.before:
             return _waiting(facts, facts.before)
         if held.failures or (held.due and held.due > facts.now):
             return _retrying(facts, held)
         return _in_flight(facts, held)
-    if not trace.is_redriven and (trace.is_read or not trace.is_kept):
+    if not state.is_redriven and (state.is_read or not state.is_kept):
         return None
-    number = trace.unread_before
+    number = state.unread_before
     return _found(
         facts,
         Verdict.NOT_READ_YET,
@@ -148,7 +148,7 @@ def _waiting(facts: Facts, before: Before) -> Finding:
 
 
 def _retrying(facts: Facts, held: Held) -> Finding:
-    of = facts.trace.interest.max_attempts if facts.trace.interest else None
+    of = facts.state.interest.max_attempts if facts.state.interest else None
     number = len(held.failures) + 1
     error = held.failures[-1].error if held.failures else "the handler asked for it to be retried later"
     if held.begun:
@@ -169,7 +169,7 @@ def _retrying(facts: Facts, held: Held) -> Finding:
 
 
 def _in_flight(facts: Facts, held: Held) -> Finding:
-    view, interest = facts.view, facts.trace.interest
+    view, interest = facts.view, facts.state.interest
     idle = {one.name: one.idle_seconds for one in view.replicas}.get(held.replica)
     beat = held.seconds if interest and interest.shared else idle
     since = facts.now - timedelta(seconds=held.seconds)
@@ -179,8 +179,8 @@ def _in_flight(facts: Facts, held: Held) -> Finding:
     reason = f"{held.replica} has it{_at(since).replace(' at', ' since')}, and {said}"
     if is_shared:
         reason = f"{held.replica} has it, showed so {duration(held.seconds)} ago, and {said}"
-    more = ", as far as was looked at" if facts.trace.ahead_more else ""
-    if not facts.trace.is_kept:
+    more = ", as far as was looked at" if facts.state.ahead_more else ""
+    if not facts.state.is_kept:
         more = "; it is in the stream no more: should that replica end, it is lost"
     return _found(
         facts,
@@ -195,14 +195,14 @@ def _in_flight(facts: Facts, held: Held) -> Finding:
 
 def _lost(facts: Facts) -> Finding:
     """Say that it is gone, or that nothing says what became of it."""
-    ended, trace = facts.trace.ended, facts.trace
-    if ended or (not trace.is_kept and not trace.missing):
+    ended, state = facts.state.ended, facts.state
+    if ended or (not state.is_kept and not state.missing):
         when = _at(ended.time) if ended else ""
         reason = f"it was removed from the stream before it was handled{when}, as far as anything says"
         hint = "look for XTRIM, XDEL and DEL by somebody, and for eviction; publish it again if it has to be handled"
         return _found(facts, Verdict.EXPIRED, reason, hint, when=_time(ended.time) if ended else None)
     reason = "it was acknowledged, and nothing says how it ended: by an older version, or its record is gone"
-    if trace.missing:
+    if state.missing:
         reason = "not all could be read that may say it"
     following = f"qontract subscriptions show {facts.view.name}"
     return _found(facts, Verdict.UNKNOWN, reason, following)

@@ -220,14 +220,14 @@ def _steering(settings: Settings) -> Steering:
 
 
 def _why(settings: Settings, kept: KeptEvents, letters: DeadLetters, event_format: EventFormat) -> Why:
-    from qontract.adapters.redis import RedisBroker, RedisIntents, RedisSubscriptions, RedisTraces
+    from qontract.adapters.redis import RedisBroker, RedisDeliveryStates, RedisIntents, RedisSubscriptions
     from qontract.adapters.sqlite import SqliteEventSpool
 
     events, url = settings.events, settings.cache_broker_url.get_secret_value()
     stores = Stores(
         kept=kept,
         subscriptions=RedisSubscriptions(url, channel=events.channel, stream=events.stream),
-        traces=RedisTraces(url, channel=events.channel, stream=events.stream, source=events.source),
+        states=RedisDeliveryStates(url, channel=events.channel, stream=events.stream, source=events.source),
         letters=letters,
         event_format=event_format,
         spool=SqliteEventSpool(events.spool, max_bytes=events.spool_max_bytes),

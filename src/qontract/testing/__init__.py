@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from qontract.adapters.memory import (
         InMemoryAsyncEventPublisher,
         InMemoryDeadLetters,
+        InMemoryDeliveryStates,
         InMemoryEventHandler,
         InMemoryEventLog,
         InMemoryEventPublisher,
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
         InMemoryKeptJobs,
         InMemoryRedriveRuns,
         InMemorySubscriptions,
-        InMemoryTraces,
     )
     from qontract.adapters.memory.faults import fail
     from qontract.testing.contracts.dead_letters import DeadLettersContract
@@ -56,7 +56,7 @@ else:
             "InMemoryKeptJobs",
             "InMemoryRedriveRuns",
             "InMemorySubscriptions",
-            "InMemoryTraces",
+            "InMemoryDeliveryStates",
         ),
         "qontract.adapters.memory.faults": ("fail",),
         "qontract.testing.contracts.dead_letters": ("DeadLettersContract",),
@@ -88,6 +88,7 @@ __all__ = [
     "EventSpoolContract",
     "InMemoryAsyncEventPublisher",
     "InMemoryDeadLetters",
+    "InMemoryDeliveryStates",
     "InMemoryEventHandler",
     "InMemoryEventLog",
     "InMemoryEventManager",
@@ -101,7 +102,6 @@ __all__ = [
     "InMemoryRedriveRuns",
     "InMemorySubscriber",
     "InMemorySubscriptions",
-    "InMemoryTraces",
     "InMemoryTurn",
     "IntegrationContract",
     "IntentsContract",

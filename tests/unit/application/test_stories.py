@@ -6,12 +6,12 @@ import pytest
 
 from qontract.adapters.memory import (
     InMemoryDeadLetters,
+    InMemoryDeliveryStates,
     InMemoryEvents,
     InMemoryJobQueue,
     InMemoryKeptEvents,
     InMemoryKeptJobs,
     InMemorySubscriptions,
-    InMemoryTraces,
 )
 from qontract.application.jobs import Turn
 from qontract.application.ports.kept_jobs import KeptJobsError
@@ -58,7 +58,7 @@ class Deployment:
         self.jobs = InMemoryKeptJobs(queue)
         kept = InMemoryKeptEvents(events, datetime.now(UTC))
         letters = InMemoryDeadLetters(events=events)
-        stores = Stores(kept, InMemorySubscriptions(events), InMemoryTraces(events), letters, FORMAT)
+        stores = Stores(kept, InMemorySubscriptions(events), InMemoryDeliveryStates(events), letters, FORMAT)
         self.stories = Stories(Why(stores), self.jobs, most=most)
 
     def about(self, name: str) -> Story:

@@ -3,8 +3,8 @@
 import pytest
 
 from qontract.application.ports.dead_letters import DeadLettersError
+from qontract.application.ports.delivery_states import DeliveryStatesError
 from qontract.application.ports.kept_events import KeptEventsError
-from qontract.application.ports.traces import TracesError
 from qontract.domain.passport import Fate, Verdict
 from tests.support.asking_why import Deployment, delivering
 from tests.support.delivering import (
@@ -48,7 +48,7 @@ async def test_what_is_not_in_the_log_may_wait_in_the_spool_or_be_an_intent() ->
 async def test_what_cannot_be_read_is_named_and_no_verdict_is_made_of_it() -> None:
     async with delivering(Handler(), 1) as (deployment, _):
         await deployment.becomes(1, Verdict.HANDLED)
-        deployment.traces.fail("trace", TracesError("Redis did not answer"))
+        deployment.states.fail("state", DeliveryStatesError("Redis did not answer"))
         found = deployment.of(1)
         assert (found.verdict, found.missing) == (Verdict.UNKNOWN, ("Redis did not answer",))
         deployment.events.of(NAME).endings.clear()

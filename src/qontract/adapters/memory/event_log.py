@@ -7,7 +7,7 @@ from contextlib import suppress
 from qontract.adapters.memory import faults
 from qontract.adapters.memory.events import InMemoryEvents, Kept, Pending, Place, Record
 from qontract.application.ports.event_log import Entry, EventLog, EventLogError, GoneError, LeaseLostError, Measures
-from qontract.domain.traces import Interest
+from qontract.domain.delivery_states import Interest
 
 _Candidate = tuple[int, Kept | None, str | None]
 """The number of an event, the event if it is there, and its type if that is known."""

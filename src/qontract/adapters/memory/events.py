@@ -13,9 +13,9 @@ from qontract.application.ports.dead_letters import By, SubscriptionGoneError
 from qontract.application.ports.event_log import Entry
 from qontract.application.ports.redrive_runs import Run
 from qontract.domain.dead_letters import ChangedLetter, DeadLetter, FailedAttempt, Redriven
+from qontract.domain.delivery_states import Interest
 from qontract.domain.endings import Ended, Ending
 from qontract.domain.subscriptions import Pause
-from qontract.domain.traces import Interest
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from qontract.adapters.redis.async_event_publisher import RedisAsyncEventPublisher
 from qontract.adapters.redis.broker import RedisBroker
 from qontract.adapters.redis.dead_letters import RedisDeadLetters
+from qontract.adapters.redis.delivery_states import RedisDeliveryStates
 from qontract.adapters.redis.event_log import RedisEventLog
 from qontract.adapters.redis.event_publisher import RedisEventPublisher
 from qontract.adapters.redis.intents import RedisIntents
@@ -12,12 +13,12 @@ from qontract.adapters.redis.redrive_runs import RedisRedriveRuns
 from qontract.adapters.redis.server_check import RedisServerCheck
 from qontract.adapters.redis.server_info import RedisServerInfo
 from qontract.adapters.redis.subscriptions import RedisSubscriptions
-from qontract.adapters.redis.traces import RedisTraces
 
 __all__ = [
     "RedisAsyncEventPublisher",
     "RedisBroker",
     "RedisDeadLetters",
+    "RedisDeliveryStates",
     "RedisEventLog",
     "RedisEventPublisher",
     "RedisIntents",
@@ -27,5 +28,4 @@ __all__ = [
     "RedisServerCheck",
     "RedisServerInfo",
     "RedisSubscriptions",
-    "RedisTraces",
 ]

@@ -8,11 +8,11 @@ import pytest
 
 from qontract.adapters.memory import (
     InMemoryDeadLetters,
+    InMemoryDeliveryStates,
     InMemoryEventLog,
     InMemoryEvents,
     InMemoryKeptEvents,
     InMemorySubscriptions,
-    InMemoryTraces,
 )
 from qontract.application.ports.kept_events import KeptEventsError
 from qontract.application.stories import Stories
@@ -46,8 +46,8 @@ async def site() -> AsyncIterator[Site]:
     await log.open()
     await log.read(1, 1000, 0)
     kept = InMemoryKeptEvents(events)
-    traces, letters = InMemoryTraces(events), InMemoryDeadLetters(events=events)
-    why = Why(Stores(kept, InMemorySubscriptions(events), traces, letters, FORMAT))
+    states, letters = InMemoryDeliveryStates(events), InMemoryDeadLetters(events=events)
+    why = Why(Stores(kept, InMemorySubscriptions(events), states, letters, FORMAT))
     app = an_app()
     app.include_router(router(Stories(why), claims_dependency(AuthSettings.model_validate({"secret": SECRET}))))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client:

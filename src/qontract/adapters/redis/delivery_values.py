@@ -5,7 +5,7 @@ from typing import Any
 
 from qontract.adapters.redis.entries import is_entry_id
 from qontract.adapters.unreadable import excerpt, read_json
-from qontract.domain.traces import Beginning, Interest
+from qontract.domain.delivery_states import Beginning, Interest
 
 _MOST_TYPES, _LONGEST_TYPE = 1000, 1000
 _MOST_ATTEMPTS = 10**9

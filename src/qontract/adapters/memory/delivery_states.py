@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 from qontract.adapters.memory import faults
 from qontract.adapters.memory.events import InMemoryEvents, Place, Subscription
-from qontract.application.ports.traces import Traces
-from qontract.domain.traces import Beginning, Held, Trace
+from qontract.application.ports.delivery_states import DeliveryStates
+from qontract.domain.delivery_states import Beginning, DeliveryState, Held
 
 
-class InMemoryTraces(Traces):
+class InMemoryDeliveryStates(DeliveryStates):
     """Shows where the kept events of `events` are, whose time began at `began`, and whose own source is `source`."""
 
     fail = faults.fail
@@ -19,22 +19,22 @@ class InMemoryTraces(Traces):
         self._began = began or datetime.now(UTC)
         self._source = source
 
-    def trace(self, subscription: str, entry: str) -> Trace:
+    def state(self, subscription: str, entry: str) -> DeliveryState:
         """Return what is known."""
         one = self._events.subscriptions.get(subscription)
         if not (entry.isascii() and entry.isdecimal() and int(entry) <= self._events.newest):
-            return Trace(is_kept=False)
+            return DeliveryState(is_kept=False)
         with self._events.lock:
             is_kept = int(entry) in self._events.kept
-            return self._trace(one, one.place, int(entry)) if one and one.place else Trace(is_kept=is_kept)
+            return self._state(one, one.place, int(entry)) if one and one.place else DeliveryState(is_kept=is_kept)
 
-    def _trace(self, one: Subscription, place: Place, number: int) -> Trace:
+    def _state(self, one: Subscription, place: Place, number: int) -> DeliveryState:
         redriven = next((new for new, kept in reversed(one.redriven.items()) if kept.entry == str(number)), None)
         held = self._held(one, place, redriven or number)
         is_shared = bool(one.interest and one.interest.shared)
         before = [self._held(one, place, other) for other in sorted(place.pending) if other < number]
         begins, made, moved = one.begins or (0, 0.0, False)
-        return Trace(
+        return DeliveryState(
             interest=one.interest,
             is_kept=number in self._events.kept,
             is_read=number <= place.last,

@@ -9,6 +9,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from qontract.adapters.redis.attempt_records import recall
+from qontract.adapters.redis.delivery_values import beginning_of, interest_of, number_of
 from qontract.adapters.redis.endings import read_lines
 from qontract.adapters.redis.entries import REDRIVEN, is_entry_id
 from qontract.adapters.redis.errors import translated_as
@@ -16,12 +17,11 @@ from qontract.adapters.redis.kept_events import milliseconds
 from qontract.adapters.redis.keys import Keys, intent_name, keys_of
 from qontract.adapters.redis.redrive_marks import mark_from, member_of
 from qontract.adapters.redis.scripts import run_now
-from qontract.adapters.redis.trace_values import beginning_of, interest_of, number_of
 from qontract.adapters.unreadable import excerpt
+from qontract.application.ports.delivery_states import DeliveryStates, DeliveryStatesError
 from qontract.application.ports.event_log import Entry
-from qontract.application.ports.traces import Traces, TracesError
+from qontract.domain.delivery_states import DeliveryState, Held
 from qontract.domain.endings import Ended, Ending
-from qontract.domain.traces import Held, Trace
 
 _MOST_AHEAD = 500
 _MOST_RECORDS = 1000
@@ -33,7 +33,7 @@ _EARLIER_MS = 10_000
 _LONGEST_ID = 1000
 
 
-class RedisTraces(Traces):
+class RedisDeliveryStates(DeliveryStates):
     """The groups of `stream`, with the keys of `channel`; `source` is that of events that name none.
 
     `timeout` bounds connecting and each answer, in seconds.
@@ -46,19 +46,19 @@ class RedisTraces(Traces):
             url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
         )
 
-    def trace(self, subscription: str, entry: str) -> Trace:
+    def state(self, subscription: str, entry: str) -> DeliveryState:
         """Ask for all of it: first where the group is, then what is pending, and then what has ended."""
         if not is_entry_id(entry) or not subscription.isascii():
-            return Trace(is_kept=False)
-        with translated_as(TracesError, self._keys.stream):
-            return _Look(self._redis, self._keys, subscription, entry).trace()
+            return DeliveryState(is_kept=False)
+        with translated_as(DeliveryStatesError, self._keys.stream):
+            return _Look(self._redis, self._keys, subscription, entry).state()
 
     def entry_of(self, event_id: str, source: str | None = None) -> str | None:
         """Look at the mark that it was published."""
         if len(event_id) > _LONGEST_ID or not event_id.isprintable():
             return None
         mark = self._keys.published(self._keys.stream) + intent_name(source or self._source, event_id)
-        with translated_as(TracesError, self._keys.stream):
+        with translated_as(DeliveryStatesError, self._keys.stream):
             found: Any = self._redis.get(mark) if self._redis.type(mark) == b"string" else None
         text = found.decode(errors="replace") if found else ""
         return text if is_entry_id(text) else None
@@ -74,7 +74,7 @@ class _Look:
         self._entry = entry
         self._missing: list[str] = []
 
-    def trace(self) -> Trace:
+    def state(self) -> DeliveryState:
         keys, name, entry = self._keys, self._name, self._entry
         interest = interest_of(self._tried("interest", self._redis.hget, keys.interests, name), self._missing)
         later = beginning_of(self._tried("place", self._redis.hget, keys.places, name), entry, self._missing)
@@ -86,7 +86,7 @@ class _Look:
         is_read = number_of(entry) <= number_of(last)
         ordered = held and not redriven and not (interest and interest.shared)
         ahead, more = self._ahead() if ordered else ((), False)
-        return Trace(
+        return DeliveryState(
             interest=interest,
             is_kept=bool(self._tried("stream", self._redis.xrange, keys.stream, entry, entry)),
             is_read=group is not None and is_read,

@@ -44,7 +44,7 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Trace:
+class DeliveryState:
     """What the log knows.
 
     `is_kept`: its bytes are there. `is_read`: the subscription has read as far; `unread_before`: how many events it has

@@ -1,4 +1,4 @@
-"""The traces in a real Valkey."""
+"""The states in a real Valkey."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -8,11 +8,11 @@ import redis
 from redis.asyncio import Redis
 
 from qontract.adapters.redis import RedisBroker, RedisDeadLetters, RedisEventPublisher, RedisSubscriptions
-from qontract.adapters.redis.traces import RedisTraces
+from qontract.adapters.redis.delivery_states import RedisDeliveryStates
+from qontract.application.ports.delivery_states import DeliveryStatesError
 from qontract.application.ports.event_log import EventLog
-from qontract.application.ports.traces import TracesError
 from qontract.domain.events import DomainEvent
-from tests.contracts.traces import ASKED, NAME, Store, TracesContract, end, read
+from tests.contracts.delivery_states import ASKED, NAME, DeliveryStatesContract, Store, end, read
 from tests.processes import free_port
 from tests.redis_event_log import KEYS, a_log
 
@@ -22,11 +22,11 @@ def server(valkey_url: str) -> redis.Redis:
     return redis.Redis.from_url(valkey_url)
 
 
-def traces_of(url: str) -> RedisTraces:
-    return RedisTraces(url, channel="main", stream=KEYS.stream, source="here", timeout=2)
+def states_of(url: str) -> RedisDeliveryStates:
+    return RedisDeliveryStates(url, channel="main", stream=KEYS.stream, source="here", timeout=2)
 
 
-class TestRedisTraces(TracesContract):
+class TestRedisTraces(DeliveryStatesContract):
     @pytest.fixture
     async def store(self, valkey_url: str, server: redis.Redis) -> AsyncIterator[Store]:
         async with Redis.from_url(valkey_url) as client:
@@ -48,7 +48,7 @@ class TestRedisTraces(TracesContract):
             letters = RedisDeadLetters(valkey_url, channel="main", stream=KEYS.stream)
             subscriptions = RedisSubscriptions(valkey_url, channel="main", stream=KEYS.stream)
             yield Store(
-                traces_of(valkey_url),
+                states_of(valkey_url),
                 keep,
                 log,
                 lambda entry: server.xdel(KEYS.stream, entry),  # type: ignore[arg-type, return-value]
@@ -66,7 +66,7 @@ class TestRedisTraces(TracesContract):
         server.hset(KEYS.places, NAME, b'{"at": "then"}')
         server.hset(KEYS.records(NAME), str(held.key), b"\xff")
         server.xadd(KEYS.endings(NAME), {"ended": b"nonsense"})
-        found = store.trace(entry)
+        found = store.state(entry)
         assert found.held
         assert {text.partition(":")[0].partition(",")[0] for text in found.missing} == {
             "interest",
@@ -76,7 +76,7 @@ class TestRedisTraces(TracesContract):
         }
         server.delete(KEYS.endings(NAME))
         server.set(KEYS.endings(NAME), "a string")
-        assert any("WRONGTYPE" in text for text in store.trace(entry).missing)
+        assert any("WRONGTYPE" in text for text in store.state(entry).missing)
 
     async def test_an_endings_key_of_another_type_stops_no_acknowledgement(
         self, store: Store, server: redis.Redis
@@ -93,11 +93,11 @@ def test_an_event_that_was_published_is_found_by_its_source_and_id(valkey_url: s
         publisher = RedisEventPublisher(broker, channel="main", stream=KEYS.stream, source="here")
         publisher.publish([DomainEvent(type="a.b", id="1"), DomainEvent(type="a.b", id="1", source="there")])
     entries: Any = server.xrange(KEYS.stream)
-    traces = traces_of(valkey_url)
-    found = [traces.entry_of("1"), traces.entry_of("1", "there"), traces.entry_of("2"), traces.entry_of("\n")]
+    states = states_of(valkey_url)
+    found = [states.entry_of("1"), states.entry_of("1", "there"), states.entry_of("2"), states.entry_of("\n")]
     assert found == [entries[0][0].decode(), entries[1][0].decode(), None, None]
 
 
 def test_a_server_that_is_away_is_an_error_of_the_port() -> None:
-    with pytest.raises(TracesError):
-        traces_of(f"redis://127.0.0.1:{free_port()}/0").trace("s", "1-0")
+    with pytest.raises(DeliveryStatesError):
+        states_of(f"redis://127.0.0.1:{free_port()}/0").state("s", "1-0")

@@ -3,17 +3,17 @@
 from abc import abstractmethod
 from typing import Protocol
 
-from qontract.domain.traces import Trace
+from qontract.domain.delivery_states import DeliveryState
 
 
-class TracesError(Exception):
+class DeliveryStatesError(Exception):
     """The log could not be reached. The message has no secret in it."""
 
 
-class Traces(Protocol):
+class DeliveryStates(Protocol):
     """Where an event is, for each subscription. Looking changes nothing.
 
-    - `trace` is about the entry of an event, whether it is kept or not; of one that was redriven, about what was given
+    - `state` is about the entry of an event, whether it is kept or not; of one that was redriven, about what was given
       back, as long as that is not acknowledged. Any text may be an entry, and a subscription: of what is none, nothing
       is known.
     - What was read and is not acknowledged has its holder, and what is on record of its attempts. What a replica
@@ -23,11 +23,11 @@ class Traces(Protocol):
     - `ahead` has only what may hold the event: of a shared subscription, nothing.
     - `entry_of` returns the entry of an event that was published in the last day, by its source and id; None if it is
       not known.
-    - TracesError, and nothing else, is raised.
+    - DeliveryStatesError, and nothing else, is raised.
     """
 
     @abstractmethod
-    def trace(self, subscription: str, entry: str) -> Trace:
+    def state(self, subscription: str, entry: str) -> DeliveryState:
         """Return what is known of an event for a subscription."""
 
     @abstractmethod
