@@ -9,8 +9,11 @@ import redis
 from kombu.exceptions import OperationalError
 
 from qontract.adapters.celery import CeleryJobQueue
+from qontract.adapters.cloudevents import CloudEventsEventFormat
 from qontract.adapters.redis import (
     RedisBroker,
+    RedisDeadLetters,
+    RedisDeliveryStates,
     RedisEventPublisher,
     RedisIntents,
     RedisKeptEvents,
@@ -29,6 +32,8 @@ from qontract.application.ports.event_log import EventLog
 from qontract.application.ports.job_queue import JobQueueError
 from qontract.application.ports.kept_events import Span
 from qontract.application.ports.server_check import ServerState
+from qontract.application.why import Stores, Why
+from qontract.domain.endings import Ending
 from qontract.domain.events import DomainEvent
 from qontract.domain.jobs import Job, JobProgress
 from tests.contracts.job_queue_runner import SUCCESS, Runner, a_job, running
@@ -145,11 +150,20 @@ async def work_as_subscriber(url: str, admin: Any) -> None:
         admin.hset(KEYS.alive, "ordered", 1)
         await logs.trim(LONG, LONG)
         await logs.trim(0, LONG)
-        hashes = (KEYS.intents, KEYS.dead_counts, KEYS.alive, KEYS.paused, KEYS.redrive_runs, KEYS.records("ordered"))
+        hashes = (
+            KEYS.intents,
+            KEYS.dead_counts,
+            KEYS.alive,
+            KEYS.paused,
+            KEYS.redrive_runs,
+            KEYS.interests,
+            KEYS.places,
+            KEYS.records("ordered"),
+        )
         for kind in (*hashes, KEYS.redrives):
             _make(admin, kind, lambda key: admin.set(key, ""))
         _make(admin, KEYS.lease("ordered"), lambda key: admin.set(key, "two"))
-        for stream in (KEYS.dead, KEYS.dead_changes, KEYS.redriven("ordered")):
+        for stream in (KEYS.dead, KEYS.dead_changes, KEYS.redriven("ordered"), KEYS.endings("ordered")):
             _make(admin, stream, lambda key: [admin.xadd(key, {"a": "b"}, id=each) for each in ("1-1", LAST)])
         await logs.show_alive(("ordered",))
     with redis.Redis.from_url(url) as client, client.pubsub() as listening:
@@ -193,6 +207,7 @@ async def _deliver(log: EventLog, admin: Any, name: str, keep: Any) -> None:
     assert await log.known("id-1")
     admin.hset(KEYS.dead_counts, name, "no count")
     await log.dead_letter(first)
+    others[0].ending, others[0].ended = Ending.HANDLED, 1.0
     await log.acknowledge(others)
     admin.xadd(KEYS.redriven(name), {"__data__": b"{}"})
     [again] = [*await log.read(100, 1_000_000, 0)]
@@ -249,6 +264,7 @@ def _steer(url: str, admin: Any) -> None:
     assert subscriptions.all()
     assert subscriptions.get("s")
     assert subscriptions.get("nobody") is None
+    _ask_why(url, admin, event)
     for target in ("start", "end", datetime.now(UTC)):
         assert subscriptions.preview("s", target)
     assert subscriptions.seek("s", "end")
@@ -275,6 +291,28 @@ def _ask(url: str, admin: Any) -> None:
     assert RedisServerInfo(url).look().primary
     with RedisBroker(url) as broker:
         RedisIntents(broker, channel=CHANNEL, source="/there").pending()
+
+
+def _ask_why(url: str, admin: Any, event: DomainEvent) -> None:
+    """Look for an event that waits behind others, and for one that is nowhere."""
+    admin.xreadgroup("s", "one", {STREAM: ">"})
+    publish(url, event, *(an_event() for _ in range(2)))
+    admin.xreadgroup("s", "one", {STREAM: ">"})
+    with RedisBroker(url) as broker, patch("qontract.adapters.redis.delivery_states._MOST_AHEAD", 1):
+        stores = Stores(
+            RedisKeptEvents(url, stream=STREAM),
+            RedisSubscriptions(url, channel=CHANNEL, stream=STREAM),
+            RedisDeliveryStates(url, channel=CHANNEL, stream=STREAM, source="/here"),
+            RedisDeadLetters(url, channel=CHANNEL, stream=STREAM),
+            CloudEventsEventFormat("/here"),
+            intents=RedisIntents(broker, channel=CHANNEL, source="/here"),
+        )
+        why = Why(stores)
+        for name in (admin.xrevrange(STREAM, count=1)[0][0].decode(), event.id):
+            passport = why.event(name, event.source)
+            assert passport
+            assert not any("NOPERM" in text for found in passport.findings for text in found.missing)
+        assert why.event("nowhere") is None
 
 
 def _is_well(url: str, process: Process, *, writes: bool) -> None:

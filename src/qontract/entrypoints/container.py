@@ -30,8 +30,10 @@ from qontract.application.ports.tracer import Tracer
 from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
 from qontract.application.status import SystemStatus
+from qontract.application.stories import Stories
 from qontract.application.subscription_steering import Steering
 from qontract.application.token_keys import TokenKeys
+from qontract.application.why import Stores, Why
 from qontract.domain.jobs import Job, JobProgress
 from qontract.domain.processes import ProcessKind
 from qontract.entrypoints.integrations import Made, load_integrations, make_integrations
@@ -238,6 +240,24 @@ def _steering(settings: Settings) -> Steering:
     return Steering(subscriptions, abandoned_seconds=settings.subscriber.abandoned_seconds)
 
 
+def _why(settings: Settings, kept: KeptEvents, letters: DeadLetters, event_format: EventFormat) -> Why:
+    from qontract.adapters.redis import RedisBroker, RedisDeliveryStates, RedisIntents, RedisSubscriptions
+    from qontract.adapters.sqlite import SqliteEventSpool
+
+    events, url = settings.events, settings.cache_broker_url.get_secret_value()
+    stores = Stores(
+        kept=kept,
+        subscriptions=RedisSubscriptions(url, channel=events.channel, stream=events.stream),
+        states=RedisDeliveryStates(url, channel=events.channel, stream=events.stream, source=events.source),
+        letters=letters,
+        event_format=event_format,
+        spool=SqliteEventSpool(events.spool, max_bytes=events.spool_max_bytes),
+        intents=RedisIntents(RedisBroker(url), channel=events.channel, source=events.source),
+        machine=gethostname(),
+    )
+    return Why(stores)
+
+
 def _presence(settings: Settings) -> Presence:
     from qontract.adapters.redis import RedisPresence
 
@@ -314,6 +334,9 @@ class Container(containers.DeclarativeContainer):
     token_keys = providers.Singleton(_token_keys, settings)
     presence = providers.Singleton(_presence, settings)
     status = providers.Singleton(_status, settings, presence, kept_jobs.provider, event_manager)
+    why = providers.Singleton(_why, settings, kept_events, dead_letters, event_format)
+    stories = providers.Singleton(Stories, why)
+    stories_with_jobs = providers.Singleton(Stories, why, kept_jobs)
 
 
 @cache

@@ -108,6 +108,21 @@ _STEERING: _Uses = [
     ("del", "redriven:*"),
     ("get", "lease:*"),
     ("exists xgroup|create xgroup|destroy", _STREAM),
+    ("del", "endings:*"),
+    ("hdel", "interests"),
+    ("hset hdel", "places"),
+]
+
+_TRACING: _Uses = [
+    ("hget", "interests"),
+    ("hget", "places"),
+    ("hmget hscan", "records:*"),
+    ("xrange", "endings:*"),
+    ("xrevrange", "redriven:*"),
+    ("zrange", "redrives"),
+    ("xrange xrevrange", "dead"),
+    ("get type", "published:*"),
+    ("hgetall", "intents"),
 ]
 
 _DEAD_LETTERS: _Uses = [
@@ -129,6 +144,9 @@ _HANDLING: _Uses = [
     ("hkeys hdel hget hset", "records:*"),
     ("get set del", "lease:*"),
     ("set exists", "handled:*"),
+    ("xadd xtrim expire", "endings:*"),
+    ("hset", "interests"),
+    ("hsetnx", "places"),
     ("hexists", "paused"),
     ("hget hset", "alive"),
     ("xadd", "dead"),
@@ -140,7 +158,7 @@ _HANDLING: _Uses = [
 
 _MENDED = (
     *("intents", "dead", "dead-counts", "dead-changes", "redrives", "redrive-runs", "alive", "paused"),
-    *("redriven:*", "records:*", "lease:*"),
+    *("interests", "places", "redriven:*", "records:*", "endings:*", "lease:*"),
 )
 
 _MENDING: _Uses = [
@@ -149,6 +167,7 @@ _MENDING: _Uses = [
     ("xinfo|stream xadd", "dead"),
     ("xinfo|stream xadd", "dead-changes"),
     ("xinfo|stream xadd", "redriven:*"),
+    ("xinfo|stream xadd", "endings:*"),
     ("rename pexpire xrange xdel", "set-aside:*"),
 ]
 
@@ -166,10 +185,20 @@ _ASKING: _Uses = [
 ]
 
 _USES: Mapping[Process, _Uses] = {
-    Process.API: [*_SCRIPTS, *_SUBMITTING, *_PUBLISHING, *_STEERING, *_LOOKING, *_DEAD_LETTERS, *_SHOWING, *_ASKING],
+    Process.API: [
+        *_SCRIPTS,
+        *_SUBMITTING,
+        *_PUBLISHING,
+        *_STEERING,
+        *_LOOKING,
+        *_TRACING,
+        *_DEAD_LETTERS,
+        *_SHOWING,
+        *_ASKING,
+    ],
     Process.WORKER: [*_SCRIPTS, *_RUNNING, *_PUBLISHING, *_INTENDING, *_SHOWING],
     Process.SUBSCRIBER: [*_SCRIPTS, *_HANDLING, *_MENDING, *_PUBLISHING, *_SHOWING],
-    Process.OPERATOR: [*_SCRIPTS, *_PUBLISHING, *_STEERING, *_LOOKING, *_DEAD_LETTERS, *_ASKING],
+    Process.OPERATOR: [*_SCRIPTS, *_PUBLISHING, *_STEERING, *_LOOKING, *_TRACING, *_DEAD_LETTERS, *_ASKING],
 }
 
 

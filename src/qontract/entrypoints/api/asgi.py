@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from qontract.application import tracing
 from qontract.domain.processes import ProcessKind
-from qontract.entrypoints.api import dead_letters, events, jobs, operation, reconcile, status, subscriptions
+from qontract.entrypoints.api import dead_letters, events, jobs, operation, reconcile, status, subscriptions, why
 from qontract.entrypoints.api.auth import claims_dependency
 from qontract.entrypoints.api.middleware import LimitedBody, RequestLog
 from qontract.entrypoints.api.openapi import add_desired_states
@@ -72,6 +72,7 @@ def application(container: Container) -> FastAPI:
     )
     app.include_router(dead_letters.router(letters_desk))
     app.include_router(status.router(container.status(), claims_of))
+    app.include_router(why.router(container.stories(), claims_of))
     app.router.default = reconcile.unknown_path(installed.classes)
     add_desired_states(app, list(installed.classes.values()))
     return app

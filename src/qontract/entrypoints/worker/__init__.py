@@ -64,7 +64,7 @@ def _app() -> Celery:
 def _configure_logs(level: str, **_: Any) -> None:
     """Log as all processes do. Of messages that come, go and come back, the queue tells all there is to tell."""
     configure_logs(level)
-    for chatty in ("celery.worker.strategy", "celery.app.trace"):
+    for chatty in ("celery.worker.strategy", "celery.app.state"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
 
 
