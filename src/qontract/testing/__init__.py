@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         InMemoryIntents,
         InMemoryJobQueue,
         InMemoryKeptEvents,
+        InMemoryKeptJobs,
         InMemorySubscriptions,
     )
     from qontract.adapters.memory.faults import fail
@@ -50,6 +51,7 @@ else:
             "InMemoryIntents",
             "InMemoryJobQueue",
             "InMemoryKeptEvents",
+            "InMemoryKeptJobs",
             "InMemorySubscriptions",
         ),
         "qontract.adapters.memory.faults": ("fail",),
@@ -91,6 +93,7 @@ __all__ = [
     "InMemoryIntents",
     "InMemoryJobQueue",
     "InMemoryKeptEvents",
+    "InMemoryKeptJobs",
     "InMemorySubscriber",
     "InMemorySubscriptions",
     "InMemoryTurn",
