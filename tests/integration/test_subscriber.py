@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import jsonschema  # type: ignore[import-untyped]
@@ -156,6 +157,17 @@ def test_the_asyncapi_document_has_a_message_for_every_event_type_with_a_valid_e
             assert example["payload"]["type"] == name
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(messages[name]["examples"][0]["payload"] | {"data": {}}, schema)
+
+
+def test_neither_the_asyncapi_document_nor_its_page_says_where_redis_is(
+    served: Subscriber, document: dict[str, Any], valkey_server: str
+) -> None:
+    server = document["servers"]["development"]
+    assert (server["host"], server["pathname"], server["protocol"]) == ("{host}", "/{database}", "redis")
+    assert server["variables"].keys() == {"host", "database"}
+    page = httpx.get(f"{served.url}/docs/asyncapi").text
+    assert urlsplit(valkey_server).netloc not in json.dumps(document) + page
+    assert "127.0.0.1" not in json.dumps(document) + page
 
 
 def test_every_reference_in_the_asyncapi_document_leads_somewhere(document: dict[str, Any]) -> None:

@@ -20,10 +20,14 @@ from qontract.application.ports.event_logs import EventLogs
 from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.kept_events import KeptEvents
 from qontract.application.ports.kept_jobs import KeptJobs
+from qontract.application.ports.presence import Presence
+from qontract.application.ports.server_check import ServerCheck
 from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
+from qontract.application.status import SystemStatus
 from qontract.application.subscription_steering import Steering
 from qontract.domain.jobs import Job, JobProgress
+from qontract.domain.processes import ProcessKind
 from qontract.entrypoints.integrations import Made, load_integrations, make_integrations
 from qontract.entrypoints.settings import Settings, load_settings
 from qontract.entrypoints.settings.groups import SECRET_BYTES
@@ -173,6 +177,48 @@ def _steering(settings: Settings) -> Steering:
     return Steering(subscriptions, abandoned_seconds=settings.subscriber.abandoned_seconds)
 
 
+def _server_check(settings: Settings, process: str, *, writes: bool) -> ServerCheck:
+    """Return what knows what the process needs of Redis; with `writes`, also that it can be written to."""
+    from qontract.adapters.redis import RedisServerCheck
+    from qontract.adapters.redis.acl import Process
+
+    events, url = settings.events, settings.cache_broker_url.get_secret_value()
+    return RedisServerCheck(url, Process(process), channel=events.channel, stream=events.stream, writes=writes)
+
+
+def _acl(settings: Settings) -> Callable[[str, str], str]:
+    """Return what makes the rule of a process for a user of Redis. It raises ValueError if there can be none."""
+    from qontract.adapters.redis.acl import Process, rule
+
+    events = settings.events
+    return lambda process, user: rule(Process(process), channel=events.channel, stream=events.stream, user=user)
+
+
+def _presence(settings: Settings) -> Presence:
+    from qontract.adapters.redis import RedisPresence
+
+    return RedisPresence(settings.cache_broker_url.get_secret_value(), channel=settings.events.channel)
+
+
+def _status(
+    settings: Settings, presence: Presence, kept_jobs: Callable[[], KeptJobs], manager: EventManager | None
+) -> SystemStatus:
+    from qontract.adapters.redis import RedisServer, RedisSubscriptions
+
+    events, url = settings.events, settings.cache_broker_url.get_secret_value()
+    kept = events.enabled and events.stream
+    return SystemStatus(
+        RedisServer(url),
+        presence,
+        kept_jobs if settings.auth.secret else None,
+        RedisSubscriptions(url, channel=events.channel, stream=events.stream, timeout=2) if kept else None,
+        manager,
+        spool=(gethostname(), str(events.spool)),
+        needed=set(ProcessKind) - (set() if kept else {ProcessKind.SUBSCRIBER}),
+        abandoned_seconds=settings.subscriber.abandoned_seconds,
+    )
+
+
 class Container(containers.DeclarativeContainer):
     """One of each thing that a process needs, made when it is first asked for."""
 
@@ -198,7 +244,11 @@ class Container(containers.DeclarativeContainer):
     dead_letters = providers.Singleton(_dead_letters, settings)
     asyncapi = providers.Singleton(_asyncapi, settings)
     kept_events = providers.Singleton(_kept_events, settings)
+    server_check = providers.Factory(_server_check, settings)
+    acl = providers.Singleton(_acl, settings)
     steering = providers.Singleton(_steering, settings)
+    presence = providers.Singleton(_presence, settings)
+    status = providers.Singleton(_status, settings, presence, kept_jobs.provider, event_manager)
 
 
 @cache

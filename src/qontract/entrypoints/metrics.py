@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import platform
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
+from importlib.metadata import version
 
 from prometheus_client import PLATFORM_COLLECTOR, CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.registry import REGISTRY
@@ -23,6 +25,14 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = 2.0
 """How long Redis may take to answer; without its answer, the page has no measures."""
 
+_BUILD = Gauge(
+    "qontract_build_info",
+    "1; the labels say which version of qontract and of Python this process is",
+    ["version", "python"],
+    multiprocess_mode="max",
+)
+_BUILD.labels(version("qontract"), ".".join(platform.python_version_tuple()[:2])).set(1)
+
 _HELP = {
     Count.HANDLED: "Events that a handler finished",
     Count.FAILED: "Attempts that failed",
@@ -34,7 +44,7 @@ _HELP = {
     Count.REBUILT: "Times that the subscription had lost its place",
     Count.STUCK: "Handlers that went on after their time-out",
 }
-_COUNTERS = {count: Counter(f"qontract_events_{count}_total", text, ["subscription"]) for count, text in _HELP.items()}
+_COUNTERS = {count: Counter(f"qontract_{count}_total", text, ["subscription"]) for count, text in _HELP.items()}
 BLOCKED = Counter(
     "qontract_handler_blocked_total", "Times that a handler held up all others of its process", ["subscription"]
 )

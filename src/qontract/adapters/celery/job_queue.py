@@ -30,7 +30,7 @@ from qontract.domain.jobs import Job, JobAbout, JobProgress, JobResult, JobStatu
 log = logging.getLogger(__name__)
 
 JOBS = Counter("qontract_jobs_total", "Jobs that ended", ["integration", "status"])
-JOB_SECONDS = Histogram("qontract_job_seconds", "How long the slices of jobs took", ["integration"])
+JOB_SECONDS = Histogram("qontract_job_slice_duration_seconds", "How long the slices of jobs took", ["integration"])
 
 _TASK = "qontract.run"
 _MAX_ATTEMPTS = 3

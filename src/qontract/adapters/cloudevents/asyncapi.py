@@ -16,6 +16,16 @@ from qontract.domain.schema_names import REF_TEMPLATE, SchemaNames, camel_case
 log = logging.getLogger(__name__)
 
 _TEXT = {"type": "string", "minLength": 1}
+_SERVERS = {
+    "development": {  # FastStream's name for the server of its broker: everybody may read the document, so it says none
+        "host": "{host}",
+        "pathname": "/{database}",
+        "variables": {
+            "host": {"description": "The host and port of the Redis that QAPI_CACHE_BROKER_URL names"},
+            "database": {"description": "The number of its database", "default": "0"},
+        },
+    }
+}
 _EXTENSIONS = {
     "correlationid": _TEXT | {"description": "The request that caused it"},
     "causationid": _TEXT | {"description": "The id of the event to which a handler reacted with this one"},
@@ -27,7 +37,7 @@ _EXTENSIONS = {
 
 
 def asyncapi(*, channel: str, stream: str, source: str) -> dict[str, Any]:
-    """Return the channel, its operation, messages and schemas, to be merged into a document.
+    """Return the server, the channel, its operation, messages and schemas, to be merged into a document.
 
     Schemas of qontract's own have the names of their classes. One of another package has too, unless the name is
     taken: then it begins with the event's type.
@@ -40,6 +50,7 @@ def asyncapi(*, channel: str, stream: str, source: str) -> dict[str, Any]:
         messages[_key(wire_name(event_type), messages)] = _message(event_type, data, source)
     kept = f" Also kept in the stream `{stream}`, field `__data__`." if stream else ""
     return {
+        "servers": _SERVERS,
         "channels": {
             "events": {
                 "address": channel,

@@ -23,8 +23,9 @@ def create_app(container: "Container | None" = None) -> "FastAPI":
 def main() -> None:
     """Serve until SIGTERM."""
     from qontract.entrypoints.container import get_container
-    from qontract.entrypoints.serving import serve
+    from qontract.entrypoints.serving import health, serve
 
+    health.refuse_to_start(get_container().server("api", writes=True))
     app, api = _app(), get_container().settings().api
     serve(
         app,

@@ -5,14 +5,14 @@ from collections.abc import Callable, Collection
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.kept_jobs import KeptJobs
+from qontract.application.ports.server_check import ServerCheck
 from qontract.entrypoints.metrics import CONTENT_TYPE, Measure, exposition
 from qontract.entrypoints.serving import health
 from qontract.entrypoints.serving.pages import SWAGGER_CSP, SWAGGER_FILES, SWAGGER_SCRIPT, swagger_file, swagger_page
 
 
-def router(queue: JobQueue, kept: KeptJobs, measure: Measure | None, refused: Collection[str]) -> APIRouter:
+def router(server: ServerCheck, kept: KeptJobs, measure: Measure | None, refused: Collection[str]) -> APIRouter:
     """Return the routes. `measure` says how far every subscription has come; None: no event is kept.
 
     `refused` names what installed packages bring and cannot be used.
@@ -24,10 +24,10 @@ def router(queue: JobQueue, kept: KeptJobs, measure: Measure | None, refused: Co
         """Tell that the process turns."""
         return {"status": "ok"}
 
-    @routes.get("/health/ready", responses={503: {"description": "The job queue does not answer"}})
+    @routes.get("/health/ready", responses={503: {"description": "Redis does not do what is needed"}})
     async def ready() -> JSONResponse:
         """Tell whether jobs can be accepted, and what of the installed packages cannot be used."""
-        return health.answer({**await health.ready_if_answers(queue), "refused": sorted(refused)})
+        return health.answer({**await health.ready_if(server), "refused": sorted(refused)})
 
     @routes.get("/metrics", response_class=Response)
     async def metrics() -> Response:

@@ -14,14 +14,16 @@ from uuid import uuid4
 
 import typer
 
-from qontract.entrypoints.cli import dead_letters, events, jobs, subscriptions
+from qontract.entrypoints.cli import acl, dead_letters, events, jobs, status, subscriptions
 from qontract.entrypoints.cli.asking import API_URL
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
+app.command("acl", epilog=acl.EXAMPLES)(acl.print_rules)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(events.app, name="events")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(subscriptions.app, name="subscriptions")
+app.command(epilog="\n\n".join(["Examples:", *status.EXAMPLES]))(status.status)
 
 _SCOPES = ["reconcile:plan", "reconcile:apply", "events:read", "events:admin"]
 _Integration = Annotated[str, typer.Argument(help="The name of the integration")]
@@ -85,7 +87,7 @@ def dev(
 ) -> None:
     """Run everything on this machine, with an embedded Valkey and all sandboxes, until Ctrl-C."""
     with _ended_by_signals():
-        from qontract.entrypoints.dev import run
+        from qontract.entrypoints.dev.everything import run
 
         run(dict(map(_state, sandbox or ())), data, port)
 

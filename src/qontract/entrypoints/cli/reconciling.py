@@ -19,6 +19,7 @@ from qontract.entrypoints.client import report
 from qontract.entrypoints.client.desired_files import Desired, read_desired
 from qontract.entrypoints.client.markdown import markdown
 from qontract.entrypoints.client.review import one_line
+from qontract.entrypoints.client.review import planned as count_of_planned
 from qontract.entrypoints.client.yaml_documents import FileError
 
 _SAY_SECONDS = 15
@@ -59,7 +60,7 @@ def run(asked: Asked) -> int:
     planned = None
     if asking:
         planned = _done(asked, desired, notes, apply=False)
-        if planned["status"] == "blocked" or not planned["actions"]:
+        if planned["status"] == "blocked" or not count_of_planned(planned):
             return _ended(asked, planned, screen, apply=False)
         _show(asked, planned, screen, apply=False)
         if not typer.confirm("\nApply this plan?", err=True):
@@ -106,7 +107,8 @@ def _fields(integration: str) -> Collection[str]:
 
 def _submitted(asked: Asked, desired: Desired, notes: Console, *, apply: bool) -> client.Accepted:
     try:
-        job = client.submit(asked.api_url, asked.token, asked.integration, desired.value, apply=apply)
+        where = asked.api_url, asked.token, asked.integration
+        job = client.submit(*where, desired.value, apply=apply, progress=notes.print)
     except client.ClientError as error:
         lines = [_problem(problem, desired) for problem in error.errors]
         _refuse("\n".join([str(error), *lines]))
@@ -177,11 +179,11 @@ def _ended(asked: Asked, result: dict[str, Any], screen: Console, *, apply: bool
         typer.echo(json.dumps(result, indent=2))
     else:
         _show(asked, result, screen, apply=apply)
-        if not asked.apply and result["status"] == "success" and result["actions"]:
+        if not asked.apply and result["status"] == "success" and count_of_planned(result):
             screen.print("Nothing is changed yet. To apply it:")
             screen.print(f"  {shlex.join([*asked.command, '--apply'])}", soft_wrap=True)
     if result["status"] == "success":
-        return _CHANGES if asked.detailed_exitcode and result["actions"] else 0
+        return _CHANGES if asked.detailed_exitcode and count_of_planned(result) else 0
     return _BLOCKED if result["status"] == "blocked" else 1
 
 

@@ -33,7 +33,25 @@ class ClientError(Exception):
 
 
 class _UnreachableError(ClientError):
-    """It may be there again in a moment."""
+    """It may be there again in a moment: in so many `seconds`, if it says so. `busy`: it is there, and took nothing."""
+
+    def __init__(
+        self,
+        message: str,
+        errors: tuple[Mapping[str, str], ...] = (),
+        *,
+        seconds: float | None = None,
+        busy: bool = False,
+    ) -> None:
+        super().__init__(message, errors)
+        self.seconds = seconds
+        self.busy = busy
+
+    def until_asked_again(self) -> tuple[float, str]:
+        """Return after how many seconds to ask again, and a line that says so."""
+        seconds = max(_PAUSE_SECONDS, self.seconds or 0)
+        when = f" in {seconds:.0f} s" if self.seconds else ""
+        return seconds, f"the API {'asks for fewer requests' if self.busy else 'is away'}, and is asked again{when}"
 
 
 @dataclass(frozen=True)
@@ -58,15 +76,38 @@ def reconcile(
 
     Raises ClientError.
     """
-    job = submit(api_url, token, integration, desired, apply=apply)
+    job = submit(api_url, token, integration, desired, apply=apply, progress=progress)
     return wait(token, job, deadline_seconds=deadline_seconds, progress=progress)
 
 
-def submit(api_url: str, token: str, integration: str, desired: Mapping[str, Any], *, apply: bool) -> Accepted:
-    """Post the desired state once, as a dry run unless `apply`. Raises ClientError."""
+def submit(
+    api_url: str,
+    token: str,
+    integration: str,
+    desired: Mapping[str, Any],
+    *,
+    apply: bool,
+    deadline_seconds: float = 600,
+    progress: Progress | None = None,
+) -> Accepted:
+    """Post the desired state, as a dry run unless `apply`; once, and again where the API says that it took too many.
+
+    Raises ClientError.
+    """
     url = f"{api_url.rstrip('/')}/api/v1/integrations/{quote(integration, safe='')}/reconcile"
+    until = time.monotonic() + deadline_seconds
     with _client(token) as client:
-        answer = _answer(client, "POST", url, json={**desired, "dry_run": not apply})
+        while True:
+            try:
+                answer = _answer(client, "POST", url, json={**desired, "dry_run": not apply})
+                break
+            except _UnreachableError as error:
+                seconds, said = error.until_asked_again()
+                if not error.busy or time.monotonic() + seconds > until:
+                    raise
+                if progress is not None:
+                    progress(said)
+                _pause(seconds)
     job_id, status_url = answer.get("id"), answer.get("status_url")
     if not (isinstance(job_id, str) and isinstance(status_url, str)):
         raise ClientError(refusals.not_qontract(url, "an answer without a job"))
@@ -88,9 +129,10 @@ def wait(
                 result = _result(client, job.url, left, progress)
             except _UnreachableError as error:
                 last = f" ({error})"
+                seconds, said = error.until_asked_again()
                 if progress is not None:
-                    progress("the API is away, and is asked again")
-                time.sleep(min(_PAUSE_SECONDS, left))
+                    progress(said)
+                _pause(min(seconds, left))
                 continue
             except ClientError as error:
                 raise ClientError(f"job {job.id} was accepted, and goes on: {error}") from None
@@ -124,7 +166,7 @@ def _result(client: httpx.Client, url: str, left: float, progress: Progress | No
     if result.get("status") != httpx.codes.REQUEST_TIMEOUT:
         return result
     if time.monotonic() - asked < wait / 2:  # an API that is about to end lets nobody wait
-        time.sleep(min(_PAUSE_SECONDS, left))
+        _pause(min(_PAUSE_SECONDS, left))
     if progress is not None:
         result = _answer(client, "GET", url)
         progress(_said(result))
@@ -151,8 +193,15 @@ def _answer(client: httpx.Client, method: str, url: str, **request: Any) -> dict
         body = None
     if isinstance(body, dict) and (not response.is_error or response.status_code == httpx.codes.REQUEST_TIMEOUT):
         return body
-    kind = _UnreachableError if response.status_code in refusals.AWAY else ClientError
     errors = body.get("errors") if isinstance(body, dict) else None
     problems = tuple(error for error in errors if isinstance(error, dict)) if isinstance(errors, list) else ()
     token = client.headers["authorization"].removeprefix("Bearer ")
-    raise kind(refusals.refused(response, body, token), problems)
+    said = refusals.refused(response, body, token)
+    if response.status_code not in refusals.AWAY:
+        raise ClientError(said, problems)
+    busy = response.status_code == httpx.codes.TOO_MANY_REQUESTS
+    raise _UnreachableError(said, problems, seconds=refusals.retry_after(response), busy=busy)
+
+
+def _pause(seconds: float) -> None:
+    time.sleep(seconds)

@@ -26,6 +26,8 @@ def markdown(integration: str, result: Mapping[str, Any], *, apply: bool) -> str
     if shown.scopes:
         groups = [line for scope, changes in shown.scopes.items() for line in _scope(scope, changes, apply=apply)]
         parts.append(_fenced("diff", groups, _LONGEST_PAGE))
+    if shown.left_out:
+        parts.append(f"… {shown.left_out}.")
     if shown.errors:
         parts += ["**Errors**", _fenced("text", shown.errors, _LONGEST_PAGE // 5)]
     if result["status"] == "blocked":
@@ -37,7 +39,7 @@ def markdown(integration: str, result: Mapping[str, Any], *, apply: bool) -> str
 
 
 def _headline(result: Mapping[str, Any], shown: Review, *, apply: bool) -> str:
-    if shown.scopes:
+    if shown.scopes or shown.left_out:
         return f"**{'Applied' if apply else 'Plan'}:** {shown.summary or 'nothing'}."
     return "Nothing to do: all is as desired." if result["status"] == "success" else "Nothing planned."
 

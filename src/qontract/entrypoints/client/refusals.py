@@ -6,12 +6,16 @@ import json
 import re
 import time
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 
 AWAY = {429, 502, 503, 504}
 """What an API answers, or what stands before it, that may answer in a moment."""
+
+LONGEST_PAUSE = 60
+"""Seconds: whoever asks for more is asked again all the same."""
 
 _LONGEST = 1000
 _SCOPE = re.compile(r'scope="([^"]+)"')
@@ -50,6 +54,16 @@ def refused(response: httpx.Response, body: Any, token: str) -> str:
         scope = _SCOPE.search(response.headers.get("www-authenticate", ""))
         return f"{said} Make one that has it: qontract token --scope {_line(scope[1])}" if scope else said
     return said
+
+
+def retry_after(response: httpx.Response) -> float | None:
+    """Return after how many seconds to ask again; None if the answer does not say it."""
+    text = response.headers.get("retry-after", "").strip()
+    try:
+        seconds = float(text) if text.isdecimal() else parsedate_to_datetime(text).timestamp() - time.time()
+    except (ValueError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), LONGEST_PAUSE)
 
 
 def _unauthorised(token: str, detail: str) -> str:

@@ -25,7 +25,9 @@ def show(result: Mapping[str, Any], console: Console, *, apply: bool = False, ac
             indented(console, Text(scope, style="bold"), 0)
         for change in changes:
             _show(console, change, apply=apply)
-    if shown.scopes:
+    if shown.left_out:
+        indented(console, Text(f"… {shown.left_out}"), 2)
+    if shown.scopes or shown.left_out:
         console.print()
         indented(console, Text(f"{shown.summary}.", style="bold"), 0)
     else:

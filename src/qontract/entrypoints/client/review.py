@@ -21,9 +21,13 @@ class Change:
 
 @dataclass(frozen=True)
 class Review:
-    """The changes by scope: what stands before the first slash of their subject. `summary` counts them."""
+    """The changes by scope: what stands before the first slash of their subject. `summary` counts them.
+
+    `left_out` says how many actions the API did not list, if it did not list all.
+    """
 
     scopes: Mapping[str, Sequence[Change]]
+    left_out: str
     summary: str
     errors: Sequence[str]
 
@@ -36,13 +40,22 @@ def review(result: Mapping[str, Any], *, apply: bool) -> Review:
         scope, slash, subject = one_line(action.get("subject", "")).partition("/")
         change = _change(action, subject if slash else scope, applied=key_of(action) in applied)
         scopes.setdefault(scope if slash else "", []).append(change)
-    summary = _summary(scopes, apply=apply)
-    if left_out := result.get("actions_left_out", 0):
-        summary += f"; {left_out} more actions are not shown, nor counted"
+    left_out = _left_out(result, apply=apply)
+    summary = ", ".join(filter(None, (_summary(scopes, apply=apply), left_out)))
     errors = [one_line(error) for error in result["errors"]]
-    if left_out := result.get("errors_left_out", 0):
-        errors.append(f"{left_out} more errors are not shown")
-    return Review(scopes, summary, errors)
+    if more := result.get("errors_left_out", 0):
+        errors.append(f"and {more} more errors, not listed")
+    return Review(scopes, left_out, summary, errors)
+
+
+def planned(result: Mapping[str, Any]) -> int:
+    """Return how many actions were planned, listed or not."""
+    return len(result["actions"]) + int(result.get("actions_left_out", 0))
+
+
+def _left_out(result: Mapping[str, Any], *, apply: bool) -> str:
+    more, applied = result.get("actions_left_out", 0), result.get("applied_actions_left_out", 0)
+    return f"and {more} more actions, not listed{f', {applied} of them applied' if apply else ''}" if more else ""
 
 
 def one_line(text: object) -> str:

@@ -1,5 +1,6 @@
 """Health and metrics: the same pages in every process, which answer in time whatever hangs."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -10,11 +11,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from qontract.application.ports.job_queue import JobQueue, JobQueueError
+from qontract.application.ports.server_check import ServerCheck, ServerState
 from qontract.entrypoints.metrics import CONTENT_TYPE
 
+log = logging.getLogger(__name__)
+
 READY_SECONDS = 2
-"""How long the job queue may take to answer."""
+"""How long Redis may take to answer."""
 
 Health = Callable[[], Awaitable[Mapping[str, Any]]]
 """Returns what a page says; its `status` is "ok" if all is well."""
@@ -42,14 +45,29 @@ def answer(body: Mapping[str, Any]) -> JSONResponse:
     return JSONResponse(body, 200 if body["status"] == "ok" else 503)
 
 
-async def ready_if_answers(queue: JobQueue) -> Mapping[str, Any]:
-    """Say whether the job queue answers. One that hangs does not; its thread is left behind."""
+async def ready_if(server: ServerCheck) -> Mapping[str, Any]:
+    """Say whether the server does what the process needs, or what is wrong."""
+    state = await asked(server)
+    problem = state.refused or state.failing
+    return {"status": "failed", "redis": problem} if problem else OK
+
+
+async def asked(server: ServerCheck) -> ServerState:
+    """Return the state of the server. One that hangs does not answer; its thread is left behind."""
     try:
         with anyio.fail_after(READY_SECONDS):
-            await anyio.to_thread.run_sync(queue.result, "readiness-probe", abandon_on_cancel=True)
-    except (JobQueueError, TimeoutError):
-        return {"status": "failed", "job_queue": "does not answer"}
-    return OK
+            return await anyio.to_thread.run_sync(server.state, abandon_on_cancel=True)
+    except TimeoutError:
+        return ServerState(failing="Redis does not answer")
+
+
+def refuse_to_start(server: ServerCheck) -> None:
+    """Raise SystemExit, with what to do, if the server never does what the process needs; one may be away."""
+    state = server.state()
+    if state.refused:
+        raise SystemExit(f"qontract: QAPI_CACHE_BROKER_URL: {state.refused}")
+    if state.failing:
+        log.warning("Redis cannot be used yet; readiness tells when it can", extra={"error": state.failing})
 
 
 async def _turns() -> Mapping[str, Any]:

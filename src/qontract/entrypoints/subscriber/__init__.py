@@ -40,8 +40,9 @@ def create_app(container: "Container | None" = None) -> "AsgiFastStream":
 def main() -> None:
     """Serve until SIGTERM."""
     from qontract.entrypoints.container import get_container
-    from qontract.entrypoints.serving import serve
+    from qontract.entrypoints.serving import health, serve
 
+    health.refuse_to_start(get_container().server("subscriber", writes=False))
     settings = get_container().settings().subscriber
     serve(_app(), settings.host, settings.port)
 

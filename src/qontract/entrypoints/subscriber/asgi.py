@@ -15,8 +15,11 @@ from faststream.specification import AsyncAPI
 
 from qontract.application.ports.event_log import EventLogError
 from qontract.application.ports.event_logs import EventLogs
+from qontract.application.ports.server_check import ServerCheck
+from qontract.domain.processes import ProcessKind
 from qontract.entrypoints import metrics, packages
 from qontract.entrypoints.container import Container
+from qontract.entrypoints.presence import shown, this_process
 from qontract.entrypoints.serving import health
 from qontract.entrypoints.serving.pages import asyncapi_page
 from qontract.entrypoints.subscriber.background import kept_going
@@ -42,6 +45,8 @@ def application(container: Container) -> AsgiFastStream:
     stack = AsyncExitStack()
 
     async def start() -> None:
+        names = [subscription.name for subscription in loaded.subscriptions]
+        stack.enter_context(shown(container, this_process(container, ProcessKind.SUBSCRIBER, names, refused)))
         if not keeping:
             log.warning("subscriptions are not run: QAPI_EVENTS__STREAM is empty, and no event is kept")
             return
@@ -64,7 +69,7 @@ def application(container: Container) -> AsgiFastStream:
 
     pages = health.application(
         live=_live(deliveries),
-        ready=_ready(deliveries, upkeep, refused, keeping=keeping),
+        ready=_ready(deliveries, upkeep, refused, container.server_check("subscriber", writes=False), keeping=keeping),
         metrics=_metrics(deliveries, event_logs, keeping=keeping),
     )
     app = AsgiFastStream(
@@ -103,8 +108,11 @@ def _live(deliveries: Deliveries) -> health.Health:
     return live
 
 
-def _ready(deliveries: Deliveries, upkeep: Upkeep, refused: dict[str, str], *, keeping: bool) -> health.Health:
+def _ready(
+    deliveries: Deliveries, upkeep: Upkeep, refused: dict[str, str], server: ServerCheck, *, keeping: bool
+) -> health.Health:
     async def ready() -> Mapping[str, Any]:
+        state = await health.asked(server)
         blocked = deliveries.blocked
         unattended = upkeep.unattended & deliveries.standing_by()  # one that is read here tells by itself whether it is
         body = {
@@ -114,8 +122,8 @@ def _ready(deliveries: Deliveries, upkeep: Upkeep, refused: dict[str, str], *, k
             "behind": sorted(upkeep.behind),
             "stuck": deliveries.stuck(),
             "refused": sorted(refused),
-        }
-        ok = not (body["stalled"] or body["blocked"] or body["unattended"])
+        } | ({"redis": state.refused} if state.refused else {})
+        ok = not (state.refused or body["stalled"] or body["blocked"] or body["unattended"])
         return {"status": "ok" if ok else "failed"} | body
 
     return ready

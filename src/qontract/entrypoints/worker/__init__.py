@@ -31,15 +31,15 @@ def create_app(container: "Container | None" = None) -> Celery:
 
     container = container or get_container()
     settings = container.settings()
-    # Probes have a queue of their own: a child that is forked while one holds a lock of its client would wait for ever.
-    probed = container.job_queue()
     app: Celery = container.worker_job_queue().app
     app.conf.worker_concurrency = settings.worker.concurrency
 
     def begin(sender: Any, **_: Any) -> None:
         if sender.app is app:
             recovery.start(container)  # first: what it is forked from has no thread yet, nor anything open
-            health.start(settings.worker.host, settings.worker.port, probed, container.integrations().refused)
+            # Probes have a client of their own: a child that is forked while one holds a lock of it waits for ever.
+            server = container.server_check("worker", writes=True)
+            health.start(settings.worker.host, settings.worker.port, server, container.integrations().refused)
 
     setup_logging.connect(partial(_configure_logs, settings.log_level), weak=False)
     worker_init.connect(begin, weak=False)

@@ -12,15 +12,16 @@ from celery.signals import worker_process_init
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from qontract.application.ports.job_queue import JobQueue
+from qontract.application.ports.server_check import ServerCheck
 from qontract.entrypoints.serving import health, listener, serve_in_thread
 
 
-def start(host: str, port: int, queue: JobQueue, refused: Collection[str]) -> None:
-    """Serve in a thread of this process: whether Redis answers, and which integrations are `refused`.
+def start(host: str, port: int, server: ServerCheck, refused: Collection[str]) -> None:
+    """Serve in a thread of this process: whether Redis does what is needed, and which integrations are `refused`.
 
-    Raises SystemExit if the port cannot be had.
+    Raises SystemExit if it never will, or the port cannot be had.
     """
+    health.refuse_to_start(server)
     try:
         listening = listener(host, port)
     except OSError as error:
@@ -31,7 +32,7 @@ def start(host: str, port: int, queue: JobQueue, refused: Collection[str]) -> No
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # prometheus_client gives it no type
 
     async def ready() -> Mapping[str, Any]:
-        return {**await health.ready_if_answers(queue), "refused": sorted(refused)}
+        return {**await health.ready_if(server), "refused": sorted(refused)}
 
     async def metrics() -> bytes:
         return await anyio.to_thread.run_sync(generate_latest, registry)

@@ -11,8 +11,8 @@ import structlog
 from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
-from qontract.adapters.memory import InMemoryJobQueue
-from qontract.application.ports.job_queue import JobQueueError
+from qontract.adapters.memory import InMemoryJobQueue, InMemoryServerCheck
+from qontract.application.ports.server_check import ServerState
 from qontract.entrypoints import api
 from qontract.entrypoints.serving import health
 from tests.support.subscriber_process import samples
@@ -24,13 +24,14 @@ pytestmark = pytest.mark.anyio
 MakeApp = Callable[..., FastAPI]
 
 
-class _Queue(InMemoryJobQueue):
-    def __init__(self, answer: Callable[[str], Any]) -> None:
-        super().__init__({})
-        self._answer = answer
+class _Server(InMemoryServerCheck):
+    def __init__(self, ask: Callable[[], Any]) -> None:
+        super().__init__()
+        self._ask = ask
 
-    def result(self, job_id: str) -> Any:
-        return self._answer(job_id)
+    def state(self) -> ServerState:
+        self._ask()
+        return super().state()
 
 
 async def test_it_is_alive_and_ready(client: httpx.AsyncClient) -> None:
@@ -39,19 +40,22 @@ async def test_it_is_alive_and_ready(client: httpx.AsyncClient) -> None:
     assert (ready.status_code, ready.json()) == (200, {"status": "ok", "refused": []})
 
 
-async def test_it_is_alive_but_not_ready_without_its_queue(make_app: MakeApp) -> None:
-    def refuse(_: str) -> None:
-        raise JobQueueError("nobody listens")
-
-    async with client_of(make_app(_Queue(refuse))) as client:
+@pytest.mark.parametrize("state", [ServerState(refused="no"), ServerState(failing="no")])
+async def test_it_is_alive_but_not_ready_while_redis_does_not_do_what_it_needs_and_says_why(
+    make_app: MakeApp, queue: InMemoryJobQueue, state: ServerState
+) -> None:
+    async with client_of(make_app(queue, server=InMemoryServerCheck(state))) as client:
         assert (await client.get("/health/live")).status_code == 200
-        assert (await client.get("/health/ready")).status_code == 503
+        ready = await client.get("/health/ready")
+    assert (ready.status_code, ready.json()) == (503, {"status": "failed", "redis": "no", "refused": []})
 
 
-async def test_it_is_not_ready_while_its_queue_hangs(make_app: MakeApp, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_is_not_ready_while_redis_hangs(
+    make_app: MakeApp, queue: InMemoryJobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(health, "READY_SECONDS", 0.05)
     hanging = Event()
-    async with client_of(make_app(_Queue(lambda _: hanging.wait(10)))) as client:
+    async with client_of(make_app(queue, server=_Server(lambda: hanging.wait(10)))) as client:
         try:
             statuses = [(await client.get("/health/ready")).status_code for _ in range(3)]
         finally:
@@ -88,7 +92,7 @@ async def test_what_strangers_send_makes_no_new_label(client: httpx.AsyncClient)
 async def test_seconds_are_measured(client: httpx.AsyncClient) -> None:
     await client.get("/health/live")
     assert (
-        'qontract_http_request_seconds_bucket{le="0.5",method="GET",route="/health/live"}'
+        'qontract_http_request_duration_seconds_bucket{le="0.5",method="GET",route="/health/live"}'
         in (await client.get("/metrics")).text
     )
 
@@ -171,14 +175,14 @@ async def test_each_request_is_told_in_one_line_without_its_secrets(
 
 
 async def test_the_log_lines_of_a_request_have_its_correlation_id_and_those_after_it_have_not(
-    make_app: MakeApp,
+    make_app: MakeApp, queue: InMemoryJobQueue
 ) -> None:
     seen: list[dict[str, Any]] = []
 
-    def look(_: str) -> None:
+    def look() -> None:
         seen.append(structlog.contextvars.get_contextvars())
 
-    async with client_of(make_app(_Queue(look))) as client:
+    async with client_of(make_app(queue, server=_Server(look))) as client:
         await client.get("/health/ready", headers={"X-Correlation-ID": "one"})
         await client.get("/health/ready", headers={"X-Correlation-ID": "two"})
     assert seen == [{"correlation_id": "one"}, {"correlation_id": "two"}]

@@ -204,3 +204,22 @@ def test_several_files_are_one_request(api: Api, tmp_path: Path) -> None:
     (tmp_path / "more.yaml").write_text("things: [{name: two}]")
     command(tmp_path, str(tmp_path / "more.yaml"), desired='{"things": [{"name": "one"}]}')
     assert sent(requests) == [{"things": [{"name": "one"}, {"name": "two"}], "dry_run": True}]
+
+
+@pytest.mark.usefixtures("_terminal")
+def test_a_plan_of_which_nothing_could_be_listed_is_asked_for_as_any_and_has_the_exit_code_of_changes(
+    api: Api, tmp_path: Path
+) -> None:
+    requests = api(ACCEPTED, ended(actions_left_out=2, plan_digest="9f86"))
+    assert "Apply this plan?" in command(tmp_path, "--apply", say="n\n").output
+    assert len(sent(requests)) == 1
+    api(ACCEPTED, ended(actions_left_out=2, plan_digest="9f86"))
+    assert command(tmp_path, "--detailed-exitcode").exit_code == 2
+
+
+def test_too_many_requests_are_a_line_and_the_desired_state_is_sent_again(api: Api, tmp_path: Path) -> None:
+    requests = api(problem(429, "Too Many Requests", "later"), ACCEPTED, ended())
+    done = command(tmp_path)
+    assert done.exit_code == 0
+    assert len(sent(requests)) == 2
+    assert done.stderr.splitlines()[0] == "the API asks for fewer requests, and is asked again"

@@ -19,6 +19,11 @@ def reconcile(**options: Any) -> dict[str, Any]:
     return client.reconcile("http://api", "hush", "acme-things", {"things": []}, **{"apply": True, **options})
 
 
+def busy(seconds: object) -> httpx.Response:
+    detail = "These are too many requests for one subject."
+    return problem(429, "Too Many Requests", detail, retry_after=str(seconds))
+
+
 @pytest.mark.parametrize("apply", [True, False])
 def test_the_desired_state_goes_to_its_integration_as_a_dry_run_unless_it_is_to_be_applied(
     api: Api, *, apply: bool
@@ -49,9 +54,66 @@ def test_an_api_that_stays_away_is_given_up_at_the_deadline_with_what_it_last_sa
         reconcile(deadline_seconds=0.05)
 
 
-def test_an_api_that_asks_for_less_while_it_waits_is_asked_again(api: Api) -> None:
-    api(ACCEPTED, problem(429, "Too Many Requests", "later"), ended())
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The pauses that the client makes, which take no time here."""
+    made: list[float] = []
+    monkeypatch.setattr(client, "_pause", made.append)
+    return made
+
+
+@pytest.mark.parametrize("answer", [busy(7), problem(503, "Service Unavailable", "later", retry_after="7")])
+def test_an_api_that_says_when_to_come_again_while_it_waits_is_asked_then(
+    api: Api, pauses: list[float], answer: httpx.Response
+) -> None:
+    told: list[str] = []
+    requests = api(ACCEPTED, answer, ended())
+    assert reconcile(progress=told.append)["status"] == "success"
+    assert (pauses, len(requests)) == ([7], 3)
+    [line] = told
+    assert line.endswith(", and is asked again in 7 s")
+
+
+def test_a_desired_state_that_was_one_too_many_is_sent_again_when_the_api_says_and_a_line_says_so(
+    api: Api, pauses: list[float]
+) -> None:
+    told: list[str] = []
+    requests = api(busy(5), busy(9), ACCEPTED, ended())
+    assert reconcile(progress=told.append)["status"] == "success"
+    assert [request.method for request in requests] == ["POST", "POST", "POST", "GET"]
+    assert requests[0].content == requests[2].content
+    assert pauses == [5, 9]
+    assert told == [f"the API asks for fewer requests, and is asked again in {seconds} s" for seconds in (5, 9)]
+
+
+def test_a_desired_state_that_is_one_too_many_for_long_is_given_up_with_what_the_api_says(api: Api) -> None:
+    requests = api(busy(50))
+    with pytest.raises(client.ClientError, match="429 Too Many Requests: These are too many"):
+        client.submit("http://api", "hush", "acme-things", {}, apply=True, deadline_seconds=20)
+    assert len(requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("0", 0.001),
+        ("7", 7),
+        ("3600", 60),
+        ("9" * 400, 60),
+        ("-5", 0.001),
+        ("soon", 0.001),
+        ("", 0.001),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.001),
+        ("Wed, 21 Oct 2099 07:28:00 GMT", 60),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_pause_is_neither_none_nor_long_whatever_the_api_asks_for(
+    api: Api, pauses: list[float], header: str, seconds: float
+) -> None:
+    api(busy(header), ACCEPTED, ended())
     assert reconcile()["status"] == "success"
+    assert pauses == [seconds]
 
 
 @pytest.mark.parametrize("answer", [AWAY, httpx.ConnectError("refused"), httpx.Response(502, text="<html>")])

@@ -98,3 +98,17 @@ def test_of_many_who_are_removed_it_is_said_how_many_more_there_are() -> None:
     text = page(UPDATE | {"removes": [f"user-{number}" for number in range(70)]})
     assert text.count("-     removed: user-") == 50
     assert "-     removed: 20 more" in text
+
+
+def test_what_the_api_did_not_list_is_counted_in_the_headline_and_after_the_list() -> None:
+    text = page(CREATE, actions_left_out=812, errors=["a"], errors_left_out=3)
+    assert "**Plan:** 1 to create, and 812 more actions, not listed." in outside(text)
+    assert "… and 812 more actions, not listed." in outside(text)
+    assert "a\nand 3 more errors, not listed\n" in text
+
+
+def test_a_plan_of_which_nothing_could_be_listed_is_not_taken_for_none() -> None:
+    assert outside(page(actions_left_out=2))[1:] == [
+        "**Plan:** and 2 more actions, not listed.",
+        "… and 2 more actions, not listed.",
+    ]

@@ -115,3 +115,31 @@ def test_a_blocked_plan_is_shown_with_the_reason_the_digest_and_how_to_accept_it
 @pytest.mark.parametrize("status", ["success", "failed", "skipped"])
 def test_nothing_is_said_of_accepting_a_plan_that_no_guard_stopped(status: str) -> None:
     assert "accept" not in shown("accept it", status=status, actions=[UPDATE])
+
+
+def test_what_the_api_did_not_list_is_said_where_the_list_ends_and_where_it_is_counted() -> None:
+    lines = shown(actions=[CREATE], actions_left_out=812, errors=["a"], errors_left_out=3).splitlines()
+    assert lines[3] == "  … and 812 more actions, not listed"
+    assert lines[5:] == [
+        "1 to create, and 812 more actions, not listed.",
+        "error: a",
+        "error: and 3 more errors, not listed",
+    ]
+
+
+def test_of_what_was_applied_and_is_not_listed_there_is_a_count() -> None:
+    result = {
+        "actions": [CREATE],
+        "applied_actions": [CREATE],
+        "actions_left_out": 812,
+        "applied_actions_left_out": 800,
+    }
+    assert shown(apply=True, **result).splitlines()[-1] == (
+        "1 created, and 812 more actions, not listed, 800 of them applied."
+    )
+
+
+def test_a_plan_of_which_nothing_could_be_listed_is_not_taken_for_none() -> None:
+    text = shown(actions_left_out=1)
+    assert "and 1 more actions, not listed" in text
+    assert "Nothing" not in text

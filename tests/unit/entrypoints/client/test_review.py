@@ -57,8 +57,8 @@ def test_the_summary_of_what_was_applied_counts_that_and_what_was_not() -> None:
 
 def test_what_a_result_leaves_out_is_said() -> None:
     shown = reviewed(CHANGE, actions_left_out=7, errors_left_out=2)
-    assert shown.summary == "1 to change; 7 more actions are not shown, nor counted"
-    assert shown.errors == ["2 more errors are not shown"]
+    assert shown.summary == "1 to change, and 7 more actions, not listed"
+    assert shown.errors == ["and 2 more errors, not listed"]
 
 
 def test_an_action_of_an_older_api_is_a_change() -> None:

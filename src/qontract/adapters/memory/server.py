@@ -1,0 +1,18 @@
+"""In memory: a server that says of itself what a test wants."""
+
+from qontract.adapters.memory import faults
+from qontract.application.ports.server import Server
+from qontract.domain.server import ServerView
+
+
+class InMemoryServer(Server):
+    """Says `view` of itself; by default that all is well."""
+
+    fail = faults.fail
+
+    def __init__(self, view: ServerView | None = None) -> None:
+        self.view = view or ServerView("memory", "1.0.0", (7, 0, 0), "here")
+
+    def look(self) -> ServerView:
+        """Return the view."""
+        return self.view

@@ -1,0 +1,191 @@
+"""What each process may do on Redis: the least that it needs, as one rule for the server's list of users (ACL).
+
+A rule has a root, for what names no key, and for scripts: a script runs with the rights of its user, so each of its
+commands is checked again. Every other command may touch only the keys that are in parentheses with it (a selector).
+`@connection` is what clients say of themselves, which differs from one version to the next.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from qontract.adapters.redis.keys import keys_of
+
+OLDEST = "7.0"
+"""The least version of Redis: of flags of scripts, what XAUTOCLAIM says of deleted entries, and selectors."""
+
+
+PLACEHOLDER = "#SHA256_OF_THE_PASSWORD"
+"""What the server refuses as it stands: nobody makes a user whose password everybody knows."""
+
+
+class Process(StrEnum):
+    """Who has a user of its own; `operator`: the commands that ask Redis and not the API."""
+
+    API = "api"
+    WORKER = "worker"
+    SUBSCRIBER = "subscriber"
+    OPERATOR = "operator"
+
+
+class Grant(NamedTuple):
+    """A command, as a rule names it, and a pattern of the keys that it may touch; of none, a channel or ""."""
+
+    command: str
+    key: str
+
+
+_STREAM, _CHANNEL = "<stream>", "<channel>"
+
+_Uses = Sequence[tuple[str, str]]
+"""Commands, and patterns of keys after the prefix; or <stream>, <channel>, or nothing for commands without a key."""
+
+_SCRIPTS: _Uses = [("eval evalsha", "*"), ("eval evalsha", _STREAM), ("time", "")]
+
+_PUBLISHING: _Uses = [
+    ("type hdel", "intents"),
+    ("exists set", "published:*"),
+    ("xadd", _STREAM),
+    ("publish", _CHANNEL),
+]
+
+_SENDING: _Uses = [
+    ("hget hset expire hmget", "job:*"),
+    ("zadd zrem", "job-signs"),
+    ("llen lpush", "celery:jobs*"),
+    ("sadd", "celery:_kombu.binding*"),
+    ("multi exec script|load", ""),
+]
+
+_SUBMITTING: _Uses = [*_SENDING, ("del hexists", "job:*"), ("incr", "job-number"), ("set", "ready")]
+
+_RUNNING: _Uses = [
+    *_SENDING,
+    ("hdel hincrby", "job:*"),
+    ("zscore zrange", "job-signs"),
+    ("hset hmget", "memberships"),
+    ("del exists get pexpire set", "lock:*"),
+    ("get set", "begun:*"),
+    ("brpop lrange rpush", "celery:jobs*"),
+    ("watch hdel hget hset hvals", "celery:unacked"),
+    ("zadd zrange zrem", "celery:unacked_index"),
+    ("set get del", "celery:unacked_mutex"),
+    ("set", "ready"),
+]
+
+_INTENDING: _Uses = [
+    ("hset hgetall", "intents"),
+    ("rename", "intents"),
+    ("rename pexpire", "set-aside:intents"),
+]
+
+_MEASURING: _Uses = [
+    ("xinfo|groups xinfo|consumers xinfo|stream xlen xrange xpending", _STREAM),
+    ("xlen xrange xpending", "redriven:*"),
+    ("xlen", "dead"),
+    ("hget", "dead-counts"),
+]
+
+_LOOKING: _Uses = [("xrange xrevrange xinfo|stream", _STREAM)]
+
+_STEERING: _Uses = [
+    *_MEASURING,
+    ("type hscan hexists hget hdel hsetnx", "paused"),
+    ("type hscan hexists hget hdel", "alive"),
+    ("hlen hkeys hdel del", "records:*"),
+    ("del", "redriven:*"),
+    ("get", "lease:*"),
+    ("exists xgroup|create xgroup|destroy", _STREAM),
+]
+
+_DEAD_LETTERS: _Uses = [
+    ("xrange xrevrange xdel", "dead"),
+    ("xadd", "redriven:*"),
+    ("hget hincrby", "dead-counts"),
+]
+
+_HANDLING: _Uses = [
+    *_MEASURING,
+    ("xgroup|create xgroup|delconsumer xreadgroup xclaim xautoclaim xack", "redriven:*"),
+    ("xinfo|groups xinfo|consumers xdel", "redriven:*"),
+    ("xgroup|create xgroup|delconsumer xgroup|setid xreadgroup xclaim xautoclaim xack", _STREAM),
+    ("exists xread xtrim", _STREAM),
+    ("hkeys hdel hget hset", "records:*"),
+    ("get set del", "lease:*"),
+    ("set exists", "handled:*"),
+    ("hexists", "paused"),
+    ("hget hset", "alive"),
+    ("xadd", "dead"),
+    ("hset hincrby", "dead-counts"),
+    ("info", ""),
+    ("subscribe unsubscribe", _CHANNEL),
+]
+
+_MENDED = ("intents", "dead", "dead-counts", "alive", "paused", "redriven:*", "records:*", "lease:*")
+
+_MENDING: _Uses = [
+    *(("type rename", key) for key in _MENDED),
+    ("pttl", "lease:*"),
+    ("xinfo|stream xadd", "dead"),
+    ("xinfo|stream xadd", "redriven:*"),
+    ("rename pexpire xrange xdel", "set-aside:*"),
+]
+
+_USES: Mapping[Process, _Uses] = {
+    Process.API: [*_SCRIPTS, *_SUBMITTING, *_PUBLISHING, *_STEERING, *_LOOKING],
+    Process.WORKER: [*_SCRIPTS, *_RUNNING, *_PUBLISHING, *_INTENDING],
+    Process.SUBSCRIBER: [*_SCRIPTS, *_HANDLING, *_MENDING, *_PUBLISHING],
+    Process.OPERATOR: [*_SCRIPTS, *_PUBLISHING, *_STEERING, *_LOOKING, *_DEAD_LETTERS],
+}
+
+
+def grants(process: Process, *, channel: str, stream: str) -> frozenset[Grant]:
+    """Return all that the process needs; of a `stream` that is "", nothing."""
+    prefix = keys_of(channel).prefix
+    names = {_STREAM: _literal(stream), _CHANNEL: _literal(channel), "": ""}
+    found = set()
+    for commands, key in _USES[process]:
+        if stream or key != _STREAM:
+            name = names.get(key, prefix + key)
+            found |= {Grant(command, name) for command in commands.split()}
+    return frozenset(found)
+
+
+def rule(process: Process, *, channel: str, stream: str, user: str, password: str = PLACEHOLDER) -> str:
+    """Return the command that makes the user, or makes it anew: `password` is as ACL SETUSER takes it.
+
+    Raises ValueError for a stream, or a user, with a blank in its name: no rule can name it.
+    """
+    for name in (user, stream):
+        if re.search(r"[\s\0]", name):
+            raise ValueError(f"{name!r} has a blank in it: no rule of Redis can name it")
+    granted = grants(process, channel=channel, stream=stream)
+    root = {grant for grant in granted if _is_of_root(grant, channel)}
+    patterns = sorted({grant.key for grant in root if grant.command == "eval"})
+    parts = ["ACL SETUSER", user, "reset", "on", password, "resetchannels", f"&{_literal(channel)}"]
+    parts += [f"~{pattern}" for pattern in patterns]
+    parts += ["+@connection", "-@dangerous", *sorted({f"+{grant.command}" for grant in root})]
+    return " ".join([*parts, *_selectors(granted - root)])
+
+
+def _is_of_root(grant: Grant, channel: str) -> bool:
+    return grant.command in {"eval", "evalsha"} or grant.key in {"", _literal(channel)}
+
+
+def _selectors(granted: frozenset[Grant]) -> Iterator[str]:
+    """Yield what may be done to keys: commands for the same keys together, and no command twice."""
+    keys_of_command = defaultdict(set)
+    for grant in granted:
+        keys_of_command[grant.command].add(grant.key)
+    commands_of_keys = defaultdict(list)
+    for command, keys in sorted(keys_of_command.items()):
+        commands_of_keys[tuple(sorted(keys))].append(command)
+    for names, commands in sorted(commands_of_keys.items()):
+        yield f"({' '.join([*(f'~{name}' for name in names), *(f'+{command}' for command in commands)])})"
+
+
+def _literal(name: str) -> str:
+    """Return the pattern of just this name."""
+    return "".join(f"\\{char}" if char in "*?[]\\" else char for char in name)

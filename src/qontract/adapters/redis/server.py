@@ -1,0 +1,93 @@
+"""Redis: what INFO says of the server."""
+
+import re
+from collections.abc import Mapping
+from math import isfinite
+from typing import Any
+from urllib.parse import urlsplit
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from qontract.adapters.unreadable import excerpt
+from qontract.application.ports.server import Server, ServerError
+from qontract.domain.server import ServerReplica, ServerView
+
+_LONGEST = 100
+
+
+class RedisServer(Server):
+    """Asks the server at `url`; `timeout` bounds connecting and each answer, in seconds."""
+
+    def __init__(self, url: str, *, timeout: float = 2.0) -> None:
+        self._address = address_of(url)
+        self._redis = redis.Redis.from_url(
+            url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
+        )
+
+    def look(self) -> ServerView:
+        """Return what the server says of itself now."""
+        try:
+            step: Any = self._redis.pipeline(transaction=False)
+            step.info()
+            step.time()
+            step.config_get("save")
+            info, now, saves = step.execute(raise_on_error=False)
+            if isinstance(info, redis.RedisError):
+                raise info
+        except (redis.RedisError, OSError) as error:
+            text = excerpt(f"{type(error).__name__}: {error}")
+            raise ServerError(f"{self._address} refused or did not answer: {text}") from error
+        return view_of(info, self._address, now=now, saves=saves)
+
+
+def address_of(url: str) -> str:
+    """Return where the server of a URL is, without the password."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return parts.path
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or "localhost"
+    return f"{host}:{parts.port or 6379}"
+
+
+def view_of(info: Mapping[str, Any], address: str, *, now: Any, saves: Any) -> ServerView:
+    """Return what INFO says, as far as it can be read.
+
+    `now` is the answer to TIME, and `saves` that to CONFIG GET save. The server refuses both while it reads its files,
+    and the second where others run it.
+    """
+    is_valkey = "valkey_version" in info
+    compatible = _text(info.get("redis_version"))
+    saved = _number(info.get("rdb_last_save_time"))
+    return ServerView(
+        software="Valkey" if is_valkey else "Redis",
+        version=_text(info["valkey_version"]) if is_valkey else compatible,
+        compatible=tuple(map(int, re.findall(r"\d{1,9}", compatible)[:3])),
+        address=address,
+        primary=info.get("role", "master") == "master",
+        replicas=tuple(_replica(one) for name, one in info.items() if re.fullmatch(r"slave\d+", name)),
+        loading=bool(_number(info.get("loading"))),
+        append_only=bool(_number(info.get("aof_enabled"))),
+        append_only_works=info.get("aof_last_write_status", "ok") == "ok",
+        saves=bool(saves["save"]) if isinstance(saves, dict) and "save" in saves else None,
+        saving_works=info.get("rdb_last_bgsave_status", "ok") == "ok",
+        saved_seconds=max(0.0, now[0] - saved) if saved and isinstance(now, tuple) else None,
+        eviction=_text(info.get("maxmemory_policy", "")),
+        used_bytes=int(_number(info.get("used_memory"))),
+        max_bytes=int(_number(info.get("maxmemory"))),
+    )
+
+
+def _replica(found: Any) -> ServerReplica:
+    one = found if isinstance(found, dict) else {}
+    address = f"{_text(one.get('ip', '?'))}:{_text(one.get('port', '?'))}"
+    return ServerReplica(address, one.get("state") == "online", max(0.0, _number(one.get("lag"))))
+
+
+def _number(found: Any) -> float:
+    return float(found) if isinstance(found, int | float) and isfinite(found) else 0.0
+
+
+def _text(found: Any) -> str:
+    return excerpt(found)[:_LONGEST]

@@ -1,0 +1,53 @@
+"""The users of Redis: one for each process, which may do what that needs and nothing else."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class _Process(StrEnum):
+    API = "api"
+    WORKER = "worker"
+    SUBSCRIBER = "subscriber"
+    OPERATOR = "operator"
+
+
+_LINES = (
+    "Examples:",
+    "qontract acl",
+    "qontract acl worker --user jobs",
+    'hash="$(printf %s "$PASSWORD" | sha256sum | cut -c1-64)"',
+    'qontract acl api | sed "s/SHA256_OF_THE_PASSWORD/$hash/" | redis-cli',
+)
+EXAMPLES = "\n\n".join(_LINES)
+
+
+def print_rules(
+    process: Annotated[
+        _Process | None, typer.Argument(help="Whose; operator: of the commands that ask Redis. Otherwise all four")
+    ] = None,
+    *,
+    user: Annotated[str | None, typer.Option(help="The name of the user; otherwise qontract-PROCESS")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON: a line for each")] = False,
+) -> None:
+    """Print the command for Redis that makes the user of a process, with the least rights that it needs.
+
+    It is for Redis 7.0 or later, or Valkey, and has the names of QAPI_EVENTS__….
+
+    The server refuses the placeholder of the password: put its SHA-256 there.
+    """
+    from qontract.entrypoints.container import get_container
+    from qontract.entrypoints.shown import as_json as to_json
+    from qontract.entrypoints.shown import safe
+
+    if user and process is None:
+        raise typer.BadParameter("name the process whose user it is", param_hint="--user")
+    rule = get_container().acl()
+    for one in [process] if process else list(_Process):
+        name = user or f"qontract-{one}"
+        try:
+            text = safe(rule(one, name))
+        except ValueError as error:
+            raise SystemExit(f"qontract: {safe(error)}") from None
+        typer.echo(to_json({"process": one, "user": name, "rule": text}) if as_json else text)
