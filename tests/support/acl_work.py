@@ -15,7 +15,9 @@ from qontract.adapters.redis import (
     RedisEventPublisher,
     RedisIntents,
     RedisKeptEvents,
+    RedisPresence,
     RedisServerCheck,
+    RedisServerInfo,
     RedisSubscriptions,
 )
 from qontract.adapters.redis.acl import Process
@@ -31,9 +33,10 @@ from qontract.application.ports.server_check import ServerState
 from qontract.domain.events import DomainEvent
 from qontract.domain.jobs import Job, JobProgress
 from tests.contracts.job_queue_runner import SUCCESS, Runner, a_job, running
+from tests.contracts.presence import a_process
 from tests.processes import until
 from tests.redis_event_log import KEYS, LONG
-from tests.support.acl import CHANNEL, STREAM
+from tests.support.acl import CHANNEL, STREAM, admin_url
 
 LAST = "18446744073709551615-18446744073709551615"
 
@@ -74,6 +77,8 @@ async def work_as_api(url: str, admin: Any) -> None:
         queue.submit(a_job("b"))
     _steer(url, admin)
     await measure(url, channel=CHANNEL, stream=STREAM)
+    _show(url, admin)
+    _ask(url, admin)
     _is_well(url, Process.API, writes=True)
 
 
@@ -87,6 +92,7 @@ async def work_as_operator(url: str, admin: Any) -> None:
     assert [letter.id for letter in letters.iterate()] == ids
     assert letters.redrive(ids[0])
     assert letters.discard(ids[1])
+    _ask(url, admin)
     _is_well(url, Process.OPERATOR, writes=False)
 
 
@@ -121,6 +127,7 @@ def work_as_worker(url: str, admin: Any, job: Job, later: Job) -> None:
         assert intents.pending()
         intents.resolve([event], applied=False)
     publish(url)
+    _show(url, admin)
     _is_well(url, Process.WORKER, writes=True)
 
 
@@ -154,6 +161,7 @@ async def work_as_subscriber(url: str, admin: Any) -> None:
         listening.get_message(timeout=5)
         listening.unsubscribe(CHANNEL)
         listening.get_message(timeout=5)
+    _show(url, admin)
     _is_well(url, Process.SUBSCRIBER, writes=False)
 
 
@@ -251,6 +259,26 @@ def _steer(url: str, admin: Any) -> None:
     assert subscriptions.preview("s", "start")
     assert subscriptions.resume("s")
     assert subscriptions.remove("s")
+
+
+def _show(url: str, admin: Any) -> None:
+    """Show that a process runs, beside what is not what it should be, what is old, and what is too much."""
+    presence, now = RedisPresence(url, channel=CHANNEL), datetime.now(UTC).timestamp() * 1000
+    for key in (KEYS.processes, KEYS.processes_seen):
+        _make(admin, key, lambda key: admin.set(key, "of another type"))
+        presence.show(a_process())
+    admin.zadd(KEYS.processes_seen, {"old": 1} | {f"process-{number}": now for number in range(501)})
+    presence.show(a_process())
+    presence.withdraw(a_process())
+
+
+def _ask(url: str, admin: Any) -> None:
+    """Ask whether all is well."""
+    RedisPresence(admin_url(admin), channel=CHANNEL).show(a_process())
+    assert RedisPresence(url, channel=CHANNEL).seen()
+    assert RedisServerInfo(url).look().primary
+    with RedisBroker(url) as broker:
+        RedisIntents(broker, channel=CHANNEL, source="/there").pending()
 
 
 def _is_well(url: str, process: Process, *, writes: bool) -> None:

@@ -133,11 +133,24 @@ _MENDING: _Uses = [
     ("rename pexpire xrange xdel", "set-aside:*"),
 ]
 
+_SHOWING: _Uses = [
+    ("hset hdel expire type rename", "processes"),
+    ("zadd zcard zrange zrangebyscore zrem expire type rename", "processes-seen"),
+    ("rename pexpire", "set-aside:processes*"),
+]
+
+_ASKING: _Uses = [
+    ("hget hstrlen", "processes"),
+    ("zrevrange", "processes-seen"),
+    ("hgetall", "intents"),
+    ("info", ""),
+]
+
 _USES: Mapping[Process, _Uses] = {
-    Process.API: [*_SCRIPTS, *_SUBMITTING, *_PUBLISHING, *_STEERING, *_LOOKING],
-    Process.WORKER: [*_SCRIPTS, *_RUNNING, *_PUBLISHING, *_INTENDING],
-    Process.SUBSCRIBER: [*_SCRIPTS, *_HANDLING, *_MENDING, *_PUBLISHING],
-    Process.OPERATOR: [*_SCRIPTS, *_PUBLISHING, *_STEERING, *_LOOKING, *_DEAD_LETTERS],
+    Process.API: [*_SCRIPTS, *_SUBMITTING, *_PUBLISHING, *_STEERING, *_LOOKING, *_SHOWING, *_ASKING],
+    Process.WORKER: [*_SCRIPTS, *_RUNNING, *_PUBLISHING, *_INTENDING, *_SHOWING],
+    Process.SUBSCRIBER: [*_SCRIPTS, *_HANDLING, *_MENDING, *_PUBLISHING, *_SHOWING],
+    Process.OPERATOR: [*_SCRIPTS, *_PUBLISHING, *_STEERING, *_LOOKING, *_DEAD_LETTERS, *_ASKING],
 }
 
 
