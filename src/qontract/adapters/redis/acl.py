@@ -59,11 +59,44 @@ _SENDING: _Uses = [
     ("multi exec script|load", ""),
 ]
 
-_SUBMITTING: _Uses = [*_SENDING, ("del hexists", "job:*"), ("incr", "job-number"), ("set", "ready")]
+_SUBMITTING: _Uses = [
+    *_SENDING,
+    ("del hexists", "job:*"),
+    ("incr", "job-number"),
+    ("zadd zrem", "jobs"),
+    ("zadd zrem zrangebyscore", "jobs-kept-until"),
+    ("zadd zrem", "jobs-waiting"),
+    ("set", "ready"),
+]
+
+_ENDING: _Uses = [
+    ("exists hget hset hdel expire", "job:*"),
+    ("zrem", "job-signs"),
+    ("zrem", "jobs-waiting"),
+    ("zadd", "jobs-kept-until"),
+    ("zcard zrange zrangebyscore zrem", "scopes"),
+    ("hdel", "scope-ends"),
+    ("hdel", "scope-successes"),
+]
+
+_JOBS: _Uses = [
+    *_ENDING,
+    ("hmget hexists hsetnx", "job:*"),
+    ("zrange", "jobs"),
+    ("zcard zmscore", "job-signs"),
+    ("zcard zrange", "jobs-waiting"),
+    ("hmget", "scope-ends"),
+    ("hmget", "scope-successes"),
+]
 
 _RUNNING: _Uses = [
     *_SENDING,
-    ("hdel hincrby", "job:*"),
+    *_ENDING,
+    ("hexists hincrby hsetnx", "job:*"),
+    ("zadd", "jobs-waiting"),
+    ("zadd", "scopes"),
+    ("hset", "scope-ends"),
+    ("hset", "scope-successes"),
     ("zscore zrange", "job-signs"),
     ("hset hmget", "memberships"),
     ("del exists get pexpire set", "lock:*"),
@@ -147,10 +180,19 @@ _ASKING: _Uses = [
 ]
 
 _USES: Mapping[Process, _Uses] = {
-    Process.API: [*_SCRIPTS, *_SUBMITTING, *_PUBLISHING, *_STEERING, *_LOOKING, *_SHOWING, *_ASKING],
+    Process.API: [
+        *_SCRIPTS,
+        *_SUBMITTING,
+        *_JOBS,
+        *_PUBLISHING,
+        *_STEERING,
+        *_LOOKING,
+        *_SHOWING,
+        *_ASKING,
+    ],
     Process.WORKER: [*_SCRIPTS, *_RUNNING, *_PUBLISHING, *_INTENDING, *_SHOWING],
     Process.SUBSCRIBER: [*_SCRIPTS, *_HANDLING, *_MENDING, *_PUBLISHING, *_SHOWING],
-    Process.OPERATOR: [*_SCRIPTS, *_PUBLISHING, *_STEERING, *_LOOKING, *_DEAD_LETTERS, *_ASKING],
+    Process.OPERATOR: [*_SCRIPTS, *_PUBLISHING, *_STEERING, *_LOOKING, *_DEAD_LETTERS, *_JOBS, *_ASKING],
 }
 
 
