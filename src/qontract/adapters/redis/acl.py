@@ -85,6 +85,8 @@ _JOBS: _Uses = [
     ("zrange", "jobs"),
     ("zcard zmscore", "job-signs"),
     ("zcard zrange", "jobs-waiting"),
+    ("zrevrange", "scopes"),
+    ("script|load", ""),
     ("hmget", "scope-ends"),
     ("hmget", "scope-successes"),
 ]
