@@ -16,6 +16,7 @@ from qontract.adapters.redis import (
     RedisIntents,
     RedisKeptEvents,
     RedisPresence,
+    RedisRedriveRuns,
     RedisServerCheck,
     RedisServerInfo,
     RedisSubscriptions,
@@ -25,6 +26,7 @@ from qontract.adapters.redis.event_logs import RedisEventLogs
 from qontract.adapters.redis.faststream import faststream_broker
 from qontract.adapters.redis.measures import measure
 from qontract.application.jobs import Continues
+from qontract.application.ports.dead_letters import By, DeadLettersError
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy
 from qontract.application.ports.event_log import EventLog
 from qontract.application.ports.job_queue import JobQueueError
@@ -68,17 +70,18 @@ def queue_at(url: str, runner: Runner | None = None) -> CeleryJobQueue:
 
 
 async def work_as_api(url: str, admin: Any) -> None:
-    """Accept jobs, look at them and cancel one, publish, look at events, steer subscriptions, measure, be ready."""
+    """Accept jobs, look at them and cancel one, publish, look at events, steer subscriptions, redrive, measure."""
     queue, job = queue_at(url), a_job("a")
     admin.zadd(f"{KEYS.prefix}jobs-kept-until", {"old": 1})
     queue.submit(job)
     queue.submit(job)
     assert queue.result(job.id)
     assert queue.about(job.id)
-    with patch.object(queue, "_send", side_effect=OperationalError("away")), _raises_job_queue_error():
+    with patch.object(queue, "_send", side_effect=OperationalError("away")), _raises(JobQueueError):
         queue.submit(a_job("b"))
     _look_at_jobs(url, admin)
     _steer(url, admin)
+    _change_letters(url, admin)
     await measure(url, channel=CHANNEL, stream=STREAM)
     _show(url, admin)
     _ask(url, admin)
@@ -89,13 +92,7 @@ async def work_as_operator(url: str, admin: Any) -> None:
     """Look at jobs and cancel one, publish, look at events, steer subscriptions, redrive and discard."""
     _look_at_jobs(url, admin)
     _steer(url, admin)
-    letters = RedisDeadLetters(url, prefix=KEYS.prefix)
-    fields: Any = {"__data__": b"{}", "subscription": "s", "entry": "1-0", "failures": "[]"}
-    ids = [admin.xadd(KEYS.dead, fields).decode() for _ in range(2)]
-    admin.hset(KEYS.dead_counts, "s", 2)
-    assert [letter.id for letter in letters.iterate()] == ids
-    assert letters.redrive(ids[0])
-    assert letters.discard(ids[1])
+    _change_letters(url, admin)
     _ask(url, admin)
     _is_well(url, Process.OPERATOR, writes=False)
 
@@ -192,10 +189,11 @@ async def work_as_subscriber(url: str, admin: Any) -> None:
         admin.hset(KEYS.alive, "ordered", 1)
         await logs.trim(LONG, LONG)
         await logs.trim(0, LONG)
-        for kind in (KEYS.intents, KEYS.dead_counts, KEYS.alive, KEYS.paused, KEYS.records("ordered")):
+        hashes = (KEYS.intents, KEYS.dead_counts, KEYS.alive, KEYS.paused, KEYS.redrive_runs, KEYS.records("ordered"))
+        for kind in (*hashes, KEYS.redrives):
             _make(admin, kind, lambda key: admin.set(key, ""))
         _make(admin, KEYS.lease("ordered"), lambda key: admin.set(key, "two"))
-        for stream in (KEYS.dead, KEYS.redriven("ordered")):
+        for stream in (KEYS.dead, KEYS.dead_changes, KEYS.redriven("ordered")):
             _make(admin, stream, lambda key: [admin.xadd(key, {"a": "b"}, id=each) for each in ("1-1", LAST)])
         await logs.show_alive(("ordered",))
     with redis.Redis.from_url(url) as client, client.pubsub() as listening:
@@ -303,6 +301,30 @@ def _steer(url: str, admin: Any) -> None:
     assert subscriptions.remove("s")
 
 
+def _change_letters(url: str, admin: Any) -> None:
+    """Redrive and discard dead letters, in a run, and tell of it."""
+    admin.xgroup_create(STREAM, "s", "0")
+    letters = RedisDeadLetters(url, channel=CHANNEL, stream=STREAM)
+    fields: Any = {"__data__": b"{}", "subscription": "s", "entry": "1-0", "failures": "[]"}
+    first, second, third, fourth = [admin.xadd(KEYS.dead, fields).decode() for _ in range(4)]
+    admin.hset(KEYS.dead_counts, "s", 2)
+    assert [letter.id for letter in letters.iterate()] == [first, second, third, fourth]
+    runs = RedisRedriveRuns(url, channel=CHANNEL, stream=STREAM)
+    admin.hset(KEYS.redrive_runs, "g", "no run")
+    runs.end(runs.begin("other", "s", "alice"))
+    assert letters.redrive(first, By("alice", batch="batch"))
+    run = runs.begin("g", "s", "alice")
+    assert letters.redrive(second, By("alice", run.id, "batch"))
+    assert runs.settling(run).waiting == 1
+    runs.end(run)
+    letters.forget(letters.changes())
+    assert letters.discard(fourth, By("alice", batch="batch"))
+    assert letters.redriven("s", "1-0")
+    admin.set(KEYS.dead_changes, "of another type")
+    with _raises(DeadLettersError):
+        letters.redrive(third, By("alice", batch="batch"))
+
+
 def _show(url: str, admin: Any) -> None:
     """Show that a process runs, beside what is not what it should be, what is old, and what is too much."""
     presence, now = RedisPresence(url, channel=CHANNEL), datetime.now(UTC).timestamp() * 1000
@@ -327,7 +349,7 @@ def _is_well(url: str, process: Process, *, writes: bool) -> None:
     assert RedisServerCheck(url, process, channel=CHANNEL, stream=STREAM, writes=writes).state() == ServerState()
 
 
-def _raises_job_queue_error() -> Any:
+def _raises(error: type[Exception]) -> Any:
     import pytest
 
-    return pytest.raises(JobQueueError)
+    return pytest.raises(error)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         InMemoryJobQueue,
         InMemoryKeptEvents,
         InMemoryKeptJobs,
+        InMemoryRedriveRuns,
         InMemorySubscriptions,
     )
     from qontract.adapters.memory.faults import fail
@@ -52,6 +53,7 @@ else:
             "InMemoryJobQueue",
             "InMemoryKeptEvents",
             "InMemoryKeptJobs",
+            "InMemoryRedriveRuns",
             "InMemorySubscriptions",
         ),
         "qontract.adapters.memory.faults": ("fail",),
@@ -94,6 +96,7 @@ __all__ = [
     "InMemoryJobQueue",
     "InMemoryKeptEvents",
     "InMemoryKeptJobs",
+    "InMemoryRedriveRuns",
     "InMemorySubscriber",
     "InMemorySubscriptions",
     "InMemoryTurn",

@@ -62,7 +62,7 @@ _SENDING: _Uses = [
 _SUBMITTING: _Uses = [
     *_SENDING,
     ("del hexists", "job:*"),
-    ("incr", "job-number"),
+    ("get incr set", "job-number"),
     ("zadd zrem", "jobs"),
     ("zadd zrem zrangebyscore", "jobs-kept-until"),
     ("zadd zrem", "jobs-waiting"),
@@ -91,6 +91,12 @@ _JOBS: _Uses = [
     ("hmget", "scope-successes"),
 ]
 
+_MENDED_JOBS = (
+    *("job:*", "lock:*", "begun:*", "job-signs", "job-number", "memberships"),
+    *("jobs", "jobs-kept-until", "jobs-waiting", "scopes", "scope-ends", "scope-successes"),
+    *("celery:jobs*", "celery:unacked*", "celery:_kombu.binding*"),
+)
+
 _RUNNING: _Uses = [
     *_SENDING,
     *_ENDING,
@@ -107,13 +113,17 @@ _RUNNING: _Uses = [
     ("watch hdel hget hset hvals", "celery:unacked"),
     ("zadd zrange zrem", "celery:unacked_index"),
     ("set get del", "celery:unacked_mutex"),
+    ("get", "job-number"),
     ("set", "ready"),
+    *(("type rename", key) for key in _MENDED_JOBS),
+    ("pttl", "lock:*"),
+    ("pttl", "celery:unacked_mutex"),
+    ("rename pexpire", "set-aside:*"),
 ]
 
 _INTENDING: _Uses = [
     ("hset hgetall", "intents"),
     ("rename", "intents"),
-    ("rename pexpire", "set-aside:intents"),
 ]
 
 _MEASURING: _Uses = [
@@ -136,9 +146,13 @@ _STEERING: _Uses = [
 ]
 
 _DEAD_LETTERS: _Uses = [
-    ("xrange xrevrange xdel", "dead"),
-    ("xadd", "redriven:*"),
+    ("xrange xrevrange xdel exists xinfo|stream", "dead"),
+    ("xadd xdel exists xinfo|stream", "redriven:*"),
     ("hget hincrby", "dead-counts"),
+    ("xadd xrange xdel", "dead-changes"),
+    ("zcard zrange zadd zremrangebylex", "redrives"),
+    ("hget hset hsetnx hdel", "redrive-runs"),
+    ("hget", "records:*"),
 ]
 
 _HANDLING: _Uses = [
@@ -154,16 +168,21 @@ _HANDLING: _Uses = [
     ("hget hset", "alive"),
     ("xadd", "dead"),
     ("hset hincrby", "dead-counts"),
+    ("zremrangebylex", "redrives"),
     ("info", ""),
     ("subscribe unsubscribe", _CHANNEL),
 ]
 
-_MENDED = ("intents", "dead", "dead-counts", "alive", "paused", "redriven:*", "records:*", "lease:*")
+_MENDED = (
+    *("intents", "dead", "dead-counts", "dead-changes", "redrives", "redrive-runs", "alive", "paused"),
+    *("redriven:*", "records:*", "lease:*"),
+)
 
 _MENDING: _Uses = [
     *(("type rename", key) for key in _MENDED),
     ("pttl", "lease:*"),
     ("xinfo|stream xadd", "dead"),
+    ("xinfo|stream xadd", "dead-changes"),
     ("xinfo|stream xadd", "redriven:*"),
     ("rename pexpire xrange xdel", "set-aside:*"),
 ]
@@ -189,6 +208,7 @@ _USES: Mapping[Process, _Uses] = {
         *_PUBLISHING,
         *_STEERING,
         *_LOOKING,
+        *_DEAD_LETTERS,
         *_SHOWING,
         *_ASKING,
     ],
