@@ -8,7 +8,7 @@ from unittest.mock import patch
 import redis
 from kombu.exceptions import OperationalError
 
-from qontract.adapters.celery import CeleryJobQueue
+from qontract.adapters.celery import CeleryJobQueue, job_ledger
 from qontract.adapters.cloudevents import CloudEventsEventFormat
 from qontract.adapters.redis import (
     RedisBroker,
@@ -36,6 +36,7 @@ from qontract.application.why import Stores, Why
 from qontract.domain.endings import Ending
 from qontract.domain.events import DomainEvent
 from qontract.domain.jobs import Job, JobProgress
+from qontract.domain.kept_jobs import CancelOutcome
 from tests.contracts.job_queue_runner import SUCCESS, Runner, a_job, running
 from tests.contracts.presence import a_process
 from tests.processes import until
@@ -72,14 +73,16 @@ def queue_at(url: str, runner: Runner | None = None) -> CeleryJobQueue:
 
 
 async def work_as_api(url: str, admin: Any) -> None:
-    """Accept jobs, publish, look at events, steer subscriptions, redrive and discard, measure, be ready."""
+    """Accept jobs, look at them and cancel one, publish, look at events, steer subscriptions, redrive, measure."""
     queue, job = queue_at(url), a_job("a")
+    admin.zadd(f"{KEYS.prefix}jobs-kept-until", {"old": 1})
     queue.submit(job)
     queue.submit(job)
     assert queue.result(job.id)
     assert queue.about(job.id)
     with patch.object(queue, "_send", side_effect=OperationalError("away")), _raises(JobQueueError):
         queue.submit(a_job("b"))
+    _look_at_jobs(url, admin)
     _steer(url, admin)
     change_letters(url, admin)
     await measure(url, channel=CHANNEL, stream=STREAM)
@@ -89,7 +92,8 @@ async def work_as_api(url: str, admin: Any) -> None:
 
 
 async def work_as_operator(url: str, admin: Any) -> None:
-    """Publish, look at events, steer subscriptions, redrive and discard."""
+    """Look at jobs and cancel one, publish, look at events, steer subscriptions, redrive and discard."""
+    _look_at_jobs(url, admin)
     _steer(url, admin)
     change_letters(url, admin)
     _ask(url, admin)
@@ -119,7 +123,10 @@ def work_as_worker(url: str, admin: Any, job: Job, later: Job) -> None:
     until(lambda: queue.run(job.id))
     admin.delete(f"{KEYS.prefix}celery:jobs")
     until(lambda: queue.resubmit_lost() > 0)
+    _forget_scopes(admin)
     until(lambda: queue.run(later.id))
+    with patch.object(job_ledger, "MOST_SCOPES", 0):
+        _end_of_another_run(queue, admin)
     with RedisBroker(url) as broker:
         intents, event = RedisIntents(broker, channel=CHANNEL, source="/there"), an_event()
         admin.set(KEYS.intents, "of another type")
@@ -129,6 +136,41 @@ def work_as_worker(url: str, admin: Any, job: Job, later: Job) -> None:
     publish(url)
     _show(url, admin)
     _is_well(url, Process.WORKER, writes=True)
+
+
+def _end_of_another_run(queue: CeleryJobQueue, admin: Any) -> None:
+    """Let a run end whose job has another one; and the other one, and one whose record has gone meanwhile."""
+    job, runner = a_job("c"), Runner()
+
+    def overtaken(_: Any) -> JobProgress:
+        admin.hset(f"{KEYS.prefix}job:{job.id}", "run", "another")
+        return JobProgress(result=SUCCESS)
+
+    runner.steps = [overtaken]
+    queue_at(admin_url(admin)).submit(job)
+    with patch.object(queue, "_runners", {"test": runner}):
+        queue.run(job.id)
+        admin.hdel(f"{KEYS.prefix}job:{job.id}", "run")
+        until(lambda: queue.run(job.id))
+
+
+def _look_at_jobs(url: str, admin: Any) -> None:
+    """List, show, count and cancel jobs, and show scopes."""
+    kept, job = queue_at(url).kept, a_job("a")
+    queue_at(admin_url(admin)).submit(job)
+    admin.hset(f"{KEYS.prefix}job:{job.id}", "cancel", "of somebody else")
+    _forget_scopes(admin)
+    assert list(kept.list(limit=1))
+    assert kept.get(job.id)
+    assert kept.counts().waiting
+    assert not kept.scopes()
+    with patch.object(job_ledger, "MOST_SCOPES", 0):
+        assert kept.cancel(job.id, "me") is kept.cancel(job.id, "me") is CancelOutcome.CANCELLED
+
+
+def _forget_scopes(admin: Any) -> None:
+    """Let there be a scope whose last job ended long ago."""
+    admin.zadd(f"{KEYS.prefix}scopes", {"old": 1})
 
 
 async def work_as_subscriber(url: str, admin: Any) -> None:

@@ -59,7 +59,37 @@ _SENDING: _Uses = [
     ("multi exec script|load", ""),
 ]
 
-_SUBMITTING: _Uses = [*_SENDING, ("del hexists", "job:*"), ("get incr set", "job-number"), ("set", "ready")]
+_SUBMITTING: _Uses = [
+    *_SENDING,
+    ("del hexists", "job:*"),
+    ("get incr set", "job-number"),
+    ("zadd zrem", "jobs"),
+    ("zadd zrem zrangebyscore", "jobs-kept-until"),
+    ("zadd zrem", "jobs-waiting"),
+    ("set", "ready"),
+]
+
+_ENDING: _Uses = [
+    ("exists hget hset hdel expire", "job:*"),
+    ("zrem", "job-signs"),
+    ("zrem", "jobs-waiting"),
+    ("zadd", "jobs-kept-until"),
+    ("zcard zrange zrangebyscore zrem", "scopes"),
+    ("hdel", "scope-ends"),
+    ("hdel", "scope-successes"),
+]
+
+_JOBS: _Uses = [
+    *_ENDING,
+    ("hmget hexists hsetnx", "job:*"),
+    ("zrange", "jobs"),
+    ("zcard zmscore", "job-signs"),
+    ("zcard zrange", "jobs-waiting"),
+    ("zrevrange", "scopes"),
+    ("script|load", ""),
+    ("hmget", "scope-ends"),
+    ("hmget", "scope-successes"),
+]
 
 _MENDED_JOBS = (
     *("job:*", "lock:*", "begun:*", "job-signs", "job-number", "memberships"),
@@ -69,7 +99,12 @@ _MENDED_JOBS = (
 
 _RUNNING: _Uses = [
     *_SENDING,
-    ("hdel hincrby", "job:*"),
+    *_ENDING,
+    ("hexists hincrby hsetnx", "job:*"),
+    ("zadd", "jobs-waiting"),
+    ("zadd", "scopes"),
+    ("hset", "scope-ends"),
+    ("hset", "scope-successes"),
     ("zscore zrange", "job-signs"),
     ("hset hmget", "memberships"),
     ("del exists get pexpire set", "lock:*"),
@@ -188,6 +223,7 @@ _USES: Mapping[Process, _Uses] = {
     Process.API: [
         *_SCRIPTS,
         *_SUBMITTING,
+        *_JOBS,
         *_PUBLISHING,
         *_STEERING,
         *_LOOKING,
@@ -198,7 +234,7 @@ _USES: Mapping[Process, _Uses] = {
     ],
     Process.WORKER: [*_SCRIPTS, *_RUNNING, *_PUBLISHING, *_INTENDING, *_SHOWING],
     Process.SUBSCRIBER: [*_SCRIPTS, *_HANDLING, *_MENDING, *_PUBLISHING, *_SHOWING],
-    Process.OPERATOR: [*_SCRIPTS, *_PUBLISHING, *_STEERING, *_LOOKING, *_TRACING, *_DEAD_LETTERS, *_ASKING],
+    Process.OPERATOR: [*_SCRIPTS, *_PUBLISHING, *_STEERING, *_LOOKING, *_TRACING, *_DEAD_LETTERS, *_JOBS, *_ASKING],
 }
 
 
