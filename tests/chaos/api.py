@@ -23,7 +23,7 @@ EXAMPLES = 42
 _ROOM = {"requests_at_once": 10**9, "open_jobs": 10**9}
 _INSTALLED = Installed({"slack-usergroups": InMemorySlackUsergroups, "github-teams": InMemoryGithubTeams})
 _TOKENS: tuple[list[str], ...] = (
-    ["reconcile:apply", "events:read", "events:admin"],
+    ["reconcile:apply"],
     ["slack-usergroups:plan:coreos"],
     [],
 )
