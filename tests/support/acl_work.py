@@ -134,6 +134,7 @@ def work_as_worker(url: str, admin: Any, job: Job, later: Job) -> None:
         assert intents.pending()
         intents.resolve([event], applied=False)
     publish(url)
+    _mend_jobs(queue, admin)
     _show(url, admin)
     _is_well(url, Process.WORKER, writes=True)
 
@@ -171,6 +172,25 @@ def _look_at_jobs(url: str, admin: Any) -> None:
 def _forget_scopes(admin: Any) -> None:
     """Let there be a scope whose last job ended long ago."""
     admin.zadd(f"{KEYS.prefix}scopes", {"old": 1})
+
+
+def _mend_jobs(queue: CeleryJobQueue, admin: Any) -> None:
+    """Find something else, a stream, in the place of each key that jobs need."""
+    submitting = queue_at(admin_url(admin), Runner())
+    unread, locked = a_job("c"), a_job("d")
+    for job in (unread, locked):
+        submitting.submit(job)
+    of_these = (f"job:{unread.id}", "lock:d", "begun:d")
+    of_all = ("job-signs", "job-number", "memberships", "jobs", "jobs-kept-until", "jobs-waiting", "scopes")
+    more = ("scope-ends", "scope-successes", "celery:jobs", "celery:unacked", "celery:_kombu.binding.jobs")
+    for name in (*of_these, *of_all, *more):
+        admin.delete(f"{KEYS.prefix}{name}")
+        admin.xadd(f"{KEYS.prefix}{name}", {"x": "y"})
+    queue.resubmit_lost()
+    assert queue.run(unread.id)
+    until(lambda: queue.run(locked.id))
+    admin.set(f"{KEYS.prefix}celery:unacked_mutex", "x")
+    queue.resubmit_lost()
 
 
 async def work_as_subscriber(url: str, admin: Any) -> None:

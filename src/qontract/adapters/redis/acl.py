@@ -148,7 +148,7 @@ _STEERING: _Uses = [
     ("hset hdel", "places"),
 ]
 
-_TRACING: _Uses = [
+_ASKING_WHY: _Uses = [
     ("hget", "interests"),
     ("hget", "places"),
     ("hmget hscan", "records:*"),
@@ -227,14 +227,14 @@ _USES: Mapping[Process, _Uses] = {
         *_PUBLISHING,
         *_STEERING,
         *_LOOKING,
-        *_TRACING,
+        *_ASKING_WHY,
         *_DEAD_LETTERS,
         *_SHOWING,
         *_ASKING,
     ],
     Process.WORKER: [*_SCRIPTS, *_RUNNING, *_PUBLISHING, *_INTENDING, *_SHOWING],
     Process.SUBSCRIBER: [*_SCRIPTS, *_HANDLING, *_MENDING, *_PUBLISHING, *_SHOWING],
-    Process.OPERATOR: [*_SCRIPTS, *_PUBLISHING, *_STEERING, *_LOOKING, *_TRACING, *_DEAD_LETTERS, *_JOBS, *_ASKING],
+    Process.OPERATOR: [*_SCRIPTS, *_PUBLISHING, *_STEERING, *_LOOKING, *_ASKING_WHY, *_DEAD_LETTERS, *_JOBS, *_ASKING],
 }
 
 
