@@ -11,7 +11,15 @@ from tests.support.acl import CHANNEL, STREAM, url_of
 
 PREFIX = "qontract:{main}:"
 ADMINISTRATION = [
-    *("ACL LIST", "ACL SETUSER me +@all", "BGSAVE", "CLIENT KILL TYPE normal", "CLIENT LIST", "CONFIG GET *"),
+    *(
+        "ACL LIST",
+        "ACL SETUSER me +@all",
+        "BGSAVE",
+        "CLIENT KILL TYPE normal",
+        "CLIENT TRACKING ON BCAST",
+        "CLIENT LIST",
+        "CONFIG GET *",
+    ),
     *("CONFIG SET maxmemory 1", "FLUSHALL", "FLUSHDB", "KEYS *", "MODULE LIST", "MONITOR"),
     *("REPLICAOF NO ONE", "SCAN 0", "SCRIPT FLUSH", "SHUTDOWN NOSAVE", "FUNCTION FLUSH", "SWAPDB 0 1"),
 ]
