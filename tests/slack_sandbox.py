@@ -94,6 +94,10 @@ class Sandbox:
     def fault(self, method: str, **fault: Any) -> None:
         self._ask("POST", "faults", json={"method": method, **fault})
 
+    def no_faults(self) -> None:
+        """Forget the faults that were asked for."""
+        self._ask("DELETE", "faults")
+
     def calls(self) -> list[str]:
         """Return the methods that were called since this was last asked."""
         return [call["method"] for call in self._ask("DELETE", "calls").json()]

@@ -71,9 +71,9 @@ class Outcome:
             "lost",
             "wrongly dead",
             "untrue",
-            "told again",
             "doubled ids",
             "overwritten",
+            *([] if self.faults["spool unwritable"] else ["told again"]),  # an intent in it was out of sight
             *(["out of order"] if self.kind != "shared" else []),
         ]
         return not any(self.numbers[name] for name in broken)

@@ -8,7 +8,7 @@ from threading import Event, Thread
 import pytest
 
 from qontract.application.jobs import Runners, Turn
-from qontract.domain.jobs import Job, JobAbout, JobProgress, JobResult, JobStatus
+from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
 from tests.contracts.job_queue_runner import SUCCESS, HeldJobQueue, Runner, a_job, result_of
 from tests.contracts.job_queue_slices import SlicesContract
 
@@ -39,7 +39,7 @@ class JobQueueContract(SlicesContract, ABC):
         job = a_job("a").model_copy(update={"scopes": ("é", "b")})
         assert queue.about(job.id) is None
         queue.submit(job)
-        about = JobAbout(integration="test", scopes=("é", "b"))
+        about = job.about()
         assert queue.about(job.id) == about
         queue.run(job.id)
         assert queue.about(job.id) == about

@@ -141,6 +141,13 @@ def test_a_run_is_not_sound_if_something_is_lost_or_wrongly_dead_or_in_order_onl
     assert not is_sound("shared", wrongly_dead=1)
     assert not is_sound("ordered", out_of_order=1)
     assert is_sound("shared", out_of_order=1)
+    assert not is_sound("publishing", told_again=1)
+
+
+def test_a_change_may_be_told_again_if_its_intent_was_in_a_spool_out_of_sight() -> None:
+    told_again, hidden = Counter({"told again": 1}), Counter({"spool unwritable": 1})
+
+    assert Outcome("publishing", "1", told_again, Counter(), hidden).sound
 
 
 def test_a_handler_misbehaves_twice_at_most_with_an_event_that_is_no_poison() -> None:

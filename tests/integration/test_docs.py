@@ -17,6 +17,7 @@ from qontract import Policy
 from qontract.adapters.cloudevents import Event, asyncapi
 from qontract.adapters.redis.keys import keys_of
 from qontract.application.ports.event_log import Measures
+from qontract.domain.kept_jobs import JobCounts
 from qontract.entrypoints import metrics
 from qontract.entrypoints.settings import Settings
 
@@ -118,7 +119,7 @@ def test_the_operations_page_names_every_metric() -> None:
     async def measure() -> Mapping[str, Measures]:
         return {"audit-log": measures}
 
-    exposed = asyncio.run(metrics.exposition(measure)).decode()
+    exposed = asyncio.run(metrics.exposition(measure, JobCounts)).decode()
     names = re.findall(r"^# HELP (qontract_\w+)", exposed, re.MULTILINE)
     assert len(names) > 20
     assert [

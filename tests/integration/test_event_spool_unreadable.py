@@ -44,7 +44,7 @@ def put(path: Path, rows: Iterable[tuple[object, object]], scope: object = None)
 
 
 def unreadable() -> float:
-    return REGISTRY.get_sample_value("qontract_unreadable_total", {"store": "spool"}) or 0
+    return REGISTRY.get_sample_value("qontract_unreadable_values_total", {"store": "spool"}) or 0
 
 
 @pytest.mark.parametrize("odd", UNREADABLE)

@@ -57,7 +57,7 @@ def an_event() -> DomainEvent:
 
 
 def unreadable(store: str) -> float:
-    return REGISTRY.get_sample_value("qontract_unreadable_total", {"store": store}) or 0.0
+    return REGISTRY.get_sample_value("qontract_unreadable_values_total", {"store": store}) or 0.0
 
 
 def hostile_intents() -> Iterator[tuple[str, bytes]]:

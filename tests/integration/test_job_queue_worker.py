@@ -33,7 +33,7 @@ def processes() -> Iterator[ExitStack]:
         yield stack
 
 
-def test_a_worker_runs_what_is_submitted_and_leaves_no_key_but_the_result(
+def test_a_worker_runs_what_is_submitted_and_leaves_the_results_their_index_and_how_each_scope_is(
     queue: CeleryJobQueue, told: Told, valkey_url: str
 ) -> None:
     jobs = [told.job("a"), told.job()]
@@ -50,6 +50,7 @@ def test_a_worker_runs_what_is_submitted_and_leaves_no_key_but_the_result(
         *records,
         f"{PREFIX}job-number",
         f"{PREFIX}begun:a",
+        *(f"{PREFIX}{name}" for name in ("jobs", "jobs-kept-until", "scopes", "scope-ends", "scope-successes")),
     }
     assert all(0 < client.ttl(key) <= 24 * 3600 for key in records)
 

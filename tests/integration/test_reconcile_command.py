@@ -71,8 +71,9 @@ def test_who_interrupts_is_told_that_the_job_goes_on_and_how_to_look_at_it(
         command.line(f"job {JOB}")
         until(lambda: len(asked) > 1)
         assert command.end(signal.SIGINT) == 130
-        assert f"interrupted; job {JOB} goes on, and {effect}. To see how far it is:" in command.said
-        assert f'curl -H "Authorization: Bearer $QAPI_TOKEN" {address}{URL}\n' in command.said
+        assert f"interrupted; job {JOB} goes on, and {effect}. To see how far it is, and to stop it:" in command.said
+        for what in ("show", "cancel"):
+            assert f"qontract jobs {what} {JOB} --api-url {address}\n" in command.said
         assert "Traceback" not in command.said
         assert "hush" not in command.said
 

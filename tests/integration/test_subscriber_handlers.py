@@ -63,7 +63,7 @@ def test_a_handler_that_swallows_its_cancellation_is_named_by_readiness_log_and_
         assert one.ready()[0] == 200  # all others are served
         [line] = one.lines("handler goes on after its time-out; it ignores its cancellation")
         assert line["subscription"] == "stubborn"
-        assert one.metrics()["qontract_events_stuck_total", "stubborn"] == 1
+        assert one.metrics()["qontract_handlers_stuck_total", "stubborn"] == 1
         site.go()
         until(lambda: one.ready()[1]["stuck"] == [])
     assert site.notes() == ["cancelled"]

@@ -56,7 +56,7 @@ def test_every_counter_is_there_at_zero_and_a_start_up_line_lists_the_subscripti
         metrics = one.metrics()
         for name in ("waiting", "audit-log"):
             for count in Count:
-                assert metrics[f"qontract_events_{count}_total", name] == 0
+                assert metrics[f"qontract_{count}_total", name] == 0
             assert metrics["qontract_handler_blocked_total", name] == 0
             assert metrics["qontract_events_in_flight", name] == 0
         for name in ("events_trimmed", "trim_failures"):

@@ -58,7 +58,7 @@ def test_it_runs_jobs_counts_them_and_ends_cleanly_without_telling_a_secret(
         log = running.communicate(timeout=20)[0]
     assert running.returncode == 0
     assert 'qontract_jobs_total{integration="slack-usergroups",status="failed"} 1.0' in metrics
-    assert 'qontract_job_seconds_count{integration="slack-usergroups"} 1.0' in metrics
+    assert 'qontract_job_slice_duration_seconds_count{integration="slack-usergroups"} 1.0' in metrics
     assert "qontract_events_published_total 1.0" in metrics
     assert PASSWORD not in log
     assert list(temporary.iterdir()) == []

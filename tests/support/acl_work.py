@@ -1,22 +1,16 @@
 """All that each process does on Redis, in a few calls of its adapters, at the URL of its user."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 
 import redis
 from kombu.exceptions import OperationalError
 
-from qontract.adapters.celery import CeleryJobQueue
 from qontract.adapters.redis import (
     RedisBroker,
     RedisDeadLetters,
-    RedisEventPublisher,
     RedisIntents,
-    RedisKeptEvents,
-    RedisServer,
-    RedisSubscriptions,
 )
 from qontract.adapters.redis.acl import Process
 from qontract.adapters.redis.event_logs import RedisEventLogs
@@ -25,15 +19,25 @@ from qontract.adapters.redis.measures import measure
 from qontract.application.jobs import Continues
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy
 from qontract.application.ports.event_log import EventLog
-from qontract.application.ports.job_queue import JobQueueError
-from qontract.application.ports.kept_events import Span
-from qontract.application.ports.server import ServerState
 from qontract.domain.events import DomainEvent
 from qontract.domain.jobs import Job, JobProgress
 from tests.contracts.job_queue_runner import SUCCESS, Runner, a_job, running
 from tests.processes import until
 from tests.redis_event_log import KEYS, LONG
-from tests.support.acl import CHANNEL, STREAM
+from tests.support.acl import CHANNEL, STREAM, admin_url
+from tests.support.acl_parts import (
+    an_event,
+    is_well,
+    look_at_jobs,
+    make,
+    publish,
+    queue_at,
+    raises_job_queue_error,
+    see,
+    show,
+    steer,
+    too_many_scopes,
+)
 
 LAST = "18446744073709551615-18446744073709551615"
 
@@ -47,22 +51,6 @@ class _Shared(_Ordered):
     policy = Policy(shared=True)
 
 
-def an_event() -> DomainEvent:
-    return DomainEvent(type="a.b", source="/there", data={})
-
-
-def publish(url: str, *events: DomainEvent) -> None:
-    """Publish as every process does."""
-    with RedisBroker(url) as broker:
-        RedisEventPublisher(broker, channel=CHANNEL, stream=STREAM, source="/here").publish(events or [an_event()])
-
-
-def queue_at(url: str, runner: Runner | None = None) -> CeleryJobQueue:
-    """Return the queue of the API, or of the worker that has this runner."""
-    runners: Any = {"test": runner} if runner else {}
-    return CeleryJobQueue(url, runners, prefix=KEYS.prefix, time_limit=30, lock_seconds=0.4, keys=[b"a key of these"])
-
-
 async def work_as_api(url: str, admin: Any) -> None:
     """Accept jobs, publish, look at events, steer subscriptions, measure, be ready."""
     queue, job = queue_at(url), a_job("a")
@@ -70,16 +58,23 @@ async def work_as_api(url: str, admin: Any) -> None:
     queue.submit(job)
     assert queue.result(job.id)
     assert queue.about(job.id)
-    with patch.object(queue, "_send", side_effect=OperationalError("away")), _raises_job_queue_error():
+    with patch.object(queue, "_send", side_effect=OperationalError("away")), raises_job_queue_error():
         queue.submit(a_job("b"))
-    _steer(url, admin)
+    steer(url, admin)
+    look_at_jobs(queue, job.id, admin)
+    show(url, admin)
+    see(url, admin)
     await measure(url, channel=CHANNEL, stream=STREAM)
-    _is_well(url, Process.API, writes=True)
+    is_well(url, Process.API, writes=True)
 
 
 async def work_as_operator(url: str, admin: Any) -> None:
-    """Publish, look at events, steer subscriptions, redrive and discard."""
-    _steer(url, admin)
+    """Publish, look at events and jobs, cancel, steer subscriptions, redrive and discard."""
+    steer(url, admin)
+    job = a_job("a")
+    queue_at(admin_url(admin)).submit(job)
+    look_at_jobs(queue_at(url), job.id, admin)
+    see(url, admin)
     letters = RedisDeadLetters(url, prefix=KEYS.prefix)
     fields: Any = {"__data__": b"{}", "subscription": "s", "entry": "1-0", "failures": "[]"}
     ids = [admin.xadd(KEYS.dead, fields).decode() for _ in range(2)]
@@ -87,10 +82,10 @@ async def work_as_operator(url: str, admin: Any) -> None:
     assert [letter.id for letter in letters.iterate()] == ids
     assert letters.redrive(ids[0])
     assert letters.discard(ids[1])
-    _is_well(url, Process.OPERATOR, writes=False)
+    is_well(url, Process.OPERATOR, writes=False)
 
 
-def work_as_worker(url: str, admin: Any, job: Job, later: Job) -> None:
+def work_as_worker(url: str, admin: Any, job: Job, later: Job, lost: Job) -> None:
     """Run submitted jobs in slices, renew, free, run lost ones again, record and resolve intents, publish, be ready.
 
     What Celery itself does in a worker is not among it.
@@ -106,6 +101,7 @@ def work_as_worker(url: str, admin: Any, job: Job, later: Job) -> None:
         return Continues(half)
 
     runner.steps = [lost_and_renewed, lambda _: JobProgress(result=SUCCESS, memberships={"a": 3})]
+    too_many_scopes(admin)
     assert queue.run(job.id)
     with queue.locked("a") as free:
         assert free
@@ -114,6 +110,9 @@ def work_as_worker(url: str, admin: Any, job: Job, later: Job) -> None:
     admin.delete(f"{KEYS.prefix}celery:jobs")
     until(lambda: queue.resubmit_lost() > 0)
     until(lambda: queue.run(later.id))
+    runner.steps = [lambda _: _run_by_another(admin, lost)]
+    assert queue.run(lost.id)
+    show(url, admin)
     with RedisBroker(url) as broker:
         intents, event = RedisIntents(broker, channel=CHANNEL, source="/there"), an_event()
         admin.set(KEYS.intents, "of another type")
@@ -121,7 +120,12 @@ def work_as_worker(url: str, admin: Any, job: Job, later: Job) -> None:
         assert intents.pending()
         intents.resolve([event], applied=False)
     publish(url)
-    _is_well(url, Process.WORKER, writes=True)
+    is_well(url, Process.WORKER, writes=True)
+
+
+def _run_by_another(admin: Any, job: Job) -> JobProgress:
+    admin.hset(f"{KEYS.prefix}job:{job.id}", "run", "another")
+    return JobProgress(result=SUCCESS)
 
 
 async def work_as_subscriber(url: str, admin: Any) -> None:
@@ -129,6 +133,7 @@ async def work_as_subscriber(url: str, admin: Any) -> None:
     logs = RedisEventLogs(
         faststream_broker(url), replica="one", channel=CHANNEL, stream=STREAM, source="/here", claim_seconds=0.2
     )
+    show(url, admin)
     async with logs:
         await _read_together([logs.of(name, _Ordered()) for name in ("both", "of them")], logs.publisher.publish, admin)
         for name, handler in (("ordered", _Ordered()), ("shared", _Shared())):
@@ -144,17 +149,17 @@ async def work_as_subscriber(url: str, admin: Any) -> None:
         await logs.trim(LONG, LONG)
         await logs.trim(0, LONG)
         for kind in (KEYS.intents, KEYS.dead_counts, KEYS.alive, KEYS.paused, KEYS.records("ordered")):
-            _make(admin, kind, lambda key: admin.set(key, ""))
-        _make(admin, KEYS.lease("ordered"), lambda key: admin.set(key, "two"))
+            make(admin, kind, lambda key: admin.set(key, ""))
+        make(admin, KEYS.lease("ordered"), lambda key: admin.set(key, "two"))
         for stream in (KEYS.dead, KEYS.redriven("ordered")):
-            _make(admin, stream, lambda key: [admin.xadd(key, {"a": "b"}, id=each) for each in ("1-1", LAST)])
+            make(admin, stream, lambda key: [admin.xadd(key, {"a": "b"}, id=each) for each in ("1-1", LAST)])
         await logs.show_alive(("ordered",))
     with redis.Redis.from_url(url) as client, client.pubsub() as listening:
         listening.subscribe(CHANNEL)
         listening.get_message(timeout=5)
         listening.unsubscribe(CHANNEL)
         listening.get_message(timeout=5)
-    _is_well(url, Process.SUBSCRIBER, writes=False)
+    is_well(url, Process.SUBSCRIBER, writes=False)
 
 
 async def _read_together(behind: Sequence[EventLog], keep: Any, admin: Any) -> None:
@@ -218,46 +223,3 @@ async def _lose_and_claim(log: EventLog, admin: Any, name: str, keep: Any) -> No
 
 def _pending(admin: Any, name: str) -> Any:
     return admin.xpending_range(STREAM, name, "-", "+", 10)
-
-
-def _make(admin: Any, key: str, make: Any) -> None:
-    admin.delete(key)
-    make(key)
-
-
-def _steer(url: str, admin: Any) -> None:
-    """Publish, look at kept events, and do to a subscription all that can be done."""
-    event = an_event()
-    admin.hset(KEYS.intents, f"{event.source}:{event.id}", "")
-    publish(url, event, an_event(), an_event())
-    kept = RedisKeptEvents(url, stream=STREAM)
-    for newest_first in (True, False):
-        assert kept.page(Span(None, None, "", newest_first), 10)
-    assert kept.get(kept.newest())
-    first, second, _ = [entry for entry, _ in admin.xrange(STREAM)]
-    admin.xdel(STREAM, second)
-    admin.xgroup_create(STREAM, "s", first)  # Redis does not know how far behind it is
-    admin.hset(KEYS.records("s"), "1-0", "{}")
-    admin.xadd(KEYS.redriven("s"), {"__data__": b"{}"})
-    subscriptions = RedisSubscriptions(url, channel=CHANNEL, stream=STREAM)
-    admin.hset(KEYS.alive, "s", 1)
-    assert subscriptions.pause("s", "alice")
-    assert subscriptions.all()
-    assert subscriptions.get("s")
-    assert subscriptions.get("nobody") is None
-    for target in ("start", "end", datetime.now(UTC)):
-        assert subscriptions.preview("s", target)
-    assert subscriptions.seek("s", "end")
-    assert subscriptions.preview("s", "start")
-    assert subscriptions.resume("s")
-    assert subscriptions.remove("s")
-
-
-def _is_well(url: str, process: Process, *, writes: bool) -> None:
-    assert RedisServer(url, process, channel=CHANNEL, stream=STREAM, writes=writes).state() == ServerState()
-
-
-def _raises_job_queue_error() -> Any:
-    import pytest
-
-    return pytest.raises(JobQueueError)

@@ -6,10 +6,9 @@ from typing import Any
 from dependency_injector import providers
 from fastapi import FastAPI
 
-from qontract.adapters.memory import InMemoryServer
+from qontract.adapters.memory import InMemoryJobQueue, InMemoryKeptJobs, InMemoryPresence, InMemoryServerCheck
 from qontract.application.ports.event_log import Measures
-from qontract.application.ports.job_queue import JobQueue
-from qontract.application.ports.server import Server
+from qontract.application.ports.server_check import ServerCheck
 from qontract.entrypoints.api import create_app
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.integrations import Installed
@@ -20,20 +19,22 @@ SECRET = "a-secret-of-at-least-thirty-two-bytes"
 
 
 def api_in_memory(
-    queue: JobQueue,
+    queue: InMemoryJobQueue,
     installed: Installed,
     api: Mapping[str, Any],
     auth: Mapping[str, Any],
-    server: Server | None = None,
+    server: ServerCheck | None = None,
 ) -> FastAPI:
     """Return it, with these settings of its own and of its tokens."""
     container = Container()
     settings = Settings(auth=AuthSettings(**{"secret": SECRET, **auth}), api=ApiSettings(**api))
     container.settings.override(providers.Object(settings))
     container.job_queue.override(providers.Object(queue))
+    container.kept_jobs.override(providers.Object(InMemoryKeptJobs(queue)))
     container.installed_integrations.override(providers.Object(installed))
-    container.server.override(providers.Object(server or InMemoryServer()))
+    container.server_check.override(providers.Object(server or InMemoryServerCheck()))
     container.measure.override(providers.Object(_measure))
+    container.presence.override(providers.Object(InMemoryPresence()))
     return create_app(container)
 
 

@@ -103,10 +103,12 @@ async def replica(
 
 
 async def _end(tasks: set[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks, timeout=0.5)
+    """Cancel the tasks until they have ended: one that goes on would connect again after the connection is closed."""
+    end = asyncio.get_running_loop().time() + 5
+    while tasks and asyncio.get_running_loop().time() < end:
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=0.2)
 
 
 def _publisher(broker: RedisBroker) -> RedisEventPublisher:

@@ -36,15 +36,15 @@ Publish = Callable[[Delivery, DomainEvent], Awaitable[None]]
 class Count(StrEnum):
     """What is counted of a subscription."""
 
-    HANDLED = "handled"
-    FAILED = "failed"
-    RETRIED = "retried"
-    DEAD_LETTERED = "dead_lettered"
-    DEDUPLICATED = "deduplicated"
-    CLAIMED = "claimed"
-    EXPIRED = "expired"
-    REBUILT = "rebuilt"
-    STUCK = "stuck"
+    HANDLED = "events_handled"
+    FAILED = "attempts_failed"
+    RETRIED = "attempts_retried"
+    DEAD_LETTERED = "events_dead_lettered"
+    DEDUPLICATED = "events_deduplicated"
+    CLAIMED = "events_claimed"
+    EXPIRED = "events_expired"
+    REBUILT = "subscriptions_rebuilt"
+    STUCK = "handlers_stuck"
 
 
 Counting = Callable[[Count, int], object]

@@ -7,6 +7,7 @@ from qontract.application.ports.event_publisher import EventPublisher, EventPubl
 from qontract.application.ports.event_spool import EventSpool, EventSpoolError
 from qontract.application.ports.intents import Intents, IntentsError, by_scope
 from qontract.domain.events import DomainEvent
+from qontract.domain.processes import Spooled
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +80,10 @@ class EventManager:
                 self._recorded_in_spool.add(event.id)
             return True
         return not self._records
+
+    def spooled(self) -> Spooled | None:
+        """Say how much waits in the spool; None if there is none. Raises EventSpoolError."""
+        return self._spool.waiting() if self._spool else None
 
     def pending(self) -> Mapping[str, Sequence[DomainEvent]]:
         """Return the events of actions that were perhaps applied, by scope, oldest first.

@@ -7,6 +7,7 @@ from typing import Any
 
 from qontract.domain.integration import Action, Plan
 from qontract.domain.jobs import MOST_BYTES, MOST_ERRORS, JobProgress, JobResult, JobStatus, cut
+from qontract.domain.kept_jobs import cancelled
 
 
 def key_of(shown: Mapping[str, Any]) -> str:
@@ -37,11 +38,14 @@ class JobRecord:
         self._done_before = len(before.settled) + len(before.ended)
         self._fruitless = before.fruitless
         self._settled = set(before.settled)
-        self._blocked = set(before.blocked)
+        self._blocked = dict(before.blocked)
+        self._failed = set(before.failed)
         self.ended = set(before.ended)
         self._errors = dict.fromkeys(result.errors)
         self._errors_left_out = result.errors_left_out
         self._superseded: dict[str, str] = {}
+        self.cancelled_by: str | None = None
+        """Who has cancelled the job: nothing more is done."""
         self.removals = dict(before.removals)
         """How many memberships may still end in a scope whose plan the guards let pass."""
         self.memberships = dict(before.memberships)
@@ -63,13 +67,17 @@ class JobRecord:
     def find_fault(self, lock: str, plan: Plan[Any]) -> None:
         """Enter what the plan of the scope cannot reach; before it is allowed or blocked."""
         planned_before = lock in self.removals
+        if plan.errors:
+            self._failed.add(lock)
         new = [error for error in plan.errors if cut(error) not in self._errors]
         self._enter(new[: self._room_for_errors], 0 if planned_before else len(new[self._room_for_errors :]))
         if not planned_before:
             self._errors_left_out += plan.errors_left_out
 
-    def fail(self, error: str) -> None:
-        """Enter a sentence that says what failed."""
+    def fail(self, error: str, lock: str | None = None) -> None:
+        """Enter a sentence that says what failed, in this scope."""
+        if lock is not None:
+            self._failed.add(lock)
         self._enter((error,) if self._room_for_errors else (), 0 if self._room_for_errors else 1)
 
     def _enter(self, errors: Iterable[str], left_out: int) -> None:
@@ -100,12 +108,13 @@ class JobRecord:
         """Enter that a guard stopped the plan of the scope."""
         self._digests.append(plan.digest)
         self._settled.update(key_of(action.shown()) for action in plan.actions)
-        self._blocked.add(lock)
+        self._blocked[lock] = plan.digest
         self.memberships.pop(lock, None)
         self.fail(reason)
 
     def supersede(self, lock: str) -> None:
         """Enter that a later job may have begun in the scope."""
+        self._failed.add(lock)
         self._superseded[lock] = f"{lock}: superseded, for a later request may have begun"
 
     def superseded(self, lock: str) -> bool:
@@ -141,6 +150,8 @@ class JobRecord:
 
     def final(self) -> JobProgress:
         """Return how the job ended."""
+        if self.cancelled_by:
+            return cancelled(self._progress(JobStatus.RUNNING), self.cancelled_by)
         if self._blocked:
             return self._progress(JobStatus.BLOCKED)
         if self._errors:
@@ -163,7 +174,8 @@ class JobRecord:
                 plan_digest=".".join(self._digests) or None,
             ),
             ended=frozenset(self.ended),
-            blocked=frozenset(self._blocked),
+            failed=frozenset(self._failed),
+            blocked=dict(self._blocked),
             settled=frozenset(self._settled),
             applied=frozenset(self._applied),
             removals=self.removals,

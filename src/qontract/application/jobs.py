@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from qontract.domain.jobs import Job, JobProgress, JobStatus, cut
+from qontract.domain.kept_jobs import cancelled
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,10 @@ class Turn(Protocol):
     @abstractmethod
     def holds(self, lock: str) -> bool:
         """Whether it is sure that no other job has begun for this lock. A run that stood still may have lost it."""
+
+    @abstractmethod
+    def cancelled_by(self) -> str | None:
+        """Return who has cancelled the job; None: nobody has, as far as is known. It is asked before each action."""
 
     @abstractmethod
     def memberships(self, lock: str) -> int | None:
@@ -60,11 +65,14 @@ Runners = Mapping[str, Runner]
 def run(job: Job, runners: Runners, turn: Turn) -> JobProgress | Continues:
     """Run a slice of the job but for the locks that are superseded, and return its final progress, or that it goes on.
 
+    One that was cancelled ends before its runner is called.
     Whatever a runner raises ends the job as failed, with what it had shown until then.
     """
     reasons = tuple(f"{lock}: superseded, for a later request has begun" for lock in sorted(turn.superseded))
     if job.locks and set(job.locks) <= set(turn.superseded):
         return _ended(turn.progress, JobStatus.SKIPPED, reasons)
+    if by := turn.cancelled_by():
+        return cancelled(turn.progress, by)
     runner = runners.get(job.integration)
     if runner is None:
         return _ended(turn.progress, JobStatus.FAILED, (*reasons, f"no integration {job.integration!r} is installed"))

@@ -121,7 +121,7 @@ class _Run:
             if lock in self.turn.superseded or lock in self.record.ended:
                 continue
             try:
-                over = self._scope(lock, scope, desired)
+                over = not self._cancelled() and self._scope(lock, scope, desired)
             except RateLimitedError as error:
                 if self.record.fruitless < _MOST_FRUITLESS:
                     log.info("job waits for a rate limit", extra={"scope": scope, "seconds": error.seconds})
@@ -133,6 +133,8 @@ class _Run:
                 over = False
             if over:
                 return 0
+            if self.record.cancelled_by:
+                return None
             self.record.ended.add(lock)
         return None
 
@@ -173,6 +175,8 @@ class _Run:
     def _apply_all(self, lock: str, scope: str, actions: Sequence[Action], unmade: set[str]) -> bool:
         """Apply the actions, except those on what could not be made; say whether the time was over before the last."""
         for number, action in enumerate(actions, 1):
+            if self._cancelled():
+                return False
             if unmade.intersection((action.subject, *action.needs)):
                 self._give_up(scope, action, "not tried, for what it needs could not be created")
             elif names := self.guards.protected_of(action, lock):
@@ -242,9 +246,14 @@ class _Run:
         self.record.settle(action)
         self._fail(Failure(scope=scope, subject=action.subject, action_type=action.action_type, error=error))
 
+    def _cancelled(self) -> bool:
+        """Say whether somebody has cancelled the job, and remember who: nothing more is done."""
+        self.record.cancelled_by = self.record.cancelled_by or self.turn.cancelled_by()
+        return self.record.cancelled_by is not None
+
     def _fail(self, failure: Failure) -> None:
         self._publish(self._event(self.integration.failure(failure), failure.subject))
-        self.record.fail(f"{failure.subject}: {failure.error}")
+        self.record.fail(f"{failure.subject}: {failure.error}", lock_of(self.integration.name, failure.scope))
         log.error("action failed" if failure.action_type else "scope failed", extra=failure.model_dump())
 
     def _event(self, data: EventData, subject: str) -> DomainEvent:

@@ -51,14 +51,27 @@ class Job(BaseModel):
     submitted_at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
     id: str = Field(default_factory=lambda: str(uuid4()))
 
+    def about(self) -> "JobAbout":
+        """Return what is told of it without its payload."""
+        known = self.model_dump(include=set(JobAbout.model_fields) - {"dry_run"})
+        return JobAbout(dry_run=not self.locks, **known)
+
 
 class JobAbout(BaseModel):
-    """What a job is about, which says who may see its result."""
+    """What a job is about, which says who may see its result; who asked for it, when and why. It outlives the job.
+
+    `dry_run`: it locks nothing, for it only reads.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     integration: str
     scopes: tuple[str, ...] = ()
+    dry_run: bool = False
+    submitted_at: AwareDatetime | None = None
+    requested_by: str | None = None
+    reason: str | None = None
+    correlation_id: str | None = None
 
 
 class JobResult(BaseModel):
@@ -66,7 +79,7 @@ class JobResult(BaseModel):
 
     All three are bounded: `actions_left_out` and so on say how many more there are. An event has everything.
     `done` of `of` actions are applied so far. `plan_digest` stands for the plans of all scopes: a request with it as
-    `accept_plan` has them applied although a guard stopped them.
+    `accept_plan` has them applied although a guard stopped them. `cancelled_by` is who ended the job before its time.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -81,12 +94,18 @@ class JobResult(BaseModel):
     applied_actions_left_out: int = 0
     errors_left_out: int = 0
     plan_digest: str | None = None
+    cancelled_by: str | None = None
+
+    def summary(self) -> "JobResult":
+        """Return it without its actions, and with its first error: small, whatever the job was."""
+        return self.model_copy(update={"actions": (), "applied_actions": (), "errors": self.errors[:1]})
 
 
 class JobProgress(BaseModel):
     """How far a job has come, between the slices that it is done in. Scopes go by the names of their locks.
 
-    - `ended`: scopes in which nothing more is done; `blocked`: those of them that a guard stopped.
+    - `ended`: scopes in which nothing more is done; `failed`: those in which something failed, or was left.
+    - `blocked`: those that a guard stopped, with the digests of their plans.
     - `settled`: the keys of actions that were applied, failed or stopped, and are not tried again.
     - `applied`: the keys of those of them that were applied; a result shows only some, if there are many.
     - `removals`: how many memberships may still end in a scope whose plan the guards let pass.
@@ -98,7 +117,8 @@ class JobProgress(BaseModel):
 
     result: JobResult = JobResult()
     ended: frozenset[str] = frozenset()
-    blocked: frozenset[str] = frozenset()
+    failed: frozenset[str] = frozenset()
+    blocked: dict[str, str] = {}
     settled: frozenset[str] = frozenset()
     applied: frozenset[str] = frozenset()
     removals: dict[str, int] = {}

@@ -99,6 +99,21 @@ def state_of(view: SubscriptionView, abandoned_seconds: float) -> tuple[State, s
     return State.RUNNING, f"{view.leader} leads it" if view.leader else "replicas share it"
 
 
+_NEXT = {
+    State.BEHIND: "look for `handler failed` in the log of the replica that leads it",
+    State.STANDING_BY: "if it stays so, look for `replica lost the lease` and `event log does not answer` in the logs",
+    State.NO_REPLICA: "start a subscriber that has the handler: see `subscriptions loaded` in its log",
+    State.ABANDONED: "run it, or `qontract subscriptions remove {name}`",
+    State.PAUSED: "qontract subscriptions resume {name}",
+}
+"""What to do where a subscription is not running."""
+
+
+def next_step(state: State, name: str) -> str | None:
+    """Return what to do next; None if there is nothing to do."""
+    return _NEXT[state].format(name=name) if state in _NEXT else None
+
+
 def _why_paused(view: SubscriptionView, pause: Pause, abandoned_seconds: float) -> str:
     by = f"by {pause.by}" if pause.by else "by somebody"
     since = f" since {pause.since:%Y-%m-%d %H:%M:%S} UTC" if pause.since else ""

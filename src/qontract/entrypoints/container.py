@@ -11,6 +11,7 @@ from dependency_injector import containers, providers
 
 from qontract.application.event_manager import EventManager
 from qontract.application.guards import Guards
+from qontract.application.job_steering import JobSteering
 from qontract.application.jobs import Runners, Turn
 from qontract.application.ports.dead_letters import DeadLetters
 from qontract.application.ports.event_format import EventFormat
@@ -18,11 +19,15 @@ from qontract.application.ports.event_log import Measures
 from qontract.application.ports.event_logs import EventLogs
 from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.kept_events import KeptEvents
-from qontract.application.ports.server import Server
+from qontract.application.ports.kept_jobs import KeptJobs
+from qontract.application.ports.presence import Presence
+from qontract.application.ports.server_check import ServerCheck
 from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
+from qontract.application.status import SystemStatus
 from qontract.application.subscription_steering import Steering
 from qontract.domain.jobs import Job, JobProgress
+from qontract.domain.processes import ProcessKind
 from qontract.entrypoints.integrations import Made, load_integrations, make_integrations
 from qontract.entrypoints.settings import Settings, load_settings
 from qontract.entrypoints.settings.groups import SECRET_BYTES
@@ -100,6 +105,10 @@ def _job_queue(settings: Settings, runners: Runners) -> "CeleryJobQueue":
     )
 
 
+def _kept_jobs(queue: "CeleryJobQueue") -> KeptJobs:
+    return queue.kept
+
+
 def _faststream_broker(settings: Settings) -> "FastStreamBroker":
     from qontract.adapters.redis.faststream import faststream_broker
 
@@ -168,13 +177,13 @@ def _steering(settings: Settings) -> Steering:
     return Steering(subscriptions, abandoned_seconds=settings.subscriber.abandoned_seconds)
 
 
-def _server(settings: Settings, process: str, *, writes: bool) -> Server:
+def _server_check(settings: Settings, process: str, *, writes: bool) -> ServerCheck:
     """Return what knows what the process needs of Redis; with `writes`, also that it can be written to."""
-    from qontract.adapters.redis import RedisServer
+    from qontract.adapters.redis import RedisServerCheck
     from qontract.adapters.redis.acl import Process
 
     events, url = settings.events, settings.cache_broker_url.get_secret_value()
-    return RedisServer(url, Process(process), channel=events.channel, stream=events.stream, writes=writes)
+    return RedisServerCheck(url, Process(process), channel=events.channel, stream=events.stream, writes=writes)
 
 
 def _acl(settings: Settings) -> Callable[[str, str], str]:
@@ -183,6 +192,31 @@ def _acl(settings: Settings) -> Callable[[str, str], str]:
 
     events = settings.events
     return lambda process, user: rule(Process(process), channel=events.channel, stream=events.stream, user=user)
+
+
+def _presence(settings: Settings) -> Presence:
+    from qontract.adapters.redis import RedisPresence
+
+    return RedisPresence(settings.cache_broker_url.get_secret_value(), channel=settings.events.channel)
+
+
+def _status(
+    settings: Settings, presence: Presence, kept_jobs: Callable[[], KeptJobs], manager: EventManager | None
+) -> SystemStatus:
+    from qontract.adapters.redis import RedisServer, RedisSubscriptions
+
+    events, url = settings.events, settings.cache_broker_url.get_secret_value()
+    kept = events.enabled and events.stream
+    return SystemStatus(
+        RedisServer(url),
+        presence,
+        kept_jobs if settings.auth.secret else None,
+        RedisSubscriptions(url, channel=events.channel, stream=events.stream, timeout=2) if kept else None,
+        manager,
+        spool=(gethostname(), str(events.spool)),
+        needed=set(ProcessKind) - (set() if kept else {ProcessKind.SUBSCRIBER}),
+        abandoned_seconds=settings.subscriber.abandoned_seconds,
+    )
 
 
 class Container(containers.DeclarativeContainer):
@@ -195,6 +229,8 @@ class Container(containers.DeclarativeContainer):
     guards = providers.Singleton(_guards, settings)
     job_queue = providers.Singleton(_job_queue, settings, providers.Object({}))
     runners = providers.Singleton(_runners, integrations, event_manager, guards)
+    kept_jobs = providers.Singleton(_kept_jobs, job_queue)
+    job_steering = providers.Singleton(JobSteering, kept_jobs)
     worker_job_queue = providers.Singleton(_job_queue, settings, runners)
     recovery = providers.Singleton(_recovery, integrations, event_manager, job_queue)
     faststream_broker = providers.Singleton(_faststream_broker, settings)
@@ -208,9 +244,11 @@ class Container(containers.DeclarativeContainer):
     dead_letters = providers.Singleton(_dead_letters, settings)
     asyncapi = providers.Singleton(_asyncapi, settings)
     kept_events = providers.Singleton(_kept_events, settings)
-    server = providers.Factory(_server, settings)
+    server_check = providers.Factory(_server_check, settings)
     acl = providers.Singleton(_acl, settings)
     steering = providers.Singleton(_steering, settings)
+    presence = providers.Singleton(_presence, settings)
+    status = providers.Singleton(_status, settings, presence, kept_jobs.provider, event_manager)
 
 
 @cache

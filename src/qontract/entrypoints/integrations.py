@@ -38,10 +38,14 @@ class Installed:
 
 @dataclass(frozen=True)
 class Made:
-    """The integrations themselves, by name; and what could not be made or used, with the reason."""
+    """The integrations themselves, by name; and what could not be made or used, with the reason.
+
+    Of these, `left_out` are those whose extra is not installed: as it was meant.
+    """
 
     integrations: Mapping[str, AnyIntegration]
     refused: Mapping[str, str] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()
 
 
 def load_integrations() -> Installed:
@@ -63,19 +67,21 @@ def make_integrations(installed: Installed) -> Made:
     """Make each integration with its own settings. One that cannot be made is logged, and stops no other."""
     refused: dict[str, str] = {}
     made: dict[str, AnyIntegration] = {}
+    left_out: set[str] = set()
     for name, integration in installed.classes.items():
         try:
             made[name] = _made(integration)
         except (Exception, SystemExit) as error:
             refused[name] = packages.said(error)
             if packages.missing_extra(error):  # as it was installed: nobody has to be woken for it
+                left_out.add(name)
                 log.warning("integration left out", extra={"integration": name, "error": refused[name]})
                 continue
             packages.REFUSED.labels(GROUP).inc()
             log.error("integration refused", extra={"integration": name, "error": refused[name]})  # noqa: TRY400
             log.debug("integration was refused for this", exc_info=True)
     log.info("integrations loaded", extra={"integrations": sorted(made)})
-    return Made(made, packages.together(installed.refused, refused))
+    return Made(made, packages.together(installed.refused, refused), frozenset(left_out - installed.refused.keys()))
 
 
 def usable_name(name: str) -> bool:

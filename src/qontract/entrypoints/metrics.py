@@ -1,15 +1,19 @@
-"""What a process tells Prometheus of the subscriptions."""
+"""What a process tells Prometheus of the subscriptions and the jobs."""
 
 import asyncio
 import logging
+import platform
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
+from importlib.metadata import version
 
 from prometheus_client import PLATFORM_COLLECTOR, CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.registry import REGISTRY
 
 from qontract.application.attempts import Count
 from qontract.application.ports.event_log import EventLogError, Measures
+from qontract.application.ports.kept_jobs import KeptJobsError
+from qontract.domain.kept_jobs import JobCounts
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +23,15 @@ Measure = Callable[[], Awaitable[Mapping[str, Measures]]]
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _SECONDS = 2.0
-"""How long the event log may take to answer; without its answer, the page has no measures."""
+"""How long Redis may take to answer; without its answer, the page has no measures."""
+
+_BUILD = Gauge(
+    "qontract_build_info",
+    "1; the labels say which version of qontract and of Python this process is",
+    ["version", "python"],
+    multiprocess_mode="max",
+)
+_BUILD.labels(version("qontract"), ".".join(platform.python_version_tuple()[:2])).set(1)
 
 _HELP = {
     Count.HANDLED: "Events that a handler finished",
@@ -32,7 +44,7 @@ _HELP = {
     Count.REBUILT: "Times that the subscription had lost its place",
     Count.STUCK: "Handlers that went on after their time-out",
 }
-_COUNTERS = {count: Counter(f"qontract_events_{count}_total", text, ["subscription"]) for count, text in _HELP.items()}
+_COUNTERS = {count: Counter(f"qontract_{count}_total", text, ["subscription"]) for count, text in _HELP.items()}
 BLOCKED = Counter(
     "qontract_handler_blocked_total", "Times that a handler held up all others of its process", ["subscription"]
 )
@@ -63,17 +75,50 @@ def _without_banner() -> CollectorRegistry:
     return REGISTRY
 
 
-async def exposition(measure: Measure | None) -> bytes:
-    """Return the page of this process, with what `measure` tells now of every subscription: nothing in it is old."""
+async def exposition(measure: Measure | None, counts: Callable[[], JobCounts] | None = None) -> bytes:
+    """Return the page of this process, with what is measured now: nothing in it is old.
+
+    `measure` tells how far every subscription has come, and `counts`, which may block, how many jobs wait and run.
+    """
     page = generate_latest(_without_banner())
+    return page + b"".join(await asyncio.gather(_of_subscriptions(measure), _of_jobs(counts)))
+
+
+async def _of_subscriptions(measure: Measure | None) -> bytes:
     if measure is None:
-        return page
+        return b""
     try:
         async with asyncio.timeout(_SECONDS):
-            return page + generate_latest(_measured((await measure()).items()))
+            return generate_latest(_measured((await measure()).items()))
     except (EventLogError, TimeoutError) as error:
         log.warning("event log does not answer; measures are left out", extra={"error": str(error) or "too slow"})
-        return page
+        return b""
+
+
+async def _of_jobs(counts: Callable[[], JobCounts] | None) -> bytes:
+    if counts is None:
+        return b""
+    try:
+        async with asyncio.timeout(_SECONDS):
+            return generate_latest(_counted(await asyncio.to_thread(counts)))
+    except (KeptJobsError, TimeoutError) as error:
+        log.warning("jobs cannot be counted; their measures are left out", extra={"error": str(error) or "too slow"})
+        return b""
+
+
+def _counted(counts: JobCounts) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    for name, text, value in (
+        (
+            "jobs_waiting",
+            "Jobs that no worker has: that wait for one, for a lock, or for a pause to end",
+            counts.waiting,
+        ),
+        ("jobs_running", "Jobs that a worker has, or had until it died", counts.running),
+        ("jobs_oldest_waiting_seconds", "How long a job waits that could begin", counts.oldest_waiting_seconds),
+    ):
+        Gauge(f"qontract_{name}", text, registry=registry).set(value)
+    return registry
 
 
 def _measured(measures: Iterable[tuple[str, Measures]]) -> CollectorRegistry:

@@ -4,17 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from qontract.application.subscription_steering import Known
-from qontract.domain.subscriptions import State, duration
+from qontract.domain.subscriptions import duration, next_step
 from qontract.entrypoints.shown import safe
-
-_NEXT = {
-    State.BEHIND: "look for `handler failed` in the log of the replica that leads it",
-    State.STANDING_BY: "if it stays so, look for `replica lost the lease` and `event log does not answer` in the logs",
-    State.NO_REPLICA: "start a subscriber that has the handler: see `subscriptions loaded` in its log",
-    State.ABANDONED: "run it, or `qontract subscriptions remove {name}`",
-    State.PAUSED: "qontract subscriptions resume {name}",
-}
-"""What to do where a subscription is not running."""
 
 
 def record(known: Known) -> dict[str, Any]:
@@ -25,7 +16,7 @@ def record(known: Known) -> dict[str, Any]:
         "name": view.name,
         "state": known.state.value,
         "reason": known.reason,
-        "next": next_step(known),
+        "next": next_step(known.state, view.name),
         "lag": view.lag,
         "pending": view.pending,
         "in_flight": view.in_flight,
@@ -41,11 +32,6 @@ def record(known: Known) -> dict[str, Any]:
         ],
         "paused": {"since": paused.since.isoformat() if paused.since else None, "by": paused.by} if paused else None,
     }
-
-
-def next_step(known: Known) -> str | None:
-    """Return what to do next; None if there is nothing to do."""
-    return _NEXT[known.state].format(name=known.view.name) if known.state in _NEXT else None
 
 
 def lines(known: Known) -> Iterator[str]:
@@ -68,5 +54,5 @@ def lines(known: Known) -> Iterator[str]:
         yield f"  {name:9} {safe(value)}"
     for one in view.replicas:
         yield f"            {safe(one.name)}: {one.in_flight} in flight, read {duration(one.idle_seconds)} ago"
-    if step := next_step(known):
+    if step := next_step(known.state, view.name):
         yield f"  next      {safe(step)}"

@@ -17,7 +17,8 @@ class InMemoryTurn(Turn):
     """A slice that nothing interrupts, unless a test says so.
 
     `slice_actions`: after so many shown actions the slice is over. `lapsed`: locks that are not held any more.
-    `known`: the memberships that an earlier job read, by lock. `shown`: all that was shown so far.
+    `known`: the memberships that an earlier job read, by lock. `shown`: all that was shown so far. `cancels`: who
+    cancels the job once `cancel_after` actions were shown.
     """
 
     progress: JobProgress = field(default_factory=JobProgress)
@@ -26,6 +27,8 @@ class InMemoryTurn(Turn):
     lapsed: Collection[str] = ()
     known: dict[str, int] = field(default_factory=dict)
     shown: list[JobProgress] = field(default_factory=list)
+    cancels: str | None = None
+    cancel_after: int = 0
 
     @property
     def over(self) -> bool:
@@ -35,6 +38,10 @@ class InMemoryTurn(Turn):
     def holds(self, lock: str) -> bool:
         """Whether the lock has not lapsed."""
         return lock not in self.lapsed
+
+    def cancelled_by(self) -> str | None:
+        """Return who cancels it, when that time has come."""
+        return self.cancels if len(self.shown) >= self.cancel_after else None
 
     def memberships(self, lock: str) -> int | None:
         """Return what is known."""
@@ -67,6 +74,6 @@ def reconcile(
     }
     while isinstance(ended := run(work, runners, turn), Continues):
         turn.progress, turn.shown = ended.progress, []
-    if not model.dry_run and ended.blocked == frozenset():
+    if not model.dry_run and not ended.blocked:
         turn.known |= ended.memberships
     return ended.result

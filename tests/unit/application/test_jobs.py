@@ -14,6 +14,7 @@ class FixedTurn(Turn):
     """A slice whose progress and superseded locks the test says."""
 
     over = False
+    cancels: str | None = None
 
     def __init__(self, *superseded: str, progress: JobProgress | None = None) -> None:
         self.progress = progress or JobProgress()
@@ -21,6 +22,9 @@ class FixedTurn(Turn):
 
     def holds(self, lock: str) -> bool:
         return lock not in self.superseded
+
+    def cancelled_by(self) -> str | None:
+        return self.cancels
 
     def memberships(self, lock: str) -> int | None:
         return None

@@ -1,12 +1,23 @@
 """What Prometheus is told of the subscriptions."""
 
 import asyncio
+import platform
+import re
 from collections.abc import Mapping
+from importlib.metadata import version
+from threading import Event
 
 import pytest
+from prometheus_client import REGISTRY
 
+import qontract.adapters.celery
+import qontract.adapters.redis
+import qontract.adapters.sqlite
+import qontract.entrypoints.api.asgi  # noqa: F401 - with those above: all that has metrics
 from qontract.application.attempts import Count
 from qontract.application.ports.event_log import EventLogError, Measures
+from qontract.application.ports.kept_jobs import KeptJobsError
+from qontract.domain.kept_jobs import JobCounts
 from qontract.entrypoints import metrics
 from tests.support.subscriber_process import samples
 
@@ -14,12 +25,18 @@ pytestmark = pytest.mark.anyio
 
 FIVE = ("events_lag", "events_pending", "events_oldest_seconds", "dead_letters", "subscription_replicas")
 
+OURS = {
+    family.name + ("_total" if family.type == "counter" else ""): (family.type, family.documentation)
+    for family in REGISTRY.collect()
+    if family.name.startswith("qontract_")
+}
+
 
 def test_every_counter_of_a_subscription_is_there_at_zero_and_then_counts() -> None:
     count = metrics.count_for("counted")
     before = asyncio.run(shown({}))
     for each in Count:
-        assert before[f"qontract_events_{each}_total", "counted"] == 0
+        assert before[f"qontract_{each}_total", "counted"] == 0
     assert before["qontract_handler_blocked_total", "counted"] == 0
     assert before["qontract_subscription_abandoned", "counted"] == 0
     count(Count.CLAIMED, 3)
@@ -40,6 +57,36 @@ async def test_the_measures_of_every_subscription_are_those_of_now_and_nothing_i
     then = await shown({"two": Measures(9, 0, 0, 0, 0)})
     assert then["qontract_events_lag", "two"] == 9
     assert ("qontract_events_lag", "one") not in then
+
+
+async def test_jobs_that_wait_and_run_are_counted_also_where_no_event_is_kept() -> None:
+    page = samples((await metrics.exposition(None, lambda: JobCounts(3, 2, 7.5))).decode())
+    names = ("jobs_waiting", "jobs_running", "jobs_oldest_waiting_seconds")
+    assert [page[f"qontract_{name}", ""] for name in names] == [3, 2, 7.5]
+
+
+async def test_without_an_answer_about_jobs_the_page_has_the_rest_and_is_not_late(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = Event()
+
+    def refuses() -> JobCounts:
+        raise KeptJobsError("nobody listens")
+
+    def hangs() -> JobCounts:
+        release.wait(20)
+        return JobCounts()
+
+    async def measure() -> Mapping[str, Measures]:
+        return {"one": Measures(1, 1, 1, 1, 1)}
+
+    monkeypatch.setattr(metrics, "_SECONDS", 0.05)
+    for counts, said in ((refuses, "nobody listens"), (hangs, "too slow")):
+        page = samples((await metrics.exposition(measure, counts)).decode())
+        assert page["qontract_events_lag", "one"] == 1
+        assert ("qontract_jobs_waiting", "") not in page
+        assert said in str([record.__dict__ for record in caplog.records])
+    release.set()
 
 
 async def test_what_each_name_stands_for_is_said_once() -> None:
@@ -77,3 +124,21 @@ async def test_where_no_event_is_kept_there_are_no_measures() -> None:
     page = samples((await metrics.exposition(None)).decode())
     assert ("qontract_trim_failures_total", "") in page
     assert not any(name == "qontract_events_lag" for name, _ in page)
+
+
+def test_the_build_says_which_version_of_qontract_and_python_it_is() -> None:
+    [line] = [line for line in asyncio.run(metrics.exposition(None)).decode().splitlines() if "build_info{" in line]
+    python = ".".join(platform.python_version_tuple()[:2])
+    assert line == f'qontract_build_info{{python="{python}",version="{version("qontract")}"}} 1.0'
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_each_name_is_as_prometheus_wants_it(name: str) -> None:
+    kind, described = OURS[name]
+    assert described
+    assert re.fullmatch(r"qontract_[a-z]+(_[a-z]+)*", name)
+    assert name.endswith("_total") == (kind == "counter")
+    assert not name.endswith(("_count", "_sum", "_bucket", "_created", f"_{kind}"))
+    assert not re.search(r"_(milliseconds|minutes|hours|days|kilobytes|megabytes|ms|kb|mb|percent)(_|$)", name)
+    if kind == "histogram":
+        assert name.endswith(("_seconds", "_bytes"))

@@ -1,7 +1,7 @@
 """What Redis knows about each job: the job, its number, its progress, and who is at work on what."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
@@ -16,10 +16,11 @@ from redis.exceptions import NoPermissionError, OutOfMemoryError, ReadOnlyError
 from redis.retry import Retry
 
 from qontract.adapters.celery import scripts
-from qontract.adapters.celery.records import Run, Wait
+from qontract.adapters.celery.records import Run, ScopeEnd, Wait
 from qontract.adapters.celery.signatures import FORGED, ForgedError, Signatures
 from qontract.application.jobs import failed
 from qontract.domain.jobs import Job, JobAbout, JobProgress, JobResult, JobStatus
+from qontract.domain.kept_jobs import SCOPE_DAYS, status_of_scope
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,9 @@ BUSY_SECONDS = 2
 
 DELIVERY_SECONDS = 5
 """How long a message may take from one place to the next; then it is looked for."""
+
+MOST_SCOPES = 10_000
+"""How many scopes are kept of which it is known how their last jobs ended."""
 
 _UNREADABLE = "it cannot be read by this version of qontract, and is not run"
 
@@ -52,25 +56,39 @@ class JobLedger:
         self.lock_seconds = lock_seconds
         self._signatures = signatures
         self.redis = _client(url, retries=1)
+        self.index = f"{prefix}jobs"
+        """A sorted set: the jobs that are kept, by number."""
+        self.kept_until = f"{prefix}jobs-kept-until"
+        """A sorted set: when each of them is forgotten."""
+        self.waiting = f"{prefix}jobs-waiting"
+        """A sorted set: since when each job could have a worker that has none."""
+        self.scopes = f"{prefix}scopes"
+        """A sorted set: when the last job ended in each scope."""
+        self.scope_ends = f"{prefix}scope-ends"
+        """A hash: how it ended."""
+        self.scope_successes = f"{prefix}scope-successes"
+        """A hash: how the last one ended that was a success."""
         self.signs = f"{prefix}job-signs"
         """A sorted set: when each job that has not ended is to be looked at, unless it gives a sign of life before."""
         self._lock_milliseconds = int(lock_seconds * 1000)
         self._delivery_milliseconds = int(min(DELIVERY_SECONDS, lock_seconds) * 1000)
         self._memberships = f"{prefix}memberships"
         self._patient_redis = _client(url, retries=16)
+        self._hasty_redis = _client(url, retries=0, timeout=0.5)
 
     def record(self, job: Job) -> int:
         """Enter a job that is submitted, with a higher number than any before; return the turn for its message."""
-        keys = [self.key(job.id), f"{self.prefix}job-number", self.signs]
-        texts = self._signed("job", job.id, job), self._signed("progress", job.id, JobProgress())
-        about = self._signed("about", job.id, JobAbout(integration=job.integration, scopes=job.scopes))
-        turn: int = self._run("submit", keys, job.id, *texts, self._delivery_milliseconds, WAITING_SECONDS, about)
+        keys = [self.key(job.id), f"{self.prefix}job-number", self.signs, self.index, self.kept_until, self.waiting]
+        texts = self._signed("job", job.id, job), *self._texts(job.id, JobProgress())
+        about = self._signed("about", job.id, job.about())
+        turn: int = self._run("submit", keys, job.id, *texts, about, self._delivery_milliseconds, WAITING_SECONDS)
         return turn
 
     def forget(self, job_id: str) -> None:
         """Forget a job whose message was not sent."""
         self.redis.delete(self.key(job_id))
-        self.redis.zrem(self.signs, job_id)
+        for among in (self.signs, self.index, self.kept_until, self.waiting):
+            self.redis.zrem(among, job_id)
 
     def result(self, job_id: str) -> JobResult | None:
         """Return the result as it is now; None for a job that was never recorded, or is no longer kept."""
@@ -104,17 +122,18 @@ class JobLedger:
             return None
         names = list(dict.fromkeys(job.locks))
         run_id = str(uuid4())
-        keys = [self.key(job_id), self.signs, self._memberships, *self._locks(names), *self._begun(names)]
+        keys = [self.key(job_id), self.signs, self._memberships, self.waiting, *self._locks(names), *self._begun(names)]
         times = self._lock_milliseconds, WAITING_SECONDS
         pauses = BUSY_SECONDS * 1000, self._delivery_milliseconds
         answer = self._run("begin", keys, run_id, "" if turn is None else turn, *times, job_id, *pauses, *names)
         match answer:
-            case [2, number, attempt, progress, memberships, *places]:
+            case [2, number, attempt, progress, cancel, memberships, *places]:
                 superseded = frozenset(names[place - 1] for place in places)
                 known = {name: int(count) for name, count in zip(names, memberships, strict=True) if count is not None}
                 locks = tuple(name for name in names if name not in superseded)
                 before, unreadable = self._progress(job_id, progress)
-                return Run(run_id, job, number, attempt, before, superseded, locks, known, unreadable)
+                by = self.who_cancelled(job_id, cancel)
+                return Run(run_id, job, number, attempt, before, superseded, locks, known, unreadable, by)
             case [1, now_turn, milliseconds]:
                 return Wait(now_turn, milliseconds / 1000)
         return None
@@ -127,20 +146,39 @@ class JobLedger:
 
     def show(self, run: Run, progress: JobProgress) -> None:
         """Enter how far the run is."""
-        self._run("show", [self.key(run.job.id)], run.id, self._signed("progress", run.job.id, progress))
+        self._run("show", [self.key(run.job.id)], run.id, *self._texts(run.job.id, progress))
 
-    def put_back(self, run: Run, progress: JobProgress, seconds: float) -> int | None:
-        """End a slice, free its locks, and return the turn of the next message; None: the job has another run."""
-        keys = [self.key(run.job.id), self.signs, *self._locks(run.locks)]
+    def cancelled_by(self, job_id: str) -> str | None:
+        """Return who has cancelled the job; asked in haste: an answer that takes longer than half a second is none."""
+        cancel: Any = self._hasty_redis.hget(self.key(job_id), "cancel")
+        return self.who_cancelled(job_id, cancel)
+
+    def put_back(self, run: Run, progress: JobProgress, seconds: float) -> Wait | None:
+        """End a slice, free its locks, and say with which message it goes on; None: the job has another run."""
+        keys = [self.key(run.job.id), self.signs, self.waiting, *self._locks(run.locks)]
         pauses = int(seconds * 1000), self._delivery_milliseconds
-        arguments = run.id, run.job.id, self._signed("progress", run.job.id, progress), *pauses
-        return scripts.run(self._patient_redis, "put_back", keys, *arguments) or None
+        arguments = run.id, run.job.id, *self._texts(run.job.id, progress), *pauses
+        answer = scripts.run(self._patient_redis, "put_back", keys, *arguments)
+        return Wait(answer[0], answer[1] / 1000) if answer else None
 
     def finish(self, run: Run, progress: JobProgress) -> bool:
         """End the job, and free its locks, in one step. False: it has another run, which ends it."""
         known = {} if progress.result.status is JobStatus.BLOCKED else progress.memberships
-        counts = [text for lock in run.locks for text in (lock, known.get(lock, ""))]
-        return self._finish(run.id, run.job.id, progress, run.locks, *counts)
+        now, of_each = datetime.now(UTC), list[str | int]()
+        for lock in run.locks:
+            status, digest = status_of_scope(lock, progress), progress.blocked.get(lock)
+            end = ScopeEnd(job_id=run.job.id, at=now, status=status, blocked_digest=digest)
+            success = int(status is JobStatus.SUCCESS)
+            of_each += [lock, known.get(lock, ""), self._signed("scope", lock, end), success]
+        return self._finish(run.id, run.job.id, progress, run.locks, *of_each)
+
+    def end_waiting(self, job_id: str, end: Callable[[JobProgress], JobProgress]) -> bool:
+        """End a job that no run has, as `end` says of how far it is. False: it has one, or is forgotten."""
+        (raw,) = self._read(job_id, "progress")
+        if raw is None:
+            return False
+        progress, unreadable = self._progress(job_id, raw)
+        return self._finish("", job_id, failed(progress, unreadable) if unreadable else end(progress), ())
 
     @contextmanager
     def locked(self, name: str, *, seconds: float) -> Iterator[bool]:
@@ -175,7 +213,10 @@ class JobLedger:
 
     def resubmit(self, job_id: str, where: str) -> int | None:
         """Say with which turn a job is to get a new message if it is lost; `where` its message is: see the script."""
-        return self._run("resubmit", [self.key(job_id), self.signs], job_id, where, self._lock_milliseconds) or None
+        return (
+            self._run("resubmit", [self.key(job_id), self.signs, self.waiting], job_id, where, self._lock_milliseconds)
+            or None
+        )
 
     def key(self, job_id: str) -> str:
         """Return the record of a job: a hash."""
@@ -195,10 +236,27 @@ class JobLedger:
         log.error("job cannot be read; it has failed", extra={"job_id": job_id, "error": str(error)})
         self._finish("", job_id, failed(JobProgress(), _reason(error)), ())
 
-    def _finish(self, run: str, job_id: str, progress: JobProgress, locks: Sequence[str], *counts: str | int) -> bool:
-        keys = [self.key(job_id), self.signs, self._memberships, *self._locks(locks)]
-        result = self._signed("progress", job_id, JobProgress(result=progress.result))
-        return bool(scripts.run(self._patient_redis, "finish", keys, run, job_id, result, KEPT_SECONDS, *counts))
+    def _finish(self, run: str, job_id: str, progress: JobProgress, locks: Sequence[str], *of_each: str | int) -> bool:
+        of_scopes = self.scopes, self.scope_ends, self.scope_successes
+        keys = [self.key(job_id), self.signs, self._memberships, self.waiting, self.kept_until, *of_scopes]
+        texts = self._texts(job_id, JobProgress(result=progress.result))
+        bounds = KEPT_SECONDS, SCOPE_DAYS * KEPT_SECONDS, MOST_SCOPES
+        arguments = run, job_id, *texts, *bounds, *of_each
+        return bool(scripts.run(self._patient_redis, "finish", [*keys, *self._locks(locks)], *arguments))
+
+    def who_cancelled(self, job_id: str, raw: bytes | None) -> str | None:
+        """Return who cancelled a job, of what Redis has of that; None also if that was not written by us."""
+        if raw is None:
+            return None
+        try:
+            return self._signatures.verified(raw, "cancel", job_id)
+        except ForgedError as error:
+            log.error("job is not cancelled", extra={"job_id": job_id, "error": str(error)})  # noqa: TRY400
+            return None
+
+    def _texts(self, job_id: str, progress: JobProgress) -> tuple[str, str]:
+        """Return the progress as it is kept, and the summary of its result."""
+        return self._signed("progress", job_id, progress), self._signed("summary", job_id, progress.result.summary())
 
     def _signed(self, kind: str, job_id: str, value: BaseModel) -> str:
         return self._signatures.sign(value.model_dump_json(), kind, job_id)
@@ -229,11 +287,11 @@ def _refuse_replayed(job: Job, job_id: str) -> None:
         raise ForgedError
 
 
-def _client(url: str, *, retries: int) -> redis.Redis:
+def _client(url: str, *, retries: int, timeout: float = 5) -> redis.Redis:
     return redis.Redis.from_url(
         url,
-        socket_timeout=5,
-        socket_connect_timeout=2,
+        socket_timeout=timeout,
+        socket_connect_timeout=min(timeout, 2),
         health_check_interval=30,
         retry=Retry(ExponentialBackoff(cap=5, base=0.05), retries),
         retry_on_error=[redis.ConnectionError, redis.TimeoutError, ReadOnlyError, OutOfMemoryError, NoPermissionError],

@@ -18,6 +18,7 @@ from structlog.contextvars import bound_contextvars
 
 from qontract.adapters.celery.celery_app import GRACE_SECONDS, LONGEST_COUNTDOWN, QUEUE, celery_app
 from qontract.adapters.celery.job_ledger import BUSY_SECONDS, JobLedger
+from qontract.adapters.celery.kept_jobs import CeleryKeptJobs
 from qontract.adapters.celery.lost_jobs import resubmit_lost
 from qontract.adapters.celery.records import Run, Wait
 from qontract.adapters.celery.signatures import Signatures
@@ -29,7 +30,7 @@ from qontract.domain.jobs import Job, JobAbout, JobProgress, JobResult, JobStatu
 log = logging.getLogger(__name__)
 
 JOBS = Counter("qontract_jobs_total", "Jobs that ended", ["integration", "status"])
-JOB_SECONDS = Histogram("qontract_job_seconds", "How long the slices of jobs took", ["integration"])
+JOB_SECONDS = Histogram("qontract_job_slice_duration_seconds", "How long the slices of jobs took", ["integration"])
 
 _TASK = "qontract.run"
 _MAX_ATTEMPTS = 3
@@ -50,6 +51,7 @@ class CeleryJobQueue(JobQueue):
     A job goes back to the queue after `slice_seconds`. One whose slice takes longer than `time_limit` seconds has
     failed. One whose worker died is run again `lock_seconds` later, up to three times in a row, if `resubmit_lost` is
     called again and again somewhere. Jobs are signed with the first of the `keys`, and run if any of them signed them.
+    `kept` is who looks at all of them.
     """
 
     def __init__(
@@ -66,7 +68,9 @@ class CeleryJobQueue(JobQueue):
         self._runners = runners
         self._time_limit = time_limit
         self._slice_seconds = slice_seconds
-        self._ledger = JobLedger(url, prefix=prefix, lock_seconds=lock_seconds, signatures=Signatures(keys))
+        signatures = Signatures(keys)
+        self._ledger = JobLedger(url, prefix=prefix, lock_seconds=lock_seconds, signatures=signatures)
+        self.kept = CeleryKeptJobs(self._ledger, signatures)
         self._celery_prefix = f"{prefix}celery:"
         self.app = celery_app(url, prefix=self._celery_prefix, time_limit=time_limit)
         worker_init.connect(self._count_from_zero)
@@ -166,9 +170,9 @@ class CeleryJobQueue(JobQueue):
     def _put_back(self, begun: Run, continues: Continues) -> Wait | None:
         running = continues.progress.result.model_copy(update={"status": JobStatus.RUNNING})
         progress = continues.progress.model_copy(update={"result": running})
-        turn = self._ledger.put_back(begun, progress, continues.seconds)
+        wait = self._ledger.put_back(begun, progress, continues.seconds)
         log.info("job continues", extra={"done": running.done, "of": running.of, "seconds": continues.seconds})
-        return Wait(turn, continues.seconds) if turn else None
+        return wait
 
     def _deliver(self, task: Task[Any, Any], job_id: str, turn: int | None) -> None:
         """Run a slice; a job that has not ended, or that Redis was lost for, goes back to the queue."""

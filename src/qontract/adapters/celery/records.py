@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from qontract.domain.jobs import Job, JobProgress
+from pydantic import AwareDatetime, BaseModel
+
+from qontract.domain.jobs import Job, JobProgress, JobStatus
 
 
 class Run(NamedTuple):
@@ -11,7 +13,7 @@ class Run(NamedTuple):
 
     `number` orders the jobs by when they were submitted; `attempt`, from 1, is how often this slice was begun;
     `memberships` and `locks` are of the locks that it has, and `superseded` are those that it has not.
-    `unreadable`: why the progress of the slices before cannot be read.
+    `unreadable`: why the progress of the slices before cannot be read. `cancelled_by`: who had cancelled it by then.
     """
 
     id: str
@@ -23,6 +25,7 @@ class Run(NamedTuple):
     locks: tuple[str, ...]
     memberships: Mapping[str, int]
     unreadable: str | None = None
+    cancelled_by: str | None = None
 
 
 class Wait(NamedTuple):
@@ -30,3 +33,12 @@ class Wait(NamedTuple):
 
     turn: int
     seconds: float
+
+
+class ScopeEnd(BaseModel):
+    """How a job ended in one scope."""
+
+    job_id: str
+    at: AwareDatetime
+    status: JobStatus
+    blocked_digest: str | None = None

@@ -15,6 +15,8 @@ from qontract.domain.jobs import JobProgress
 log = logging.getLogger(__name__)
 
 _SHOW_SECONDS = 1
+_ASK_AGAIN_SECONDS = 15
+"""How long nobody is asked who cancels the job, after Redis had no answer: each action would wait for it."""
 
 
 def clock() -> float:
@@ -33,6 +35,8 @@ class CeleryTurn(Turn):
         self._run = run
         self._end = asked + slice_seconds
         self._shown_at = float("-inf")
+        self._cancelled_by = run.cancelled_by
+        self._ask_at = float("-inf")
         self._held_until = dict.fromkeys(run.locks, asked + ledger.lock_seconds)
 
     @property
@@ -46,6 +50,16 @@ class CeleryTurn(Turn):
             with suppress(redis.RedisError, OSError):
                 self.renew()
         return self._holds(lock)
+
+    def cancelled_by(self) -> str | None:
+        """Return who has cancelled the job: Redis is asked each time, unless it does not answer."""
+        if self._cancelled_by is None and clock() >= self._ask_at:
+            try:
+                self._cancelled_by = self._ledger.cancelled_by(self._run.job.id)
+            except (redis.RedisError, OSError) as error:
+                self._ask_at = clock() + _ASK_AGAIN_SECONDS
+                log.debug("it is not known whether the job is cancelled", extra={"error": str(error)})
+        return self._cancelled_by
 
     def memberships(self, lock: str) -> int | None:
         """Return how many memberships the scope had when it was last known."""

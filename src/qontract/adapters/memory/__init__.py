@@ -11,7 +11,10 @@ from qontract.adapters.memory.github_teams import InMemoryGithubTeams
 from qontract.adapters.memory.intents import InMemoryIntents
 from qontract.adapters.memory.job_queue import InMemoryJobQueue
 from qontract.adapters.memory.kept_events import InMemoryKeptEvents
+from qontract.adapters.memory.kept_jobs import InMemoryKeptJobs
+from qontract.adapters.memory.presence import InMemoryPresence
 from qontract.adapters.memory.server import InMemoryServer
+from qontract.adapters.memory.server_check import InMemoryServerCheck
 from qontract.adapters.memory.slack_usergroups import InMemorySlackUsergroups
 from qontract.adapters.memory.subscriptions import InMemorySubscriptions
 
@@ -27,7 +30,10 @@ __all__ = [
     "InMemoryIntents",
     "InMemoryJobQueue",
     "InMemoryKeptEvents",
+    "InMemoryKeptJobs",
+    "InMemoryPresence",
     "InMemoryServer",
+    "InMemoryServerCheck",
     "InMemorySlackUsergroups",
     "InMemorySubscriptions",
 ]

@@ -1,12 +1,14 @@
 """In memory: a spool that lasts as long as its process."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from threading import Lock
 
 from qontract.adapters.memory import faults
 from qontract.application.ports.event_spool import EventSpool, EventSpoolError
 from qontract.application.ports.intents import by_scope
 from qontract.domain.events import DomainEvent
+from qontract.domain.processes import Spooled
 
 
 class InMemoryEventSpool(EventSpool):
@@ -31,6 +33,14 @@ class InMemoryEventSpool(EventSpool):
     def oldest(self, count: int) -> Sequence[DomainEvent]:
         """Return as many of the events that wait, or fewer if there are no more."""
         return [event for scope, event in list(self._kept.values()) if scope is None][:count]
+
+    def waiting(self) -> Spooled:
+        """Say how much waits, in bytes of JSON. The events are as old as their time says."""
+        events = [event for scope, event in list(self._kept.values()) if scope is None]
+        now = datetime.now(UTC)
+        oldest = min((event.time for event in events), default=now)
+        size = sum(len(event.model_dump_json()) for _, event in list(self._kept.values()))
+        return Spooled(len(events), max(0.0, (now - oldest).total_seconds()), size)
 
     def pending(self) -> Mapping[str, Sequence[DomainEvent]]:
         """Return the intents, by scope."""

@@ -3,15 +3,17 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from threading import Lock
 from time import monotonic
 
 from qontract.application.jobs import Continues, Runners, Turn, run
 from qontract.application.ports.job_queue import JobQueue
 from qontract.domain.jobs import Job, JobAbout, JobProgress, JobResult, JobStatus
+from qontract.domain.kept_jobs import CancelOutcome, ScopeView, cancelled, status_of_scope
 
 
-class _Record:
+class Record:
     """A job, and how far it has come."""
 
     def __init__(self, number: int, job: Job) -> None:
@@ -20,12 +22,22 @@ class _Record:
         self.progress = JobProgress()
         self.running = False
         self.due = 0.0
+        self.attempt = 0
+        self.slice = 0
+        self.began_at: datetime | None = None
+        self.ended_at: datetime | None = None
+        self.cancelled_by: str | None = None
+
+    def end(self, progress: JobProgress) -> None:
+        """Enter how the job ended."""
+        self.progress = progress
+        self.ended_at = datetime.now(UTC)
 
 
 class _Turn(Turn):
     over = False
 
-    def __init__(self, record: _Record, superseded: Collection[str], memberships: dict[str, int]) -> None:
+    def __init__(self, record: Record, superseded: Collection[str], memberships: dict[str, int]) -> None:
         self.progress: JobProgress = record.progress
         self.superseded = superseded
         self._record = record
@@ -34,6 +46,9 @@ class _Turn(Turn):
 
     def holds(self, lock: str) -> bool:
         return lock in self._record.job.locks and lock not in self.superseded
+
+    def cancelled_by(self) -> str | None:
+        return self._record.cancelled_by
 
     def memberships(self, lock: str) -> int | None:
         return self._memberships.get(lock) if lock in self._record.job.locks else None
@@ -51,7 +66,9 @@ class InMemoryJobQueue(JobQueue):
         self._runners = runners
         self._hold = hold
         self._lock = Lock()
-        self._records: dict[str, _Record] = {}
+        self.records: dict[str, Record] = {}
+        self.scopes: dict[str, ScopeView] = {}
+        """How the last job ended in the scope of each lock."""
         self._begun: dict[str, int] = {}
         self._memberships: dict[str, int] = {}
         self._locks: defaultdict[str, Lock] = defaultdict(Lock)
@@ -59,14 +76,14 @@ class InMemoryJobQueue(JobQueue):
     def submit(self, job: Job) -> None:
         """Accept the job."""
         with self._lock:
-            record = self._records.setdefault(job.id, _Record(len(self._records) + 1, job))
+            record = self.records.setdefault(job.id, Record(len(self.records) + 1, job))
         while not self._hold and not record.progress.result.status.final:
             record.due = 0
             self.run(job.id)
 
     def result(self, job_id: str) -> JobResult | None:
         """Return how far the job has come."""
-        record = self._records.get(job_id)
+        record = self.records.get(job_id)
         if record is None:
             return None
         result = record.progress.result
@@ -74,28 +91,46 @@ class InMemoryJobQueue(JobQueue):
 
     def about(self, job_id: str) -> JobAbout | None:
         """Return what the job is about."""
-        record = self._records.get(job_id)
-        return None if record is None else JobAbout(integration=record.job.integration, scopes=record.job.scopes)
+        record = self.records.get(job_id)
+        return None if record is None else record.job.about()
 
     def run(self, job_id: str) -> bool:
         """Run a slice of a job, unless it has ended; wait for its locks. False: its time has not come."""
-        record = self._records[job_id]
+        record = self.records[job_id]
         with ExitStack() as running:
             for name in sorted(set(record.job.locks)):
                 running.enter_context(self._locks[name])
-            if record.progress.result.status.final:
-                return True
-            if record.due > monotonic():
-                return False
-            record.running = True
+            with self._lock:
+                if record.progress.result.status.final:
+                    return True
+                if record.due > monotonic():
+                    return False
+                record.running = True
             try:
                 self._slice(record)
             finally:
                 record.running = False
         return True
 
-    def _slice(self, record: _Record) -> None:
+    def cancel(self, job_id: str, by: str) -> CancelOutcome:
+        """End the job, or let it end before its next action."""
+        with self._lock:
+            record = self.records.get(job_id)
+            if record is None:
+                return CancelOutcome.UNKNOWN
+            if record.progress.result.status.final:
+                return CancelOutcome.CANCELLED if record.progress.result.cancelled_by else CancelOutcome.ENDED
+            record.cancelled_by = record.cancelled_by or by
+            if record.running:
+                return CancelOutcome.STOPPING
+            record.end(cancelled(record.progress, by))
+            return CancelOutcome.CANCELLED
+
+    def _slice(self, record: Record) -> None:
         job = record.job
+        record.attempt = 1
+        record.slice += 1
+        record.began_at = record.began_at or datetime.now(UTC)
         superseded = {lock for lock in job.locks if self._begun.get(lock, 0) > record.number}
         self._begun.update(dict.fromkeys(set(job.locks) - superseded, record.number))
         turn = _Turn(record, superseded, self._memberships)
@@ -104,12 +139,22 @@ class InMemoryJobQueue(JobQueue):
             running = ended.progress.result.model_copy(update={"status": JobStatus.RUNNING})
             progress = ended.progress.model_copy(update={"result": running})
             record.due = monotonic() + ended.seconds
+            record.progress = progress
         else:
             progress = ended
+            record.end(progress)
+            self.scopes |= {lock: self._scope(lock, record) for lock in job.locks if lock not in superseded}
             if progress.result.status is not JobStatus.BLOCKED:
                 held = set(job.locks) - superseded
                 self._memberships |= {lock: n for lock, n in progress.memberships.items() if lock in held}
-        record.progress = progress
+
+    def _scope(self, lock: str, record: Record) -> ScopeView:
+        integration, _, scope = lock.partition("/")
+        known, status = self.scopes.get(lock), status_of_scope(lock, record.progress)
+        ended_at = record.ended_at or datetime.now(UTC)
+        success = ended_at if status is JobStatus.SUCCESS else known.last_success if known else None
+        digest = record.progress.blocked.get(lock)
+        return ScopeView(integration, scope, ended_at, status, success, record.job.id, digest)
 
     @contextmanager
     def locked(self, lock: str) -> Iterator[bool]:

@@ -1,14 +1,18 @@
-"""In memory: a server that does all, or what a test says."""
+"""In memory: a server that says of itself what a test wants."""
 
-from qontract.application.ports.server import Server, ServerState
+from qontract.adapters.memory import faults
+from qontract.application.ports.server import Server
+from qontract.domain.server import ServerView
 
 
 class InMemoryServer(Server):
-    """Is in the state `now`."""
+    """Says `view` of itself; by default that all is well."""
 
-    def __init__(self, now: ServerState | None = None) -> None:
-        self.now = now or ServerState()
+    fail = faults.fail
 
-    def state(self) -> ServerState:
-        """Return it."""
-        return self.now
+    def __init__(self, view: ServerView | None = None) -> None:
+        self.view = view or ServerView("memory", "1.0.0", (7, 0, 0), "here")
+
+    def look(self) -> ServerView:
+        """Return the view."""
+        return self.view

@@ -7,7 +7,9 @@ from qontract.adapters.redis.event_log import RedisEventLog
 from qontract.adapters.redis.event_publisher import RedisEventPublisher
 from qontract.adapters.redis.intents import RedisIntents
 from qontract.adapters.redis.kept_events import RedisKeptEvents
+from qontract.adapters.redis.presence import RedisPresence
 from qontract.adapters.redis.server import RedisServer
+from qontract.adapters.redis.server_check import RedisServerCheck
 from qontract.adapters.redis.subscriptions import RedisSubscriptions
 
 __all__ = [
@@ -18,6 +20,8 @@ __all__ = [
     "RedisEventPublisher",
     "RedisIntents",
     "RedisKeptEvents",
+    "RedisPresence",
     "RedisServer",
+    "RedisServerCheck",
     "RedisSubscriptions",
 ]

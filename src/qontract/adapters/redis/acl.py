@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
+from itertools import chain
 from typing import NamedTuple
 
 from qontract.adapters.redis.keys import keys_of
@@ -52,19 +53,66 @@ _PUBLISHING: _Uses = [
     ("publish", _CHANNEL),
 ]
 
+_SHOWING: _Uses = [
+    ("type rename hset hdel expire", "processes"),
+    ("type rename zadd zcard zrange zrangebyscore zrem expire", "processes-seen"),
+    ("rename pexpire", "set-aside:processes*"),
+]
+
+_SEEING: _Uses = [
+    ("type rename hget hstrlen", "processes"),
+    ("type rename zrevrange", "processes-seen"),
+    ("rename pexpire", "set-aside:processes*"),
+    ("info", ""),
+]
+
 _SENDING: _Uses = [
     ("hget hset expire hmget", "job:*"),
     ("zadd zrem", "job-signs"),
+    ("zadd zrem", "jobs-waiting"),
     ("llen lpush", "celery:jobs*"),
     ("sadd", "celery:_kombu.binding*"),
     ("multi exec script|load", ""),
 ]
 
-_SUBMITTING: _Uses = [*_SENDING, ("del hexists", "job:*"), ("incr", "job-number"), ("set", "ready")]
+_SUBMITTING: _Uses = [
+    *_SENDING,
+    ("del hexists", "job:*"),
+    ("incr", "job-number"),
+    ("zadd zrem", "jobs"),
+    ("zadd zrangebyscore zrem", "jobs-kept-until"),
+    ("set", "ready"),
+]
+
+_ENDING: _Uses = [
+    ("exists hget hmget hset hdel expire", "job:*"),
+    ("zrem", "job-signs"),
+    ("zrem", "jobs-waiting"),
+    ("zadd", "jobs-kept-until"),
+    ("zcard zrange zrangebyscore zrem", "scopes"),
+    ("hdel", "scope-ends"),
+    ("hdel", "scope-successes"),
+    ("script|load", ""),
+]
+
+_KEPT_JOBS: _Uses = [
+    *_ENDING,
+    ("hexists hsetnx", "job:*"),
+    ("zrange", "jobs"),
+    ("zcard zmscore", "job-signs"),
+    ("zcard zrange", "jobs-waiting"),
+    ("zrevrange", "scopes"),
+    ("hmget", "scope-ends"),
+    ("hmget", "scope-successes"),
+]
 
 _RUNNING: _Uses = [
     *_SENDING,
-    ("hdel hincrby", "job:*"),
+    *_ENDING,
+    ("hexists hincrby hsetnx", "job:*"),
+    ("zadd", "scopes"),
+    ("hset", "scope-ends"),
+    ("hset", "scope-successes"),
     ("zscore zrange", "job-signs"),
     ("hset hmget", "memberships"),
     ("del exists get pexpire set", "lock:*"),
@@ -134,11 +182,11 @@ _MENDING: _Uses = [
     ("rename pexpire xrange xdel", "set-aside:*"),
 ]
 
-_USES: Mapping[Process, _Uses] = {
-    Process.API: [*_SCRIPTS, *_SUBMITTING, *_PUBLISHING, *_STEERING, *_LOOKING],
-    Process.WORKER: [*_SCRIPTS, *_RUNNING, *_PUBLISHING, *_INTENDING],
-    Process.SUBSCRIBER: [*_SCRIPTS, *_HANDLING, *_MENDING, *_PUBLISHING],
-    Process.OPERATOR: [*_SCRIPTS, *_PUBLISHING, *_STEERING, *_LOOKING, *_DEAD_LETTERS],
+_USES: Mapping[Process, Sequence[_Uses]] = {
+    Process.API: (_SHOWING, _SEEING, _SUBMITTING, _KEPT_JOBS, _PUBLISHING, _STEERING, _LOOKING),
+    Process.WORKER: (_SHOWING, _RUNNING, _PUBLISHING, _INTENDING),
+    Process.SUBSCRIBER: (_SHOWING, _HANDLING, _MENDING, _PUBLISHING),
+    Process.OPERATOR: (_SEEING, _KEPT_JOBS, _PUBLISHING, _STEERING, _LOOKING, _DEAD_LETTERS),
 }
 
 
@@ -147,7 +195,7 @@ def grants(process: Process, *, channel: str, stream: str) -> frozenset[Grant]:
     prefix = keys_of(channel).prefix
     names = {_STREAM: _literal(stream), _CHANNEL: _literal(channel), "": ""}
     found = set()
-    for commands, key in _USES[process]:
+    for commands, key in chain(_SCRIPTS, *_USES[process]):
         if stream or key != _STREAM:
             name = names.get(key, prefix + key)
             found |= {Grant(command, name) for command in commands.split()}

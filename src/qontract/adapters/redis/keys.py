@@ -24,6 +24,10 @@ class Keys:
         """A string that is written to see whether that can be done, and nobody reads."""
         self.paused = f"{prefix}paused"
         """A hash: which subscriptions nobody is to read, since when, and who said so."""
+        self.processes = f"{prefix}processes"
+        """A hash: what each process says of itself."""
+        self.processes_seen = f"{prefix}processes-seen"
+        """A sorted set: when each was last seen, in milliseconds since the epoch."""
 
     def published(self, stream: str) -> str:
         """Return what the marks of what was published to a stream begin with; `intent_name` follows."""

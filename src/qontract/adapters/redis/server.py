@@ -1,115 +1,93 @@
-"""Redis: whether it has the commands that a process needs, lets its user give them, and takes writes."""
+"""Redis: what INFO says of the server."""
 
-import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
+from math import isfinite
 from typing import Any
+from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from qontract.adapters.redis.acl import OLDEST, Grant, Process, grants
-from qontract.adapters.redis.keys import keys_of
-from qontract.adapters.redis.scripts import run_now
 from qontract.adapters.unreadable import excerpt
-from qontract.application.ports.server import Server, ServerState
+from qontract.application.ports.server import Server, ServerError
+from qontract.domain.server import ServerReplica, ServerView
 
-_PROBED_MILLISECONDS = 10_000
-_SAID = 3
-"""How many commands a line names."""
-_UNWRITTEN = {"READONLY": "is a replica", "OOM": "is full"}
+_LONGEST = 100
 
 
 class RedisServer(Server):
-    """The server at `url`, for a process with these events. With `writes`, a key of ours is written as a trial.
+    """Asks the server at `url`; `timeout` bounds connecting and each answer, in seconds."""
 
-    `timeout` bounds connecting and each answer, in seconds. Nothing is tried again.
-    """
-
-    def __init__(
-        self, url: str, process: Process, *, channel: str, stream: str, writes: bool, timeout: float = 2.0
-    ) -> None:
-        self._process = process
-        self._ready = keys_of(channel).ready
-        self._milliseconds = _PROBED_MILLISECONDS if writes else 0
-        self._grants = sorted(grants(process, channel=channel, stream=stream))
-        self._commands = json.dumps([_command(grant) for grant in self._grants])
+    def __init__(self, url: str, *, timeout: float = 2.0) -> None:
+        self._address = address_of(url)
         self._redis = redis.Redis.from_url(
             url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
         )
 
-    def state(self) -> ServerState:
-        """Ask in one script, which checks each command for its user and gives none but the trial."""
+    def look(self) -> ServerView:
+        """Return what the server says of itself now."""
         try:
-            answer = run_now(self._redis.execute_command, "check", [self._ready], self._milliseconds, self._commands)
+            step: Any = self._redis.pipeline(transaction=False)
+            step.info()
+            step.time()
+            step.config_get("save")
+            info, now, saves = step.execute(raise_on_error=False)
+            if isinstance(info, redis.RedisError):
+                raise info
         except (redis.RedisError, OSError) as error:
-            return self._failed(error)
-        return self._read(answer)
-
-    def _failed(self, error: Exception) -> ServerState:
-        match error:
-            case redis.AuthenticationError():
-                return ServerState(refused="Redis does not know the user, or the password is another")
-            case redis.exceptions.NoPermissionError():
-                return ServerState(refused=f"the user of Redis may not EVAL{self._hint()}")
-            case redis.ResponseError() if "unknown command" in str(error).lower():
-                return ServerState(refused=f"Redis has no EVAL: it has to be {OLDEST} or later")
-            case redis.ResponseError():
-                return ServerState(failing=f"Redis refuses: {excerpt(error)}")
-        return ServerState(failing="Redis does not answer")
-
-    def _read(self, answer: Any) -> ServerState:
-        if answer == b"old":
-            return ServerState(refused=f"Redis is too old: it has to be {OLDEST} or later")
-        missing, refused, unwritten = answer
-        if missing:
-            commands = {_said(self._grants[number - 1]._replace(key="")) for number in missing}
-            return ServerState(refused=f"Redis has no {_some(sorted(commands))}: it has to be {OLDEST} or later")
-        if refused:
-            rights = [_said(self._grants[number - 1]) for number in refused]
-            return ServerState(refused=f"the user of Redis may not {_some(rights)}{self._hint()}")
-        return ServerState(failing=_why(unwritten.decode(errors="replace")))
-
-    def _hint(self) -> str:
-        return f"; `qontract acl {self._process}` prints what it needs"
+            text = excerpt(f"{type(error).__name__}: {error}")
+            raise ServerError(f"{self._address} refused or did not answer: {text}") from error
+        return view_of(info, self._address, now=now, saves=saves)
 
 
-def _some(names: Sequence[str]) -> str:
-    more = f", and {len(names) - _SAID} more" if len(names) > _SAID else ""
-    return ", ".join(names[:_SAID]) + more
+def address_of(url: str) -> str:
+    """Return where the server of a URL is, without the password."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return parts.path
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or "localhost"
+    return f"{host}:{parts.port or 6379}"
 
 
-def _why(error: str) -> str:
-    """Return what a write was refused for, or ""."""
-    code = error.partition(" ")[0].lstrip("-")
-    if code in _UNWRITTEN:
-        return f"Redis {_UNWRITTEN[code]}, and takes no writes"
-    return f"Redis takes no writes: {excerpt(error)}" if error else ""
+def view_of(info: Mapping[str, Any], address: str, *, now: Any, saves: Any) -> ServerView:
+    """Return what INFO says, as far as it can be read.
+
+    `now` is the answer to TIME, and `saves` that to CONFIG GET save. The server refuses both while it reads its files,
+    and the second where others run it.
+    """
+    is_valkey = "valkey_version" in info
+    compatible = _text(info.get("redis_version"))
+    saved = _number(info.get("rdb_last_save_time"))
+    return ServerView(
+        software="Valkey" if is_valkey else "Redis",
+        version=_text(info["valkey_version"]) if is_valkey else compatible,
+        compatible=tuple(map(int, re.findall(r"\d{1,9}", compatible)[:3])),
+        address=address,
+        primary=info.get("role", "master") == "master",
+        replicas=tuple(_replica(one) for name, one in info.items() if re.fullmatch(r"slave\d+", name)),
+        loading=bool(_number(info.get("loading"))),
+        append_only=bool(_number(info.get("aof_enabled"))),
+        append_only_works=info.get("aof_last_write_status", "ok") == "ok",
+        saves=bool(saves["save"]) if isinstance(saves, dict) and "save" in saves else None,
+        saving_works=info.get("rdb_last_bgsave_status", "ok") == "ok",
+        saved_seconds=max(0.0, now[0] - saved) if saved and isinstance(now, tuple) else None,
+        eviction=_text(info.get("maxmemory_policy", "")),
+        used_bytes=int(_number(info.get("used_memory"))),
+        max_bytes=int(_number(info.get("maxmemory"))),
+    )
 
 
-def _said(grant: Grant) -> str:
-    name = grant.command.upper().replace("|", " ")
-    return f"{name} on {_name(grant)}" if grant.key else name
+def _replica(found: Any) -> ServerReplica:
+    one = found if isinstance(found, dict) else {}
+    address = f"{_text(one.get('ip', '?'))}:{_text(one.get('port', '?'))}"
+    return ServerReplica(address, one.get("state") == "online", max(0.0, _number(one.get("lag"))))
 
 
-def _name(grant: Grant) -> str:
-    """Return a name that the pattern is for."""
-    return re.sub(r"\\(.)", r"\1", grant.key)
+def _number(found: Any) -> float:
+    return float(found) if isinstance(found, int | float) and isfinite(found) else 0.0
 
 
-def _command(grant: Grant) -> list[str]:
-    """Return the command, as far as the server has to see it to know which keys it is for."""
-    name, key = grant.command.upper(), _name(grant)
-    match name:
-        case "EVAL" | "EVALSHA":
-            return [name, "", "1", key]
-        case "RENAME":
-            return [name, key, key]
-        case "XREAD":
-            return [name, "STREAMS", key, "0"]
-        case "XREADGROUP":
-            return [name, "GROUP", "group", "replica", "STREAMS", key, ">"]
-        case "BRPOP":
-            return [name, key, "0"]
-    return [*name.split("|"), key] if key else [*name.split("|"), "x"]
+def _text(found: Any) -> str:
+    return excerpt(found)[:_LONGEST]

@@ -16,9 +16,10 @@ from qontract.adapters.unreadable import Unreadable, excerpt
 from qontract.application.ports.event_spool import EventSpool, EventSpoolError
 from qontract.application.ports.intents import by_scope
 from qontract.domain.events import DomainEvent, read_event
+from qontract.domain.processes import Spooled
 
 SPOOLED = Counter("qontract_events_spooled_total", "Events that went to the spool")
-RESENT = Counter("qontract_events_resent_total", "Events that were published from the spool")
+RESENT = Counter("qontract_events_republished_total", "Events that were published from the spool")
 FAILED = Counter("qontract_spool_errors_total", "Times that the spool could not be read or written, or was full")
 DEPTH = Gauge("qontract_spool_events", "Events in the spool, as last looked at", multiprocess_mode="mostrecent")
 AGE = Gauge("qontract_spool_oldest_seconds", "Age of the oldest of them", multiprocess_mode="mostrecent")
@@ -42,6 +43,7 @@ SELECT CAST(id AS BLOB), CAST(event AS BLOB), position FROM spool
 WHERE scope IS NULL AND position > ? ORDER BY position LIMIT ?
 """
 _INTENTS = "SELECT CAST(scope AS BLOB), CAST(id AS BLOB), CAST(event AS BLOB) FROM spool WHERE scope IS NOT NULL"
+_HOW_MUCH = "SELECT count(*), coalesce(? - min(since), 0) FROM spool WHERE scope IS NULL"
 
 
 class _Opened(NamedTuple):
@@ -91,11 +93,16 @@ class SqliteEventSpool(EventSpool):
         with self._translated():
             rows = ((scope, self._read(id_, event)) for scope, id_, event in self._select(_INTENTS))
             intents = by_scope((scope.decode(errors="replace"), event) for scope, event in rows if event)
-            waiting = "SELECT count(*), coalesce(? - min(since), 0) FROM spool WHERE scope IS NULL"
-            (count, age), *_ = [*self._select(waiting, time()), (0, 0)]
-        DEPTH.set(count)
-        AGE.set(age)
+        waiting = self.waiting()
+        DEPTH.set(waiting.events)
+        AGE.set(waiting.oldest_seconds)
         return intents
+
+    def waiting(self) -> Spooled:
+        """Say how much waits. The bytes are those of the file, which does not become smaller when events are sent."""
+        with self._translated():
+            (count, age), *_ = [*self._select(_HOW_MUCH, time()), (0, 0)]
+            return Spooled(count, max(0.0, age), self._path.stat().st_size if self._path.exists() else 0)
 
     def remove(self, events: Sequence[DomainEvent]) -> None:
         """Forget events, and intents, that have been published."""

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from qontract.application.ports.intents import Intents, IntentsError
 from qontract.domain.events import DomainEvent
+from qontract.domain.processes import Spooled
 
 
 class EventSpoolError(IntentsError):
@@ -21,6 +22,7 @@ class EventSpool(Intents, Protocol):
       already is not there twice.
     - It is bounded. When it is full, what is in it stays, and more is refused.
     - An empty spool is quick to ask, and needs no place on the disk.
+    - `waiting` says how many events wait, since when the oldest does, and how many bytes all of it has.
     - Every method returns or raises EventSpoolError, and nothing else, within seconds.
     """
 
@@ -35,3 +37,7 @@ class EventSpool(Intents, Protocol):
     @abstractmethod
     def remove(self, events: Sequence[DomainEvent]) -> None:
         """Forget events, and intents, that have been published."""
+
+    @abstractmethod
+    def waiting(self) -> Spooled:
+        """Say how much waits, without reading it."""

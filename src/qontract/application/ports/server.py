@@ -1,23 +1,22 @@
-"""Port: the server on which a process depends for all that it does."""
+"""Port: the server that keeps jobs and events, as it speaks of itself."""
 
 from abc import abstractmethod
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from qontract.domain.server import ServerView
 
 
-class ServerState(NamedTuple):
-    """What is wrong, in a line each, or "". What has no secret in it, and says what to do.
-
-    `refused`: the server never does what the process needs, until somebody changes its version, or the rights of its
-    user. `failing`: it does not at the moment: it is away, full, or a replica.
-    """
-
-    refused: str = ""
-    failing: str = ""
+class ServerError(Exception):
+    """The server did not answer, or refuses to speak of itself. The message has no secret in it."""
 
 
 class Server(Protocol):
-    """Knows what one process needs of its server."""
+    """Tells how the server is: its version, disk, memory and replicas.
+
+    `look` answers while the server reads its files, or is full, too; what the server does not say is left as it is by
+    default. It returns or raises ServerError, and nothing else, within seconds.
+    """
 
     @abstractmethod
-    def state(self) -> ServerState:
-        """Ask the server, and return what is wrong, within seconds. Raises nothing."""
+    def look(self) -> ServerView:
+        """Return what the server says of itself now."""

@@ -1,17 +1,21 @@
 """The API's ASGI application."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from threading import Event
 
 from fastapi import FastAPI
 
-from qontract.entrypoints.api import events, operation, reconcile, subscriptions
+from qontract.domain.processes import ProcessKind
+from qontract.entrypoints.api import events, jobs, operation, reconcile, status, subscriptions
 from qontract.entrypoints.api.auth import claims_dependency
 from qontract.entrypoints.api.middleware import LimitedBody, RequestLog
 from qontract.entrypoints.api.openapi import add_desired_states
 from qontract.entrypoints.api.problems import add_problems
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.integrations import usable_name
+from qontract.entrypoints.presence import shown, this_process
 from qontract.entrypoints.serving.secure_headers import SecureHeaders
 
 
@@ -24,7 +28,20 @@ def application(container: Container) -> FastAPI:
     claims_of = claims_dependency(settings.auth)
     queue = container.job_queue()
     installed = container.installed_integrations()
-    app = FastAPI(title="qontract", version=version("qontract"), docs_url=None, redoc_url=None, redirect_slashes=False)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        with shown(container, this_process(container, ProcessKind.API, installed.classes, installed.refused)):
+            yield
+
+    app = FastAPI(
+        title="qontract",
+        version=version("qontract"),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
     app.state.stopping = Event()
     add_problems(app)
     app.add_middleware(LimitedBody, limit=settings.api.max_body_bytes)
@@ -36,11 +53,14 @@ def application(container: Container) -> FastAPI:
     for name in sorted(installed.refused.keys() - installed.classes.keys()):
         if usable_name(name):
             app.include_router(reconcile.refused_router(name, installed.refused[name], desk))
-    app.include_router(operation.router(container.server("api", writes=True), container.measure(), installed.refused))
+    server = container.server_check("api", writes=True)
+    app.include_router(operation.router(server, container.kept_jobs(), container.measure(), installed.refused))
     app.include_router(
         events.router(container.kept_events(), container.event_manager(), container.event_format(), claims_of)
     )
+    app.include_router(jobs.router(container.job_steering(), claims_of, desk.limits))
     app.include_router(subscriptions.router(container.steering(), claims_of))
+    app.include_router(status.router(container.status(), claims_of))
     app.router.default = reconcile.unknown_path(installed.classes)
     add_desired_states(app, list(installed.classes.values()))
     return app

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 REQUESTS = Counter("qontract_http_requests_total", "Requests answered", ["method", "route", "status"])
 SECONDS = Histogram(
-    "qontract_http_request_seconds",
+    "qontract_http_request_duration_seconds",
     "How long requests took",
     ["method", "route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),

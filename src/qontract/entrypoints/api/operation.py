@@ -5,13 +5,14 @@ from collections.abc import Callable, Collection
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from qontract.application.ports.server import Server
+from qontract.application.ports.kept_jobs import KeptJobs
+from qontract.application.ports.server_check import ServerCheck
 from qontract.entrypoints.metrics import CONTENT_TYPE, Measure, exposition
 from qontract.entrypoints.serving import health
 from qontract.entrypoints.serving.pages import SWAGGER_CSP, SWAGGER_FILES, SWAGGER_SCRIPT, swagger_file, swagger_page
 
 
-def router(server: Server, measure: Measure | None, refused: Collection[str]) -> APIRouter:
+def router(server: ServerCheck, kept: KeptJobs, measure: Measure | None, refused: Collection[str]) -> APIRouter:
     """Return the routes. `measure` says how far every subscription has come; None: no event is kept.
 
     `refused` names what installed packages bring and cannot be used.
@@ -31,7 +32,7 @@ def router(server: Server, measure: Measure | None, refused: Collection[str]) ->
     @routes.get("/metrics", response_class=Response)
     async def metrics() -> Response:
         """Tell Prometheus."""
-        return Response(await exposition(measure), media_type=CONTENT_TYPE)
+        return Response(await exposition(measure, kept.counts), media_type=CONTENT_TYPE)
 
     @routes.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:

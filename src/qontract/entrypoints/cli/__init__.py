@@ -14,15 +14,17 @@ from uuid import uuid4
 
 import typer
 
-from qontract.entrypoints.cli import acl, dead_letters, events, subscriptions
+from qontract.entrypoints.cli import acl, dead_letters, events, jobs, status, subscriptions
+from qontract.entrypoints.cli.asking import API_URL
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
 app.command("acl", epilog=acl.EXAMPLES)(acl.print_rules)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(events.app, name="events")
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(subscriptions.app, name="subscriptions")
+app.command(epilog="\n\n".join(["Examples:", *status.EXAMPLES]))(status.status)
 
-_API_URL = "http://localhost:8080"
 _SCOPES = ["reconcile:plan", "reconcile:apply", "events:read", "events:admin"]
 _Integration = Annotated[str, typer.Argument(help="The name of the integration")]
 
@@ -85,7 +87,7 @@ def dev(
 ) -> None:
     """Run everything on this machine, with an embedded Valkey and all sandboxes, until Ctrl-C."""
     with _ended_by_signals():
-        from qontract.entrypoints.dev import run
+        from qontract.entrypoints.dev.everything import run
 
         run(dict(map(_state, sandbox or ())), data, port)
 
@@ -145,7 +147,7 @@ def reconcile(
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit with 2, and not 0, if there are changes")
     ] = False,
-    api_url: Annotated[str, typer.Option(envvar="QAPI_API_URL")] = _API_URL,
+    api_url: Annotated[str, typer.Option(envvar="QAPI_API_URL")] = API_URL,
 ) -> None:
     """Bring an external system to the desired state that FILE describes; without --apply, only show the plan.
 
@@ -156,7 +158,7 @@ def reconcile(
     from qontract.entrypoints.cli.reconciling import Asked, run
 
     command = ["qontract", "reconcile", integration, *map(str, files)]
-    command += [] if api_url in {_API_URL, os.environ.get("QAPI_API_URL")} else ["--api-url", api_url]
+    command += [] if api_url in {API_URL, os.environ.get("QAPI_API_URL")} else ["--api-url", api_url]
     command += ["--reason", reason] if reason else []
     asked = Asked(
         integration,

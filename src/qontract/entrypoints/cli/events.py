@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from qontract.application.ports.kept_events import KeptEventsError
+from qontract.entrypoints.cli.asking import examples
 from qontract.entrypoints.times import point_in_time
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
@@ -22,10 +23,6 @@ def _moment(text: str) -> Any:
         return point_in_time(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
-
-
-def _examples(*lines: str) -> str:
-    return "\n\n".join(["Examples:", *lines])
 
 
 _Types = Annotated[list[str] | None, typer.Option("--type", metavar="PATTERN", help="Only this type; * is any text")]
@@ -42,7 +39,7 @@ _Json = Annotated[bool, typer.Option("--json", help="As JSON: a line for each ev
 
 @app.command(
     "list",
-    epilog=_examples(
+    epilog=examples(
         "qontract events list --since 10m",
         "qontract events list --type 'qontract-api.slack-usergroups.*' --subject acme/team-a",
         "qontract events list --who alice@sre --oldest-first --json",
@@ -88,7 +85,7 @@ def list_(
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "qontract events tail",
         "qontract events tail --type '*.failed' --json",
         "qontract events tail --since 1h",
@@ -128,7 +125,7 @@ def tail(
             raise SystemExit(130) from None
 
 
-@app.command(epilog=_examples("qontract events show 1769851800123-0", "qontract events show 5f0c… --json"))
+@app.command(epilog=examples("qontract events show 1769851800123-0", "qontract events show 5f0c… --json"))
 def show(
     name: Annotated[str, typer.Argument(metavar="ID", help="Its entry, or its own id")],
     source: Annotated[str | None, typer.Option(help="Of events that have this id, the one of this source")] = None,
@@ -150,7 +147,7 @@ def show(
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "qontract events publish event.json",
         "generate | qontract events publish -",
         "qontract events publish --type com.example.backup.done --subject db-1 --data '{\"bytes\": 7}'",
@@ -195,7 +192,7 @@ def publish(
         raise typer.Exit(1)
 
 
-@app.command(epilog=_examples("qontract events types", "qontract events types --json"))
+@app.command(epilog=examples("qontract events types", "qontract events types --json"))
 def types(as_json: Annotated[bool, typer.Option("--json", help="As JSON: a line for each type")] = False) -> None:
     """List the types of events that have a class, with the package that brings it."""
     from dataclasses import asdict

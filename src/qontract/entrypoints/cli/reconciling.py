@@ -115,7 +115,8 @@ def _submitted(asked: Asked, desired: Desired, notes: Console, *, apply: bool) -
     except KeyboardInterrupt:
         _refuse("interrupted before the API had answered: it may have accepted the request", _INTERRUPTED)
     kind = "" if apply else ", a dry run,"
-    notes.print(f"job {one_line(job.id)}{kind} is accepted", soft_wrap=True)
+    how = f"; Ctrl-C does not stop it, but this does: {_jobs(asked, 'cancel', job)}"
+    notes.print(f"job {one_line(job.id)}{kind} is accepted{'' if asked.no_wait else how}", soft_wrap=True)
     return job
 
 
@@ -137,10 +138,16 @@ def _done(asked: Asked, desired: Desired, notes: Console, *, apply: bool) -> dic
     except KeyboardInterrupt:
         effect = "and what it plans is applied" if apply else "and changes nothing: it is a dry run"
         _refuse(
-            f"interrupted; job {one_line(job.id)} goes on, {effect}. To see how far it is:\n"
-            f'  curl -H "Authorization: Bearer $QAPI_TOKEN" {shlex.quote(one_line(job.url))}',
+            f"interrupted; job {one_line(job.id)} goes on, {effect}. To see how far it is, and to stop it:\n"
+            f"  {_jobs(asked, 'show', job)}\n  {_jobs(asked, 'cancel', job)}",
             _INTERRUPTED,
         )
+
+
+def _jobs(asked: Asked, what: str, job: client.Accepted) -> str:
+    """Return the command that shows the job, or cancels it."""
+    where = ("--api-url", asked.api_url) if "--api-url" in asked.command else ()
+    return shlex.join(["qontract", "jobs", what, one_line(job.id), *where])
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Subscriptions: how far each is, and why; pause one, resume it, move its place, remove it."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qontract.application.ports.subscriptions import SubscriptionsError, Target
+from qontract.entrypoints.cli.asking import examples, is_certain
 from qontract.entrypoints.times import point_in_time
 
 if TYPE_CHECKING:
@@ -26,17 +26,13 @@ def _target(text: str) -> Any:
         raise typer.BadParameter(f"{error}; or start, or end") from None
 
 
-def _examples(*lines: str) -> str:
-    return "\n\n".join(["Examples:", *lines])
-
-
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="The name of the subscription")]
 _Json = Annotated[bool, typer.Option("--json", help="As JSON")]
 _Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking")]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what it means")]
 
 
-@app.command("list", epilog=_examples("qontract subscriptions list", "qontract subscriptions list --check --json"))
+@app.command("list", epilog=examples("qontract subscriptions list", "qontract subscriptions list --check --json"))
 def list_(
     *,
     check: Annotated[bool, typer.Option("--check", help="Exit with 3 if one is not running")] = False,
@@ -72,7 +68,7 @@ def list_(
         raise typer.Exit(_NOT_WELL)
 
 
-@app.command(epilog=_examples("qontract subscriptions show audit-log", "qontract subscriptions show crm --json"))
+@app.command(epilog=examples("qontract subscriptions show audit-log", "qontract subscriptions show crm --json"))
 def show(name: _Name, *, as_json: _Json = False) -> None:
     """Show one subscription: its state and why, how far it is, its replicas, and what to do next."""
     from qontract.entrypoints.shown import as_json as to_json
@@ -83,7 +79,7 @@ def show(name: _Name, *, as_json: _Json = False) -> None:
     typer.echo(to_json(record(known), indent=2) if as_json else "\n".join(lines(known)))
 
 
-@app.command(epilog=_examples("qontract subscriptions pause crm"))
+@app.command(epilog=examples("qontract subscriptions pause crm"))
 def pause(name: _Name, *, as_json: _Json = False) -> None:
     """Let nobody read a subscription. Handlers at work finish; what waits stays, also over restarts, until `resume`.
 
@@ -96,7 +92,7 @@ def pause(name: _Name, *, as_json: _Json = False) -> None:
         _say(steering, name, as_json, "paused; handlers at work finish" if done else "it is paused already")
 
 
-@app.command(epilog=_examples("qontract subscriptions resume crm"))
+@app.command(epilog=examples("qontract subscriptions resume crm"))
 def resume(name: _Name, *, as_json: _Json = False) -> None:
     """Let a subscription be read again, from where it was."""
     from qontract.entrypoints.cli.who import operating_user
@@ -107,7 +103,7 @@ def resume(name: _Name, *, as_json: _Json = False) -> None:
 
 
 @app.command(
-    epilog=_examples(
+    epilog=examples(
         "qontract subscriptions seek crm --to 2h --dry-run",
         "qontract subscriptions seek crm --to 2026-01-31T09:30:00Z",
         "qontract subscriptions seek crm --to end --yes",
@@ -135,7 +131,7 @@ def seek(
         move = steering.preview(name, target)
         more = " at least" if move.more else ""
         preview = f"events that come again: {move.again}{more}; events that are skipped: {move.skipped}{more}"
-        if _is_certain(preview, yes=yes, dry_run=dry_run, quiet=as_json):
+        if is_certain(preview, yes=yes, dry_run=dry_run, quiet=as_json):
             steering.seek(name, target, by=operating_user())
         if as_json:
             typer.echo(to_json({"name": name, "moved": not dry_run} | asdict(move)))
@@ -143,7 +139,7 @@ def seek(
             typer.echo("moved")
 
 
-@app.command(epilog=_examples("qontract subscriptions remove crm --dry-run", "qontract subscriptions remove crm --yes"))
+@app.command(epilog=examples("qontract subscriptions remove crm --dry-run", "qontract subscriptions remove crm --yes"))
 def remove(name: _Name, *, yes: _Yes = False, dry_run: _DryRun = False, as_json: _Json = False) -> None:
     """Remove a subscription that nobody runs: its place, and all that is known of it but its dead letters.
 
@@ -159,25 +155,12 @@ def remove(name: _Name, *, yes: _Yes = False, dry_run: _DryRun = False, as_json:
         preview = (
             f"events that nobody will handle: {view.lag + view.pending}; dead letters that stay: {view.dead_letters}"
         )
-        if _is_certain(preview, yes=yes, dry_run=dry_run, quiet=as_json):
+        if is_certain(preview, yes=yes, dry_run=dry_run, quiet=as_json):
             steering.remove(name, by=operating_user())
         if as_json:
             typer.echo(to_json({"name": name, "removed": not dry_run, "was": record(known)}))
         elif not dry_run:
             typer.echo("removed")
-
-
-def _is_certain(preview: str, *, yes: bool, dry_run: bool, quiet: bool) -> bool:
-    """Say what a change means, and ask whether to make it; with `quiet`, say nothing where nobody is asked."""
-    if not quiet or not (yes or dry_run):
-        typer.echo(preview, err=quiet)
-    if yes or dry_run:
-        return not dry_run
-    if not sys.stdin.isatty():
-        typer.echo("qontract: nobody is there to ask; give --yes, or --dry-run", err=True)
-        raise typer.Exit(2)
-    typer.confirm("Do it?", abort=True, err=True)
-    return True
 
 
 def _say(steering: "Steering", name: str, as_json: bool, text: str) -> None:

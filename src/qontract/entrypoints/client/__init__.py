@@ -142,6 +142,18 @@ def wait(
     raise ClientError(f"job {job.id} has not ended after {deadline_seconds:.0f} s; look at it later: {job.url}{last}")
 
 
+def ask(
+    api_url: str, token: str, method: str, path: str, *, has: str, params: Mapping[str, str | int] | None = None
+) -> dict[str, Any]:
+    """Return what the API says to one request: an object, which `has` this name. Raises ClientError."""
+    url = f"{api_url.rstrip('/')}/api/v1/{path}"
+    with _client(token) as client:
+        answer = _answer(client, method, url, params=params)
+    if has not in answer:
+        raise ClientError(refusals.not_qontract(url, f"an answer without `{has}`"))
+    return answer
+
+
 def _client(token: str) -> httpx.Client:
     return httpx.Client(headers={"authorization": f"Bearer {token}"}, timeout=WAIT_SECONDS + 10)
 

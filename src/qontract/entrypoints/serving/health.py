@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from qontract.application.ports.server import Server, ServerState
+from qontract.application.ports.server_check import ServerCheck, ServerState
 from qontract.entrypoints.metrics import CONTENT_TYPE
 
 log = logging.getLogger(__name__)
@@ -45,14 +45,14 @@ def answer(body: Mapping[str, Any]) -> JSONResponse:
     return JSONResponse(body, 200 if body["status"] == "ok" else 503)
 
 
-async def ready_if(server: Server) -> Mapping[str, Any]:
+async def ready_if(server: ServerCheck) -> Mapping[str, Any]:
     """Say whether the server does what the process needs, or what is wrong."""
     state = await asked(server)
     problem = state.refused or state.failing
     return {"status": "failed", "redis": problem} if problem else OK
 
 
-async def asked(server: Server) -> ServerState:
+async def asked(server: ServerCheck) -> ServerState:
     """Return the state of the server. One that hangs does not answer; its thread is left behind."""
     try:
         with anyio.fail_after(READY_SECONDS):
@@ -61,7 +61,7 @@ async def asked(server: Server) -> ServerState:
         return ServerState(failing="Redis does not answer")
 
 
-def refuse_to_start(server: Server) -> None:
+def refuse_to_start(server: ServerCheck) -> None:
     """Raise SystemExit, with what to do, if the server never does what the process needs; one may be away."""
     state = server.state()
     if state.refused:

@@ -15,9 +15,11 @@ from faststream.specification import AsyncAPI
 
 from qontract.application.ports.event_log import EventLogError
 from qontract.application.ports.event_logs import EventLogs
-from qontract.application.ports.server import Server
+from qontract.application.ports.server_check import ServerCheck
+from qontract.domain.processes import ProcessKind
 from qontract.entrypoints import metrics, packages
 from qontract.entrypoints.container import Container
+from qontract.entrypoints.presence import shown, this_process
 from qontract.entrypoints.serving import health
 from qontract.entrypoints.serving.pages import asyncapi_page
 from qontract.entrypoints.subscriber.background import kept_going
@@ -43,6 +45,8 @@ def application(container: Container) -> AsgiFastStream:
     stack = AsyncExitStack()
 
     async def start() -> None:
+        names = [subscription.name for subscription in loaded.subscriptions]
+        stack.enter_context(shown(container, this_process(container, ProcessKind.SUBSCRIBER, names, refused)))
         if not keeping:
             log.warning("subscriptions are not run: QAPI_EVENTS__STREAM is empty, and no event is kept")
             return
@@ -65,7 +69,7 @@ def application(container: Container) -> AsgiFastStream:
 
     pages = health.application(
         live=_live(deliveries),
-        ready=_ready(deliveries, upkeep, refused, container.server("subscriber", writes=False), keeping=keeping),
+        ready=_ready(deliveries, upkeep, refused, container.server_check("subscriber", writes=False), keeping=keeping),
         metrics=_metrics(deliveries, event_logs, keeping=keeping),
     )
     app = AsgiFastStream(
@@ -105,7 +109,7 @@ def _live(deliveries: Deliveries) -> health.Health:
 
 
 def _ready(
-    deliveries: Deliveries, upkeep: Upkeep, refused: dict[str, str], server: Server, *, keeping: bool
+    deliveries: Deliveries, upkeep: Upkeep, refused: dict[str, str], server: ServerCheck, *, keeping: bool
 ) -> health.Health:
     async def ready() -> Mapping[str, Any]:
         state = await health.asked(server)

@@ -38,7 +38,7 @@ def create_app(container: "Container | None" = None) -> Celery:
         if sender.app is app:
             recovery.start(container)  # first: what it is forked from has no thread yet, nor anything open
             # Probes have a client of their own: a child that is forked while one holds a lock of it waits for ever.
-            server = container.server("worker", writes=True)
+            server = container.server_check("worker", writes=True)
             health.start(settings.worker.host, settings.worker.port, server, container.integrations().refused)
 
     setup_logging.connect(partial(_configure_logs, settings.log_level), weak=False)

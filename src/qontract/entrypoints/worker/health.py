@@ -12,11 +12,11 @@ from celery.signals import worker_process_init
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from qontract.application.ports.server import Server
+from qontract.application.ports.server_check import ServerCheck
 from qontract.entrypoints.serving import health, listener, serve_in_thread
 
 
-def start(host: str, port: int, server: Server, refused: Collection[str]) -> None:
+def start(host: str, port: int, server: ServerCheck, refused: Collection[str]) -> None:
     """Serve in a thread of this process: whether Redis does what is needed, and which integrations are `refused`.
 
     Raises SystemExit if it never will, or the port cannot be had.

@@ -13,7 +13,9 @@ from functools import partial
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, NoReturn
 
+from qontract.domain.processes import Process, ProcessKind
 from qontract.entrypoints.logs import configure_logs
+from qontract.entrypoints.presence import show_end, shown, this_process
 
 if TYPE_CHECKING:
     from qontract.entrypoints.container import Container
@@ -29,18 +31,23 @@ _LOOK_SECONDS = 0.2
 
 
 def start(container: "Container") -> None:
-    """Recover beside this process, again and again until it has ended."""
-    _fork(partial(_watch, container, os.getpid()))
+    """Recover beside this process, again and again until it has ended, and show meanwhile that it runs."""
+    container.presence()  # it opens nothing; what makes its metrics is gone when the last process needs it
+    made = container.integrations()
+    refused = {name: reason for name, reason in made.refused.items() if name not in made.left_out}
+    process = this_process(container, ProcessKind.WORKER, made.integrations, refused)
+    _fork(partial(_watch, container, process))
 
 
-def _watch(container: "Container", worker: int) -> None:
+def _watch(container: "Container", process: Process) -> None:
     """Have a process that recovers, and another one if it dies."""
+    worker = process.pid
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # of a terminal, or to all: the worker ends in order
         signal.signal(number, signal.SIG_IGN)
     configure_logs(container.settings().log_level)
     go_on = _pause(worker, _FIRST_SECONDS)
     while go_on:
-        child = _fork(partial(_recover, container, os.getpid()))
+        child = _fork(partial(_recover, container, process, os.getpid()))
         ended = status = 0
         while not ended and os.getppid() == worker:
             sleep(_LOOK_SECONDS)
@@ -50,18 +57,20 @@ def _watch(container: "Container", worker: int) -> None:
         if go_on := _pause(worker, _EVERY_SECONDS):
             code = os.waitstatus_to_exitcode(status)
             log.error("recovery process ended; it is started again", extra={"exit_code": code})
+    show_end(container, process)  # it opens a connection, and forks no more
 
 
-def _recover(container: "Container", watcher: int) -> None:
+def _recover(container: "Container", process: Process, watcher: int) -> None:
     recover = container.recovery()
-    while os.getppid() == watcher:
-        failure = None
-        try:
-            recover()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
-            failure = error
-        if _pause(watcher, _EVERY_SECONDS) and failure:  # what ends with the worker may fail for what has ended there
-            log.error("recovery failed; it is tried again", exc_info=failure)
+    with shown(container, process):
+        while os.getppid() == watcher:
+            failure = None
+            try:
+                recover()
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
+                failure = error
+            if _pause(watcher, _EVERY_SECONDS) and failure:  # at the end it may fail for what ended before
+                log.error("recovery failed; it is tried again", exc_info=failure)
 
 
 def _pause(parent: int, seconds: float) -> bool:

@@ -8,6 +8,7 @@ import pytest
 
 from qontract.application.ports.event_spool import EventSpool, EventSpoolError
 from qontract.domain.events import DomainEvent
+from qontract.domain.processes import Spooled
 from qontract.testing.contracts.intents import SCOPE, IntentsContract, an_event, number_of
 
 
@@ -29,6 +30,15 @@ class EventSpoolContract(IntentsContract):
 
     def test_an_empty_spool_has_no_events(self, spool: EventSpool) -> None:
         assert list(spool.oldest(10)) == []
+
+    def test_how_much_waits_is_known_without_reading_it(self, spool: EventSpool) -> None:
+        assert spool.waiting() == Spooled()
+        spool.append([an_event(number) for number in range(3)])
+        spool.record(SCOPE, an_event(3))
+        waiting = spool.waiting()
+        assert waiting.events == 3
+        assert 0 <= waiting.oldest_seconds < 60
+        assert waiting.bytes > 0
 
     def test_events_wait_in_the_order_in_which_they_were_appended(self, spool: EventSpool) -> None:
         events = [an_event(number) for number in range(20)]

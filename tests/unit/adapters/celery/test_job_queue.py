@@ -1,6 +1,14 @@
 """The job queue on Celery, without a server."""
 
+import redis
+from pytest_mock import MockerFixture
+
 from qontract.adapters.celery import CeleryJobQueue
+from qontract.adapters.celery import turn as turn_module
+from qontract.adapters.celery.records import Run
+from qontract.adapters.celery.turn import CeleryTurn
+from qontract.domain.jobs import JobProgress
+from tests.contracts.job_queue_runner import a_job
 
 
 def test_two_queues_of_one_process_have_a_task_each() -> None:
@@ -10,3 +18,45 @@ def test_two_queues_of_one_process_have_a_task_each() -> None:
     one, two = (queue.app.tasks["qontract.run"] for queue in queues)
     assert one.app is not two.app
     assert one.run is not two.run
+
+
+class _Ledger:
+    """Answers who cancelled the job, or does not; counts how often it is asked."""
+
+    lock_seconds = 60.0
+
+    def __init__(self) -> None:
+        self.answer: str | Exception | None = None
+        self.asked = 0
+
+    def cancelled_by(self, job_id: str) -> str | None:
+        self.asked += 1
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def a_turn(ledger: _Ledger, cancelled_by: str | None = None) -> CeleryTurn:
+    run = Run("r", a_job("a"), 1, 1, JobProgress(), frozenset(), ("a",), {}, cancelled_by=cancelled_by)
+    return CeleryTurn(ledger, run, asked=0, slice_seconds=60)  # type: ignore[arg-type]
+
+
+def test_before_each_action_it_is_asked_who_has_cancelled_the_job_until_somebody_has() -> None:
+    ledger = _Ledger()
+    turn = a_turn(ledger)
+    assert [turn.cancelled_by() for _ in range(3)] == [None] * 3
+    ledger.answer = "alice"
+    assert [turn.cancelled_by() for _ in range(3)] == ["alice"] * 3
+    assert ledger.asked == 4
+    assert a_turn(_Ledger(), "bob").cancelled_by() == "bob"
+
+
+def test_while_redis_does_not_answer_actions_do_not_wait_for_it_again_and_again(mocker: MockerFixture) -> None:
+    clock = mocker.patch.object(turn_module, "clock", return_value=100.0)
+    ledger = _Ledger()
+    ledger.answer = redis.TimeoutError("slow")
+    turn = a_turn(ledger)
+    assert [turn.cancelled_by() for _ in range(9)] == [None] * 9
+    assert ledger.asked == 1
+    ledger.answer, clock.return_value = "alice", 116.0
+    assert turn.cancelled_by() == "alice"

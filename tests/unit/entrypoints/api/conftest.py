@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from qontract.adapters.memory import InMemoryJobQueue, InMemorySlackUsergroups
 from qontract.application.ports.job_queue import JobQueue
-from qontract.application.ports.server import Server
+from qontract.application.ports.server_check import ServerCheck
 from qontract.application.reconcile import reconcile
 from qontract.domain.slack_workspace import SlackUser, SlackWorkspace
 from qontract.entrypoints.integrations import Installed
@@ -55,7 +55,7 @@ def make_app() -> Callable[..., FastAPI]:
         queue: JobQueue,
         installed: Installed = SLACK,
         api: Mapping[str, Any] | None = None,
-        server: Server | None = None,
+        server: ServerCheck | None = None,
         **auth: Any,
     ) -> FastAPI:
         return api_in_memory(queue, installed, {"max_body_bytes": MAX_BODY_BYTES, **(api or {})}, auth, server)

@@ -11,8 +11,8 @@ import structlog
 from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
-from qontract.adapters.memory import InMemoryJobQueue, InMemoryServer
-from qontract.application.ports.server import ServerState
+from qontract.adapters.memory import InMemoryJobQueue, InMemoryServerCheck
+from qontract.application.ports.server_check import ServerState
 from qontract.entrypoints import api
 from qontract.entrypoints.serving import health
 from tests.support.subscriber_process import samples
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 MakeApp = Callable[..., FastAPI]
 
 
-class _Server(InMemoryServer):
+class _Server(InMemoryServerCheck):
     def __init__(self, ask: Callable[[], Any]) -> None:
         super().__init__()
         self._ask = ask
@@ -44,7 +44,7 @@ async def test_it_is_alive_and_ready(client: httpx.AsyncClient) -> None:
 async def test_it_is_alive_but_not_ready_while_redis_does_not_do_what_it_needs_and_says_why(
     make_app: MakeApp, queue: InMemoryJobQueue, state: ServerState
 ) -> None:
-    async with client_of(make_app(queue, server=InMemoryServer(state))) as client:
+    async with client_of(make_app(queue, server=InMemoryServerCheck(state))) as client:
         assert (await client.get("/health/live")).status_code == 200
         ready = await client.get("/health/ready")
     assert (ready.status_code, ready.json()) == (503, {"status": "failed", "redis": "no", "refused": []})
@@ -92,7 +92,7 @@ async def test_what_strangers_send_makes_no_new_label(client: httpx.AsyncClient)
 async def test_seconds_are_measured(client: httpx.AsyncClient) -> None:
     await client.get("/health/live")
     assert (
-        'qontract_http_request_seconds_bucket{le="0.5",method="GET",route="/health/live"}'
+        'qontract_http_request_duration_seconds_bucket{le="0.5",method="GET",route="/health/live"}'
         in (await client.get("/metrics")).text
     )
 

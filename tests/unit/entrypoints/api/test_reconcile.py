@@ -57,7 +57,7 @@ async def test_a_desired_state_is_accepted_as_a_job_that_can_be_asked_for(client
     assert response.headers["location"] == accepted["status_url"]
     pending = await client.get(accepted["status_url"], headers=PLANS)
     assert pending.status_code == 200
-    nothing = {"actions": [], "applied_actions": [], "errors": [], "plan_digest": None}
+    nothing = {"actions": [], "applied_actions": [], "errors": [], "plan_digest": None, "cancelled_by": None}
     nothing |= {"actions_left_out": 0, "applied_actions_left_out": 0, "errors_left_out": 0}
     assert pending.json() == {"status": "pending", "done": 0, "of": 0} | nothing
 

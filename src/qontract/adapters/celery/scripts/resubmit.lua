@@ -1,6 +1,7 @@
 -- A job that gave no sign of life in time gets a new message if it is lost: its run died, or its message is nowhere, or
--- has been with a worker for longer than a lock lasts. KEYS: job, signs of life. ARGV: id, where its message is
--- ('queue', 'worker' or ''), milliseconds of a lock. Returns the turn that the message is to name, or 0: not lost.
+-- has been with a worker for longer than a lock lasts. KEYS: job, signs of life, jobs that wait. ARGV: id, where its
+-- message is ('queue', 'worker' or ''), milliseconds of a lock. Returns the turn that the message is to name, or 0: not
+-- lost.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local looked_at = redis.call('ZSCORE', KEYS[2], ARGV[1])
@@ -8,6 +9,7 @@ if not looked_at or tonumber(looked_at) > now then return 0 end
 local text, run, due = unpack(redis.call('HMGET', KEYS[1], 'job', 'run', 'due'))
 if not text then
   redis.call('ZREM', KEYS[2], ARGV[1])
+  redis.call('ZREM', KEYS[3], ARGV[1])
   return 0
 end
 local lost_at = ARGV[2] == 'queue' and now + ARGV[3] or ARGV[2] == 'worker' and due + ARGV[3] or now
@@ -18,4 +20,5 @@ end
 redis.call('HSET', KEYS[1], 'due', now)
 redis.call('HDEL', KEYS[1], 'run')
 redis.call('ZADD', KEYS[2], now + ARGV[3], ARGV[1])
+redis.call('ZADD', KEYS[3], 'NX', now, ARGV[1])
 return redis.call('HINCRBY', KEYS[1], 'turn', 1)

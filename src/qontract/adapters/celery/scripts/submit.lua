@@ -1,11 +1,20 @@
--- A job is entered, unless it is there. KEYS: job, number, signs of life. ARGV: id, the job, its progress,
--- milliseconds until its message is looked for, seconds it may wait, what it is about. Returns the turn that its message is to name.
+-- A job is entered, unless it is there; and as many as 100 that are forgotten by now leave the index.
+-- KEYS: job, number, signs of life, the index: by number, by when they are forgotten; those that wait.
+-- ARGV: id, the job, its progress, summary, and what it is about, milliseconds until its message is looked for, seconds
+-- it may wait. Returns the turn that its message is to name.
 if redis.call('HEXISTS', KEYS[1], 'job') == 1 then return tonumber(redis.call('HGET', KEYS[1], 'turn')) end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local number = redis.call('INCR', KEYS[2])
-redis.call('HSET', KEYS[1], 'job', ARGV[2], 'progress', ARGV[3], 'number', number, 'turn', 1, 'due', now,
-  'about', ARGV[6])
-redis.call('EXPIRE', KEYS[1], ARGV[5])
-redis.call('ZADD', KEYS[3], now + ARGV[4], ARGV[1])
+redis.call('HSET', KEYS[1], 'job', ARGV[2], 'progress', ARGV[3], 'summary', ARGV[4], 'about', ARGV[5],
+  'number', number, 'turn', 1, 'due', now)
+redis.call('EXPIRE', KEYS[1], ARGV[7])
+redis.call('ZADD', KEYS[3], now + ARGV[6], ARGV[1])
+local forgotten = redis.call('ZRANGEBYSCORE', KEYS[5], '-inf', now, 'LIMIT', 0, 100)
+if #forgotten > 0 then
+  for i = 4, 6 do redis.call('ZREM', KEYS[i], unpack(forgotten)) end
+end
+redis.call('ZADD', KEYS[4], number, ARGV[1])
+redis.call('ZADD', KEYS[5], now + ARGV[7] * 1000, ARGV[1])
+redis.call('ZADD', KEYS[6], now, ARGV[1])
 return 1

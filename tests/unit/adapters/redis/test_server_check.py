@@ -4,9 +4,9 @@ import pytest
 import redis
 from redis.exceptions import AuthenticationError, BusyLoadingError, NoPermissionError, ResponseError
 
-from qontract.adapters.redis import RedisServer
+from qontract.adapters.redis import RedisServerCheck
 from qontract.adapters.redis.acl import Process
-from qontract.application.ports.server import ServerState
+from qontract.application.ports.server_check import ServerState
 
 
 def refused(text: str) -> ServerState:
@@ -26,7 +26,7 @@ def failing(text: str) -> ServerState:
         (BusyLoadingError("loading"), failing("Redis does not answer")),
         (redis.TimeoutError("hush"), failing("Redis does not answer")),
         (OSError("hush"), failing("Redis does not answer")),
-        (AuthenticationError("hush"), refused("Redis does not know the user, or the password is another")),
+        (AuthenticationError("hush"), failing("Redis does not know the user, or the password is another")),
         (NoPermissionError("hush"), refused("the user of Redis may not EVAL; `qontract acl api` prints what it needs")),
         ([[], [], b""], ServerState()),
         ([[], [], b"MISCONF Errors writing"], failing("Redis takes no writes: MISCONF Errors writing")),
@@ -42,6 +42,6 @@ def test_an_answer_becomes_a_line(answer: object, said: ServerState, monkeypatch
             raise answer
         return answer
 
-    server = RedisServer("redis://x/0", Process.API, channel="main", stream="s", writes=True)
+    server = RedisServerCheck("redis://x/0", Process.API, channel="main", stream="s", writes=True)
     monkeypatch.setattr(server._redis, "execute_command", execute)
     assert server.state() == said

@@ -1,0 +1,34 @@
+"""In memory: the processes that show that they run."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from qontract.adapters.memory import faults
+from qontract.application.ports.presence import Presence
+from qontract.domain.processes import Process, Seen
+
+_DAY = 86_400.0
+
+
+class InMemoryPresence(Presence):
+    """Remembers them by the clock that it is given, in seconds."""
+
+    fail = faults.fail
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._shown: dict[str, tuple[Process, float, bool]] = {}
+
+    def show(self, process: Process) -> None:
+        """Show that the process runs."""
+        self._shown[process.name] = (process, self._clock(), False)
+
+    def withdraw(self, process: Process) -> None:
+        """Show that the process has ended."""
+        self._shown[process.name] = (process, self._clock(), True)
+
+    def seen(self) -> Sequence[Seen]:
+        """Return who was seen."""
+        now = self._clock()
+        seen = [Seen(process, now - at, ended) for process, at, ended in self._shown.values()]
+        return sorted((one for one in seen if one.seconds < _DAY), key=lambda one: one.seconds)

@@ -1,0 +1,90 @@
+"""Redis: processes show that they run in a hash, with the time of the server in a sorted set."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+from pydantic import TypeAdapter
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from qontract.adapters.redis.keys import keys_of
+from qontract.adapters.redis.mending import mend_now
+from qontract.adapters.redis.scripts import run_now
+from qontract.adapters.unreadable import Unreadable, excerpt, read_json
+from qontract.application.ports.presence import Presence, PresenceError
+from qontract.domain.processes import Process, Seen
+
+_DAY = 86_400
+_MOST = 500
+_LONGEST_RECORD = 20_000
+_AHEAD_MILLISECONDS = 60_000
+"""By how much a process may have been seen after now: the server's clock may have been set back."""
+_PROCESS = TypeAdapter(Process)
+
+
+class RedisPresence(Presence):
+    """Uses the keys of `channel`. `timeout` bounds connecting and each answer, in seconds."""
+
+    def __init__(self, url: str, *, channel: str, timeout: float = 2.0) -> None:
+        self._keys = keys_of(channel)
+        self._unreadable = Unreadable("processes", "what a process says of itself cannot be read, and is passed over")
+        self._redis = redis.Redis.from_url(
+            url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
+        )
+
+    def show(self, process: Process) -> None:
+        """Show that the process runs."""
+        self._show(process, ended=False)
+
+    def withdraw(self, process: Process) -> None:
+        """Show that the process has ended."""
+        self._show(process, ended=True)
+
+    def seen(self) -> Sequence[Seen]:
+        """Return who was seen."""
+        now, *rest = self._run("seen", _MOST, _LONGEST_RECORD)
+        rows = zip(rest[::3], rest[1::3], rest[2::3], strict=True)
+        return [seen for name, at, record in rows if (seen := self._read(name, float(now) - float(at), record))]
+
+    def _show(self, process: Process, *, ended: bool) -> None:
+        record = json.dumps({"process": _PROCESS.dump_python(process, mode="json"), "ended": ended})
+        self._run("show", process.name, record, _DAY, _MOST)
+
+    def _read(self, name: bytes, milliseconds: float, record: bytes) -> Seen | None:
+        """Return what a record says; None if it cannot be read, which is reported, or is a day old."""
+        try:
+            if milliseconds < -_AHEAD_MILLISECONDS:
+                raise ValueError("it was seen in the future")  # noqa: TRY301 - reported as all else
+            found = read_json(record)
+            process = _PROCESS.validate_python(found["process"], strict=False)
+            if process.name.encode() != name:
+                raise ValueError("its name is that of another process")  # noqa: TRY301 - as above
+            seconds = max(0.0, milliseconds / 1000)
+            return Seen(process, seconds, found["ended"] is True) if seconds < _DAY else None
+        except (ValueError, TypeError, KeyError) as error:
+            self._unreadable.report(record, error, key=self._keys.processes, field=excerpt(name))
+            return None
+
+    def _run(self, script: str, *arguments: Any) -> Any:
+        keys, ask = [self._keys.processes, self._keys.processes_seen], self._redis.execute_command
+        with _translated():
+            try:
+                return run_now(ask, script, keys, *arguments)
+            except redis.ResponseError as error:
+                if "WRONGTYPE" not in str(error):
+                    raise
+                mend_now(ask, self._keys, {self._keys.processes: "hash", self._keys.processes_seen: "zset"})
+                return run_now(ask, script, keys, *arguments)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (redis.RedisError, OSError) as error:
+        raise PresenceError(
+            f"Redis refused or did not answer: {excerpt(f'{type(error).__name__}: {error}')}"
+        ) from error

@@ -1,0 +1,115 @@
+"""Redis: whether it has the commands that a process needs, lets its user give them, and takes writes."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from qontract.adapters.redis.acl import OLDEST, Grant, Process, grants
+from qontract.adapters.redis.keys import keys_of
+from qontract.adapters.redis.scripts import run_now
+from qontract.adapters.unreadable import excerpt
+from qontract.application.ports.server_check import ServerCheck, ServerState
+
+_PROBED_MILLISECONDS = 10_000
+_SAID = 3
+"""How many commands a line names."""
+_UNWRITTEN = {"READONLY": "is a replica", "OOM": "is full"}
+
+
+class RedisServerCheck(ServerCheck):
+    """The server at `url`, for a process with these events. With `writes`, a key of ours is written as a trial.
+
+    `timeout` bounds connecting and each answer, in seconds. Nothing is tried again.
+    """
+
+    def __init__(
+        self, url: str, process: Process, *, channel: str, stream: str, writes: bool, timeout: float = 2.0
+    ) -> None:
+        self._process = process
+        self._ready = keys_of(channel).ready
+        self._milliseconds = _PROBED_MILLISECONDS if writes else 0
+        self._grants = sorted(grants(process, channel=channel, stream=stream))
+        self._commands = json.dumps([_command(grant) for grant in self._grants])
+        self._redis = redis.Redis.from_url(
+            url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
+        )
+
+    def state(self) -> ServerState:
+        """Ask in one script, which checks each command for its user and gives none but the trial."""
+        try:
+            answer = run_now(self._redis.execute_command, "check", [self._ready], self._milliseconds, self._commands)
+        except (redis.RedisError, OSError) as error:
+            return self._failed(error)
+        return self._read(answer)
+
+    def _failed(self, error: Exception) -> ServerState:
+        match error:
+            case redis.AuthenticationError():
+                return ServerState(failing="Redis does not know the user, or the password is another")
+            case redis.exceptions.NoPermissionError():
+                return ServerState(refused=f"the user of Redis may not EVAL{self._hint()}")
+            case redis.ResponseError() if "unknown command" in str(error).lower():
+                return ServerState(refused=f"Redis has no EVAL: it has to be {OLDEST} or later")
+            case redis.ResponseError():
+                return ServerState(failing=f"Redis refuses: {excerpt(error)}")
+        return ServerState(failing="Redis does not answer")
+
+    def _read(self, answer: Any) -> ServerState:
+        if answer == b"old":
+            return ServerState(refused=f"Redis is too old: it has to be {OLDEST} or later")
+        missing, refused, unwritten = answer
+        if missing:
+            commands = {_said(self._grants[number - 1]._replace(key="")) for number in missing}
+            return ServerState(refused=f"Redis has no {_some(sorted(commands))}: it has to be {OLDEST} or later")
+        if refused:
+            rights = [_said(self._grants[number - 1]) for number in refused]
+            return ServerState(refused=f"the user of Redis may not {_some(rights)}{self._hint()}")
+        return ServerState(failing=_why(unwritten.decode(errors="replace")))
+
+    def _hint(self) -> str:
+        return f"; `qontract acl {self._process}` prints what it needs"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f", and {len(names) - _SAID} more" if len(names) > _SAID else ""
+    return ", ".join(names[:_SAID]) + more
+
+
+def _why(error: str) -> str:
+    """Return what a write was refused for, or ""."""
+    code = error.partition(" ")[0].lstrip("-")
+    if code in _UNWRITTEN:
+        return f"Redis {_UNWRITTEN[code]}, and takes no writes"
+    return f"Redis takes no writes: {excerpt(error)}" if error else ""
+
+
+def _said(grant: Grant) -> str:
+    name = grant.command.upper().replace("|", " ")
+    return f"{name} on {_name(grant)}" if grant.key else name
+
+
+def _name(grant: Grant) -> str:
+    """Return a name that the pattern is for."""
+    return re.sub(r"\\(.)", r"\1", grant.key)
+
+
+def _command(grant: Grant) -> list[str]:
+    """Return the command, as far as the server has to see it to know which keys it is for."""
+    name, key = grant.command.upper(), _name(grant)
+    match name:
+        case "EVAL" | "EVALSHA":
+            return [name, "", "1", key]
+        case "RENAME":
+            return [name, key, key]
+        case "XREAD":
+            return [name, "STREAMS", key, "0"]
+        case "XREADGROUP":
+            return [name, "GROUP", "group", "replica", "STREAMS", key, ">"]
+        case "BRPOP":
+            return [name, key, "0"]
+    return [*name.split("|"), key] if key else [*name.split("|"), "x"]

@@ -1,0 +1,60 @@
+"""Use case: look at jobs, and cancel one: who did it is in the log."""
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from itertools import islice, takewhile
+
+from qontract.application.ports.kept_jobs import KeptJobs
+from qontract.domain.kept_jobs import CancelOutcome, JobView
+
+log = logging.getLogger(__name__)
+
+_LOOKED_AT = 10_000
+
+
+class UnknownJobError(Exception):
+    """There is no job of this id, or it is forgotten."""
+
+
+class EndedJobError(Exception):
+    """The job had ended before it could be cancelled. The message says how."""
+
+
+class JobSteering:
+    """Steers the jobs of `kept`. Raises KeptJobsError, and UnknownJobError for an id that is none."""
+
+    def __init__(self, kept: KeptJobs) -> None:
+        self._kept = kept
+
+    def latest(
+        self,
+        *,
+        limit: int,
+        integration: str | None = None,
+        status: str | None = None,
+        scope: str | None = None,
+        since: datetime | None = None,
+        visible: Callable[[JobView], bool] = lambda _: True,
+    ) -> Iterator[JobView]:
+        """Yield the jobs that meet all conditions and are `visible` to who asks, newest first."""
+        views = self._kept.list(limit=_LOOKED_AT, integration=integration, status=status, scope=scope)
+        young = takewhile(lambda view: not (since and view.submitted_at) or view.submitted_at >= since, views)
+        return islice(filter(visible, young), limit)
+
+    def get(self, job_id: str) -> JobView:
+        """Return one."""
+        view = self._kept.get(job_id)
+        if view is None:
+            raise UnknownJobError(job_id)
+        return view
+
+    def cancel(self, job_id: str, *, by: str) -> CancelOutcome:
+        """End it: `cancelled`, if nobody was at work on it, or `stopping`. Raises EndedJobError."""
+        outcome = self._kept.cancel(job_id, by)
+        if outcome is CancelOutcome.UNKNOWN:
+            raise UnknownJobError(job_id)
+        if outcome is CancelOutcome.ENDED:
+            raise EndedJobError(f"it has ended: {self.get(job_id).status}")
+        log.info("job cancelled", extra={"job_id": job_id, "by": by, "outcome": outcome.value})
+        return outcome

@@ -1,0 +1,23 @@
+"""Port: the server on which a process depends for all that it does."""
+
+from abc import abstractmethod
+from typing import NamedTuple, Protocol
+
+
+class ServerState(NamedTuple):
+    """What is wrong, in a line each, or "". What has no secret in it, and says what to do.
+
+    `refused`: the server never does what the process needs, until somebody changes its version, or the rights of its
+    user. `failing`: it does not at the moment: it is away, full, or a replica.
+    """
+
+    refused: str = ""
+    failing: str = ""
+
+
+class ServerCheck(Protocol):
+    """Knows what one process needs of its server."""
+
+    @abstractmethod
+    def state(self) -> ServerState:
+        """Ask the server, and return what is wrong, within seconds. Raises nothing."""

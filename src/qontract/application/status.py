@@ -1,0 +1,126 @@
+"""Use case: ask every part of the system how it is, all at once, and wait for none for long."""
+
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+from threading import Thread
+from time import monotonic
+from typing import Generic, TypeVar
+
+from qontract.application.event_manager import EventManager
+from qontract.application.ports.event_spool import EventSpoolError
+from qontract.application.ports.kept_jobs import KeptJobs, KeptJobsError
+from qontract.application.ports.presence import Presence
+from qontract.application.ports.server import Server
+from qontract.application.ports.subscriptions import Subscriptions
+from qontract.domain.findings import Unanswered
+from qontract.domain.processes import ProcessKind, SpoolView
+from qontract.domain.status import Facts
+
+T = TypeVar("T")
+
+SECONDS = 2.5
+"""How long all of them together may take to answer."""
+
+
+class SystemStatus:
+    """Looks at the whole system, as it is seen from this machine.
+
+    `jobs` gives the jobs when they are asked; it is None where the key is not known with which they are signed,
+    `subscriptions` where no event is kept, and `events` where none is published. `spool` names the host and the file of
+    its spool; `needed` are the kinds of process that have to run.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        presence: Presence,
+        jobs: Callable[[], KeptJobs] | None,
+        subscriptions: Subscriptions | None,
+        events: EventManager | None,
+        *,
+        spool: tuple[str, str],
+        needed: Collection[ProcessKind],
+        abandoned_seconds: float,
+        seconds: float = SECONDS,
+    ) -> None:
+        self._server = server
+        self._presence = presence
+        self._jobs = jobs
+        self._subscriptions = subscriptions
+        self._events = events
+        self._spool = spool
+        self._needed = needed
+        self._abandoned_seconds = abandoned_seconds
+        self._seconds = seconds
+
+    def look(self) -> Facts:
+        """Return what is known now. It never raises, and takes no longer than it may."""
+        kept_jobs = self._jobs() if self._jobs else None  # before the time begins: it may have much to import
+        until = monotonic() + self._seconds
+        server = _Question(self._server.look)
+        processes = _Question(self._presence.seen)
+        jobs = _Question(lambda: _known(kept_jobs).counts())
+        scopes = _Question(lambda: _known(kept_jobs).scopes())
+        subscriptions = _Question(self._subscriptions.all if self._subscriptions else tuple)
+        intents = _Question(self._intents)
+        spool = _Question(self._spool_here)
+        here = spool.answer(until)
+        return Facts(
+            now=datetime.now(UTC),
+            needed=self._needed,
+            server=server.answer(until),
+            processes=processes.answer(until),
+            jobs=jobs.answer(until),
+            scopes=scopes.answer(until),
+            subscriptions=subscriptions.answer(until),
+            intents=intents.answer(until),
+            spool=(self._spool[0], SpoolView(self._spool[1], error=here.why)) if isinstance(here, Unanswered) else here,
+            abandoned_seconds=self._abandoned_seconds,
+        )
+
+    def _intents(self) -> dict[str, list[datetime]]:
+        pending = self._events.pending() if self._events else {}
+        return {scope: [event.time for event in events] for scope, events in pending.items()}
+
+    def _spool_here(self) -> tuple[str, SpoolView] | None:
+        host, path = self._spool
+        view = spool_view(self._events, path)
+        return (host, view) if view and (view.error or view.spooled.bytes) else None
+
+
+def spool_view(events: EventManager | None, path: str) -> SpoolView | None:
+    """Return what there is to say of the spool of this machine; None if there is none."""
+    try:
+        spooled = events.spooled() if events else None
+    except EventSpoolError as error:
+        return SpoolView(path, error=str(error))
+    return SpoolView(path, spooled) if spooled else None
+
+
+def _known(jobs: KeptJobs | None) -> KeptJobs:
+    if jobs is None:
+        raise KeptJobsError("QAPI_AUTH__SECRET is not set, and what is known of jobs is signed with it")
+    return jobs
+
+
+class _Question(Generic[T]):
+    """Is asked at once, on a thread of its own: what hangs holds up no other, nor the end of the process."""
+
+    def __init__(self, ask: Callable[[], T]) -> None:
+        self._answer: T | Unanswered | None = None
+        self._thread = Thread(target=self._run, args=(ask,), daemon=True)
+        self._asked = monotonic()
+        self._thread.start()
+
+    def answer(self, until: float) -> T | Unanswered:
+        """Return the answer, as soon as it is there, or that there is none by then."""
+        self._thread.join(max(0.0, until - monotonic()))
+        if self._thread.is_alive():
+            return Unanswered(f"no answer within {until - self._asked:.1f} s")
+        return self._answer  # type: ignore[return-value] # the thread has ended, and so has set it
+
+    def _run(self, ask: Callable[[], T]) -> None:
+        try:
+            self._answer = ask()
+        except Exception as error:  # noqa: BLE001 - whatever a part fails with, the others are told
+            self._answer = Unanswered(str(error) or type(error).__name__)

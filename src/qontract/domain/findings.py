@@ -1,0 +1,59 @@
+"""What was found when somebody looked whether all is well."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Wellness(StrEnum):
+    """How well a thing is; `NOT_KNOWN`: who was asked did not answer."""
+
+    WELL = "well"
+    NOT_WELL = "not well"
+    NOT_KNOWN = "not known"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of one thing, such as the `redis`, or of one of several, such as the subscription `name`.
+
+    `says` is all there is to say of it. What is not well has a `brief` reason, and a step to take next.
+    """
+
+    thing: str
+    says: str
+    name: str = ""
+    wellness: Wellness = Wellness.WELL
+    brief: str = ""
+    next_step: str = ""
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """A question that was not answered, and why."""
+
+    why: str
+
+
+def not_well(thing: str, says: str, *, next_step: str, name: str = "", brief: str = "") -> Finding:
+    """Return the finding that a thing is not well. Without a `brief` reason, it is what the finding says."""
+    return Finding(thing, says, name, Wellness.NOT_WELL, brief or says, next_step)
+
+
+def not_known(thing: str, unanswered: Unanswered, *, next_step: str = "") -> Finding:
+    """Return the finding that a thing could not be looked at."""
+    brief = f"{thing}: {unanswered.why}"
+    return Finding(thing, unanswered.why, wellness=Wellness.NOT_KNOWN, brief=brief, next_step=next_step)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return the number with its noun: `1 event`, `2 events`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def size(number: float) -> str:
+    """Return a number of bytes as people say it: `12.3 MB`."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if number < 1000:  # noqa: PLR2004 - of SI
+            return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} TB"

@@ -1,0 +1,180 @@
+"""Is it well? What is known of the whole system, and what follows from it."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from shlex import quote
+
+from qontract.domain.findings import Finding, Unanswered, Wellness, counted, not_known, not_well
+from qontract.domain.jobs import JobStatus
+from qontract.domain.kept_jobs import JobCounts, ScopeView
+from qontract.domain.processes import ProcessKind, Seen, SpoolView, findings_of_processes, findings_of_spools
+from qontract.domain.server import ServerView, findings_of_server
+from qontract.domain.subscriptions import BEHIND_SECONDS, State, SubscriptionView, duration, next_step, state_of
+
+IN_DOUBT = timedelta(minutes=5)
+"""For how long an intent may be pending: recovery looks into it when the call has been carried out, or will not be."""
+_NAMED = 2
+"""How many reasons the sentence has."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known: what each part answered, or why it did not.
+
+    `needed`: the kinds of process that have to run. `spool`: the host and the spool of this machine, if there is one.
+    `intents`: the times at which the pending ones of each scope were recorded. After `abandoned_seconds` without a sign
+    of life a subscription no longer keeps events.
+    """
+
+    now: datetime
+    needed: Collection[ProcessKind]
+    server: ServerView | Unanswered
+    processes: Sequence[Seen] | Unanswered
+    jobs: JobCounts | Unanswered
+    scopes: Sequence[ScopeView] | Unanswered
+    subscriptions: Sequence[SubscriptionView] | Unanswered
+    intents: Mapping[str, Sequence[datetime]] | Unanswered
+    spool: tuple[str, SpoolView] | None = None
+    abandoned_seconds: float = float("inf")
+
+
+@dataclass(frozen=True)
+class Status:
+    """How well the system is, in a sentence; and the findings from which that follows."""
+
+    wellness: Wellness
+    sentence: str
+    findings: tuple[Finding, ...]
+
+
+def status_of(facts: Facts) -> Status:
+    """Say how well the system is.
+
+    It is not known how well if the server does not answer, whatever else is known. A part that does not answer leaves
+    it open too, unless something is known to be not well.
+    """
+    if isinstance(facts.server, Unanswered):
+        step = "start it, or set QAPI_CACHE_BROKER_URL to where it is"
+        spools = findings_of_spools((), facts.spool)
+        findings = (not_known("redis", facts.server, next_step=step), *spools)
+        return Status(Wellness.NOT_KNOWN, "Not known: Redis does not answer, and all else is asked there.", findings)
+    findings = (*findings_of_server(facts.server), *_findings(facts))
+    for wellness, begins in ((Wellness.NOT_WELL, "Not well"), (Wellness.NOT_KNOWN, "Not known")):
+        if wrong := [finding.brief for finding in findings if finding.wellness is wellness]:
+            return Status(wellness, f"{begins}: {_together(wrong)}.", findings)
+    return Status(Wellness.WELL, _all_well(facts), findings)
+
+
+def _findings(facts: Facts) -> Iterator[Finding]:
+    seen = () if isinstance(facts.processes, Unanswered) else facts.processes
+    if isinstance(facts.processes, Unanswered):
+        yield not_known("processes", facts.processes)
+    else:
+        yield from findings_of_processes(seen, facts.needed)
+    if isinstance(facts.scopes, Unanswered):
+        yield not_known("scopes", facts.scopes)
+    else:
+        yield from (_scope(view, facts.now) for view in facts.scopes)
+    yield _jobs(facts.jobs)
+    if isinstance(facts.subscriptions, Unanswered):
+        yield not_known("subscriptions", facts.subscriptions)
+    else:
+        yield from (_subscription(view, facts.abandoned_seconds) for view in facts.subscriptions)
+    yield from findings_of_spools(seen, facts.spool)
+    yield from _intents(facts)
+    if not isinstance(facts.subscriptions, Unanswered):
+        yield from (_dead_letters(view) for view in facts.subscriptions if view.dead_letters)
+
+
+def _scope(view: ScopeView, now: datetime) -> Finding:
+    name = f"{view.integration}/{view.scope}"
+    ended = duration(max(0.0, (now - view.last_ended).total_seconds()))
+    success = "none is known"
+    if view.last_success:
+        success = f"{duration(max(0.0, (now - view.last_success).total_seconds()))} ago"
+    step = f"qontract jobs show {quote(view.job_id)}"
+    if view.last_status is JobStatus.BLOCKED:
+        accept = f", and if it is meant, run it again with --accept-plan {view.blocked_digest}"
+        return not_well(
+            "scope",
+            f"a guard stopped its plan {ended} ago; last success: {success}",
+            name=name,
+            brief=f"a guard stopped {name}",
+            next_step=step + (accept if view.blocked_digest else ""),
+        )
+    if view.last_status is JobStatus.FAILED:
+        says = f"its last job failed {ended} ago; last success: {success}"
+        return not_well("scope", says, name=name, brief=f"{name} failed", next_step=step)
+    return Finding("scope", f"last success: {success}", name=name)
+
+
+def _jobs(jobs: JobCounts | Unanswered) -> Finding:
+    if isinstance(jobs, Unanswered):
+        return not_known("jobs", jobs)
+    says = f"{jobs.waiting} waiting, {jobs.running} running"
+    if not jobs.waiting:
+        return Finding("jobs", says)
+    age = duration(jobs.oldest_waiting_seconds)
+    says += f", the oldest waits for {age}"
+    if jobs.oldest_waiting_seconds <= BEHIND_SECONDS:
+        return Finding("jobs", says)
+    step = "qontract jobs list --status pending; more workers, or a larger QAPI_WORKER__CONCURRENCY"
+    return not_well("jobs", says, brief=f"a job waits for {age}", next_step=step)
+
+
+def _subscription(view: SubscriptionView, abandoned_seconds: float) -> Finding:
+    state, reason = state_of(view, abandoned_seconds)
+    waiting = view.lag + view.pending
+    says = f"{state}: {reason}"
+    if waiting:
+        age = "" if state is State.BEHIND else f", the oldest {duration(view.oldest_seconds)} old"
+        says += f"; {counted(waiting, 'event')}{age}"
+    if state is State.RUNNING:
+        return Finding("subscription", says, name=view.name)
+    brief = f"{view.name} is {state}"
+    if state in (State.NO_REPLICA, State.ABANDONED):
+        brief = f"{counted(waiting, 'event')} wait{'s' if waiting == 1 else ''} for {view.name}" if waiting else ""
+        brief = brief or f"nobody runs {view.name}"
+    step = next_step(state, quote(view.name)) or ""
+    return not_well("subscription", says, name=view.name, brief=brief, next_step=step)
+
+
+def _intents(facts: Facts) -> Iterator[Finding]:
+    if isinstance(facts.intents, Unanswered):
+        yield not_known("intents", facts.intents)
+        return
+    pending = sum(map(len, facts.intents.values()))
+    if not pending:
+        yield Finding("intents", "none is pending")
+        return
+    oldest, scope = min((min(times), scope) for scope, times in facts.intents.items() if times)
+    age = facts.now - oldest
+    says = f"{pending} pending, the oldest for {duration(age.total_seconds())}: {scope}"
+    if age <= IN_DOUBT:
+        yield Finding("intents", says)
+        return
+    step = "look for `intents not resolved yet` and `intents stay pending` in the worker's log"
+    yield not_well("intents", says, brief=f"intents of {scope} stay pending", next_step=step)
+
+
+def _dead_letters(view: SubscriptionView) -> Finding:
+    letters = counted(view.dead_letters, "dead letter")
+    step = f"qontract dead-letters list --subscription {quote(view.name)}"
+    return not_well("dead letters", letters, name=view.name, brief=f"{view.name} has {letters}", next_step=step)
+
+
+def _together(reasons: Sequence[str]) -> str:
+    rest = len(reasons) - _NAMED
+    return "; ".join([*reasons[:_NAMED], *([f"and {rest} more"] if rest > 0 else [])])
+
+
+def _all_well(facts: Facts) -> str:
+    seen = () if isinstance(facts.processes, Unanswered) else [one for one in facts.processes if one.runs]
+    views = () if isinstance(facts.subscriptions, Unanswered) else facts.subscriptions
+    kinds = ", ".join(counted(number, kind) for kind in ProcessKind if (number := _number(kind, seen)))
+    return f"Well: {kinds or 'no process'}; {counted(len(views), 'subscription')}."
+
+
+def _number(kind: ProcessKind, seen: Sequence[Seen]) -> int:
+    return sum(one.process.kind is kind for one in seen)

@@ -1,0 +1,135 @@
+"""Every part is asked at once, and none is waited for for long."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from threading import Event
+from time import monotonic
+from typing import Any
+
+from qontract.adapters.memory import (
+    InMemoryEventPublisher,
+    InMemoryEvents,
+    InMemoryEventSpool,
+    InMemoryIntents,
+    InMemoryJobQueue,
+    InMemoryKeptJobs,
+    InMemoryPresence,
+    InMemoryServer,
+    InMemorySubscriptions,
+)
+from qontract.application.event_manager import EventManager
+from qontract.application.ports.event_spool import EventSpoolError
+from qontract.application.ports.intents import IntentsError
+from qontract.application.ports.presence import Presence, PresenceError
+from qontract.application.ports.server import ServerError
+from qontract.application.ports.subscriptions import SubscriptionsError
+from qontract.application.status import SystemStatus
+from qontract.domain.events import DomainEvent
+from qontract.domain.findings import Unanswered
+from qontract.domain.processes import Process, ProcessKind, Seen
+from qontract.domain.status import status_of
+from tests.unit.domain.test_processes import process
+
+
+class System:
+    """A system in memory, of which each part can fail."""
+
+    def __init__(self, presence: Presence | None = None, **more: Any) -> None:
+        self.server = InMemoryServer()
+        self.presence = InMemoryPresence()
+        self.jobs = InMemoryKeptJobs(InMemoryJobQueue({}))
+        self.events = InMemoryEvents()
+        self.subscriptions = InMemorySubscriptions(self.events)
+        self.spool = InMemoryEventSpool()
+        publisher = InMemoryEventPublisher()
+        self.intents = InMemoryIntents(publisher)
+        self.status = SystemStatus(
+            self.server,
+            presence or self.presence,
+            lambda: self.jobs,
+            self.subscriptions,
+            EventManager(publisher, spool=self.spool, intents=self.intents),
+            spool=("ops-1", "/spool.sqlite"),
+            needed={ProcessKind.WORKER},
+            abandoned_seconds=1000,
+            **more,
+        )
+
+
+def test_what_each_part_answers_is_among_the_facts() -> None:
+    system = System()
+    system.presence.show(process())
+    system.intents.record("slack-usergroups/acme", DomainEvent(type="a.b"))
+    facts = system.status.look()
+    assert facts.server == system.server.view
+    assert [seen.process for seen in facts.processes] == [process()]  # type: ignore[union-attr]
+    assert facts.subscriptions == []
+    assert list(facts.intents) == ["slack-usergroups/acme"]  # type: ignore[arg-type]
+    assert facts.spool is None
+    assert status_of(facts).sentence == "Well: 1 worker; 0 subscriptions."
+
+
+def test_events_in_the_spool_of_this_machine_are_told_also_while_redis_is_away() -> None:
+    system = System()
+    system.server.fail("look", ServerError("redis-1:6379 refused or did not answer"))
+    old = DomainEvent(type="a.b")
+    system.spool.append([old.model_copy(update={"time": old.time - timedelta(minutes=12)})])
+    *_, spool = status_of(system.status.look()).findings
+    assert spool.brief == "1 event waits in the spool of ops-1"
+
+
+def test_a_part_that_fails_says_why_and_the_others_answer() -> None:
+    system = System()
+    system.presence.show(process())
+    failures: dict[Any, tuple[str, Exception]] = {
+        system.server: ("look", ServerError("no server")),
+        system.presence: ("seen", PresenceError("no presence")),
+        system.subscriptions: ("all", SubscriptionsError("no subscriptions")),
+        system.intents: ("pending", IntentsError("no intents")),
+    }
+    for part, (method, error) in failures.items():
+        part.fail(method, error)
+        facts = system.status.look()
+        unanswered = [fact for fact in vars(facts).values() if isinstance(fact, Unanswered)]
+        assert unanswered == [Unanswered(str(error))]
+
+
+def test_a_spool_that_cannot_be_read_is_not_well() -> None:
+    system = System()
+    system.presence.show(process())
+    system.spool.fail("waiting", EventSpoolError("the spool /spool.sqlite: disk I/O error"))
+    assert status_of(system.status.look()).sentence == "Not well: the spool of ops-1 cannot be read."
+
+
+def test_an_error_that_nobody_expects_is_as_no_answer() -> None:
+    system = System()
+    system.subscriptions.fail("all", ZeroDivisionError())
+    assert system.status.look().subscriptions == Unanswered("ZeroDivisionError")
+
+
+class Hanging(Presence):
+    """Does not answer before the end of the test."""
+
+    def __init__(self, end: Event) -> None:
+        self._end = end
+
+    def show(self, process: Process) -> None:
+        raise NotImplementedError
+
+    def withdraw(self, process: Process) -> None:
+        raise NotImplementedError
+
+    def seen(self) -> Sequence[Seen]:
+        self._end.wait(20)
+        return ()
+
+
+def test_a_part_that_hangs_is_not_waited_for_and_the_others_are_told() -> None:
+    end = Event()
+    system = System(Hanging(end), seconds=0.3)
+    began = monotonic()
+    facts = system.status.look()
+    assert monotonic() - began < 2
+    assert facts.processes == Unanswered("no answer within 0.3 s")
+    assert facts.server == system.server.view
+    end.set()
