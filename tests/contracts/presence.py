@@ -24,7 +24,7 @@ class Shown:
 
 def a_process(name: str = "ops-1-42-c0de", refused: Mapping[str, str] | None = None) -> Process:
     spool = SpoolView("/var/lib/qontract/events.sqlite", Spooled(3, 12.5, 20_480))
-    return Process(ProcessKind.WORKER, name, "ops-1", 42, "0.1.0", "3.11.7", NOON, refused or {}, spool)
+    return Process(ProcessKind.WORKER, name, "ops-1", 42, "0.1.0", "3.11.7", NOON, ("a", "b"), refused or {}, spool)
 
 
 class PresenceContract:

@@ -38,7 +38,7 @@ MESSAGES = [
     *(f"HVALS {PREFIX}celery:unacked", f"INCR {PREFIX}job-number"),
 ]
 RUN_BY_OTHERS = [f"BRPOP {PREFIX}celery:jobs 1", f"SET {PREFIX}lock:a me", f"HDEL {PREFIX}celery:unacked tag"]
-INTENTS = [f"HSET {PREFIX}intents x y", f"HGETALL {PREFIX}intents", f"DEL {PREFIX}intents"]
+INTENTS = [f"HSET {PREFIX}intents x y", f"DEL {PREFIX}intents"]
 LETTERS = [f"XADD {PREFIX}dead * a b", f"XRANGE {PREFIX}dead - +", f"XDEL {PREFIX}dead 1-1"]
 HANDLED_BY_OTHERS = [
     *(f"XREADGROUP GROUP g c STREAMS {STREAM} >", f"XACK {STREAM} g 1-1", f"XGROUP SETID {STREAM} g 0"),

@@ -61,8 +61,13 @@ def test_dev_runs_everything_until_it_is_told_to_end_and_a_client_reconciles_aga
         planned = run(*reconcile, **settings)
         applied = run(*reconcile, "--apply", "--yes", **settings)
         again = run(*reconcile, **settings)
+        status = run("status", **settings)
+        counted = httpx.get(f"http://127.0.0.1:{port + 2}/metrics").text
         assert dev.end(signal.SIGTERM) == 130
     assert (planned.returncode, applied.returncode, again.returncode) == (0, 0, 0), planned.stderr + applied.stderr
+    assert status.returncode == 0, status.stdout
+    assert "scope slack-usergroups/coreos: last success: " in status.stdout
+    assert 'qontract_jobs_total{integration="slack-usergroups",status="success"} 3.0' in counted
     assert "release-managers" in planned.stdout
     assert "release-managers" in applied.stdout
     assert "release-managers" not in again.stdout

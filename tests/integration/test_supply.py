@@ -30,7 +30,7 @@ EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 NOT_IMPORTED = {"hishel", "fastapi-swagger"}
 """Declared to keep another package in bounds; and for the files that it has."""
 NO_PACKAGE = {*sys.stdlib_module_names, "qontract", "_typeshed"}
-NEED_AN_EXTRA = {"entrypoints/dev/": "dev", "adapters/github": "github", "testing": "testing"}
+NEED_AN_EXTRA = {"entrypoints/dev/": "dev", "adapters/github": "github", "adapters/jwks": "jwks", "testing": "testing"}
 """What a plain install has and cannot use: below src/qontract."""
 
 

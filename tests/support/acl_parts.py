@@ -10,13 +10,14 @@ from qontract.adapters.celery.job_ledger import MOST_SCOPES
 from qontract.adapters.redis import (
     RedisBroker,
     RedisEventPublisher,
+    RedisIntents,
     RedisKeptEvents,
     RedisPresence,
     RedisServerCheck,
+    RedisServerInfo,
     RedisSubscriptions,
 )
 from qontract.adapters.redis.acl import Process
-from qontract.adapters.redis.server import RedisServer
 from qontract.application.ports.job_queue import JobQueueError
 from qontract.application.ports.kept_events import Span
 from qontract.application.ports.server_check import ServerState
@@ -69,15 +70,13 @@ def show(url: str, admin: Any) -> None:
 
 
 def see(url: str, admin: Any) -> None:
-    """See which processes run, and how the server is."""
-    for key in (KEYS.processes, KEYS.processes_seen):
-        make(admin, key, lambda name: admin.set(name, "of another type"))
-    presence = RedisPresence(url, channel=CHANNEL)
-    presence.seen()
-    admin.zadd(KEYS.processes_seen, {"odd": 1})
+    """See which processes run, what is pending, and how the server is."""
+    admin.zadd(KEYS.processes_seen, {"odd": admin.time()[0] * 1000})
     admin.hset(KEYS.processes, "odd", "{}")
-    presence.seen()
-    RedisServer(url).look()
+    assert RedisPresence(url, channel=CHANNEL).seen() is not None
+    RedisServerInfo(url).look()
+    with RedisBroker(url) as broker:
+        RedisIntents(broker, channel=CHANNEL, source="/there").pending()
 
 
 def make(admin: Any, key: str, make: Any) -> None:

@@ -25,6 +25,8 @@ class DeliveryLoop:
 
     While the subscription is paused (`paused`, as it was last looked at) it is not read: handlers at work may finish,
     and what was not begun is released.
+
+    `replace` lets `run` end in the same way, for another handler: `subscription` has it when it is run again.
     """
 
     def __init__(
@@ -41,10 +43,12 @@ class DeliveryLoop:
         self.paused = False
         self._log = event_log
         self._limits = limits
+        self._pause = min(1.0, limits.claim_seconds / 10)
         self._surroundings = surroundings
         self._stopping = asyncio.Event()
         self._stood_by_at = 0.0
         self._known = False
+        self._successor: Subscription | None = None
 
     def fresh(self, seconds: float) -> bool:
         """Say whether it has read, or stood by, within so many seconds; false before the first time."""
@@ -57,13 +61,28 @@ class DeliveryLoop:
         if self.session:
             self.session.stop()
 
+    @property
+    def _ending(self) -> bool:
+        return self._stopping.is_set() or self._successor is not None
+
+    def replace(self, subscription: Subscription) -> None:
+        """Let `run` end as `stop` does; run again, it works for this one: of the same name, types and policy."""
+        self._successor = subscription
+        if self.session:
+            self.session.stop()
+
+    def take_successor(self) -> None:
+        """Work for the one that was to replace the subscription, if there is one, from the next `run` on."""
+        if self._successor:
+            self.subscription, self._successor = self._successor, None
+
     async def run(self) -> None:
-        """Work until `stop`. Whatever goes wrong is logged, and tried again after a pause.
+        """Work until `stop`, or `replace`. Whatever goes wrong is logged, and tried again after a pause.
 
         An event log that goes on to refuse the same is logged once a minute.
         """
         extra, told = {"subscription": self.subscription.name}, _Told(self._surroundings.clock)
-        while not self._stopping.is_set():
+        while not self._ending:
             try:
                 if await self._is_paused():
                     self._stood_by_at = self._surroundings.clock()
@@ -84,14 +103,14 @@ class DeliveryLoop:
             except Exception:
                 log.exception("delivery broke off", extra=extra)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), min(1.0, self._limits.claim_seconds / 10))
+                await asyncio.wait_for(self._stopping.wait(), 0 if self._ending else self._pause)
 
     async def _work(self) -> None:
         if await self._log.open() and self._known:
             rebuilt(self.subscription.name, self._surroundings.count)
         self._known = True
         self.session = DeliverySession(self.subscription, self._log, self.lease, self._limits, self._surroundings)
-        if self._stopping.is_set():
+        if self._ending:
             self.session.stop()
         pausing = asyncio.create_task(self._stop_when_paused(self.session))
         try:

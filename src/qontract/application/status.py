@@ -10,7 +10,7 @@ from qontract.application.event_manager import EventManager
 from qontract.application.ports.event_spool import EventSpoolError
 from qontract.application.ports.kept_jobs import KeptJobs, KeptJobsError
 from qontract.application.ports.presence import Presence
-from qontract.application.ports.server import Server
+from qontract.application.ports.server_info import ServerInfo
 from qontract.application.ports.subscriptions import Subscriptions
 from qontract.domain.findings import Unanswered
 from qontract.domain.processes import ProcessKind, SpoolView
@@ -32,7 +32,7 @@ class SystemStatus:
 
     def __init__(
         self,
-        server: Server,
+        server: ServerInfo,
         presence: Presence,
         jobs: Callable[[], KeptJobs] | None,
         subscriptions: Subscriptions | None,

@@ -29,9 +29,9 @@ class ServerView:
     """What the server says of itself.
 
     `compatible` is the version of Redis that it is, or is like. `primary`: it takes writes. `loading`: it still reads
-    its files, and answers nothing else. `append_only`: it writes each change to a file; `saves`: it writes all of it to
-    a file now and then, None if that is not known; each with whether that worked the last time. `saved_seconds`: since
-    when. `eviction` is its maxmemory-policy; `max_bytes` is 0 if it may have all the memory that there is.
+    its files, and answers nothing else. `append_only`: it writes each change to a file; `saved_seconds`: since when it
+    has written all of it to a file, None: not since its start; each with whether that worked the last time. `eviction`
+    is its maxmemory-policy; `max_bytes` is 0 if it may have all the memory that there is.
     """
 
     software: str
@@ -43,7 +43,6 @@ class ServerView:
     loading: bool = False
     append_only: bool = True
     append_only_works: bool = True
-    saves: bool | None = None
     saving_works: bool = True
     saved_seconds: float | None = None
     eviction: str = KEEPS_EVERYTHING
@@ -78,8 +77,10 @@ def _itself(server: ServerView) -> Finding:
 
 
 def _disk(server: ServerView) -> Finding:
-    age = "" if server.saved_seconds is None else f" {duration(server.saved_seconds)} ago"
-    saves = f"last saved{age or ' never'}" if server.saving_works else f"its last save failed, the one before was{age}"
+    age = None if server.saved_seconds is None else f"{duration(server.saved_seconds)} ago"
+    saves = f"last saved {age}" if age else "not saved since its start"
+    if not server.saving_works:
+        saves = f"its last save failed; {saves}"
     says = f"append-only file {'on' if server.append_only else 'off'}; {saves}"
     if server.append_only and not server.append_only_works:
         return not_well(
@@ -89,7 +90,7 @@ def _disk(server: ServerView) -> Finding:
             brief="Redis cannot write its file",
             next_step="look at the server's log, and at the room on its disk: df -h",
         )
-    if not server.saving_works and server.saves is not False:
+    if not server.saving_works:
         return not_well(
             "redis",
             f"{says}; it may take no writes until one works",
@@ -99,7 +100,7 @@ def _disk(server: ServerView) -> Finding:
         )
     if server.append_only or any(replica.in_step for replica in server.replicas):
         return Finding("redis", says, name="disk")
-    lost = "everything" if server.saves is False else "what came since"
+    lost = "what came since" if age else "everything"
     return not_well(
         "redis",
         f"{says}; no replica has it: a crash loses {lost}",

@@ -1,6 +1,8 @@
 """The composition root: the one place that knows which adapter stands behind each port."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import ExitStack
+from datetime import datetime
 from functools import cache, partial
 from os import getpid
 from secrets import token_hex
@@ -12,7 +14,7 @@ from dependency_injector import containers, providers
 from qontract.application.event_manager import EventManager
 from qontract.application.guards import Guards
 from qontract.application.job_steering import JobSteering
-from qontract.application.jobs import Runners, Turn
+from qontract.application.jobs import Continues, Runners, Turn
 from qontract.application.ports.dead_letters import DeadLetters
 from qontract.application.ports.event_format import EventFormat
 from qontract.application.ports.event_log import Measures
@@ -26,11 +28,16 @@ from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
 from qontract.application.status import SystemStatus
 from qontract.application.subscription_steering import Steering
+from qontract.application.token_keys import TokenKeys
 from qontract.domain.jobs import Job, JobProgress
 from qontract.domain.processes import ProcessKind
 from qontract.entrypoints.integrations import Made, load_integrations, make_integrations
+from qontract.entrypoints.metrics import JWKS_FAILED
+from qontract.entrypoints.packages import said
+from qontract.entrypoints.renewal import Renewal
 from qontract.entrypoints.settings import Settings, load_settings
 from qontract.entrypoints.settings.groups import SECRET_BYTES
+from qontract.entrypoints.settings.reading import read
 
 if TYPE_CHECKING:  # a process imports only the adapters that it makes: it starts the sooner
     from faststream.redis import RedisBroker as FastStreamBroker
@@ -70,14 +77,22 @@ def _runners(made: Made, events: EventManager | None, guards: Guards) -> Runners
     def refused(job: Job, _: Turn) -> JobProgress:
         raise RuntimeError(f"the worker has no integration {job.integration!r}: {made.refused[job.integration]}")
 
-    return dict.fromkeys(made.refused, refused) | {
-        name: partial(reconcile, integration=integration, events=events, guards=guards)
-        for name, integration in made.integrations.items()
-    }
+    def run(job: Job, turn: Turn) -> JobProgress | Continues:
+        with made.current[job.integration].use() as integration:
+            return reconcile(job, turn, integration=integration, events=events, guards=guards)
+
+    return dict.fromkeys(made.refused, refused) | dict.fromkeys(made.current, run)
 
 
 def _recovery(made: Made, events: EventManager | None, jobs: JobQueue) -> Recovery:
-    return partial(recover_all, events, jobs, made.integrations, later={})
+    later: dict[str, datetime] = {}
+
+    def recover() -> None:
+        with ExitStack() as stack:
+            integrations = {name: stack.enter_context(current.use()) for name, current in made.current.items()}
+            recover_all(events, jobs, integrations, later=later)
+
+    return recover
 
 
 def _prefix(settings: Settings) -> str:
@@ -169,12 +184,58 @@ def _kept_events(settings: Settings) -> KeptEvents:
     return RedisKeptEvents(settings.cache_broker_url.get_secret_value(), stream=settings.events.stream)
 
 
+def _token_keys(settings: Settings) -> TokenKeys | None:
+    """Return the keys of who issues tokens; None if nobody does but us. Raises SystemExit if they cannot be used."""
+    source = settings.auth.jwks
+    if not source:
+        return None
+    try:
+        from qontract.adapters.jwks import FileKeySet, key_set_at
+
+        key_set = key_set_at(source)
+    except (ImportError, ValueError) as error:
+        raise SystemExit(f"qontract: QAPI_AUTH__JWKS: {said(error)}") from None
+    fresh, pause = (2, 1) if isinstance(key_set, FileKeySet) else (300, 10)
+    return TokenKeys(key_set, fresh=fresh, pause=pause, count_failure=JWKS_FAILED.inc)
+
+
+def _revoked(settings: Settings) -> Renewal[frozenset[str], frozenset[str]]:
+    """Return the ids of tokens that are accepted no more: those of these settings, until a file of them changes."""
+    given = [settings.auth.revoked]
+    return Renewal("auth", lambda: given.pop() if given else read(Settings).auth.revoked, frozenset)
+
+
 def _steering(settings: Settings) -> Steering:
     from qontract.adapters.redis import RedisSubscriptions
 
     events, url = settings.events, settings.cache_broker_url.get_secret_value()
     subscriptions = RedisSubscriptions(url, channel=events.channel, stream=events.stream)
     return Steering(subscriptions, abandoned_seconds=settings.subscriber.abandoned_seconds)
+
+
+def _presence(settings: Settings) -> Presence:
+    from qontract.adapters.redis import RedisPresence
+
+    return RedisPresence(settings.cache_broker_url.get_secret_value(), channel=settings.events.channel)
+
+
+def _status(
+    settings: Settings, presence: Presence, kept_jobs: Callable[[], KeptJobs], manager: EventManager | None
+) -> SystemStatus:
+    from qontract.adapters.redis import RedisServerInfo, RedisSubscriptions
+
+    events, url = settings.events, settings.cache_broker_url.get_secret_value()
+    kept = events.enabled and events.stream
+    return SystemStatus(
+        RedisServerInfo(url),
+        presence,
+        kept_jobs if settings.auth.secret else None,
+        RedisSubscriptions(url, channel=events.channel, stream=events.stream, timeout=2) if kept else None,
+        manager,
+        spool=(gethostname(), str(events.spool)),
+        needed=set(ProcessKind) - (set() if kept else {ProcessKind.SUBSCRIBER}),
+        abandoned_seconds=settings.subscriber.abandoned_seconds,
+    )
 
 
 def _server_check(settings: Settings, process: str, *, writes: bool) -> ServerCheck:
@@ -192,31 +253,6 @@ def _acl(settings: Settings) -> Callable[[str, str], str]:
 
     events = settings.events
     return lambda process, user: rule(Process(process), channel=events.channel, stream=events.stream, user=user)
-
-
-def _presence(settings: Settings) -> Presence:
-    from qontract.adapters.redis import RedisPresence
-
-    return RedisPresence(settings.cache_broker_url.get_secret_value(), channel=settings.events.channel)
-
-
-def _status(
-    settings: Settings, presence: Presence, kept_jobs: Callable[[], KeptJobs], manager: EventManager | None
-) -> SystemStatus:
-    from qontract.adapters.redis import RedisServer, RedisSubscriptions
-
-    events, url = settings.events, settings.cache_broker_url.get_secret_value()
-    kept = events.enabled and events.stream
-    return SystemStatus(
-        RedisServer(url),
-        presence,
-        kept_jobs if settings.auth.secret else None,
-        RedisSubscriptions(url, channel=events.channel, stream=events.stream, timeout=2) if kept else None,
-        manager,
-        spool=(gethostname(), str(events.spool)),
-        needed=set(ProcessKind) - (set() if kept else {ProcessKind.SUBSCRIBER}),
-        abandoned_seconds=settings.subscriber.abandoned_seconds,
-    )
 
 
 class Container(containers.DeclarativeContainer):
@@ -249,6 +285,8 @@ class Container(containers.DeclarativeContainer):
     steering = providers.Singleton(_steering, settings)
     presence = providers.Singleton(_presence, settings)
     status = providers.Singleton(_status, settings, presence, kept_jobs.provider, event_manager)
+    revoked = providers.Singleton(_revoked, settings)
+    token_keys = providers.Singleton(_token_keys, settings)
 
 
 @cache

@@ -8,8 +8,9 @@ A package names its integrations in the entry-point group `qontract.integrations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
@@ -17,7 +18,9 @@ from pydantic import BaseModel
 from qontract.application.reconcile import AnyIntegration
 from qontract.domain.integration import BlockedPlan, DesiredState
 from qontract.entrypoints import packages
+from qontract.entrypoints.renewal import Current, Renewal
 from qontract.entrypoints.settings import load_settings_of
+from qontract.entrypoints.settings.reading import secrets_stamp
 
 GROUP = "qontract.integrations"
 
@@ -40,12 +43,24 @@ class Installed:
 class Made:
     """The integrations themselves, by name; and what could not be made or used, with the reason.
 
-    Of these, `left_out` are those whose extra is not installed: as it was meant.
+    Of these, `left_out` are those whose extra is not installed: as it was meant. Each is made anew when the files of
+    its settings have changed: `current` has those to use now.
     """
 
-    integrations: Mapping[str, AnyIntegration]
+    current: Mapping[str, Current[AnyIntegration]]
     refused: Mapping[str, str] = field(default_factory=dict)
     left_out: frozenset[str] = frozenset()
+
+    @property
+    def integrations(self) -> Mapping[str, AnyIntegration]:
+        """Those that were used last."""
+        return {name: current.value for name, current in self.current.items()}
+
+
+def stale(classes: Mapping[str, type[AnyIntegration]], made: Collection[str]) -> list[str]:
+    """Return the names of those that were `made` whose settings cannot be read now: the ones before are used."""
+    changing = secrets_stamp()  # the environment of a process does not change
+    return [name for name in sorted(made) if changing and not _readable(classes[name])]
 
 
 def load_integrations() -> Installed:
@@ -66,8 +81,8 @@ def load_integrations() -> Installed:
 def make_integrations(installed: Installed) -> Made:
     """Make each integration with its own settings. One that cannot be made is logged, and stops no other."""
     refused: dict[str, str] = {}
-    made: dict[str, AnyIntegration] = {}
     left_out: set[str] = set()
+    made: dict[str, Current[AnyIntegration]] = {}
     for name, integration in installed.classes.items():
         try:
             made[name] = _made(integration)
@@ -107,11 +122,28 @@ def _checked(name: str, integration: Any) -> type[AnyIntegration]:
     return integration
 
 
-def _made(integration: type[AnyIntegration]) -> AnyIntegration:
-    model = getattr(integration, "Settings", None)
+def _made(integration: type[AnyIntegration]) -> Current[AnyIntegration]:
     make: Any = integration
+
+    def made(settings: BaseModel | None) -> AnyIntegration:
+        it: AnyIntegration = make() if settings is None else make(settings)
+        return it
+
+    renewal = Renewal(integration.name, partial(_settings, integration), made)
+    return Current(renewal, lambda old: old.close())
+
+
+def _settings(integration: type[AnyIntegration]) -> BaseModel | None:
+    """Read the settings of an integration; None: it has none. Raises SettingsProblemsError."""
+    model = getattr(integration, "Settings", None)
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
-        made: AnyIntegration = make()
-    else:
-        made = make(load_settings_of(model, getattr(integration, "settings_group", integration.name)))
-    return made
+        return None
+    return load_settings_of(model, getattr(integration, "settings_group", integration.name))
+
+
+def _readable(integration: type[AnyIntegration]) -> bool:
+    try:
+        _settings(integration)
+    except Exception:  # noqa: BLE001 - of somebody else's model: any
+        return False
+    return True

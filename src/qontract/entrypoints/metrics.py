@@ -55,6 +55,7 @@ BACKGROUND_FAILED = Counter(
 )
 TRIM_FAILED = Counter("qontract_trim_failures_total", "Times that the stream could not be trimmed")
 TRIMMED = Counter("qontract_events_trimmed_total", "Events removed from the stream, for all had acknowledged them")
+JWKS_FAILED = Counter("qontract_jwks_failures_total", "Times that the key set of who issues tokens could not be read")
 ABANDONED = Gauge(
     "qontract_subscription_abandoned", "1 if its group no longer holds back the trimming", ["subscription"]
 )

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from importlib.metadata import EntryPoint
 from typing import Any
 
@@ -22,6 +23,7 @@ from qontract.application.subscription import Subscription, wrong_with_name
 from qontract.domain.events import catalogue
 from qontract.entrypoints.packages import installed as installed_in
 from qontract.entrypoints.packages import package, said
+from qontract.entrypoints.renewal import Renewal
 from qontract.entrypoints.settings import load_settings_of
 from qontract.entrypoints.settings.groups import SubscriberSettings
 
@@ -31,12 +33,19 @@ _VARIABLE = "QAPI_SUBSCRIBER__HANDLERS"
 log = logging.getLogger(__name__)
 
 
+AnyRenewal = Renewal[BaseModel, Subscription | None]
+
+
 @dataclass(frozen=True)
 class Loaded:
-    """What can be run; and what not, with the reason: a line that names the package and the entry point."""
+    """What can be run; and what not, with the reason: a line that names the package and the entry point.
+
+    `renewals`: of each subscription whose handler has settings, how it is made anew.
+    """
 
     subscriptions: list[Subscription]
     refused: dict[str, str]
+    renewals: Mapping[str, AnyRenewal]
 
 
 def load_subscriptions(settings: SubscriberSettings) -> Loaded:
@@ -45,6 +54,7 @@ def load_subscriptions(settings: SubscriberSettings) -> Loaded:
     installed = installed_in(GROUP, refused)
     handlers = settings.handlers
     loaded: list[tuple[Subscription, str]] = []
+    renewals: dict[str, AnyRenewal] = {}
     for name, handler in chosen(installed, handlers).items():
         if handler not in installed:
             near = nearest(handler, installed)
@@ -53,15 +63,19 @@ def load_subscriptions(settings: SubscriberSettings) -> Loaded:
             continue
         entry = installed[handler]
         try:
-            if subscription := _subscription(name, entry):
+            made = _made(name, entry)
+            subscription = made.made if isinstance(made, Renewal) else made
+            if subscription:
                 loaded.append((subscription, package(entry)))
+            if subscription and isinstance(made, Renewal):
+                renewals[name] = made
         except (Exception, SystemExit) as error:
             _refuse(refused, said(error), subscription=name, package=package(entry), entry_point=entry.value)
             log.debug("handler was refused for this", exc_info=True)
     for name in sorted({name for name, handler in handlers.items() if not handler} - installed.keys()):
         log.warning("handler to switch off is not installed", extra={"subscription": name, "variable": _VARIABLE})
     _log_loaded(loaded)
-    return Loaded([subscription for subscription, _ in loaded], refused)
+    return Loaded([subscription for subscription, _ in loaded], refused, renewals)
 
 
 def chosen(installed: Collection[str], handlers: Mapping[str, str | None]) -> dict[str, str]:
@@ -79,19 +93,39 @@ def unknown_types(types: Collection[str], known: Collection[str]) -> dict[str, s
     return {wanted: nearest(wanted, known) for wanted in types if "*" not in wanted and wanted not in known}
 
 
-def _subscription(name: str, entry: EntryPoint) -> Subscription | None:
-    """Make the handler; None if its settings switch it off. Raises whatever the package raises."""
+def _made(name: str, entry: EntryPoint) -> Subscription | AnyRenewal:
+    """Make the subscription, or what makes it anew; None in that if its settings switch it off.
+
+    Raises whatever the package raises.
+    """
     if wrong := wrong_with_name(name):
         raise ValueError(wrong)
     make: Any = entry.load()
     model = getattr(make, "Settings", None)
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         return Subscription(name, make())
-    settings = load_settings_of(model, name)
-    if not getattr(settings, "enabled", True):
-        log.info("handler is not enabled", extra={"subscription": name, "package": package(entry)})
-        return None
-    return Subscription(name, make(settings))
+    first: list[Subscription] = []
+
+    def subscription(settings: BaseModel) -> Subscription | None:
+        made = Subscription(name, make(settings)) if getattr(settings, "enabled", True) else None
+        if first:
+            return _successor(made, first[0])
+        if made is None:
+            log.info("handler is not enabled", extra={"subscription": name, "package": package(entry)})
+        else:
+            first.append(made)
+        return made
+
+    return Renewal(name, partial(load_settings_of, model, name), subscription)
+
+
+def _successor(made: Subscription | None, first: Subscription) -> Subscription:
+    """Return it if it can go on where the first one is. Raises ValueError."""
+    if made is None:
+        raise ValueError("the settings switch the handler off now, which needs a restart")
+    if (made.handler.types, made.handler.policy) != (first.handler.types, first.handler.policy):
+        raise ValueError("the handler has other types, or another policy, with these settings, which needs a restart")
+    return made
 
 
 def _refuse(refused: dict[str, str], error: str, *, subscription: str, **where: str) -> None:

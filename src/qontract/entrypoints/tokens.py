@@ -1,4 +1,4 @@
-"""Bearer tokens: JSON Web Tokens (RFC 7519), signed with HS256."""
+"""Bearer tokens: JSON Web Tokens (RFC 7519), signed with our secret (HS256), or with a key of who issues tokens."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -8,9 +8,12 @@ from uuid import uuid4
 
 import jwt
 
+from qontract.application.ports.key_set import PublicKey
 from qontract.domain.attributes import forbidden_in
 
 _ALGORITHM = "HS256"
+_WITH_PUBLIC_KEYS = {"RS256", "RS512", "PS256", "ES256", "EdDSA"}
+_NOT_VALID = "The token is not valid, or not any more."
 _LONGEST_SUBJECT = 255
 _LEEWAY = timedelta(minutes=1)
 """By how much the clock of who signs may be ahead of ours, where a token is valid for as long as it may be."""
@@ -52,21 +55,37 @@ def issue_token(
     return jwt.encode(claims, secret, algorithm=_ALGORITHM)
 
 
+def named_key(token: str) -> tuple[bool, str | None]:
+    """Say whether a token claims to be signed with the private part of a public key, and which id it names for that.
+
+    Nothing of it is checked yet. Raises InvalidTokenError: it is no token.
+    """
+    try:
+        header = jwt.get_unverified_header(token)
+    except (jwt.InvalidTokenError, ValueError, RecursionError):
+        raise InvalidTokenError(_NOT_VALID) from None
+    return header.get("alg") in _WITH_PUBLIC_KEYS, header.get("kid")
+
+
 def claims_of(
     token: str,
     secrets: Sequence[str],
+    public_keys: Sequence[PublicKey] = (),
     *,
     audience: str,
     issuer: str,
     longest: timedelta = timedelta.max,
     revoked: Collection[str] = (),
 ) -> Claims:
-    """Return the subject and the scopes (RFC 8693, 4.2) of a valid token, signed with any of the secrets.
+    """Return the subject and the scopes (RFC 8693, 4.2) of a valid token, signed with any of the secrets, or keys.
+
+    Each key is for one algorithm, whatever the token says: a secret for HS256, a public key for its own.
 
     `longest`: for how much longer it may be valid; `revoked`: ids (`jti`) of tokens that are valid no more.
     Raises InvalidTokenError.
     """
-    claims = _verified(token, secrets, audience, issuer)
+    keys = [(secret, _ALGORITHM) for secret in secrets] + [(key.value, key.algorithm) for key in public_keys]
+    claims = _verified(token, keys, audience, issuer)
     if claims["exp"] - datetime.now(UTC).timestamp() > (longest.total_seconds() + _LEEWAY.total_seconds()):
         raise InvalidTokenError(f"The token is valid for longer than {longest.days} days, which is not accepted.")
     if claims.get("jti") in revoked:
@@ -77,24 +96,24 @@ def claims_of(
     return Claims(str(subject), frozenset(scope.split()) if isinstance(scope, str) else frozenset())
 
 
-def _verified(token: str, secrets: Sequence[str], audience: str, issuer: str) -> dict[str, Any]:
-    for secret in secrets:
+def _verified(token: str, keys: Sequence[tuple[Any, str]], audience: str, issuer: str) -> dict[str, Any]:
+    for key, algorithm in keys:
         try:
             claims: dict[str, Any] = jwt.decode(
                 token,
-                secret,
-                algorithms=[_ALGORITHM],
+                key,
+                algorithms=[algorithm],
                 audience=audience,
                 issuer=issuer,
                 options={"require": ["aud", "iss", "exp"], "verify_sub": False},
             )
             claims["exp"] = int(claims["exp"])  # it was checked to be one; a text of digits is one too
-        except jwt.InvalidSignatureError:
+        except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError):
             continue
         except (jwt.InvalidTokenError, ValueError, OverflowError):
             break
         return claims
-    raise InvalidTokenError("The token is not valid, or not any more.")
+    raise InvalidTokenError(_NOT_VALID)
 
 
 def wrong_with_subject(subject: object) -> str | None:

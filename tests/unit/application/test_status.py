@@ -14,14 +14,14 @@ from qontract.adapters.memory import (
     InMemoryJobQueue,
     InMemoryKeptJobs,
     InMemoryPresence,
-    InMemoryServer,
+    InMemoryServerInfo,
     InMemorySubscriptions,
 )
 from qontract.application.event_manager import EventManager
 from qontract.application.ports.event_spool import EventSpoolError
 from qontract.application.ports.intents import IntentsError
 from qontract.application.ports.presence import Presence, PresenceError
-from qontract.application.ports.server import ServerError
+from qontract.application.ports.server_info import ServerInfoError
 from qontract.application.ports.subscriptions import SubscriptionsError
 from qontract.application.status import SystemStatus
 from qontract.domain.events import DomainEvent
@@ -35,7 +35,7 @@ class System:
     """A system in memory, of which each part can fail."""
 
     def __init__(self, presence: Presence | None = None, **more: Any) -> None:
-        self.server = InMemoryServer()
+        self.server = InMemoryServerInfo()
         self.presence = InMemoryPresence()
         self.jobs = InMemoryKeptJobs(InMemoryJobQueue({}))
         self.events = InMemoryEvents()
@@ -71,7 +71,7 @@ def test_what_each_part_answers_is_among_the_facts() -> None:
 
 def test_events_in_the_spool_of_this_machine_are_told_also_while_redis_is_away() -> None:
     system = System()
-    system.server.fail("look", ServerError("redis-1:6379 refused or did not answer"))
+    system.server.fail("look", ServerInfoError("redis-1:6379 refused or did not answer"))
     old = DomainEvent(type="a.b")
     system.spool.append([old.model_copy(update={"time": old.time - timedelta(minutes=12)})])
     *_, spool = status_of(system.status.look()).findings
@@ -82,7 +82,7 @@ def test_a_part_that_fails_says_why_and_the_others_answer() -> None:
     system = System()
     system.presence.show(process())
     failures: dict[Any, tuple[str, Exception]] = {
-        system.server: ("look", ServerError("no server")),
+        system.server: ("look", ServerInfoError("no server")),
         system.presence: ("seen", PresenceError("no presence")),
         system.subscriptions: ("all", SubscriptionsError("no subscriptions")),
         system.intents: ("pending", IntentsError("no intents")),

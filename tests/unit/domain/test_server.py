@@ -60,18 +60,14 @@ def test_each_thing_that_is_wrong_has_its_reason_and_the_next_command(
 
 
 def test_without_an_append_only_file_it_says_what_a_crash_loses() -> None:
-    assert "a crash loses everything" in says(append_only=False, saves=False)["disk"]
-    assert "a crash loses what came since" in says(append_only=False, saves=True, saved_seconds=90)["disk"]
+    assert "a crash loses everything" in says(append_only=False)["disk"]
+    assert "a crash loses what came since" in says(append_only=False, saved_seconds=90)["disk"]
 
 
 def test_a_replica_in_step_stands_for_the_append_only_file() -> None:
     replica = ServerReplica("10.0.0.2:6379", in_step=True, lag_seconds=1)
     assert wrong(append_only=False, replicas=(replica,)) == []
     assert says(replicas=(replica,))["replicas"] == "1 replica in step, 1 s behind at most"
-
-
-def test_a_save_that_failed_does_not_matter_where_none_is_asked_for() -> None:
-    assert wrong(saving_works=False, saves=False) == []
 
 
 @pytest.mark.parametrize(
@@ -93,5 +89,5 @@ def test_a_replica_that_does_not_follow_is_named(replica: ServerReplica, reason:
 
 
 def test_what_the_server_does_not_say_is_not_held_against_it() -> None:
-    assert wrong(eviction="", saves=None, saved_seconds=None) == []
+    assert wrong(eviction="") == []
     assert says(eviction="")["memory"].endswith("eviction not known")

@@ -101,6 +101,13 @@ def test_the_command_makes_a_token_for_one_workspace() -> None:
     assert command("--scope", "reconcile:apply:acme").exit_code == 1
 
 
+def test_the_command_makes_no_token_where_the_api_takes_none_of_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QAPI_AUTH__ACCEPT_SECRET", "false")
+    refused = command("--scope", "reconcile:plan")
+    assert refused.exit_code == 1
+    assert refused.output.startswith("qontract: QAPI_AUTH__ACCEPT_SECRET: the API takes no such token")
+
+
 def test_the_command_refuses_a_lifetime_that_the_api_would_refuse() -> None:
     refused = command("--expires", str(401 * 24 * 3600))
     assert refused.exit_code == 1

@@ -12,8 +12,8 @@ from githubkit.auth import BaseAuthStrategy
 from githubkit.cache import BaseCacheStrategy
 from githubkit.exception import GraphQLFailed, RateLimitExceeded, RequestError, RequestFailed
 
+from qontract.adapters.bounded_transport import BoundedTransport
 from qontract.adapters.bounds import Bounds, OutOfBoundsError
-from qontract.adapters.github.transport import BoundedTransport
 from qontract.adapters.texts import one_line
 from qontract.application.ports.integration import IntegrationError, RateLimitedError
 

@@ -12,9 +12,10 @@ from qontract.adapters.memory.intents import InMemoryIntents
 from qontract.adapters.memory.job_queue import InMemoryJobQueue
 from qontract.adapters.memory.kept_events import InMemoryKeptEvents
 from qontract.adapters.memory.kept_jobs import InMemoryKeptJobs
+from qontract.adapters.memory.key_set import InMemoryKeySet
 from qontract.adapters.memory.presence import InMemoryPresence
-from qontract.adapters.memory.server import InMemoryServer
 from qontract.adapters.memory.server_check import InMemoryServerCheck
+from qontract.adapters.memory.server_info import InMemoryServerInfo
 from qontract.adapters.memory.slack_usergroups import InMemorySlackUsergroups
 from qontract.adapters.memory.subscriptions import InMemorySubscriptions
 
@@ -31,9 +32,10 @@ __all__ = [
     "InMemoryJobQueue",
     "InMemoryKeptEvents",
     "InMemoryKeptJobs",
+    "InMemoryKeySet",
     "InMemoryPresence",
-    "InMemoryServer",
     "InMemoryServerCheck",
+    "InMemoryServerInfo",
     "InMemorySlackUsergroups",
     "InMemorySubscriptions",
 ]

@@ -8,8 +8,8 @@ from qontract.adapters.redis.event_publisher import RedisEventPublisher
 from qontract.adapters.redis.intents import RedisIntents
 from qontract.adapters.redis.kept_events import RedisKeptEvents
 from qontract.adapters.redis.presence import RedisPresence
-from qontract.adapters.redis.server import RedisServer
 from qontract.adapters.redis.server_check import RedisServerCheck
+from qontract.adapters.redis.server_info import RedisServerInfo
 from qontract.adapters.redis.subscriptions import RedisSubscriptions
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
     "RedisIntents",
     "RedisKeptEvents",
     "RedisPresence",
-    "RedisServer",
     "RedisServerCheck",
+    "RedisServerInfo",
     "RedisSubscriptions",
 ]

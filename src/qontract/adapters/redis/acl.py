@@ -59,10 +59,10 @@ _SHOWING: _Uses = [
     ("rename pexpire", "set-aside:processes*"),
 ]
 
-_SEEING: _Uses = [
-    ("type rename hget hstrlen", "processes"),
-    ("type rename zrevrange", "processes-seen"),
-    ("rename pexpire", "set-aside:processes*"),
+_ASKING: _Uses = [
+    ("hget hstrlen", "processes"),
+    ("zrevrange", "processes-seen"),
+    ("hgetall", "intents"),
     ("info", ""),
 ]
 
@@ -183,10 +183,10 @@ _MENDING: _Uses = [
 ]
 
 _USES: Mapping[Process, Sequence[_Uses]] = {
-    Process.API: (_SHOWING, _SEEING, _SUBMITTING, _KEPT_JOBS, _PUBLISHING, _STEERING, _LOOKING),
+    Process.API: (_SHOWING, _ASKING, _SUBMITTING, _KEPT_JOBS, _PUBLISHING, _STEERING, _LOOKING),
     Process.WORKER: (_SHOWING, _RUNNING, _PUBLISHING, _INTENDING),
     Process.SUBSCRIBER: (_SHOWING, _HANDLING, _MENDING, _PUBLISHING),
-    Process.OPERATOR: (_SEEING, _KEPT_JOBS, _PUBLISHING, _STEERING, _LOOKING, _DEAD_LETTERS),
+    Process.OPERATOR: (_ASKING, _KEPT_JOBS, _PUBLISHING, _STEERING, _LOOKING, _DEAD_LETTERS),
 }
 
 

@@ -50,8 +50,17 @@ class RedisPresence(Presence):
         return [seen for name, at, record in rows if (seen := self._read(name, float(now) - float(at), record))]
 
     def _show(self, process: Process, *, ended: bool) -> None:
+        """Put it on record; a key that is not what it should be is set aside."""
         record = json.dumps({"process": _PROCESS.dump_python(process, mode="json"), "ended": ended})
-        self._run("show", process.name, record, _DAY, _MOST)
+        try:
+            self._run("show", process.name, record, _DAY, _MOST)
+        except PresenceError as error:
+            if "WRONGTYPE" not in str(error):
+                raise
+            with _translated():
+                types = {self._keys.processes: "hash", self._keys.processes_seen: "zset"}
+                mend_now(self._redis.execute_command, self._keys, types)
+            self._run("show", process.name, record, _DAY, _MOST)
 
     def _read(self, name: bytes, milliseconds: float, record: bytes) -> Seen | None:
         """Return what a record says; None if it cannot be read, which is reported, or is a day old."""
@@ -69,15 +78,9 @@ class RedisPresence(Presence):
             return None
 
     def _run(self, script: str, *arguments: Any) -> Any:
-        keys, ask = [self._keys.processes, self._keys.processes_seen], self._redis.execute_command
+        keys = [self._keys.processes, self._keys.processes_seen]
         with _translated():
-            try:
-                return run_now(ask, script, keys, *arguments)
-            except redis.ResponseError as error:
-                if "WRONGTYPE" not in str(error):
-                    raise
-                mend_now(ask, self._keys, {self._keys.processes: "hash", self._keys.processes_seen: "zset"})
-                return run_now(ask, script, keys, *arguments)
+            return run_now(self._redis.execute_command, script, keys, *arguments)
 
 
 @contextmanager

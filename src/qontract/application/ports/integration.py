@@ -40,7 +40,8 @@ class Integration(Protocol[Desired_contra, State, A]):
     - Methods may be called from any thread, and in a process forked from the one that made it.
 
     A class may have a pydantic model as its attribute `Settings`: it is then called with these settings, which are
-    read from `QAPI_<NAME>__…`, or from the group that its attribute `settings_group` names.
+    read from `QAPI_<NAME>__…`, or from the group that its attribute `settings_group` names. When their files change, it
+    is called again, in a process that runs; the one before is closed when nobody uses it any more.
     """
 
     name: ClassVar[str]

@@ -13,6 +13,7 @@ from qontract.entrypoints.api.auth import claims_dependency
 from qontract.entrypoints.api.middleware import LimitedBody, RequestLog
 from qontract.entrypoints.api.openapi import add_desired_states
 from qontract.entrypoints.api.problems import add_problems
+from qontract.entrypoints.api.token_health import token_health
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.integrations import usable_name
 from qontract.entrypoints.presence import shown, this_process
@@ -25,7 +26,8 @@ def application(container: Container) -> FastAPI:
     Raises SystemExit if the settings lack a secret for the tokens.
     """
     settings = container.settings()
-    claims_of = claims_dependency(settings.auth)
+    keys, revoked = container.token_keys(), container.revoked()
+    claims_of = claims_dependency(settings.auth, keys, revoked)
     queue = container.job_queue()
     installed = container.installed_integrations()
 
@@ -54,7 +56,8 @@ def application(container: Container) -> FastAPI:
         if usable_name(name):
             app.include_router(reconcile.refused_router(name, installed.refused[name], desk))
     server = container.server_check("api", writes=True)
-    app.include_router(operation.router(server, container.kept_jobs(), container.measure(), installed.refused))
+    tokens = token_health(keys, revoked, accept_secret=settings.auth.accept_secret)
+    app.include_router(operation.router(server, container.kept_jobs(), container.measure(), installed.refused, tokens))
     app.include_router(
         events.router(container.kept_events(), container.event_manager(), container.event_format(), claims_of)
     )

@@ -12,10 +12,16 @@ from qontract.entrypoints.serving import health
 from qontract.entrypoints.serving.pages import SWAGGER_CSP, SWAGGER_FILES, SWAGGER_SCRIPT, swagger_file, swagger_page
 
 
-def router(server: ServerCheck, kept: KeptJobs, measure: Measure | None, refused: Collection[str]) -> APIRouter:
+def router(
+    server: ServerCheck,
+    kept: KeptJobs,
+    measure: Measure | None,
+    refused: Collection[str],
+    tokens: health.Health | None = None,
+) -> APIRouter:
     """Return the routes. `measure` says how far every subscription has come; None: no event is kept.
 
-    `refused` names what installed packages bring and cannot be used.
+    `refused` names what installed packages bring and cannot be used. `tokens` says what readiness is to say of them.
     """
     routes = APIRouter(tags=["operation"])
 
@@ -24,10 +30,13 @@ def router(server: ServerCheck, kept: KeptJobs, measure: Measure | None, refused
         """Tell that the process turns."""
         return {"status": "ok"}
 
-    @routes.get("/health/ready", responses={503: {"description": "Redis does not do what is needed"}})
+    @routes.get(
+        "/health/ready", responses={503: {"description": "Redis does not do what is needed, or no token can be judged"}}
+    )
     async def ready() -> JSONResponse:
         """Tell whether jobs can be accepted, and what of the installed packages cannot be used."""
-        return health.answer({**await health.ready_if(server), "refused": sorted(refused)})
+        body = {**await health.ready_if(server), "refused": sorted(refused)}
+        return health.answer({**body, **(await tokens() if tokens else {})})
 
     @routes.get("/metrics", response_class=Response)
     async def metrics() -> Response:

@@ -187,7 +187,11 @@ def token(
     ] = _SCOPES[:1],
     expires: Annotated[int, typer.Option(min=1, help="Seconds that it is valid")] = 3600,
 ) -> None:
-    """Print a bearer token, signed with QAPI_AUTH__SECRET; and on stderr its id, by which it can be revoked."""
+    """Print a bearer token, signed with QAPI_AUTH__SECRET; and on stderr its id, by which it can be revoked.
+
+    Where QAPI_AUTH__JWKS names the keys of somebody else who issues tokens, get those from him; an API with
+    QAPI_AUTH__ACCEPT_SECRET=false accepts no others.
+    """
     from qontract.entrypoints.settings import load_settings
     from qontract.entrypoints.tokens import issue_token, wrong_with_subject
 
@@ -197,6 +201,8 @@ def token(
     auth = load_settings().auth
     if auth.secret is None:
         raise SystemExit("qontract: QAPI_AUTH__SECRET: not set; it is the key that the API has")
+    if not auth.accept_secret:
+        raise SystemExit("qontract: QAPI_AUTH__ACCEPT_SECRET: the API takes no such token; get one of who issues them")
     lifetime = timedelta(seconds=expires)
     if lifetime > timedelta(days=auth.longest_days):
         raise SystemExit(f"qontract: --expires: the API takes no token for more than {auth.longest_days} days")

@@ -71,9 +71,10 @@ class GuardsSettings(Group):
 
 
 class AuthSettings(Group):
-    """`QAPI_AUTH__…`: the bearer tokens that the API accepts (HS256).
+    """`QAPI_AUTH__…`: the bearer tokens that the API accepts, and the key of the jobs.
 
-    While the key is changed, tokens that the previous one signed are accepted too.
+    Tokens are signed with `secret` (HS256), which is needed for the jobs in any case, or with a key of the key set at
+    `jwks`. While the secret is changed, what the previous one signed is accepted too.
     """
 
     secret: Annotated[SecretStr, AfterValidator(_signing_key)] | None = None
@@ -82,6 +83,8 @@ class AuthSettings(Group):
     longest_days: int = Field(default=400, ge=1, le=36500, description="For how long a token may be valid from now on")
     audience: str = "qontract-api"
     issuer: str = "qontract"
+    jwks: str = Field(default="", description="A file, or a URL, of the public keys (RFC 7517) of who issues tokens")
+    accept_secret: bool = Field(default=True, description="Accept tokens that are signed with the secret (HS256)")
 
 
 class ApiSettings(Group):

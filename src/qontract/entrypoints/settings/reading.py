@@ -1,7 +1,8 @@
 """Read settings; say what is wrong with them, by variable, and without a value."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import suppress
 from functools import reduce
 from pathlib import Path
 from typing import TypeVar
@@ -51,6 +52,22 @@ class Sources(BaseSettings):
             secrets_dir_missing="error",
         )
         return init_settings, env_settings, files
+
+
+def secrets_stamp() -> Hashable:
+    """Return a value that is another one when a file below the secrets directory was changed, made or removed.
+
+    Links are looked at, and not followed: where they lead to is below the directory too, or is not read.
+    """
+    directory = os.environ.get("QAPI_SECRETS_DIR")
+    found: list[tuple[str, int, int, int]] = []
+    for where, directories, files in os.walk(os.path.realpath(directory)) if directory else ():
+        for name in (*directories, *files):
+            path = os.path.join(where, name)  # noqa: PTH118 - a path for each file costs more than the stat
+            with suppress(OSError):
+                of = os.lstat(path)
+                found.append((path, of.st_mtime_ns, of.st_size, of.st_ino))
+    return frozenset(found)
 
 
 S = TypeVar("S", bound=Sources)

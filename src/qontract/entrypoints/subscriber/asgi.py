@@ -39,7 +39,7 @@ def application(container: Container) -> AsgiFastStream:
     refused = packages.together(event_types, loaded.refused)
     metrics.REFUSED.set(len(loaded.refused))
     event_logs: EventLogs = container.event_logs()
-    deliveries = deliveries_of(container, loaded.subscriptions)
+    deliveries = deliveries_of(container, loaded)
     upkeep = Upkeep(event_logs, loaded.subscriptions, settings.subscriber)
     keeping = bool(settings.events.stream)
     stack = AsyncExitStack()
@@ -122,6 +122,7 @@ def _ready(
             "behind": sorted(upkeep.behind),
             "stuck": deliveries.stuck(),
             "refused": sorted(refused),
+            "stale": deliveries.stale(),
         } | ({"redis": state.refused} if state.refused else {})
         ok = not (state.refused or body["stalled"] or body["blocked"] or body["unattended"])
         return {"status": "ok" if ok else "failed"} | body

@@ -8,7 +8,7 @@ import asyncio
 import gc
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from functools import partial
 from threading import Thread
@@ -27,8 +27,10 @@ from qontract.application.ports.event_spool import EventSpoolError
 from qontract.application.subscription import Subscription
 from qontract.entrypoints import metrics
 from qontract.entrypoints.container import Container
+from qontract.entrypoints.renewal import LOOK_SECONDS
 from qontract.entrypoints.subscriber.background import kept_going
 from qontract.entrypoints.subscriber.watchdog import Blocked, Watchdog
+from qontract.entrypoints.subscriptions import AnyRenewal, Loaded
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +45,7 @@ class Deliveries:
     """Runs the subscriptions until `stop`.
 
     `connect` returns a new view of the kept events, for the event loop on which it is used. `events` spools what
-    handlers publish while Redis is away; None: events are disabled.
+    handlers publish while Redis is away; None: events are disabled. `renewals` make a subscription anew, by its name.
     """
 
     def __init__(
@@ -55,7 +57,9 @@ class Deliveries:
         limits: Limits,
         events: EventManager | None,
         source: str,
+        renewals: Mapping[str, AnyRenewal] | None = None,
     ) -> None:
+        self._renewals = renewals or {}
         self._subscriptions = subscriptions
         self._connect = connect
         self._format = DecodedOnce(event_format) if len(subscriptions) > 1 else event_format
@@ -99,6 +103,10 @@ class Deliveries:
         """Return the names of the subscriptions of which a handler goes on after its time-out."""
         loops = list(self._loops.values())
         return [loop.subscription.name for loop in loops if loop.session and loop.session.deadline.stuck]
+
+    def stale(self) -> list[str]:
+        """Return the names of the subscriptions that go on with settings read before, for their files are wrong now."""
+        return sorted(name for name, renewal in self._renewals.items() if renewal.error)
 
     def in_flight(self) -> dict[str, int]:
         """Return how many handlers of each subscription are at work."""
@@ -162,7 +170,14 @@ class Deliveries:
                 )
                 for each in self._subscriptions
             ]
+            renewing = [
+                asyncio.create_task(kept_going(f"renewal of {name}", partial(self._renew, name, renewal)))
+                for name, renewal in self._renewals.items()
+                if renewal.made
+            ]
             await self._stopped.wait()
+            for task in renewing:
+                task.cancel()
             for loop in self._loops.values():
                 loop.stop()
             if works:
@@ -174,15 +189,24 @@ class Deliveries:
         if loop is None:  # else it is begun again; its heartbeat is another task
             loop = self._loops[subscription.name] = self._loop_of(subscription, event_log, follow_ups)
         while not self._stopped.is_set():
+            loop.take_successor()
             try:
                 async with AsyncExitStack() as stack:
-                    if isinstance(subscription.handler, AbstractAsyncContextManager):
-                        await stack.enter_async_context(subscription.handler)
+                    if isinstance(loop.subscription.handler, AbstractAsyncContextManager):
+                        await stack.enter_async_context(loop.subscription.handler)
                     await loop.run()
             except Exception:
                 log.exception("handler did not start or end well", extra={"subscription": subscription.name})
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stopped.wait(), _RESTART_SECONDS)
+
+    async def _renew(self, name: str, renewal: AnyRenewal) -> None:
+        """Have a subscription go on with another handler when its settings have changed."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            renewed = await asyncio.to_thread(renewal.renewed)
+            if renewed and renewal.made and name in self._loops:
+                self._loops[name].replace(renewal.made)
 
     def _loop_of(self, subscription: Subscription, event_log: EventLogs, follow_ups: FollowUps) -> DeliveryLoop:
         surroundings = Surroundings(
@@ -202,12 +226,12 @@ def quiet_collector() -> None:
     gc.set_threshold(20_000, 10, 10)
 
 
-def deliveries_of(container: Container, subscriptions: Sequence[Subscription]) -> Deliveries:
+def deliveries_of(container: Container, loaded: Loaded) -> Deliveries:
     """Return the deliveries to these subscriptions, as the settings say."""
     settings = container.settings()
     subscriber = settings.subscriber
     return Deliveries(
-        subscriptions,
+        loaded.subscriptions,
         container.delivery_event_logs,
         container.event_format(),
         limits=Limits(
@@ -219,4 +243,5 @@ def deliveries_of(container: Container, subscriptions: Sequence[Subscription]) -
         ),
         events=container.event_manager(),
         source=settings.events.source,
+        renewals=loaded.renewals,
     )

@@ -27,6 +27,7 @@ def create_app(container: "Container | None" = None) -> Celery:
     """Return the Celery application. Its worker also serves health and metrics, and forks the recovery process."""
     _share_metrics_between_processes()
     from qontract.entrypoints.container import get_container  # noqa: PLC0415 - its metrics are shared from here on
+    from qontract.entrypoints.integrations import stale  # noqa: PLC0415 - as above
     from qontract.entrypoints.worker import health, recovery  # noqa: PLC0415 - as above
 
     container = container or get_container()
@@ -39,7 +40,9 @@ def create_app(container: "Container | None" = None) -> Celery:
             recovery.start(container)  # first: what it is forked from has no thread yet, nor anything open
             # Probes have a client of their own: a child that is forked while one holds a lock of it waits for ever.
             server = container.server_check("worker", writes=True)
-            health.start(settings.worker.host, settings.worker.port, server, container.integrations().refused)
+            made = container.integrations()
+            unread = partial(stale, container.installed_integrations().classes, made.current)
+            health.start(settings.worker.host, settings.worker.port, server, made.refused, unread)
 
     setup_logging.connect(partial(_configure_logs, settings.log_level), weak=False)
     worker_init.connect(begin, weak=False)

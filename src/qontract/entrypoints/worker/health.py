@@ -2,7 +2,7 @@
 
 import encodings.idna  # noqa: F401 - what socket imports at the first connection: see `start`
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
@@ -16,8 +16,12 @@ from qontract.application.ports.server_check import ServerCheck
 from qontract.entrypoints.serving import health, listener, serve_in_thread
 
 
-def start(host: str, port: int, server: ServerCheck, refused: Collection[str]) -> None:
+def start(
+    host: str, port: int, server: ServerCheck, refused: Collection[str], stale: Callable[[], Collection[str]]
+) -> None:
     """Serve in a thread of this process: whether Redis does what is needed, and which integrations are `refused`.
+
+    `stale` says which go on with settings that were read before, for their files are wrong now.
 
     Raises SystemExit if it never will, or the port cannot be had.
     """
@@ -32,7 +36,9 @@ def start(host: str, port: int, server: ServerCheck, refused: Collection[str]) -
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # prometheus_client gives it no type
 
     async def ready() -> Mapping[str, Any]:
-        return {**await health.ready_if(server), "refused": sorted(refused)}
+        unread = await anyio.to_thread.run_sync(stale)
+        body = {**await health.ready_if(server), "refused": sorted(refused)}
+        return body | ({"stale": list(unread)} if unread else {})
 
     async def metrics() -> bytes:
         return await anyio.to_thread.run_sync(generate_latest, registry)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from qontract.adapters.memory import InMemoryJobQueue
+from qontract.entrypoints import renewal
 from qontract.entrypoints.tokens import issue_token
 from tests.unit.entrypoints.api.conftest import DESIRED, PATH, PLANS, SECRET, bearer, client_of
 
@@ -96,6 +98,24 @@ async def test_a_token_that_is_revoked_answers_401(make_app: MakeApp, queue: InM
     app = make_app(queue, revoked={"stolen"})
     assert await _status(app, _token(token_id="stolen")) == 401
     assert await _status(app, _token(token_id="mine")) == 202
+
+
+async def test_an_id_that_is_added_to_the_file_is_revoked_without_a_restart(
+    make_app: MakeApp, queue: InMemoryJobQueue, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(renewal, "LOOK_SECONDS", 0)
+    monkeypatch.setenv("QAPI_SECRETS_DIR", str(tmp_path))
+    (tmp_path / "auth").mkdir()
+    app = make_app(queue)
+    assert await _status(app, _token(token_id="stolen")) == 202
+    (tmp_path / "auth" / "revoked").write_text('["stolen"]')
+    assert await _status(app, _token(token_id="stolen")) == 401
+    assert await _status(app, _token(token_id="mine")) == 202
+    (tmp_path / "auth" / "revoked").write_text("[")
+    assert await _status(app, _token(token_id="stolen")) == 401
+    async with client_of(app) as client:
+        ready = await client.get("/health/ready")
+    assert (ready.status_code, ready.json()["stale"]) == (200, ["auth"])
 
 
 @pytest.mark.parametrize("jti", [7, ["stolen"], {}, None])

@@ -6,15 +6,15 @@ from typing import Protocol
 from qontract.domain.server import ServerView
 
 
-class ServerError(Exception):
+class ServerInfoError(Exception):
     """The server did not answer, or refuses to speak of itself. The message has no secret in it."""
 
 
-class Server(Protocol):
+class ServerInfo(Protocol):
     """Tells how the server is: its version, disk, memory and replicas.
 
     `look` answers while the server reads its files, or is full, too; what the server does not say is left as it is by
-    default. It returns or raises ServerError, and nothing else, within seconds.
+    default. It returns or raises ServerInfoError, and nothing else, within seconds.
     """
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""How GitHub is connected to: within bounds, without following anybody elsewhere."""
+"""HTTP requests within bounds, which follow nobody elsewhere."""
 
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -12,17 +12,17 @@ from qontract.adapters.bounds import Bounds, OutOfBoundsError
 
 
 class RedirectError(OutOfBoundsError):
-    """GitHub, or who stands in its place, wants the request to go elsewhere."""
+    """The server, or who stands in its place, wants the request to go elsewhere."""
 
 
 class BoundedTransport(httpx.HTTPTransport):
-    """Makes the requests of one reading, or of one action, within these bounds. It follows no redirect.
+    """Makes requests to `url` within these bounds. It follows no redirect.
 
     An answer with one raises RedirectError, one without an end OutOfBoundsError, one that is too late TimeoutError.
     """
 
-    def __init__(self, bounds: Bounds, api_url: str, *, ssl_context: SSLContext) -> None:
-        super().__init__(verify=ssl_context, proxy=_proxy(api_url), trust_env=False)
+    def __init__(self, bounds: Bounds, url: str, *, ssl_context: SSLContext) -> None:
+        super().__init__(verify=ssl_context, proxy=_proxy(url), trust_env=False)
         if not hasattr(self._pool, "_network_backend"):  # another version: it would not ask us
             raise ImportError("this version of httpx reads its connections elsewhere: they would have no bounds")
         self._pool._network_backend = _Backend(self._pool._network_backend, bounds)  # type: ignore[assignment]  # noqa: SLF001
@@ -43,7 +43,7 @@ class BoundedTransport(httpx.HTTPTransport):
 
 def _refuse_elsewhere(response: httpx.Response) -> None:
     if HTTPStatus.MULTIPLE_CHOICES <= response.status_code < HTTPStatus.BAD_REQUEST:
-        raise RedirectError(f"is a redirect (HTTP {response.status_code}); a token follows none")
+        raise RedirectError(f"is a redirect (HTTP {response.status_code}), which is not followed")
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise OutOfBoundsError("is packed, which was not asked for")
 

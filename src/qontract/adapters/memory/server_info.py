@@ -1,11 +1,11 @@
 """In memory: a server that says of itself what a test wants."""
 
 from qontract.adapters.memory import faults
-from qontract.application.ports.server import Server
+from qontract.application.ports.server_info import ServerInfo
 from qontract.domain.server import ServerView
 
 
-class InMemoryServer(Server):
+class InMemoryServerInfo(ServerInfo):
     """Says `view` of itself; by default that all is well."""
 
     fail = faults.fail

@@ -11,13 +11,13 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from qontract.adapters.unreadable import excerpt
-from qontract.application.ports.server import Server, ServerError
+from qontract.application.ports.server_info import ServerInfo, ServerInfoError
 from qontract.domain.server import ServerReplica, ServerView
 
 _LONGEST = 100
 
 
-class RedisServer(Server):
+class RedisServerInfo(ServerInfo):
     """Asks the server at `url`; `timeout` bounds connecting and each answer, in seconds."""
 
     def __init__(self, url: str, *, timeout: float = 2.0) -> None:
@@ -32,14 +32,13 @@ class RedisServer(Server):
             step: Any = self._redis.pipeline(transaction=False)
             step.info()
             step.time()
-            step.config_get("save")
-            info, now, saves = step.execute(raise_on_error=False)
+            info, now = step.execute(raise_on_error=False)
             if isinstance(info, redis.RedisError):
                 raise info
         except (redis.RedisError, OSError) as error:
             text = excerpt(f"{type(error).__name__}: {error}")
-            raise ServerError(f"{self._address} refused or did not answer: {text}") from error
-        return view_of(info, self._address, now=now, saves=saves)
+            raise ServerInfoError(f"{self._address} refused or did not answer: {text}") from error
+        return view_of(info, self._address, now=now)
 
 
 def address_of(url: str) -> str:
@@ -51,15 +50,16 @@ def address_of(url: str) -> str:
     return f"{host}:{parts.port or 6379}"
 
 
-def view_of(info: Mapping[str, Any], address: str, *, now: Any, saves: Any) -> ServerView:
+def view_of(info: Mapping[str, Any], address: str, *, now: Any) -> ServerView:
     """Return what INFO says, as far as it can be read.
 
-    `now` is the answer to TIME, and `saves` that to CONFIG GET save. The server refuses both while it reads its files,
-    and the second where others run it.
+    `now` is the answer to TIME, which the server refuses while it reads its files. CONFIG is not asked: who may read it
+    sees the server's passwords.
     """
     is_valkey = "valkey_version" in info
     compatible = _text(info.get("redis_version"))
     saved = _number(info.get("rdb_last_save_time"))
+    has_saved = saved > 0 and info.get("rdb_saves") != 0  # before the first save it is the time of the start
     return ServerView(
         software="Valkey" if is_valkey else "Redis",
         version=_text(info["valkey_version"]) if is_valkey else compatible,
@@ -70,9 +70,8 @@ def view_of(info: Mapping[str, Any], address: str, *, now: Any, saves: Any) -> S
         loading=bool(_number(info.get("loading"))),
         append_only=bool(_number(info.get("aof_enabled"))),
         append_only_works=info.get("aof_last_write_status", "ok") == "ok",
-        saves=bool(saves["save"]) if isinstance(saves, dict) and "save" in saves else None,
         saving_works=info.get("rdb_last_bgsave_status", "ok") == "ok",
-        saved_seconds=max(0.0, now[0] - saved) if saved and isinstance(now, tuple) else None,
+        saved_seconds=max(0.0, now[0] - saved) if has_saved and isinstance(now, tuple) else None,
         eviction=_text(info.get("maxmemory_policy", "")),
         used_bytes=int(_number(info.get("used_memory"))),
         max_bytes=int(_number(info.get("maxmemory"))),

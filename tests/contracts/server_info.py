@@ -1,23 +1,23 @@
-"""What every Server promises: each line of the port's docstring."""
+"""What every ServerInfo promises: each line of the port's docstring."""
 
 from abc import abstractmethod
 
 import pytest
 
-from qontract.application.ports.server import Server
+from qontract.application.ports.server_info import ServerInfo
 from qontract.domain.findings import Wellness
 from qontract.domain.server import findings_of_server
 
 
-class ServerContract:
+class ServerInfoContract:
     """Subclass it, and give an adapter for a server that is well."""
 
     @pytest.fixture
     @abstractmethod
-    def server(self) -> Server:
+    def server(self) -> ServerInfo:
         """Return it."""
 
-    def test_it_tells_what_it_is_and_where_and_that_it_is_well(self, server: Server) -> None:
+    def test_it_tells_what_it_is_and_where_and_that_it_is_well(self, server: ServerInfo) -> None:
         view = server.look()
         assert view.software
         assert view.version[0].isdigit()

@@ -1,0 +1,68 @@
+"""Where a key set comes from: a file, or a URL."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from pathlib import Path
+
+import httpx
+
+from qontract.adapters.bounded_transport import BoundedTransport
+from qontract.adapters.bounds import Bounds, OutOfBoundsError
+from qontract.adapters.jwks.keys import keys_in
+from qontract.adapters.safe_urls import safe_source
+from qontract.adapters.texts import one_line
+from qontract.application.ports.key_set import KeySet, KeySetError, PublicKey
+
+DOCUMENT_BYTES = 2**20
+"""Bytes of a document: a hundred keys have about a hundred thousand."""
+
+
+class FileKeySet(KeySet):
+    """The key set in a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> Sequence[PublicKey]:
+        """Return the keys."""
+        try:
+            with self._path.open("rb") as file:
+                document = file.read(DOCUMENT_BYTES + 1)
+        except OSError as error:
+            raise KeySetError(f"the file cannot be read: {error.strerror}") from None
+        if len(document) > DOCUMENT_BYTES:
+            raise KeySetError(f"the file is longer than {DOCUMENT_BYTES} bytes")
+        return keys_in(document)
+
+
+class HttpKeySet(KeySet):
+    """The key set at a URL: https, or http on this machine. Raises ValueError for another one.
+
+    Who answers there is believed: he says who may do what. No redirect is followed, and an answer has `timeout` seconds
+    in all and a bounded length.
+    """
+
+    def __init__(self, url: str, *, timeout: float = 5) -> None:
+        self._url = safe_source(url)
+        self._timeout = timeout
+        self._ssl = httpx.create_ssl_context()  # once: it reads all certificates
+
+    def read(self) -> Sequence[PublicKey]:
+        """Return the keys."""
+        bounds = Bounds(seconds=self._timeout, attempt=self._timeout, answer_bytes=DOCUMENT_BYTES)
+        try:
+            transport = BoundedTransport(bounds, self._url, ssl_context=self._ssl)
+            with httpx.Client(transport=transport, trust_env=False, timeout=self._timeout) as client:
+                answer = client.get(self._url, headers={"accept": "application/jwk-set+json, application/json"})
+        except OutOfBoundsError as error:
+            raise KeySetError(f"the answer {error}") from None
+        except Exception as error:  # noqa: BLE001 - httpx, of what is no HTTP, or of no URL: any
+            raise KeySetError(one_line(f"no answer: {type(error).__name__}: {error}")) from None
+        if answer.status_code != HTTPStatus.OK:
+            raise KeySetError(f"the answer is HTTP {answer.status_code}")
+        return keys_in(answer.content)
+
+
+def key_set_at(source: str) -> FileKeySet | HttpKeySet:
+    """Return the key set at this URL, or else in the file of this path. Raises ValueError."""
+    return HttpKeySet(source) if "://" in source else FileKeySet(Path(source))

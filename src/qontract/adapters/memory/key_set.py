@@ -1,0 +1,20 @@
+"""A set of keys in memory."""
+
+from collections.abc import Sequence
+
+from qontract.application.ports.key_set import KeySet, KeySetError, PublicKey
+
+
+class InMemoryKeySet(KeySet):
+    """Has these `keys`; None: it cannot be read. `reads` counts how often it was asked."""
+
+    def __init__(self, keys: Sequence[PublicKey] | None = ()) -> None:
+        self.keys = keys
+        self.reads = 0
+
+    def read(self) -> Sequence[PublicKey]:
+        """Return the keys."""
+        self.reads += 1
+        if self.keys is None:
+            raise KeySetError("there is none")
+        return tuple(self.keys)
