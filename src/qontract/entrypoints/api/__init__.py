@@ -25,7 +25,7 @@ def main() -> None:
     from qontract.entrypoints.container import get_container
     from qontract.entrypoints.serving import health, serve
 
-    health.refuse_to_start(get_container().server("api", writes=True))
+    health.refuse_to_start(get_container().server_check("api", writes=True))
     app, api = _app(), get_container().settings().api
     serve(
         app,

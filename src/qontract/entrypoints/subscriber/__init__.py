@@ -42,7 +42,7 @@ def main() -> None:
     from qontract.entrypoints.container import get_container
     from qontract.entrypoints.serving import health, serve
 
-    health.refuse_to_start(get_container().server("subscriber", writes=False))
+    health.refuse_to_start(get_container().server_check("subscriber", writes=False))
     settings = get_container().settings().subscriber
     serve(_app(), settings.host, settings.port)
 
