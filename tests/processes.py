@@ -24,7 +24,7 @@ def free_port() -> int:
 
 @contextmanager
 def process(
-    *arguments: str, ready: str = "", seconds: float = 20, log: Path | None = None, **settings: str
+    *arguments: str, ready: str = "", seconds: float = 60, log: Path | None = None, **settings: str
 ) -> Iterator[subprocess.Popen[str]]:
     """Run `python ARGUMENTS` with these settings until the body ends; `ready` is the URL to wait for.
 

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+import redis
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from qontract.adapters.redis import RedisEventLog
+from qontract.adapters.redis import RedisDeadLetters, RedisEventLog
 from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.redis.scripts import script
 from qontract.adapters.redis.segments import Segments
@@ -42,6 +43,19 @@ def a_log(
         waits=waits or Waits(client, KEYS.stream),
         segments=segments or Segments(client, KEYS.stream),
     )
+
+
+def dead_letters_at(url: str) -> RedisDeadLetters:
+    """Return the dead letters of that Redis."""
+    return RedisDeadLetters(url, channel="main", stream=KEYS.stream)
+
+
+def make(server: redis.Redis, subscription: str) -> None:
+    """Make a subscription that nobody runs, unless it is there."""
+    try:
+        server.xgroup_create(KEYS.stream, subscription, "0", mkstream=True)
+    except redis.ResponseError as error:
+        assert "BUSYGROUP" in str(error)  # noqa: PT017 - any other is a failure
 
 
 async def opened(log: RedisEventLog) -> RedisEventLog:

@@ -12,17 +12,22 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tests.chaos import publishing
+from tests.chaos import api, hostile, publishing
 from tests.chaos.report import Outcome, table
 from tests.chaos.run import run
 
-SEEDS = {"ordered": 20, "shared": 20, "plain": 4, "publishing": 200, "unsafe": 20}
+SEEDS = {"ordered": 20, "shared": 20, "plain": 4, "publishing": 200, "unsafe": 20, "hostile": 1, "api": 1}
 """How many seeds each kind gets, unless a number is asked for."""
 
 CONTROLS = {"plain", "unsafe"}
 """They lose events in the same runs: who loses none here, sees none."""
-_RUNS: dict[str, Callable[..., Outcome]] = {"publishing": publishing.run, "unsafe": publishing.run}
-_AT_ONCE = {"publishing": 6, "unsafe": 6}
+_RUNS: dict[str, Callable[..., Outcome]] = {
+    "publishing": publishing.run,
+    "unsafe": publishing.run,
+    "hostile": hostile.run,
+    "api": api.run,
+}
+_AT_ONCE = {"publishing": 6, "unsafe": 6, "hostile": 1, "api": 1}
 """How many runs at a time, if not three: a worker mostly waits."""
 
 
@@ -34,7 +39,8 @@ def main(
 ) -> None:
     """Run, show, and exit with 1 if an event was lost, wrongly given up, untrue, doubled, or out of order.
 
-    The controls are to lose some, else that is 1 too.
+    Or if a hostile value ended or stopped something, or nobody can say what became of it; or an answer of the API was
+    5xx, or not as its document says. The controls are to lose some, else that is 1 too.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)

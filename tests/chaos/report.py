@@ -32,8 +32,46 @@ _PUBLISHER = (
     "out of order",
     "seconds",
 )
-COLUMNS = dict.fromkeys(("ordered", "shared", "plain"), _SUBSCRIBER) | dict.fromkeys(
-    ("publishing", "unsafe"), _PUBLISHER
+_HOSTILE = (
+    "values",
+    "accounted for",
+    "unknown",
+    "jobs",
+    "jobs failed",
+    "refused jobs",
+    "events",
+    "stuck",
+    "ended",
+    "replaced",
+    "commands",
+    "tracebacks",
+    "obeyed",
+    "5xx",
+    "seconds",
+)
+_API = ("requests", "2xx", "4xx", "5xx", "not as documented", "seconds")
+COLUMNS: dict[str, tuple[str, ...]] = (
+    dict.fromkeys(("ordered", "shared", "plain"), _SUBSCRIBER)
+    | dict.fromkeys(("publishing", "unsafe"), _PUBLISHER)
+    | {"hostile": _HOSTILE, "api": _API}
+)
+_EXPLAINED_BELOW = {"hostile", "api"}
+"""The kinds of which each cause gets a line of its own."""
+_BROKEN = (
+    "lost",
+    "wrongly dead",
+    "untrue",
+    "doubled ids",
+    "overwritten",
+    "unknown",
+    "jobs failed",
+    "stuck",
+    "ended",
+    "replaced",
+    "tracebacks",
+    "obeyed",
+    "5xx",
+    "not as documented",
 )
 REACH = 6_000_000_000
 """How long before an event was first handled that may have begun which made it be handled again, in ns."""
@@ -67,15 +105,9 @@ class Outcome:
     @property
     def sound(self) -> bool:
         """Say whether the promises were kept."""
-        broken = [
-            "lost",
-            "wrongly dead",
-            "untrue",
-            "doubled ids",
-            "overwritten",
-            *([] if self.faults["spool unwritable"] else ["told again"]),  # an intent in it was out of sight
-            *(["out of order"] if self.kind != "shared" else []),
-        ]
+        told = [] if self.faults["spool unwritable"] else ["told again"]  # an intent in it was out of sight
+        order = ["out of order"] if self.kind != "shared" else []
+        broken = [*_BROKEN, *told, *order]
         return not any(self.numbers[name] for name in broken)
 
 
@@ -150,18 +182,24 @@ def causes(records: Iterable[Record], incidents: Sequence[tuple[int, str]]) -> C
 
 
 def table(outcomes: Sequence[Outcome]) -> Table:
-    """Return a row for each run, all of one kind, and their sum."""
-    columns = COLUMNS[outcomes[0].kind]
-    made = Table("seed", *columns, "duplicates after", title=outcomes[0].kind)
-    total = Outcome(outcomes[0].kind, "total", Counter(), Counter(), Counter())
+    """Return a row for each run, all of one kind, and their sum; below it what befell the runs, or became of values."""
+    kind = outcomes[0].kind
+    columns, why = COLUMNS[kind], kind not in _EXPLAINED_BELOW
+    made = Table("seed", *columns, *(["duplicates after"] if why else []), title=kind)
+    total = Outcome(kind, "total", Counter(), Counter(), Counter())
     for outcome in outcomes:
         total.numbers.update(outcome.numbers)
         total.causes.update(outcome.causes)
         total.faults.update(outcome.faults)
     made.caption_justify = "left"
-    made.caption = "Faults: " + ", ".join(f"{fault} {number}" for fault, number in sorted(total.faults.items()))
+    made.caption = (
+        "Faults: " + ", ".join(f"{fault} {number}" for fault, number in sorted(total.faults.items()))
+        if why
+        else "\n".join(f"{number:6,}  {cause}" for cause, number in sorted(total.causes.items()))
+    )
     for outcome in [*outcomes, total]:
-        why = ", ".join(f"{cause} {number}" for cause, number in outcome.causes.most_common())
+        causes_of = ", ".join(f"{cause} {number}" for cause, number in outcome.causes.most_common())
         numbers = [str(outcome.numbers[name]) for name in columns]
-        made.add_row(outcome.label, *numbers, why, style=None if outcome.sound else "bold red")
+        style = None if outcome.sound else "bold red"
+        made.add_row(outcome.label, *numbers, *([causes_of] if why else []), style=style)
     return made

@@ -39,7 +39,8 @@ MESSAGES = [
 ]
 RUN_BY_OTHERS = [f"BRPOP {PREFIX}celery:jobs 1", f"SET {PREFIX}lock:a me", f"HDEL {PREFIX}celery:unacked tag"]
 INTENTS = [f"HSET {PREFIX}intents x y", f"DEL {PREFIX}intents"]
-LETTERS = [f"XADD {PREFIX}dead * a b", f"XRANGE {PREFIX}dead - +", f"XDEL {PREFIX}dead 1-1"]
+FORGED_LETTERS = [f"XADD {PREFIX}dead * a b", f"DEL {PREFIX}dead", f"DEL {PREFIX}redrives"]
+LETTERS = [*FORGED_LETTERS, f"XRANGE {PREFIX}dead - +", f"XDEL {PREFIX}dead 1-1"]
 HANDLED_BY_OTHERS = [
     *(f"XREADGROUP GROUP g c STREAMS {STREAM} >", f"XACK {STREAM} g 1-1", f"XGROUP SETID {STREAM} g 0"),
     *(f"SET {PREFIX}lease:s me", f"HSET {PREFIX}records:s 1-1 x", f"SET {PREFIX}handled:s:1 x"),
@@ -47,7 +48,7 @@ HANDLED_BY_OTHERS = [
 STEERED_BY_OTHERS = [f"XGROUP DESTROY {STREAM} g", f"HSETNX {PREFIX}paused s x", f"DEL {PREFIX}records:s"]
 
 REFUSED: dict[Process, Sequence[Sequence[str]]] = {
-    Process.API: (RUN_BY_OTHERS, INTENTS, LETTERS, HANDLED_BY_OTHERS, NOT_TRIMMED),
+    Process.API: (RUN_BY_OTHERS, INTENTS, FORGED_LETTERS, HANDLED_BY_OTHERS, NOT_TRIMMED),
     Process.WORKER: (LETTERS, HANDLED_BY_OTHERS, STEERED_BY_OTHERS, NOT_TRIMMED, [f"XRANGE {STREAM} - +"]),
     Process.SUBSCRIBER: (
         JOBS,

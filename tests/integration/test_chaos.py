@@ -4,12 +4,16 @@ from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from random import Random
+from typing import Any
 
 import pytest
 
 from tests.chaos import publishing
 from tests.chaos.changes import Change, compare
 from tests.chaos.handlers import FIRST_ATTEMPTS, manner, poison
+from tests.chaos.hostile_fates import OF_ALL, OF_ONE, Evidence, explained
+from tests.chaos.hostile_values import STREAM, Value, before_a_job, of_other_types, values
 from tests.chaos.report import REACH, Outcome, Record, causes, fates, out_of_order
 from tests.chaos.run import run
 
@@ -156,3 +160,31 @@ def test_a_handler_misbehaves_twice_at_most_with_an_event_that_is_no_poison() ->
     assert seen == {"", *FIRST_ATTEMPTS}
     assert {manner(4, event, 3) for event in events} == {"", "fails", "exits"}
     assert {manner(4, event, 3) for event in events if not poison(4, event)} == {""}
+
+
+def test_the_same_seed_makes_the_same_hostile_values_and_each_place_has_one_who_says_what_became_of_them() -> None:
+    once, again = (list(values(Random(7), 3000, {"1-1": "x"})) for _ in range(2))
+    assert once == again
+    rounds = [value for some in of_other_types() for value in some]
+    places = {value.place for value in [*once, *rounds, *before_a_job(Random(1), "team-0")]}
+    assert places == OF_ALL.keys() | OF_ONE.keys()
+
+
+def test_a_hostile_value_that_nobody_can_explain_makes_a_run_unsound() -> None:
+    entry = Value("an entry of the stream", STREAM, "", ("XADD", STREAM, "*", b"__data__", b"garbage"))
+    nothing: Any = object()
+    evidence = Evidence(nothing, set(), {("audit-log", "1-1")}, {}, [], {}, set(), {})
+    assert explained([(entry, b"1-1")], evidence) == {"an entry of the stream: dead-lettered: it is no event": 1}
+    found = explained([(entry, b"2-2")], evidence)
+    assert found == {"an entry of the stream: unknown": 1}
+    assert Outcome("hostile", "1", Counter({"values": 1}), found, Counter()).sound
+    assert not Outcome("hostile", "1", Counter({"values": 1, "unknown": 1}), found, Counter()).sound
+
+
+def test_a_shortage_in_a_metric_is_unknown() -> None:
+    some = [(Value("a message of Celery's queue", "q", f"job-{number}", ("LPUSH", "q", "x")), 1) for number in range(5)]
+    nothing: Any = object()
+    logs = [{"event": "job is done, or no longer known", "job_id": "job-1"}]
+    found = explained(some, Evidence(nothing, set(), set(), {}, logs, {"messages": 2}, {"job-2"}, {}))
+    assert sorted(found.values(), reverse=True) == [2, 1, 1, 1]
+    assert found["a message of Celery's queue: unknown"] == 1

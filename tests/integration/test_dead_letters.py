@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 import redis
 
-from qontract.adapters.redis import RedisDeadLetters
 from qontract.application.ports.dead_letters import DeadLettersError
-from qontract.testing.contracts.dead_letters import EVENT, FAILURES, DeadLettersContract, Failures, Store
+from qontract.domain.dead_letters import group_id
+from qontract.testing.contracts.dead_letters import CAUSE, EVENT, FAILURES, DeadLettersContract, Store
 from tests.processes import free_port
-
-PREFIX = "qontract:{main}:"
-DEAD = f"{PREFIX}dead"
+from tests.redis_event_log import dead_letters_at
+from tests.support.redis_letters import DEAD, PREFIX, lines, qontract, store_at
 
 
 @pytest.fixture
@@ -27,21 +26,7 @@ def server(valkey_url: str) -> Iterator[redis.Redis]:
 
 @pytest.fixture
 def store(valkey_url: str, server: redis.Redis) -> Store:
-    def bury(subscription: str, data: bytes, failures: Failures, entry: str) -> str:
-        told = [{"time": f"{f.time:%Y-%m-%dT%H:%M:%S.%fZ}", "error": f.error} for f in failures]
-        fields: Any = {"__data__": data, "subscription": subscription, "entry": entry, "failures": json.dumps(told)}
-        id_: Any = server.xadd(DEAD, fields)
-        return str(id_.decode())
-
-    def redriven() -> dict[str, list[bytes]]:
-        found: dict[str, list[bytes]] = {}
-        for key in server.scan_iter(f"{PREFIX}redriven:*"):
-            entries: Any = server.xrange(key)
-            assert all(fields.keys() == {b"__data__"} for _, fields in entries)
-            found[key.decode().removeprefix(f"{PREFIX}redriven:")] = [fields[b"__data__"] for _, fields in entries]
-        return found
-
-    return Store(RedisDeadLetters(valkey_url, prefix=PREFIX), bury, redriven)
+    return store_at(valkey_url, server)
 
 
 class TestRedisDeadLetters(DeadLettersContract):
@@ -54,7 +39,8 @@ def test_a_redrive_writes_to_no_other_key(store: Store, server: redis.Redis) -> 
     server.xadd(f"{PREFIX}events", {"__data__": EVENT})
     first, second = store.die("audit-log"), store.die("slack")
     assert store.dead_letters.redrive(first)
-    assert set(server.keys()) == {f"{PREFIX}{key}".encode() for key in ("events", "dead", "redriven:audit-log")}
+    names = ("events", "dead", "redriven:audit-log", "redrives")
+    assert set(server.keys()) == {f"{PREFIX}{key}".encode() for key in names}
     assert server.xlen(f"{PREFIX}events") == 1
     assert store.ids() == [second]
 
@@ -104,7 +90,7 @@ def away() -> str:
 
 
 def test_a_redis_that_is_away_is_one_error_without_the_password() -> None:
-    dead_letters = RedisDeadLetters(away(), prefix=PREFIX)
+    dead_letters = dead_letters_at(away())
     for call in (
         lambda: list(dead_letters.iterate()),
         lambda: dead_letters.get("1-1"),
@@ -114,22 +100,6 @@ def test_a_redis_that_is_away_is_one_error_without_the_password() -> None:
         with pytest.raises(DeadLettersError, match="ConnectionError") as raised:
             call()
         assert "hush" not in str(raised.value)
-
-
-def qontract(*arguments: str, url: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "qontract.entrypoints.cli", "dead-letters", *arguments],
-        env={"QAPI_CACHE_BROKER_URL": url, "COLUMNS": "200"} | environment,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-
-
-def lines(done: subprocess.CompletedProcess[str]) -> list[list[str]]:
-    assert done.returncode == 0, done.stderr
-    return [line.split("  ") for line in done.stdout.splitlines()]
 
 
 def test_the_list_shows_each_letter_on_a_line_and_filters_choose(store: Store, valkey_url: str) -> None:
@@ -162,20 +132,29 @@ def test_the_list_as_json_has_everything(store: Store, valkey_url: str) -> None:
         "subject": "coreos/team-a",
         "event_id": "1",
         "failures": [{"time": failure.time.isoformat(), "error": failure.error} for failure in FAILURES],
+        "cause": str(CAUSE),
+        "group": group_id("audit-log", CAUSE),
+        "redriven": None,
         "event": EVENT.decode(),
     }
 
 
 def test_a_letter_is_shown_with_its_attempts_and_its_event_as_it_came(store: Store, valkey_url: str) -> None:
-    shown = qontract("show", store.die("s"), url=valkey_url).stdout.splitlines()
-    assert shown[-1] == EVENT.decode()
-    assert [failure["error"] for failure in json.loads("".join(shown[:-1]))["failures"]] == [f.error for f in FAILURES]
+    id_ = store.die("s")
+    shown = qontract("show", id_, url=valkey_url).stdout.splitlines()
+    assert (shown[0], shown[-1]) == (id_, EVENT.decode())
+    assert f"  cause         {CAUSE}" in shown
+    assert r"    2026-01-31 09:30:02  ValueError: Grüße\u001b[2J\nand more" in shown
+    assert f"  next          qontract dead-letters redrive {id_}, or qontract dead-letters discard {id_}" in shown
+    found = json.loads(qontract("show", id_, "--json", url=valkey_url).stdout)
+    assert [failure["error"] for failure in found["failures"]] == [f.error for f in FAILURES]
+    assert found["event"] == EVENT.decode()
 
 
 def test_bytes_that_a_terminal_would_obey_are_escaped(store: Store, valkey_url: str) -> None:
     id_ = store.die("s", b'{"type": "a\x1b[2J\x9b\xff\\u202e\\ud800"}\r\n\x7f\x00')
     odd = store.die("s", b'{"type": "a\\u001b[2J\\u202e\\ud800"}')
-    for arguments in (["show", id_], ["show", odd], ["list"], ["list", "--json"]):
+    for arguments in (["show", id_], ["show", odd], ["show", odd, "--json"], ["list"], ["list", "--json"], ["groups"]):
         done = qontract(*arguments, url=valkey_url)
         assert done.returncode == 0, done.stderr
         assert [char for char in done.stdout if not char.isprintable() and char not in "\n\x7f"] == []
@@ -235,7 +214,17 @@ def test_an_empty_filter_is_not_everything(store: Store, valkey_url: str) -> Non
     assert store.ids() == [died]
 
 
-@pytest.mark.parametrize("arguments", [["list"], ["show", "1-1"], ["redrive", "1-1"], ["discard", "1-1"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["list"],
+        ["groups"],
+        ["show", "1-1"],
+        ["redrive", "1-1"],
+        ["redrive", "--group", "x", "--yes"],
+        ["discard", "1-1"],
+    ],
+)
 def test_a_redis_that_is_away_is_one_line_of_the_command(arguments: list[str]) -> None:
     done = qontract(*arguments, url=away())
     assert done.returncode == 1

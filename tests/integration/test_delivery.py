@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import redis
 
-from qontract.adapters.redis import RedisDeadLetters
 from qontract.application.attempts import Count
 from qontract.application.delivery_session import Limits
 from qontract.application.ports.event_handler import Policy
 from qontract.application.ports.event_publisher import EventPublisherError
+from tests.redis_event_log import dead_letters_at
 from tests.support.delivering import NAME, Handler, an_event, failing
 from tests.support.redis_delivery import STREAM, ask, pending, publish, replica, until
 
@@ -152,7 +152,7 @@ async def test_a_replica_that_stops_leaves_nothing_for_the_next_one_to_wait_for(
 async def test_a_redriven_event_reaches_only_the_subscription_that_gave_it_up(valkey_url: str, shared: bool) -> None:
     policy = Policy(shared=shared, max_attempts=1)
     other, failed = Handler(policy), Handler(policy, failing(ERROR, 1))
-    letters = RedisDeadLetters(valkey_url, prefix="qontract:{main}:")
+    letters = dead_letters_at(valkey_url)
     async with replica(valkey_url, {"other": other, "failed": failed}):
         publish(valkey_url, an_event(1), an_event(2))
         await until(lambda: other.handled == [1, 2] and failed.handled == [2] and len([*letters.iterate()]) == 1)

@@ -9,12 +9,12 @@ import pytest
 import redis
 
 from qontract.adapters.cloudevents import CloudEventsEventFormat
-from qontract.adapters.redis import RedisDeadLetters
 from qontract.application.attempts import Count
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy, Reject, RetryLater
 from qontract.domain.dead_letters import DeadLetter
 from qontract.domain.events import DomainEvent
 from qontract.testing import InMemorySubscriber
+from tests.redis_event_log import dead_letters_at
 from tests.support.delivering import an_event, number_of
 from tests.support.redis_delivery import STREAM, Replica, ask, publish, replica, until
 
@@ -98,7 +98,7 @@ class RedisBench(Bench):
     def __init__(self, url: str, handlers: Mapping[str, EventHandler[Any]]) -> None:
         self._url = url
         self._handlers = handlers
-        self._letters = RedisDeadLetters(url, prefix="qontract:{main}:")
+        self._letters = dead_letters_at(url)
 
     def deliver(self, *events: DomainEvent) -> None:
         publish(self._url, *events)

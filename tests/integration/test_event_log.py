@@ -8,14 +8,14 @@ import pytest
 from redis.asyncio import Redis
 
 from qontract.adapters.cloudevents import Event
-from qontract.adapters.redis import RedisDeadLetters, RedisEventLog
+from qontract.adapters.redis import RedisEventLog
 from qontract.adapters.redis.segments import Segments
 from qontract.adapters.redis.waits import Waits
 from qontract.application.ports.dead_letters import DeadLetters
 from qontract.application.ports.event_log import EventLog
 from qontract.testing.contracts.event_log import EventLogContract
 from qontract.testing.contracts.event_log_events import CLAIM_SECONDS, Events
-from tests.redis_event_log import KEYS
+from tests.redis_event_log import KEYS, dead_letters_at
 
 TYPES = ("a.b", "x.y")
 
@@ -27,7 +27,7 @@ class RedisEvents(Events):
         self._segments = Segments(client, KEYS.stream)
         if others_are_behind:
             self._segments.behind["another"] = []
-        self._dead_letters = RedisDeadLetters(url, prefix=KEYS.prefix)
+        self._dead_letters = dead_letters_at(url)
 
     @property
     def dead_letters(self) -> DeadLetters:

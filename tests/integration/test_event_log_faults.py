@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from qontract.adapters.redis import RedisDeadLetters
 from qontract.application.ports.event_log import EventLogError, GoneError, LeaseLostError
 from qontract.domain.dead_letters import DeadLetter, FailedAttempt
-from tests.redis_event_log import KEYS, LONG, a_log, append, contents, lose_the_answer, opened, read
+from tests.redis_event_log import KEYS, LONG, a_log, append, contents, dead_letters_at, lose_the_answer, opened, read
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +30,7 @@ def shared(request: pytest.FixtureRequest) -> bool:
 
 
 def letters(valkey_url: str) -> list[DeadLetter]:
-    return list(RedisDeadLetters(valkey_url, prefix=KEYS.prefix).iterate())
+    return list(dead_letters_at(valkey_url).iterate())
 
 
 async def destroy(client: Redis) -> None:

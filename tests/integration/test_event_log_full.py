@@ -8,12 +8,12 @@ from redis.asyncio import Redis
 from redis.exceptions import OutOfMemoryError
 
 from qontract.adapters.cloudevents import Event
-from qontract.adapters.redis import RedisBroker, RedisDeadLetters
+from qontract.adapters.redis import RedisBroker
 from qontract.adapters.redis.retention import show_alive, trim
 from qontract.application.ports.dead_letters import DeadLettersError
 from qontract.domain.dead_letters import FailedAttempt
 from qontract.testing.contracts.dead_letters import FAILURES
-from tests.redis_event_log import KEYS, LONG, a_log, append, contents, opened, read
+from tests.redis_event_log import KEYS, LONG, a_log, append, contents, dead_letters_at, opened, read
 
 pytestmark = pytest.mark.anyio
 
@@ -96,7 +96,7 @@ async def test_an_entry_is_dead_lettered(client: Redis, valkey_url: str) -> None
     entry.failures = (FailedAttempt(FAILURES[0].time, "no"),)
     await fill(client)
     await log.dead_letter(entry)
-    [letter] = RedisDeadLetters(valkey_url, prefix=KEYS.prefix).iterate()
+    [letter] = dead_letters_at(valkey_url).iterate()
     assert (letter.data, letter.failures) == (b"1", entry.failures)
 
 
@@ -106,7 +106,7 @@ async def test_a_dead_letter_is_discarded_and_one_that_cannot_be_redriven_stays(
     for entry in await read(log):
         await log.dead_letter(entry)
     await fill(client)
-    dead_letters = RedisDeadLetters(valkey_url, prefix=KEYS.prefix)
+    dead_letters = dead_letters_at(valkey_url)
     first, second = (letter.id for letter in dead_letters.iterate())
     with pytest.raises(DeadLettersError, match="OutOfMemory"):
         dead_letters.redrive(first)

@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from qontract.adapters.redis import RedisDeadLetters
 from qontract.adapters.redis.measures import measures_of_all
 from qontract.application.ports.event_log import Measures
-from tests.redis_event_log import KEYS, MUCH, a_log, append, calls, contents, opened, read, sent
+from tests.redis_event_log import KEYS, MUCH, a_log, append, calls, contents, dead_letters_at, opened, read, sent
 
 pytestmark = pytest.mark.anyio
 
@@ -95,7 +94,7 @@ async def test_the_oldest_is_the_oldest_of_what_is_pending_not_read_and_redriven
 
 
 async def test_dead_letters_are_counted_until_they_are_redriven_or_discarded(client: Redis, valkey_url: str) -> None:
-    dead_letters = RedisDeadLetters(valkey_url, prefix=KEYS.prefix)
+    dead_letters = dead_letters_at(valkey_url)
     log, other = await opened(a_log(client)), await opened(a_log(client, subscription="other"))
     await append(client, b"1", b"2", b"3")
     for entry in await read(log):
@@ -112,7 +111,7 @@ async def test_dead_letters_are_counted_until_they_are_redriven_or_discarded(cli
 
 
 async def test_a_letter_that_nobody_counted_makes_no_count_of_less_than_none(client: Redis, valkey_url: str) -> None:
-    dead_letters = RedisDeadLetters(valkey_url, prefix=KEYS.prefix)
+    dead_letters = dead_letters_at(valkey_url)
     log = await opened(a_log(client))
     for _ in range(2):
         await client.xadd(KEYS.dead, {"__data__": b"1", "subscription": "s", "entry": "1-1", "failures": "[]"})
@@ -135,7 +134,7 @@ async def test_a_redriven_entry_is_deleted_with_its_end_and_shows_what_it_is(cli
     await log.dead_letter(two)
     assert await client.xlen(KEYS.redriven("s")) == 0
     assert not await client.exists(KEYS.records("s"))
-    [letter] = RedisDeadLetters(valkey_url, prefix=KEYS.prefix).iterate()
+    [letter] = dead_letters_at(valkey_url).iterate()
     assert letter.entry == "redriven/7-2"
 
 

@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 import redis
 
-from qontract.adapters.redis import RedisDeadLetters
-from qontract.adapters.redis.keys import keys_of
-from tests.integration.test_dead_letters import qontract
-from tests.support.hostile import odd_letters
+from qontract.application.ports.dead_letters import By
+from tests.redis_event_log import KEYS, dead_letters_at, make
+from tests.support.hostile import ODD_BYTES, odd_letters, odd_objects
+from tests.support.redis_letters import qontract
 
-KEYS = keys_of("main")
 OURS: dict[Any, Any] = {
     "__data__": b'{"type": "a.b"}',
     "subscription": "s",
@@ -23,7 +22,10 @@ OURS: dict[Any, Any] = {
 
 @pytest.fixture
 def server(valkey_url: str) -> Iterator[redis.Redis]:
+    """A Redis with two subscriptions."""
     with redis.Redis.from_url(valkey_url) as client:
+        make(client, "s")
+        make(client, "broken")
         yield client
 
 
@@ -35,7 +37,7 @@ def add(server: redis.Redis, fields: dict[Any, Any], id_: str = "*") -> str:
 def test_every_hostile_letter_is_listed_by_its_id_none_that_is_unreadable_is_redriven_and_all_can_be_discarded(
     server: redis.Redis, valkey_url: str
 ) -> None:
-    dead_letters = RedisDeadLetters(valkey_url, prefix=KEYS.prefix)
+    dead_letters = dead_letters_at(valkey_url)
     hostile = {add(server, fields): name for name, fields in odd_letters("s")}
     letters = list(dead_letters.iterate())
     assert [letter.id for letter in letters] == list(hostile)
@@ -72,7 +74,7 @@ def test_the_commands_work_beside_hostile_letters_and_print_nothing_that_a_termi
     assert shown.returncode == 0
     redriven = qontract("redrive", "--all", url=valkey_url)
     assert redriven.returncode == 1
-    left = [letter.id for letter in RedisDeadLetters(valkey_url, prefix=KEYS.prefix).iterate()]
+    left = [letter.id for letter in dead_letters_at(valkey_url).iterate()]
     refused = [line.split(": ")[1] for line in redriven.stderr.splitlines()[:-1]]
     assert left == refused
     assert ours not in left
@@ -105,7 +107,7 @@ def test_a_count_that_is_none_stops_neither_a_redrive_nor_a_discard(
 ) -> None:
     server.hset(KEYS.dead_counts, "s", count)
     id_ = add(server, OURS)
-    assert getattr(RedisDeadLetters(valkey_url, prefix=KEYS.prefix), change)(id_)
+    assert getattr(dead_letters_at(valkey_url), change)(id_)
     assert server.xlen(KEYS.dead) == 0
 
 
@@ -114,12 +116,40 @@ def test_counts_of_another_type_stop_neither_a_redrive_nor_a_discard(
     server: redis.Redis, valkey_url: str, change: str
 ) -> None:
     server.set(KEYS.dead_counts, "x")
-    assert getattr(RedisDeadLetters(valkey_url, prefix=KEYS.prefix), change)(add(server, OURS))
+    assert getattr(dead_letters_at(valkey_url), change)(add(server, OURS))
     assert server.xlen(KEYS.dead) == 0
 
 
 def test_the_last_id_that_a_letter_can_have_is_an_id(server: redis.Redis, valkey_url: str) -> None:
     id_ = add(server, OURS, f"{2**64 - 1}-{2**64 - 1}")
-    dead_letters = RedisDeadLetters(valkey_url, prefix=KEYS.prefix)
+    dead_letters = dead_letters_at(valkey_url)
     assert dead_letters.get(f"{2**64}-0") is None
     assert dead_letters.discard(id_)
+
+
+def test_a_mark_that_is_none_is_as_if_it_was_not_there(server: redis.Redis, valkey_url: str) -> None:
+    dead_letters = dead_letters_at(valkey_url)
+    odd = [*ODD_BYTES.values(), b"1 [1, 2]", b"1 []", b"x []", b"-1 {}", b"9" * 20 + b' ["a", "b"]']
+    for mark in odd:
+        letter = dead_letters.get(add(server, OURS | {"redriven": mark}))
+        assert letter
+        assert (letter.unreadable, letter.redriven) == ("", None)
+        assert dead_letters.redrive(letter.id)
+        server.zadd(KEYS.redrives, {b"%020d-%020d|s|" % (7, 1) + mark: 0})
+        assert dead_letters.redriven("s", "7-1") is None
+        server.delete(KEYS.redrives)
+
+
+def test_a_record_of_a_change_that_is_none_is_dropped_and_hides_no_other(server: redis.Redis, valkey_url: str) -> None:
+    dead_letters = dead_letters_at(valkey_url)
+    dead_letters.discard(add(server, OURS), By("alice", batch="one"))
+    record = json.loads(server.xrange(KEYS.dead_changes)[0][1][b"change"])  # type: ignore[index] # redis-py's types
+    for odd in (b"", *ODD_BYTES.values(), *(value for _, value in odd_objects(record))):
+        server.xadd(KEYS.dead_changes, {"change": odd})
+    server.xadd(KEYS.dead_changes, {"x": "y"})
+    dead_letters.discard(add(server, OURS), By("bob", batch="two"))
+    found = dead_letters.changes()
+    assert [(change.by, change.batch) for change in (found[0], found[-1])] == [("alice", "one"), ("bob", "two")]
+    assert server.xlen(KEYS.dead_changes) == len(found)
+    dead_letters.forget(found)
+    assert server.xlen(KEYS.dead_changes) == 0

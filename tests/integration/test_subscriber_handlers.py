@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from qontract.adapters.redis import RedisDeadLetters
 from tests.processes import until
+from tests.redis_event_log import dead_letters_at
 from tests.support.redis_delivery import ask, publish
 from tests.support.subscriber_process import Site, Subscriber, happened
 
@@ -73,7 +73,7 @@ def test_an_event_that_ends_the_process_each_time_is_dead_lettered_after_its_att
     site: Site, valkey_url: str
 ) -> None:
     site.install("theirs", exiting=f"{MODULE}:Exiting")
-    letters = RedisDeadLetters(valkey_url, prefix="qontract:{main}:")
+    letters = dead_letters_at(valkey_url)
     killer = happened("ends")
     publish(valkey_url, killer, *(happened(f"other-{number}") for number in range(5)))
     starts = 0

@@ -9,16 +9,18 @@ from qontract.adapters.celery import CeleryJobQueue
 from qontract.adapters.celery.job_ledger import MOST_SCOPES
 from qontract.adapters.redis import (
     RedisBroker,
+    RedisDeadLetters,
     RedisEventPublisher,
     RedisIntents,
     RedisKeptEvents,
     RedisPresence,
+    RedisRedriveRuns,
     RedisServerCheck,
     RedisServerInfo,
     RedisSubscriptions,
 )
 from qontract.adapters.redis.acl import Process
-from qontract.application.ports.job_queue import JobQueueError
+from qontract.application.ports.dead_letters import By, DeadLettersError
 from qontract.application.ports.kept_events import Span
 from qontract.application.ports.server_check import ServerState
 from qontract.domain.events import DomainEvent
@@ -112,12 +114,48 @@ def steer(url: str, admin: Any) -> None:
     assert subscriptions.remove("s")
 
 
+def change_letters(url: str, admin: Any) -> None:
+    """Redrive and discard dead letters, in a run, and tell of it."""
+    admin.xgroup_create(STREAM, "s", "0")
+    letters = RedisDeadLetters(url, channel=CHANNEL, stream=STREAM)
+    fields: Any = {"__data__": b"{}", "subscription": "s", "entry": "1-0", "failures": "[]"}
+    first, second, third, fourth = [admin.xadd(KEYS.dead, fields).decode() for _ in range(4)]
+    admin.hset(KEYS.dead_counts, "s", 2)
+    assert [letter.id for letter in letters.iterate()] == [first, second, third, fourth]
+    runs = RedisRedriveRuns(url, channel=CHANNEL, stream=STREAM)
+    admin.hset(KEYS.redrive_runs, "g", "no run")
+    runs.end(runs.begin("other", "s", "alice"))
+    assert letters.redrive(first, By("alice", batch="batch"))
+    run = runs.begin("g", "s", "alice")
+    assert letters.redrive(second, By("alice", run.id, "batch"))
+    assert runs.settling(run).waiting == 1
+    runs.end(run)
+    letters.forget(letters.changes())
+    assert letters.discard(fourth, By("alice", batch="batch"))
+    assert letters.redriven("s", "1-0")
+    admin.set(KEYS.dead_changes, "of another type")
+    with raises(DeadLettersError):
+        letters.redrive(third, By("alice", batch="batch"))
+
+
 def is_well(url: str, process: Process, *, writes: bool) -> None:
     assert RedisServerCheck(url, process, channel=CHANNEL, stream=STREAM, writes=writes).state() == ServerState()
 
 
-def raises_job_queue_error() -> Any:
-    return pytest.raises(JobQueueError)
+def raises(error: type[Exception]) -> Any:
+    return pytest.raises(error)
+
+
+def mend(queue: CeleryJobQueue, admin: Any) -> None:
+    """Let the keys of jobs be of another type, and the worker set them aside."""
+    jobs = ("jobs", "jobs-kept-until", "jobs-waiting", "job-signs", "memberships")
+    scopes = ("scopes", "scope-ends", "scope-successes")
+    celery = ("jobs", "unacked", "unacked_index", "unacked_mutex", "_kombu.binding.jobs")
+    for name in (*jobs, *scopes, *(f"celery:{each}" for each in celery), "job:odd"):
+        make(admin, f"{KEYS.prefix}{name}", lambda key: admin.set(key, "of another type"))
+    make(admin, f"{KEYS.prefix}job-number", lambda key: admin.hset(key, "of another", "type"))
+    queue.resubmit_lost()
+    queue.run("odd")
 
 
 def too_many_scopes(admin: Any) -> None:

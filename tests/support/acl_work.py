@@ -9,7 +9,6 @@ from kombu.exceptions import OperationalError
 
 from qontract.adapters.redis import (
     RedisBroker,
-    RedisDeadLetters,
     RedisIntents,
 )
 from qontract.adapters.redis.acl import Process
@@ -19,6 +18,7 @@ from qontract.adapters.redis.measures import measure
 from qontract.application.jobs import Continues
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy
 from qontract.application.ports.event_log import EventLog
+from qontract.application.ports.job_queue import JobQueueError
 from qontract.domain.events import DomainEvent
 from qontract.domain.jobs import Job, JobProgress
 from tests.contracts.job_queue_runner import SUCCESS, Runner, a_job, running
@@ -27,12 +27,14 @@ from tests.redis_event_log import KEYS, LONG
 from tests.support.acl import CHANNEL, STREAM, admin_url
 from tests.support.acl_parts import (
     an_event,
+    change_letters,
     is_well,
     look_at_jobs,
     make,
+    mend,
     publish,
     queue_at,
-    raises_job_queue_error,
+    raises,
     see,
     show,
     steer,
@@ -58,9 +60,10 @@ async def work_as_api(url: str, admin: Any) -> None:
     queue.submit(job)
     assert queue.result(job.id)
     assert queue.about(job.id)
-    with patch.object(queue, "_send", side_effect=OperationalError("away")), raises_job_queue_error():
+    with patch.object(queue, "_send", side_effect=OperationalError("away")), raises(JobQueueError):
         queue.submit(a_job("b"))
     steer(url, admin)
+    change_letters(url, admin)
     look_at_jobs(queue, job.id, admin)
     show(url, admin)
     see(url, admin)
@@ -75,13 +78,7 @@ async def work_as_operator(url: str, admin: Any) -> None:
     queue_at(admin_url(admin)).submit(job)
     look_at_jobs(queue_at(url), job.id, admin)
     see(url, admin)
-    letters = RedisDeadLetters(url, prefix=KEYS.prefix)
-    fields: Any = {"__data__": b"{}", "subscription": "s", "entry": "1-0", "failures": "[]"}
-    ids = [admin.xadd(KEYS.dead, fields).decode() for _ in range(2)]
-    admin.hset(KEYS.dead_counts, "s", 2)
-    assert [letter.id for letter in letters.iterate()] == ids
-    assert letters.redrive(ids[0])
-    assert letters.discard(ids[1])
+    change_letters(url, admin)
     is_well(url, Process.OPERATOR, writes=False)
 
 
@@ -111,7 +108,10 @@ def work_as_worker(url: str, admin: Any, job: Job, later: Job, lost: Job) -> Non
     until(lambda: queue.resubmit_lost() > 0)
     until(lambda: queue.run(later.id))
     runner.steps = [lambda _: _run_by_another(admin, lost)]
+    for name in ("lock:b", "begun:b"):
+        admin.hset(f"{KEYS.prefix}{name}", "of another", "type")
     assert queue.run(lost.id)
+    mend(queue, admin)
     show(url, admin)
     with RedisBroker(url) as broker:
         intents, event = RedisIntents(broker, channel=CHANNEL, source="/there"), an_event()
@@ -148,10 +148,11 @@ async def work_as_subscriber(url: str, admin: Any) -> None:
         admin.hset(KEYS.alive, "ordered", 1)
         await logs.trim(LONG, LONG)
         await logs.trim(0, LONG)
-        for kind in (KEYS.intents, KEYS.dead_counts, KEYS.alive, KEYS.paused, KEYS.records("ordered")):
+        hashes = (KEYS.intents, KEYS.dead_counts, KEYS.alive, KEYS.paused, KEYS.redrive_runs, KEYS.records("ordered"))
+        for kind in (*hashes, KEYS.redrives):
             make(admin, kind, lambda key: admin.set(key, ""))
         make(admin, KEYS.lease("ordered"), lambda key: admin.set(key, "two"))
-        for stream in (KEYS.dead, KEYS.redriven("ordered")):
+        for stream in (KEYS.dead, KEYS.dead_changes, KEYS.redriven("ordered")):
             make(admin, stream, lambda key: [admin.xadd(key, {"a": "b"}, id=each) for each in ("1-1", LAST)])
         await logs.show_alive(("ordered",))
     with redis.Redis.from_url(url) as client, client.pubsub() as listening:

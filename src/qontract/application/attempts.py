@@ -12,11 +12,12 @@ from typing import Any
 
 from qontract.application.deadline import Deadline
 from qontract.application.lease import Lease
-from qontract.application.outcome import DeadLetter, after, describe
+from qontract.application.outcome import DeadLetter, after, cause_of, describe
 from qontract.application.ports.event_format import EventFormat
 from qontract.application.ports.event_handler import Delivery
 from qontract.application.ports.event_log import Entry, EventLog, LeaseLostError
 from qontract.application.subscription import Subscription
+from qontract.domain.causes import REPLICA_DIED, REPLICA_ENDED, Cause, cause_of_text
 from qontract.domain.dead_letters import FailedAttempt
 from qontract.domain.events import DomainEvent, wire_name
 
@@ -24,8 +25,6 @@ log = logging.getLogger(__name__)
 
 current_delivery: ContextVar[Delivery | None] = ContextVar("current_delivery", default=None)
 """What the running handler was given: what its log lines are about."""
-
-DIED = "the replica ended during the attempt"
 
 _SOON = 0.001
 """Seconds: what is due by then is due now, for two clocks never agree to the last digit."""
@@ -77,6 +76,7 @@ class Attempts:
         self._handler = subscription.handler
         self._policy = subscription.handler.policy
         self._classes = subscription.handler.classes
+        self._home = type(subscription.handler).__module__
         self._asks_before = bool(self._classes or self._policy.dedupe_for)
         self._log = event_log
         self._format = event_format
@@ -166,6 +166,7 @@ class Attempts:
 
     async def _failed(self, entry: Entry, event: DomainEvent, error: BaseException) -> float | None:
         number = len(entry.failures) + 1
+        cause = cause_of(error, self._home)
         decision = after(error, number - 1, self._policy, random.random())  # noqa: S311 - a backoff is no secret
         entry.begun = 0
         if isinstance(decision, DeadLetter) or decision.failure is not None:
@@ -176,20 +177,20 @@ class Attempts:
                 exc_info=error,
             )
         if isinstance(decision, DeadLetter):
-            await self._dead_letter(entry, decision.failure)
+            await self._dead_letter(entry, decision.failure, cause)
             return None
         if decision.failure is not None:
             self._count(Count.RETRIED, 1)
-            entry.failures += (self._failure(decision.failure),)
+            entry.failures += (self._failure(decision.failure, cause),)
         entry.due = self._now() + decision.seconds
         await self._ask(partial(self._log.record, [entry]))
         entry.recorded = True
         return decision.seconds
 
-    async def _dead_letter(self, entry: Entry, reason: str) -> None:
+    async def _dead_letter(self, entry: Entry, reason: str, cause: Cause | None = None) -> None:
         """Dead-letter the entry for this reason, or for its last failure if that is empty."""
         if reason:
-            entry.failures += (self._failure(reason),)
+            entry.failures += (self._failure(reason, cause or cause_of_text(reason)),)
         event = entry.event
         await self._ask(partial(self._log.dead_letter, entry))
         self._dead_lettered(entry)
@@ -208,8 +209,8 @@ class Attempts:
         entry.event = self._format.decode(entry.content)
         return entry.event
 
-    def _failure(self, line: str) -> FailedAttempt:
-        return FailedAttempt(datetime.fromtimestamp(self._now(), UTC), line)
+    def _failure(self, line: str, cause: Cause) -> FailedAttempt:
+        return FailedAttempt(datetime.fromtimestamp(self._now(), UTC), line, cause)
 
     def _is_stuck(self, delivery: Delivery, where: str) -> None:
         self._count(Count.STUCK, 1)
@@ -233,6 +234,11 @@ def expired(entry: Entry, subscription: str, count: Counting) -> None:
     count(Count.EXPIRED, number)
     extra = {"subscription": subscription, "entry": str(entry.key), "number": number}
     log.error("event expired before it was handled", extra=extra)
+
+
+def replica_ended(begun: float) -> FailedAttempt:
+    """Return the failure of an attempt that its replica did not survive; it was begun then."""
+    return FailedAttempt(datetime.fromtimestamp(begun, UTC), REPLICA_ENDED, Cause(REPLICA_DIED))
 
 
 def _identity(event: DomainEvent) -> str:

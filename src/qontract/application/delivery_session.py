@@ -5,18 +5,16 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
-from qontract.application.attempts import DIED, Attempts, Count, Counting, Publish, expired
+from qontract.application.attempts import Attempts, Count, Counting, Publish, expired, replica_ended
 from qontract.application.capacity import Capacity
 from qontract.application.lanes import Lanes
 from qontract.application.lease import Lease
 from qontract.application.ports.event_format import EventFormat
 from qontract.application.ports.event_log import Entry, EventLog, EventLogError, GoneError, LeaseLostError
 from qontract.application.subscription import Subscription
-from qontract.domain.dead_letters import FailedAttempt
 
 log = logging.getLogger(__name__)
 
@@ -295,5 +293,4 @@ def _look_at_claimed(entry: Entry) -> None:
     """
     entry.suspect = not entry.recorded or entry.begun > 0
     if entry.begun:
-        died = FailedAttempt(datetime.fromtimestamp(entry.begun, UTC), DIED)
-        entry.failures, entry.begun = (*entry.failures, died), 0
+        entry.failures, entry.begun = (*entry.failures, replica_ended(entry.begun)), 0

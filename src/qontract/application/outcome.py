@@ -1,8 +1,11 @@
 """What becomes of an event after an attempt that did not return. Pure."""
 
+from asyncio import CancelledError
 from dataclasses import dataclass
+from traceback import walk_tb
 
 from qontract.application.ports.event_handler import Policy, Reject, RetryLater
+from qontract.domain.causes import REJECTED, TIMED_OUT, Cause, Place, where_raised
 
 SOONEST_RETRY = 0.1
 """Seconds: a handler that asks to be retried at once is not asked in an endless loop."""
@@ -43,6 +46,26 @@ def after(error: BaseException, failures: int, policy: Policy, chance: float) ->
 def describe(error: BaseException) -> str:
     """Return one line about an exception, also about one whose text cannot be had."""
     return " ".join(f"{type(error).__name__}: {_text(error)}".split())[:_LONGEST_LINE]
+
+
+def cause_of(error: BaseException, home: str) -> Cause:
+    """Return the cause of what a handler raised, whose class is in the module `home`."""
+    where = where_raised(_places(error), home)
+    if isinstance(error, Reject):
+        return Cause(REJECTED, where)
+    if isinstance(error, TimeoutError) and not where and isinstance(error.__cause__, CancelledError):
+        return Cause(TIMED_OUT, where_raised(_places(error.__cause__), home))
+    kind = type(error)
+    return Cause(
+        kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}", where
+    )
+
+
+def _places(error: BaseException) -> list[Place]:
+    return [
+        Place(str(frame.f_globals.get("__name__", "")), frame.f_code.co_qualname, line)
+        for frame, line in walk_tb(error.__traceback__)
+    ]
 
 
 def _text(error: BaseException) -> str:

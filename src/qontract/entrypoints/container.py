@@ -23,6 +23,7 @@ from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.kept_events import KeptEvents
 from qontract.application.ports.kept_jobs import KeptJobs
 from qontract.application.ports.presence import Presence
+from qontract.application.ports.redrive_runs import RedriveRuns
 from qontract.application.ports.server_check import ServerCheck
 from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
@@ -34,10 +35,9 @@ from qontract.domain.processes import ProcessKind
 from qontract.entrypoints.integrations import Made, load_integrations, make_integrations
 from qontract.entrypoints.metrics import JWKS_FAILED
 from qontract.entrypoints.packages import said
-from qontract.entrypoints.renewal import Renewal
+from qontract.entrypoints.renewal import revoked_ids
 from qontract.entrypoints.settings import Settings, load_settings
 from qontract.entrypoints.settings.groups import SECRET_BYTES
-from qontract.entrypoints.settings.reading import read
 
 if TYPE_CHECKING:  # a process imports only the adapters that it makes: it starts the sooner
     from faststream.redis import RedisBroker as FastStreamBroker
@@ -168,7 +168,17 @@ def _event_format(settings: Settings) -> EventFormat:
 def _dead_letters(settings: Settings) -> DeadLetters:
     from qontract.adapters.redis import RedisDeadLetters
 
-    return RedisDeadLetters(settings.cache_broker_url.get_secret_value(), prefix=_prefix(settings))
+    events = settings.events
+    url = settings.cache_broker_url.get_secret_value()
+    return RedisDeadLetters(url, channel=events.channel, stream=events.stream)
+
+
+def _redrive_runs(settings: Settings) -> RedriveRuns:
+    from qontract.adapters.redis import RedisRedriveRuns
+
+    events = settings.events
+    url = settings.cache_broker_url.get_secret_value()
+    return RedisRedriveRuns(url, channel=events.channel, stream=events.stream)
 
 
 def _asyncapi(settings: Settings) -> dict[str, Any]:
@@ -197,12 +207,6 @@ def _token_keys(settings: Settings) -> TokenKeys | None:
         raise SystemExit(f"qontract: QAPI_AUTH__JWKS: {said(error)}") from None
     fresh, pause = (2, 1) if isinstance(key_set, FileKeySet) else (300, 10)
     return TokenKeys(key_set, fresh=fresh, pause=pause, count_failure=JWKS_FAILED.inc)
-
-
-def _revoked(settings: Settings) -> Renewal[frozenset[str], frozenset[str]]:
-    """Return the ids of tokens that are accepted no more: those of these settings, until a file of them changes."""
-    given = [settings.auth.revoked]
-    return Renewal("auth", lambda: given.pop() if given else read(Settings).auth.revoked, frozenset)
 
 
 def _steering(settings: Settings) -> Steering:
@@ -278,15 +282,16 @@ class Container(containers.DeclarativeContainer):
     measure = providers.Singleton(_measure, settings)
     event_format = providers.Singleton(_event_format, settings)
     dead_letters = providers.Singleton(_dead_letters, settings)
+    redrive_runs = providers.Singleton(_redrive_runs, settings)
     asyncapi = providers.Singleton(_asyncapi, settings)
     kept_events = providers.Singleton(_kept_events, settings)
     server_check = providers.Factory(_server_check, settings)
     acl = providers.Singleton(_acl, settings)
     steering = providers.Singleton(_steering, settings)
+    revoked = providers.Singleton(revoked_ids, settings)
+    token_keys = providers.Singleton(_token_keys, settings)
     presence = providers.Singleton(_presence, settings)
     status = providers.Singleton(_status, settings, presence, kept_jobs.provider, event_manager)
-    revoked = providers.Singleton(_revoked, settings)
-    token_keys = providers.Singleton(_token_keys, settings)
 
 
 @cache

@@ -11,7 +11,8 @@ from typing import Any, Generic, TypeVar
 from prometheus_client import Counter
 
 from qontract.entrypoints.packages import said
-from qontract.entrypoints.settings.reading import secrets_stamp
+from qontract.entrypoints.settings import Settings
+from qontract.entrypoints.settings.reading import read, secrets_stamp
 
 log = logging.getLogger(__name__)
 
@@ -130,3 +131,9 @@ class Current(Generic[T]):
             self._close(old.value)
         except Exception as error:  # noqa: BLE001 - it is somebody else's, and nobody needs it any more
             log.warning("what was renewed did not close well", extra={"error": type(error).__name__})
+
+
+def revoked_ids(settings: Settings) -> Renewal[frozenset[str], frozenset[str]]:
+    """Return the ids of tokens that are accepted no more: those of these settings, until a file of them changes."""
+    given = [settings.auth.revoked]
+    return Renewal("auth", lambda: given.pop() if given else read(Settings).auth.revoked, frozenset)

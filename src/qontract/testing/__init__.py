@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         InMemoryIntents,
         InMemoryJobQueue,
         InMemoryKeptEvents,
+        InMemoryRedriveRuns,
         InMemorySubscriptions,
     )
     from qontract.adapters.memory.faults import fail
@@ -50,6 +51,7 @@ else:
             "InMemoryIntents",
             "InMemoryJobQueue",
             "InMemoryKeptEvents",
+            "InMemoryRedriveRuns",
             "InMemorySubscriptions",
         ),
         "qontract.adapters.memory.faults": ("fail",),
@@ -91,6 +93,7 @@ __all__ = [
     "InMemoryIntents",
     "InMemoryJobQueue",
     "InMemoryKeptEvents",
+    "InMemoryRedriveRuns",
     "InMemorySubscriber",
     "InMemorySubscriptions",
     "InMemoryTurn",

@@ -73,7 +73,8 @@ def deliver(handler: EventHandler[Any], *events: DomainEvent) -> Outcome:
 class InMemorySubscriber:
     """Runs handlers, by the names of their subscriptions, as the subscriber does. Use it in a `with`.
 
-    What they publish is delivered too. Handlers that are asynchronous context managers are entered before the first
+    What they publish is delivered too. `events` are those that are kept, and `dead_letters` what was given up. Handlers
+    that are asynchronous context managers are entered before the first
     event, and left at the end of the `with`.
     """
 
@@ -81,13 +82,13 @@ class InMemorySubscriber:
         self._subscriptions = [Subscription(name, handler) for name, handler in handlers.items()]
         self._format = CloudEventsEventFormat(source)
         self._source = source
-        self._log = InMemoryEvents()
-        self._publisher = InMemoryEventPublisher(source, log=self._log, encode=self._format.encode)
+        self.events = InMemoryEvents()
+        self._publisher = InMemoryEventPublisher(source, log=self.events, encode=self._format.encode)
         self._runner = asyncio.Runner(loop_factory=VirtualClockLoop)
         self._started = time.time()
         self._ending = asyncio.Event()
         self._entered: asyncio.Task[None] | None = None
-        self.dead_letters = InMemoryDeadLetters(events=self._log)
+        self.dead_letters = InMemoryDeadLetters(events=self.events)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -158,7 +159,7 @@ class InMemorySubscriber:
     def _work(self, subscription: Subscription, outcome: Outcome) -> tuple[DeliveryLoop, InMemoryEventLog]:
         shared = subscription.handler.policy.shared
         event_log = InMemoryEventLog(
-            self._log,
+            self.events,
             subscription.name,
             "in-memory",
             shared=shared,

@@ -72,14 +72,14 @@ def test_a_dry_run_shows_which_and_changes_nothing() -> None:
     shown = list(apply(store.redrive, find(store, subscription="slack"), dry_run=True))
     assert [letter.id for letter in shown] == list("2345")
     assert list(store.iterate()) == list(LETTERS)
-    assert store.redriven == {}
+    assert store.waiting == {}
 
 
 def test_only_what_was_found_is_redriven_and_the_dry_run_had_said_which() -> None:
     store = InMemoryDeadLetters(*LETTERS)
     foretold = list(apply(store.redrive, find(store, event_type="a.*"), dry_run=True))
     assert list(apply(store.redrive, find(store, event_type="a.*"))) == foretold
-    assert store.redriven == {"audit-log": [LETTERS[0].data], "slack": [LETTERS[1].data, LETTERS[2].data]}
+    assert store.waiting == {"audit-log": [LETTERS[0].data], "slack": [LETTERS[1].data, LETTERS[2].data]}
     assert [letter.id for letter in store.iterate()] == list("45")
 
 
@@ -87,7 +87,7 @@ def test_only_what_was_found_is_discarded() -> None:
     store = InMemoryDeadLetters(*LETTERS)
     assert [letter.id for letter in apply(store.discard, find(store, subject="coreos/team-a"))] == list("13")
     assert [letter.id for letter in store.iterate()] == list("245")
-    assert store.redriven == {}
+    assert store.waiting == {}
 
 
 def test_a_letter_that_somebody_else_redrove_meanwhile_is_not_among_those_done() -> None:
@@ -95,7 +95,7 @@ def test_a_letter_that_somebody_else_redrove_meanwhile_is_not_among_those_done()
     letters = list(store.iterate())
     store.redrive("2")
     assert [letter.id for letter in apply(store.redrive, letters)] == ["1", "3"]
-    assert sum(map(len, store.redriven.values())) == 3
+    assert sum(map(len, store.waiting.values())) == 3
 
 
 def test_what_was_yielded_before_an_error_is_done_and_the_rest_is_as_it_was() -> None:

@@ -5,8 +5,9 @@ import asyncio
 from pytest_mock import MockerFixture
 
 from qontract.adapters.memory import InMemoryEvents
-from qontract.application.attempts import DIED, Count
+from qontract.application.attempts import Count
 from qontract.application.ports.event_handler import Policy
+from qontract.domain.causes import REPLICA_ENDED
 from tests.support.delivering import (
     NAME,
     Handler,
@@ -99,7 +100,7 @@ async def test_a_killer_is_dead_lettered_after_max_attempts_and_the_innocent_are
 
     [letter] = letters(events)
     assert b'"number":7' in letter.data
-    assert [failure.error for failure in letter.failures] == [DIED] * 3
+    assert [failure.error for failure in letter.failures] == [REPLICA_ENDED] * 3
     assert [attempt for attempt in handler.attempts if attempt[0] == 7] == [(7, 1), (7, 1), (7, 2), (7, 3)]
     assert set(handler.handled) == {*range(20)} - {7}
     assert {attempt for number, attempt in handler.attempts if number != 7} == {1}
@@ -120,7 +121,7 @@ async def test_a_killer_of_one_attempt_is_not_begun_again() -> None:
             running.append(one)
             await until(lambda: one.tasks[0].done() or bool(letters(events)))
     assert handler.attempts == [(0, 1), (0, 1)]  # fresh, then found to be suspect
-    assert [failure.error for failure in letters(events)[0].failures] == [DIED]
+    assert [failure.error for failure in letters(events)[0].failures] == [REPLICA_ENDED]
 
 
 @on_virtual_clock

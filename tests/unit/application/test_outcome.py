@@ -1,9 +1,12 @@
 """What becomes of an event after an attempt that did not return."""
 
+import asyncio
+
 import pytest
 
-from qontract.application.outcome import DeadLetter, Retry, after, describe
+from qontract.application.outcome import DeadLetter, Retry, after, cause_of, describe
 from qontract.application.ports.event_handler import Policy, Reject, RetryLater
+from qontract.domain.causes import Cause
 
 POLICY = Policy(max_attempts=5, backoff=2, max_backoff=9)
 ERROR = ValueError("wrong")
@@ -52,3 +55,34 @@ def test_a_failure_is_one_line_of_bounded_length() -> None:
 
 def test_an_error_whose_text_cannot_be_had_is_described_all_the_same() -> None:
     assert describe(Unspeakable()) == "Unspeakable: (its text raised SystemExit)"
+
+
+def raised(error: BaseException) -> BaseException:
+    try:
+        raise error  # noqa: TRY301 - it has to be raised somewhere
+    except BaseException as caught:  # noqa: BLE001 - that is what it is for
+        return caught
+
+
+class Inner(Exception):  # noqa: N818 - as above
+    pass
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ValueError("7"), "ValueError"),
+        (Inner("7"), f"{__name__}.Inner"),
+        (Unspeakable(), f"{__name__}.Unspeakable"),
+        (Reject("7"), "rejected"),
+        (TimeoutError("its own"), "TimeoutError"),
+        (asyncio.CancelledError(), "asyncio.exceptions.CancelledError"),
+    ],
+)
+def test_the_cause_is_the_type_of_the_error_and_where_it_was_raised(error: BaseException, kind: str) -> None:
+    cause = cause_of(raised(error), __name__)
+    assert cause == Cause(kind, f"{__name__}.raised:{raised.__code__.co_firstlineno + 2}")
+
+
+def test_an_error_that_was_never_raised_has_a_cause_without_a_place() -> None:
+    assert cause_of(ValueError("7"), __name__) == Cause("ValueError")

@@ -8,6 +8,7 @@ GRACE_SECONDS = 90
 """How long after its time limit a process that did not end its job is killed: enough to outlast storing the result."""
 
 QUEUE = "jobs"
+TASK = "qontract.run"
 
 LONGEST_COUNTDOWN = 300
 """Seconds that a message may wait with a worker: shorter than the time after which Celery takes the worker for dead."""

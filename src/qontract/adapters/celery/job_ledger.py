@@ -1,7 +1,7 @@
 """What Redis knows about each job: the job, its number, its progress, and who is at work on what."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
@@ -11,13 +11,13 @@ from uuid import uuid4
 
 import redis
 from pydantic import BaseModel
-from redis.backoff import ExponentialBackoff
-from redis.exceptions import NoPermissionError, OutOfMemoryError, ReadOnlyError
-from redis.retry import Retry
 
 from qontract.adapters.celery import scripts
-from qontract.adapters.celery.records import Run, ScopeEnd, Wait
+from qontract.adapters.celery.connection import connected
+from qontract.adapters.celery.records import Run, ScopeEnd, Wait, sizes
 from qontract.adapters.celery.signatures import FORGED, ForgedError, Signatures
+from qontract.adapters.redis.keys import Keys
+from qontract.adapters.redis.mending import mend_now
 from qontract.application.jobs import failed
 from qontract.domain.jobs import Job, JobAbout, JobProgress, JobResult, JobStatus
 from qontract.domain.kept_jobs import SCOPE_DAYS, status_of_scope
@@ -55,7 +55,7 @@ class JobLedger:
         self.prefix = prefix
         self.lock_seconds = lock_seconds
         self._signatures = signatures
-        self.redis = _client(url, retries=1)
+        self.redis = connected(url, retries=1)
         self.index = f"{prefix}jobs"
         """A sorted set: the jobs that are kept, by number."""
         self.kept_until = f"{prefix}jobs-kept-until"
@@ -72,13 +72,16 @@ class JobLedger:
         """A sorted set: when each job that has not ended is to be looked at, unless it gives a sign of life before."""
         self._lock_milliseconds = int(lock_seconds * 1000)
         self._delivery_milliseconds = int(min(DELIVERY_SECONDS, lock_seconds) * 1000)
-        self._memberships = f"{prefix}memberships"
-        self._patient_redis = _client(url, retries=16)
-        self._hasty_redis = _client(url, retries=0, timeout=0.5)
+        self.memberships = f"{prefix}memberships"
+        """A hash: how many memberships each scope had at the end of the last job."""
+        self.number = f"{prefix}job-number"
+        """The highest number of a job."""
+        self._patient_redis = connected(url, retries=16)
+        self._hasty_redis = connected(url, retries=0, timeout=0.5)
 
     def record(self, job: Job) -> int:
         """Enter a job that is submitted, with a higher number than any before; return the turn for its message."""
-        keys = [self.key(job.id), f"{self.prefix}job-number", self.signs, self.index, self.kept_until, self.waiting]
+        keys = [self.key(job.id), self.number, self.signs, self.index, self.kept_until, self.waiting]
         texts = self._signed("job", job.id, job), *self._texts(job.id, JobProgress())
         about = self._signed("about", job.id, job.about())
         turn: int = self._run("submit", keys, job.id, *texts, about, self._delivery_milliseconds, WAITING_SECONDS)
@@ -122,20 +125,24 @@ class JobLedger:
             return None
         names = list(dict.fromkeys(job.locks))
         run_id = str(uuid4())
-        keys = [self.key(job_id), self.signs, self._memberships, self.waiting, *self._locks(names), *self._begun(names)]
+        locks, begun = self._locks(names), self._begun(names)
+        self.mend(dict.fromkeys(locks, "lease") | dict.fromkeys(begun, "string"))
+        keys = [self.key(job_id), self.signs, self.memberships, self.waiting, self.number, *locks, *begun]
         times = self._lock_milliseconds, WAITING_SECONDS
         pauses = BUSY_SECONDS * 1000, self._delivery_milliseconds
         answer = self._run("begin", keys, run_id, "" if turn is None else turn, *times, job_id, *pauses, *names)
         match answer:
             case [2, number, attempt, progress, cancel, memberships, *places]:
                 superseded = frozenset(names[place - 1] for place in places)
-                known = {name: int(count) for name, count in zip(names, memberships, strict=True) if count is not None}
-                locks = tuple(name for name in names if name not in superseded)
+                known = sizes(names, memberships)
+                held = tuple(name for name in names if name not in superseded)
                 before, unreadable = self._progress(job_id, progress)
                 by = self.who_cancelled(job_id, cancel)
-                return Run(run_id, job, number, attempt, before, superseded, locks, known, unreadable, by)
+                return Run(run_id, job, number, attempt, before, superseded, held, known, unreadable, by)
             case [1, now_turn, milliseconds]:
                 return Wait(now_turn, milliseconds / 1000)
+            case [3]:
+                self._give_up(job_id, ValueError("its number is none"))
         return None
 
     def renew(self, run: Run, locks: Sequence[str]) -> dict[str, bool]:
@@ -184,6 +191,7 @@ class JobLedger:
     def locked(self, name: str, *, seconds: float) -> Iterator[bool]:
         """Lock a name while the body runs, for as many seconds at most; False if a run, or another, has it."""
         (lock,), holder = self._locks([name]), str(uuid4())
+        self.mend({lock: "lease"})
         if not self.redis.set(lock, holder, nx=True, px=self._lock_milliseconds):
             yield False
             return
@@ -218,6 +226,11 @@ class JobLedger:
             or None
         )
 
+    def mend(self, types: Mapping[str, str]) -> None:
+        """Set aside those of these keys that are of another type, or a lock that would not end."""
+        if types:
+            mend_now(self.redis.execute_command, Keys(self.prefix), types)
+
     def key(self, job_id: str) -> str:
         """Return the record of a job: a hash."""
         return f"{self.prefix}job:{job_id}"
@@ -229,16 +242,23 @@ class JobLedger:
         return [f"{self.prefix}begun:{name}" for name in names]
 
     def _read(self, job_id: str, *fields: str) -> list[bytes | None]:
-        found: Any = self.redis.hmget(self.key(job_id), list(fields))
+        """Return fields of the record of a job; texts that nobody signed, where it is no record at all."""
+        try:
+            found: Any = self.redis.hmget(self.key(job_id), list(fields))
+        except redis.ResponseError as error:
+            if not str(error).startswith("WRONGTYPE"):
+                raise
+            return [b""] * len(fields)
         return list(found)
 
     def _give_up(self, job_id: str, error: ValueError) -> None:
         log.error("job cannot be read; it has failed", extra={"job_id": job_id, "error": str(error)})
+        self.mend({self.key(job_id): "hash"})
         self._finish("", job_id, failed(JobProgress(), _reason(error)), ())
 
     def _finish(self, run: str, job_id: str, progress: JobProgress, locks: Sequence[str], *of_each: str | int) -> bool:
         of_scopes = self.scopes, self.scope_ends, self.scope_successes
-        keys = [self.key(job_id), self.signs, self._memberships, self.waiting, self.kept_until, *of_scopes]
+        keys = [self.key(job_id), self.signs, self.memberships, self.waiting, self.kept_until, *of_scopes]
         texts = self._texts(job_id, JobProgress(result=progress.result))
         bounds = KEPT_SECONDS, SCOPE_DAYS * KEPT_SECONDS, MOST_SCOPES
         arguments = run, job_id, *texts, *bounds, *of_each
@@ -285,14 +305,3 @@ def _refuse_replayed(job: Job, job_id: str) -> None:
     if job.id != job_id or datetime.now(UTC) - job.submitted_at > timedelta(seconds=WAITING_SECONDS):
         FORGED.inc()
         raise ForgedError
-
-
-def _client(url: str, *, retries: int, timeout: float = 5) -> redis.Redis:
-    return redis.Redis.from_url(
-        url,
-        socket_timeout=timeout,
-        socket_connect_timeout=min(timeout, 2),
-        health_check_interval=30,
-        retry=Retry(ExponentialBackoff(cap=5, base=0.05), retries),
-        retry_on_error=[redis.ConnectionError, redis.TimeoutError, ReadOnlyError, OutOfMemoryError, NoPermissionError],
-    )

@@ -16,10 +16,10 @@ from kombu.exceptions import KombuError
 from prometheus_client import Counter, Histogram
 from structlog.contextvars import bound_contextvars
 
-from qontract.adapters.celery.celery_app import GRACE_SECONDS, LONGEST_COUNTDOWN, QUEUE, celery_app
+from qontract.adapters.celery.celery_app import GRACE_SECONDS, LONGEST_COUNTDOWN, QUEUE, TASK, celery_app
 from qontract.adapters.celery.job_ledger import BUSY_SECONDS, JobLedger
 from qontract.adapters.celery.kept_jobs import CeleryKeptJobs
-from qontract.adapters.celery.lost_jobs import resubmit_lost
+from qontract.adapters.celery.lost_jobs import mend, resubmit_lost
 from qontract.adapters.celery.records import Run, Wait
 from qontract.adapters.celery.signatures import Signatures
 from qontract.adapters.celery.turn import CeleryTurn, clock
@@ -32,7 +32,6 @@ log = logging.getLogger(__name__)
 JOBS = Counter("qontract_jobs_total", "Jobs that ended", ["integration", "status"])
 JOB_SECONDS = Histogram("qontract_job_slice_duration_seconds", "How long the slices of jobs took", ["integration"])
 
-_TASK = "qontract.run"
 _MAX_ATTEMPTS = 3
 _SEND_AGAIN = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.5}
 
@@ -75,7 +74,7 @@ class CeleryJobQueue(JobQueue):
         self.app = celery_app(url, prefix=self._celery_prefix, time_limit=time_limit)
         worker_init.connect(self._count_from_zero)
 
-        @self.app.task(name=_TASK, bind=True, max_retries=None, shared=False)
+        @self.app.task(name=TASK, bind=True, max_retries=None, shared=False)
         def deliver(task: Task[Any, Any], job_id: str, turn: int | None = None) -> None:
             self._deliver(task, job_id, turn)
 
@@ -119,6 +118,7 @@ class CeleryJobQueue(JobQueue):
         """Send the messages of jobs whose workers are dead, or whose messages are lost, once more."""
         queue, reserved = f"{self._celery_prefix}{QUEUE}", f"{self._celery_prefix}unacked"
         try:
+            mend(self._ledger, self._celery_prefix, QUEUE)
             return resubmit_lost(self._ledger, queue=queue, reserved=reserved, send=self._send_again)
         except (redis.RedisError, KombuError, OSError) as error:
             raise JobQueueError(f"lost jobs cannot be run again: {type(error).__name__}: {error}") from error
@@ -195,7 +195,7 @@ class CeleryJobQueue(JobQueue):
         self._send(job_id, turn)
 
     def _send(self, job_id: str, turn: int) -> None:
-        self.app.send_task(_TASK, args=[job_id, turn], task_id=job_id, retry=True, retry_policy=_SEND_AGAIN)
+        self.app.send_task(TASK, args=[job_id, turn], task_id=job_id, retry=True, retry_policy=_SEND_AGAIN)
 
     def _count_from_zero(self, **_: object) -> None:
         """Let every count exist before the first job ends: where there is none, a rate has no value."""

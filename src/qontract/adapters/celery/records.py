@@ -1,11 +1,16 @@
 """What the ledger answers about one job."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from pydantic import AwareDatetime, BaseModel
 
+from qontract.adapters.unreadable import Unreadable
 from qontract.domain.jobs import Job, JobProgress, JobStatus
+
+_LONGEST_COUNT = 15
+
+_sizes = Unreadable("memberships", "the size of a scope cannot be read, and is not known")
 
 
 class Run(NamedTuple):
@@ -42,3 +47,14 @@ class ScopeEnd(BaseModel):
     at: AwareDatetime
     status: JobStatus
     blocked_digest: str | None = None
+
+
+def sizes(names: Sequence[str], counts: Sequence[bytes | None]) -> dict[str, int]:
+    """Return the sizes of the scopes that can be read."""
+    known = {}
+    for name, count in zip(names, counts, strict=True):
+        if count is not None and count.isdigit() and len(count) <= _LONGEST_COUNT:
+            known[name] = int(count)
+        elif count is not None:
+            _sizes.report(count, ValueError("not a number"), scope=name)
+    return known

@@ -14,6 +14,7 @@ from qontract.adapters.memory.kept_events import InMemoryKeptEvents
 from qontract.adapters.memory.kept_jobs import InMemoryKeptJobs
 from qontract.adapters.memory.key_set import InMemoryKeySet
 from qontract.adapters.memory.presence import InMemoryPresence
+from qontract.adapters.memory.redrive_runs import InMemoryRedriveRuns
 from qontract.adapters.memory.server_check import InMemoryServerCheck
 from qontract.adapters.memory.server_info import InMemoryServerInfo
 from qontract.adapters.memory.slack_usergroups import InMemorySlackUsergroups
@@ -34,6 +35,7 @@ __all__ = [
     "InMemoryKeptJobs",
     "InMemoryKeySet",
     "InMemoryPresence",
+    "InMemoryRedriveRuns",
     "InMemoryServerCheck",
     "InMemoryServerInfo",
     "InMemorySlackUsergroups",

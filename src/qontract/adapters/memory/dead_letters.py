@@ -1,39 +1,86 @@
 """In memory: the dead letters among the kept events."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 
 from qontract.adapters.memory import faults
-from qontract.adapters.memory.events import InMemoryEvents
-from qontract.application.ports.dead_letters import DeadLetters
-from qontract.domain.dead_letters import DeadLetter
+from qontract.adapters.memory.events import InMemoryEvents, Place
+from qontract.application.ports.dead_letters import NOBODY, By, DeadLetters
+from qontract.domain.dead_letters import ChangedLetter, DeadLetter, Redriven
 
 
 class InMemoryDeadLetters(DeadLetters):
-    """Shows the dead letters of `events`, to which it adds those given, and redrives them there."""
+    """Shows the dead letters of `events`, and redrives them there. It adds those given, and their subscriptions."""
 
     fail = faults.fail
 
     def __init__(self, *letters: DeadLetter, events: InMemoryEvents | None = None) -> None:
         self._events = events or InMemoryEvents()
-        self._events.letters |= {letter.id: letter for letter in letters}
+        for letter in letters:
+            self._events.keep_letter(letter)
+            known = self._events.of(letter.subscription)
+            known.place = known.place or Place()
 
     @property
-    def redriven(self) -> Mapping[str, Sequence[bytes]]:
+    def waiting(self) -> Mapping[str, Sequence[bytes]]:
         """What was redriven, by subscription, and is not acknowledged."""
         return self._events.redriven()
 
-    def iterate(self) -> Iterator[DeadLetter]:
+    def iterate(self, *, after: str = "", until: str = "") -> Iterator[DeadLetter]:
         """Yield the letters that are there now."""
-        return iter(tuple(self._events.letters.values()))
+        numbers = self._events.letter_numbers
+        first, last = numbers.get(after, 0), numbers.get(until, len(numbers))
+        return iter([letter for letter in self._events.letters.values() if first < numbers[letter.id] <= last])
+
+    def newest(self) -> str:
+        """Return the id of the last letter."""
+        return next(reversed(self._events.letters), "")
 
     def get(self, letter_id: str) -> DeadLetter | None:
         """Return the letter."""
         return self._events.letters.get(letter_id)
 
-    def redrive(self, letter_id: str) -> bool:
+    def redrive(self, letter_id: str, by: By = NOBODY) -> bool:
         """Move the event to what its subscription reads next."""
-        return self._events.redrive(letter_id)
+        letter = self.get(letter_id)
+        if letter is None or letter.unreadable or not self._events.redrive(letter, by):
+            return False
+        self._keep_change("redriven", letter, by)
+        return True
 
-    def discard(self, letter_id: str) -> bool:
+    def discard(self, letter_id: str, by: By = NOBODY) -> bool:
         """Remove the letter."""
-        return self._events.letters.pop(letter_id, None) is not None
+        letter = self._events.letters.pop(letter_id, None)
+        if letter:
+            self._keep_change("discarded", letter, by)
+        return letter is not None
+
+    def redriven(self, subscription: str, entry: str) -> Redriven | None:
+        """Look for the mark."""
+        return self._events.marks.get((subscription, entry))
+
+    def changes(self) -> Sequence[ChangedLetter]:
+        """Return the changes that were not forgotten."""
+        return list(self._events.changes.values())
+
+    def forget(self, changes: Collection[ChangedLetter]) -> None:
+        """Forget them."""
+        for change in changes:
+            self._events.changes.pop(change.key, None)
+
+    def _keep_change(self, what: str, letter: DeadLetter, by: By) -> None:
+        if by.batch:
+            key = f"{what} {letter.id}"
+            self._events.changes[key] = ChangedLetter(
+                key=key,
+                what=what,
+                batch=by.batch,
+                letter=letter.id,
+                subscription=letter.subscription,
+                entry=letter.entry,
+                event_id=letter.event_id,
+                group=letter.group,
+                cause=str(letter.cause),
+                time=datetime.now(UTC),
+                by=by.who,
+            )

@@ -136,8 +136,12 @@ class InMemoryEventLog(EventLog):
         content = await self.content_of(entry) if entry.content is None else entry.content
         with self._events.lock:
             place = self._place()
-            self._events.add_letter(self._name, content or b"", entry.failures, str(entry.key))
-            self._end(place, _number(entry))
+            number = _number(entry)
+            before = self._known.redriven.get(number)
+            first = before.entry if before and before.entry else str(entry.key)
+            redriven = before.redriven if before else None
+            self._events.add_letter(self._name, content or b"", entry.failures, first, redriven)
+            self._end(place, number)
 
     async def heartbeat(self, entries: Collection[Entry]) -> None:
         """Show that the entries are being worked on."""

@@ -4,20 +4,25 @@ import asyncio
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import count
 from threading import Lock
 from weakref import WeakKeyDictionary
 
-from qontract.domain.dead_letters import DeadLetter, FailedAttempt
+from qontract.application.ports.dead_letters import By, SubscriptionGoneError
+from qontract.application.ports.redrive_runs import Run
+from qontract.domain.dead_letters import ChangedLetter, DeadLetter, FailedAttempt, Redriven
 from qontract.domain.subscriptions import Pause
 
 
 @dataclass(slots=True)
 class Kept:
-    """An event's bytes, and when it came."""
+    """An event's bytes, and when it came. Of one that was redriven: where it was at first, when it was, and by whom."""
 
     content: bytes
     since: float
+    entry: str = ""
+    redriven: Redriven | None = None
 
 
 @dataclass(slots=True)
@@ -82,12 +87,15 @@ class InMemoryEvents:
         self.lock = Lock()
         self.kept: dict[int, Kept] = {}
         self.letters: dict[str, DeadLetter] = {}
+        self.letter_numbers: dict[str, int] = {}
+        self.changes: dict[str, ChangedLetter] = {}
+        self.marks: dict[tuple[str, str], Redriven] = {}
+        self.runs: dict[str, Run] = {}
         self.newest = 0
         self._latest = 0.0
         self._offsets: WeakKeyDictionary[asyncio.AbstractEventLoop, float] = WeakKeyDictionary()
         self._subscriptions: dict[str, Subscription] = {}
         self._numbers = count(1)
-        self._letter_numbers = count(1)
         self._waiting: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
 
     def now(self) -> float:
@@ -137,19 +145,37 @@ class InMemoryEvents:
         """What is known of every subscription that anybody has asked for."""
         return self._subscriptions
 
-    def add_letter(self, subscription: str, content: bytes, failures: tuple[FailedAttempt, ...], entry: str) -> str:
+    def add_letter(
+        self,
+        subscription: str,
+        content: bytes,
+        failures: tuple[FailedAttempt, ...],
+        entry: str,
+        redriven: Redriven | None = None,
+    ) -> str:
         """Make a dead letter; return its id. Hold the lock."""
-        letter = DeadLetter(f"letter-{next(self._letter_numbers)}", subscription, content, failures, entry)
-        self.letters[letter.id] = letter
-        return letter.id
+        id_ = f"letter-{len(self.letter_numbers) + 1}"
+        self.keep_letter(DeadLetter(id_, subscription, content, failures, entry, redriven=redriven))
+        return id_
 
-    def redrive(self, letter_id: str) -> bool:
+    def keep_letter(self, letter: DeadLetter) -> None:
+        """Keep a dead letter, as the newest."""
+        self.letter_numbers[letter.id] = len(self.letter_numbers) + 1
+        self.letters[letter.id] = letter
+
+    def redrive(self, letter: DeadLetter, by: By) -> bool:
         """Give an event back to its subscription; say whether its letter was there."""
         with self.lock:
-            if letter := self.letters.pop(letter_id, None):
-                self.of(letter.subscription).redriven[next(self._numbers)] = Kept(letter.data, self.now())
+            known = self.of(letter.subscription)
+            if letter.id not in self.letters:
+                return False
+            if known.place is None:
+                raise SubscriptionGoneError(letter.subscription)
+            del self.letters[letter.id]
+            mark = self.marks[letter.subscription, letter.entry] = Redriven(datetime.now(UTC), by.who, by.run)
+            known.redriven[next(self._numbers)] = Kept(letter.data, self.now(), letter.entry, mark)
         self.wake()
-        return letter is not None
+        return True
 
     def wake(self) -> None:
         """Let everybody who waits look again; from any thread."""
@@ -178,5 +204,7 @@ class InMemoryEvents:
 
     def _forget(self, keys: Iterable[Hashable]) -> None:
         for key in keys:
+            for mark in [mark for mark in self.marks if mark[1] == str(key)]:
+                del self.marks[mark]
             for events in (self.kept, *(subscription.redriven for subscription in self._subscriptions.values())):
                 events.pop(key, None)  # type: ignore[call-overload] # a key that is none of ours is not there

@@ -8,6 +8,7 @@ from qontract.adapters.redis.event_publisher import RedisEventPublisher
 from qontract.adapters.redis.intents import RedisIntents
 from qontract.adapters.redis.kept_events import RedisKeptEvents
 from qontract.adapters.redis.presence import RedisPresence
+from qontract.adapters.redis.redrive_runs import RedisRedriveRuns
 from qontract.adapters.redis.server_check import RedisServerCheck
 from qontract.adapters.redis.server_info import RedisServerInfo
 from qontract.adapters.redis.subscriptions import RedisSubscriptions
@@ -21,6 +22,7 @@ __all__ = [
     "RedisIntents",
     "RedisKeptEvents",
     "RedisPresence",
+    "RedisRedriveRuns",
     "RedisServerCheck",
     "RedisServerInfo",
     "RedisSubscriptions",

@@ -78,7 +78,7 @@ _SENDING: _Uses = [
 _SUBMITTING: _Uses = [
     *_SENDING,
     ("del hexists", "job:*"),
-    ("incr", "job-number"),
+    ("get incr set", "job-number"),
     ("zadd zrem", "jobs"),
     ("zadd zrangebyscore zrem", "jobs-kept-until"),
     ("set", "ready"),
@@ -106,6 +106,12 @@ _KEPT_JOBS: _Uses = [
     ("hmget", "scope-successes"),
 ]
 
+_MENDED_JOBS = (
+    *("job:*", "lock:*", "begun:*", "job-signs", "job-number", "memberships"),
+    *("jobs", "jobs-kept-until", "jobs-waiting", "scopes", "scope-ends", "scope-successes"),
+    *("celery:jobs*", "celery:unacked*", "celery:_kombu.binding*"),
+)
+
 _RUNNING: _Uses = [
     *_SENDING,
     *_ENDING,
@@ -121,13 +127,17 @@ _RUNNING: _Uses = [
     ("watch hdel hget hset hvals", "celery:unacked"),
     ("zadd zrange zrem", "celery:unacked_index"),
     ("set get del", "celery:unacked_mutex"),
+    ("get", "job-number"),
     ("set", "ready"),
+    *(("type rename", key) for key in _MENDED_JOBS),
+    ("pttl", "lock:*"),
+    ("pttl", "celery:unacked_mutex"),
+    ("rename pexpire", "set-aside:*"),
 ]
 
 _INTENDING: _Uses = [
     ("hset hgetall", "intents"),
     ("rename", "intents"),
-    ("rename pexpire", "set-aside:intents"),
 ]
 
 _MEASURING: _Uses = [
@@ -150,9 +160,13 @@ _STEERING: _Uses = [
 ]
 
 _DEAD_LETTERS: _Uses = [
-    ("xrange xrevrange xdel", "dead"),
-    ("xadd", "redriven:*"),
+    ("xrange xrevrange xdel exists xinfo|stream", "dead"),
+    ("xadd xdel exists xinfo|stream", "redriven:*"),
     ("hget hincrby", "dead-counts"),
+    ("xadd xrange xdel", "dead-changes"),
+    ("zcard zrange zadd zremrangebylex", "redrives"),
+    ("hget hset hsetnx hdel", "redrive-runs"),
+    ("hget", "records:*"),
 ]
 
 _HANDLING: _Uses = [
@@ -168,22 +182,27 @@ _HANDLING: _Uses = [
     ("hget hset", "alive"),
     ("xadd", "dead"),
     ("hset hincrby", "dead-counts"),
+    ("zremrangebylex", "redrives"),
     ("info", ""),
     ("subscribe unsubscribe", _CHANNEL),
 ]
 
-_MENDED = ("intents", "dead", "dead-counts", "alive", "paused", "redriven:*", "records:*", "lease:*")
+_MENDED = (
+    *("intents", "dead", "dead-counts", "dead-changes", "redrives", "redrive-runs", "alive", "paused"),
+    *("redriven:*", "records:*", "lease:*"),
+)
 
 _MENDING: _Uses = [
     *(("type rename", key) for key in _MENDED),
     ("pttl", "lease:*"),
     ("xinfo|stream xadd", "dead"),
+    ("xinfo|stream xadd", "dead-changes"),
     ("xinfo|stream xadd", "redriven:*"),
     ("rename pexpire xrange xdel", "set-aside:*"),
 ]
 
 _USES: Mapping[Process, Sequence[_Uses]] = {
-    Process.API: (_SHOWING, _ASKING, _SUBMITTING, _KEPT_JOBS, _PUBLISHING, _STEERING, _LOOKING),
+    Process.API: (_SHOWING, _ASKING, _SUBMITTING, _KEPT_JOBS, _PUBLISHING, _STEERING, _LOOKING, _DEAD_LETTERS),
     Process.WORKER: (_SHOWING, _RUNNING, _PUBLISHING, _INTENDING),
     Process.SUBSCRIBER: (_SHOWING, _HANDLING, _MENDING, _PUBLISHING),
     Process.OPERATOR: (_ASKING, _KEPT_JOBS, _PUBLISHING, _STEERING, _LOOKING, _DEAD_LETTERS),

@@ -8,6 +8,7 @@ from typing import Any
 
 from qontract.adapters.unreadable import excerpt, read_json
 from qontract.application.ports.event_log import Entry
+from qontract.domain.causes import Cause, cause_from
 from qontract.domain.dead_letters import FailedAttempt
 
 _LONGEST_ERROR = 1000
@@ -47,15 +48,19 @@ def recall(entry: Entry, record: bytes) -> None:
     entry.failures, entry.due, entry.begun = failures, due, begun
 
 
-def _objects(failures: Iterable[FailedAttempt]) -> list[dict[str, str]]:
-    return [{"time": failure.time.isoformat(), "error": failure.error[:_LONGEST_ERROR]} for failure in failures]
+def _objects(failures: Iterable[FailedAttempt]) -> list[dict[str, Any]]:
+    return [
+        {"time": failure.time.isoformat(), "error": failure.error[:_LONGEST_ERROR]}
+        | ({"cause": failure.cause} if failure.cause else {})
+        for failure in failures
+    ]
 
 
 def _failures(found: Any) -> tuple[FailedAttempt, ...]:
     if not isinstance(found, list) or len(found) > _MOST_FAILURES:
         raise ValueError("the failures are no list, or too many")
     try:
-        return tuple(FailedAttempt(_time(one["time"]), _text(one["error"])) for one in found)
+        return tuple(FailedAttempt(_time(one["time"]), _text(one["error"]), _cause(one)) for one in found)
     except (KeyError, TypeError, OverflowError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from error
 
@@ -71,6 +76,11 @@ def _text(found: Any) -> str:
     if not isinstance(found, str):
         raise TypeError("an error is no text")
     return found[:_LONGEST_ERROR].encode(errors="backslashreplace").decode()  # half a character is no text
+
+
+def _cause(found: Any) -> Cause | None:
+    """Return the cause; None if there is none, as in what an older version wrote."""
+    return cause_from(*found["cause"]) if found.get("cause") is not None else None
 
 
 def _seconds(found: Any, most: float) -> float:

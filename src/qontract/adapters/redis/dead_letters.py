@@ -1,7 +1,6 @@
 """Redis: dead letters in a stream, and what is redriven in a stream of its subscription."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,73 +8,121 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from qontract.adapters.redis.attempt_records import failures_from_json
-from qontract.adapters.redis.keys import Keys
+from qontract.adapters.redis.dead_letter_entries import change_from, change_to_json, letter_from
+from qontract.adapters.redis.entries import is_entry_id
+from qontract.adapters.redis.keys import keys_of
+from qontract.adapters.redis.redrive_marks import mark_from, member_of, who
 from qontract.adapters.redis.scripts import run_now
-from qontract.adapters.unreadable import excerpt
-from qontract.application.ports.dead_letters import DeadLetters, DeadLettersError
-from qontract.application.subscription import wrong_with_name
-from qontract.domain.dead_letters import DeadLetter, FailedAttempt
+from qontract.adapters.unreadable import Unreadable, excerpt
+from qontract.application.ports.dead_letters import NOBODY, By, DeadLetters, DeadLettersError, SubscriptionGoneError
+from qontract.domain.dead_letters import ChangedLetter, DeadLetter, Redriven
+from qontract.domain.subscriptions import ALIVE_SECONDS
 
 _PAGE = 100
-_FIELDS = (b"__data__", b"subscription", b"entry", b"failures")
-_LONGEST_KEY = 100
+_CHANGES = 1000
 _OF_A_KEY = ("WRONGTYPE", "ERR")
 """How an error begins that another letter may not meet: its key is of another type, or takes no more entries."""
-_ENTRY_ID = re.compile("[0-9]{1,20}-[0-9]{1,20}")
-"""A whole id: half of one would be a range to Redis, and a number of more than 64 bits an error."""
+
+_unreadable = Unreadable("dead-changes", "the record of a change of dead letters cannot be read, and is dropped")
 
 
 class RedisDeadLetters(DeadLetters):
-    """The stream `dead` below `prefix`; redriven events go to `redriven:<subscription>`.
+    """The stream `dead` of the channel; redriven events go to `redriven:<subscription>`, for the groups of `stream`.
 
     `timeout` bounds connecting and each answer, in seconds. Nothing is sent twice: the second answer would be that the
     letter is gone. An entry that is not ours, or cannot be read whole, is shown, and never redriven.
     """
 
-    def __init__(self, url: str, *, prefix: str, timeout: float = 5.0) -> None:
-        self._keys = Keys(prefix)
+    def __init__(self, url: str, *, channel: str, stream: str, timeout: float = 5.0) -> None:
+        self._keys = keys_of(channel, stream)
         self._dead = self._keys.dead
         self._redis = redis.Redis.from_url(
             url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
         )
 
-    def iterate(self) -> Iterator[DeadLetter]:
+    def iterate(self, *, after: str = "", until: str = "") -> Iterator[DeadLetter]:
         """Yield the letters, page by page, up to the one that is the last now."""
+        last = until or self.newest()
+        first = f"({after}" if after else "-"
+        while last:
+            with _translated_errors():
+                page: Any = self._redis.xrange(self._dead, min=first, max=last, count=_PAGE)
+            for entry in page:
+                yield letter_from(*entry)
+            if len(page) < _PAGE:
+                return
+            first = f"({page[-1][0].decode()}"
+
+    def newest(self) -> str:
+        """Return the id of the last letter."""
         with _translated_errors():
             page: Any = self._redis.xrevrange(self._dead, count=1)
-        after, newest = "-", page
-        while page:
-            with _translated_errors():
-                page = self._redis.xrange(self._dead, min=after, max=newest[0][0], count=_PAGE)
-            for entry in page:
-                yield _letter(*entry)
-                after = f"({entry[0].decode()}"
+        return page[0][0].decode() if page else ""
 
     def get(self, letter_id: str) -> DeadLetter | None:
         """Return the letter."""
         with _translated_errors():
-            page: Any = _is_id(letter_id) and self._redis.xrange(self._dead, min=letter_id, max=letter_id)
-        return _letter(*page[0]) if page else None
+            page: Any = is_entry_id(letter_id) and self._redis.xrange(self._dead, min=letter_id, max=letter_id)
+        return letter_from(*page[0]) if page else None
 
-    def redrive(self, letter_id: str) -> bool:
+    def redrive(self, letter_id: str, by: By = NOBODY) -> bool:
         """Move the event in a script; it has to name its keys, so what the letter says, for good, is read before."""
         letter = self.get(letter_id)
         if letter is None or letter.unreadable:
             return False
+        keys, name = self._keys, letter.subscription
+        places = [keys.dead, keys.redriven(name), keys.dead_counts, keys.stream or keys.alive, keys.alive]
+        first = letter.entry, member_of(letter.entry, name), who(by.who, by.run)
+        change = change_to_json("redriven", letter, by)
         with _translated_errors():
-            keys = [self._dead, self._keys.redriven(letter.subscription), self._keys.dead_counts]
-            return bool(run_now(self._redis.execute_command, "redrive", keys, letter_id, letter.subscription))
+            answer = self._run(
+                "redrive", [*places, keys.redrives, keys.dead_changes], letter_id, name, ALIVE_SECONDS, *first, change
+            )
+        if answer == b"gone":
+            raise SubscriptionGoneError(name)
+        return bool(answer)
 
-    def discard(self, letter_id: str) -> bool:
-        """Remove the letter."""
+    def discard(self, letter_id: str, by: By = NOBODY) -> bool:
+        """Remove the letter; what it says is read before if the change is to be told."""
+        letter = self.get(letter_id) if by.batch else None
+        change = change_to_json("discarded", letter, by) if letter else ""
+        keys = [self._dead, self._keys.dead_counts, self._keys.dead_changes]
         with _translated_errors():
-            keys = [self._dead, self._keys.dead_counts]
-            return bool(_is_id(letter_id) and run_now(self._redis.execute_command, "discard", keys, letter_id))
+            return bool(is_entry_id(letter_id) and self._run("discard", keys, letter_id, change))
 
+    def redriven(self, subscription: str, entry: str) -> Redriven | None:
+        """Look for the mark."""
+        member = member_of(entry, subscription).encode()
+        if not member:
+            return None
+        with _translated_errors():
+            found: Any = self._redis.zrange(
+                self._keys.redrives, b"[" + member, b"(" + member + b"\xff", bylex=True, offset=0, num=1
+            )
+        return mark_from(found[0].removeprefix(member)) if found else None
 
-def _is_id(text: str) -> bool:
-    return bool(_ENTRY_ID.fullmatch(text)) and all(int(number) < 2**64 for number in text.split("-"))
+    def changes(self) -> Sequence[ChangedLetter]:
+        """Return the oldest records; those that cannot be read are dropped."""
+        with _translated_errors():
+            page: Any = self._redis.xrange(self._keys.dead_changes, count=_CHANGES)
+        found = []
+        for key, fields in page:
+            try:
+                found.append(change_from(key, fields))
+            except ValueError as error:
+                _unreadable.report(fields.get(b"change", b""), error, record=key.decode())
+                with _translated_errors():
+                    self._redis.xdel(self._keys.dead_changes, key)
+        return found
+
+    def forget(self, changes: Collection[ChangedLetter]) -> None:
+        """Delete the records."""
+        if changes:
+            with _translated_errors():
+                self._redis.xdel(self._keys.dead_changes, *(change.key for change in changes))
+
+    def _run(self, script: str, keys: list[str], *args: Any) -> Any:
+        return run_now(self._redis.execute_command, script, keys, *args)
 
 
 @contextmanager
@@ -86,18 +133,3 @@ def _translated_errors() -> Iterator[None]:
         of_letter = isinstance(error, redis.ResponseError) and str(error).startswith(_OF_A_KEY)
         text = excerpt(f"{type(error).__name__}: {error}")
         raise DeadLettersError(f"Redis refused or did not answer: {text}", of_letter=of_letter) from error
-
-
-def _letter(entry_id: bytes, fields: dict[bytes, bytes]) -> DeadLetter:
-    """Read an entry; one that is not ours, as far as it can be read."""
-    wrong = [f"it has no {name.decode()}" for name in _FIELDS if name not in fields]
-    subscription, entry = (fields.get(name, b"").decode(errors="replace") for name in (b"subscription", b"entry"))
-    if b"subscription" in fields and wrong_with_name(subscription):
-        wrong, subscription = [*wrong, f"it is of no subscription: {excerpt(subscription)}"], ""
-    failures: tuple[FailedAttempt, ...] = ()
-    try:
-        failures = failures_from_json(fields.get(b"failures", b"[]"))
-    except ValueError as error:
-        wrong.append(f"failures: {excerpt(error)}")
-    data = fields.get(b"__data__", b"")
-    return DeadLetter(entry_id.decode(), subscription, data, failures, entry[:_LONGEST_KEY], "; ".join(wrong))

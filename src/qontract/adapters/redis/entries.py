@@ -5,6 +5,7 @@ in the redriven stream.
 """
 
 import json
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ from qontract.application.ports.event_log import Entry
 REDRIVEN = "redriven/"
 PREFIXES = (REDRIVEN, "")
 """What the keys begin with, of the redriven stream and of the stream."""
+
+
+_ENTRY_ID = re.compile("[0-9]{1,20}-[0-9]{1,20}")
 
 
 def fresh(prefix: str, flat: Sequence[Any]) -> list[Entry]:
@@ -41,6 +45,11 @@ def vanished(prefix: str, ids: Iterable[bytes]) -> list[Entry]:
 def vanished_unread(number: int, last: bytes) -> Entry:
     """Return what stands for so many entries that were removed before they were read, after the id `last`."""
     return Entry(f"{number} unread after {last.decode()}", None, redelivered=True, expired=number)
+
+
+def is_entry_id(text: str) -> bool:
+    """Say whether it is a whole id: half of one is a range to Redis, and a number of more than 64 bits an error."""
+    return bool(_ENTRY_ID.fullmatch(text)) and all(int(number) < 2**64 for number in text.split("-"))
 
 
 def later(one: bytes, other: bytes) -> bytes:

@@ -18,7 +18,9 @@ async def trim(redis: Redis, keys: Keys, *, retention_seconds: float, abandoned_
     EventLogError.
     """
     with translated():
-        answer: Any = await run(redis, "trim", [keys.stream, keys.alive], retention_seconds, abandoned_seconds)
+        answer: Any = await run(
+            redis, "trim", [keys.stream, keys.alive, keys.redrives], retention_seconds, abandoned_seconds
+        )
     trimmed, *abandoned = answer
     return Trimmed(trimmed, tuple(excerpt(name) for name in abandoned))
 

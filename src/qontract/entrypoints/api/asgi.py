@@ -8,7 +8,7 @@ from threading import Event
 from fastapi import FastAPI
 
 from qontract.domain.processes import ProcessKind
-from qontract.entrypoints.api import events, jobs, operation, reconcile, status, subscriptions
+from qontract.entrypoints.api import dead_letters, events, jobs, operation, reconcile, status, subscriptions
 from qontract.entrypoints.api.auth import claims_dependency
 from qontract.entrypoints.api.middleware import LimitedBody, RequestLog
 from qontract.entrypoints.api.openapi import add_desired_states
@@ -63,6 +63,10 @@ def application(container: Container) -> FastAPI:
     )
     app.include_router(jobs.router(container.job_steering(), claims_of, desk.limits))
     app.include_router(subscriptions.router(container.steering(), claims_of))
+    letters_desk = dead_letters.Desk(
+        container.dead_letters(), container.redrive_runs(), container.steering(), container.event_manager(), claims_of
+    )
+    app.include_router(dead_letters.router(letters_desk))
     app.include_router(status.router(container.status(), claims_of))
     app.router.default = reconcile.unknown_path(installed.classes)
     add_desired_states(app, list(installed.classes.values()))

@@ -1,32 +1,64 @@
-"""Dead letters: the events that a subscription gave up."""
+"""Dead letters: the events that a subscription gave up; look at them, by their causes too, redrive and discard them."""
 
-import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from qontract.application.ports.dead_letters import DeadLetters, DeadLettersError
 from qontract.domain.dead_letters import DeadLetter
+from qontract.entrypoints.cli.asking import examples
+from qontract.entrypoints.shown import safe
+
+if TYPE_CHECKING:
+    from qontract.application.letter_changes import LetterChanges
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 
-_WIDTH = 200
-"""Characters of one part of a line; `show` and --json have all."""
+_LONGEST_ERROR = 200
+
+
+def _rate(text: str) -> Any:
+    number, _, unit = text.partition("/")
+    try:
+        rate = float(number) / {"": 1, "s": 1, "m": 60}[unit]
+    except (ValueError, KeyError):
+        rate = 0
+    if not 0 < rate < float("inf"):
+        raise typer.BadParameter("no rate: write 10/s, or 30/m")
+    return rate
+
 
 _Subscription = Annotated[str | None, typer.Option(help="Only those of this subscription")]
 _Type = Annotated[str | None, typer.Option("--type", metavar="PATTERN", help="Only this type; * stands for any text")]
 _Subject = Annotated[str | None, typer.Option(help="Only those about this subject")]
 _OlderThan = Annotated[float | None, typer.Option(metavar="SECONDS", help="Only those dead for at least so long")]
+_Group = Annotated[str | None, typer.Option(metavar="GROUP", help="Only those of this cause; see `groups`")]
+_Id = Annotated[str | None, typer.Argument(metavar="ID")]
+_Every = Annotated[bool, typer.Option("--all", help="Every letter")]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show which")]
 
 
-@app.command("list")
+class _Filters(NamedTuple):
+    subscription: str | None
+    event_type: str | None
+    subject: str | None
+    older_than: float | None
+    group: str | None = None
+
+
+@app.command(
+    "list",
+    epilog=examples("qontract dead-letters list --subscription crm", "qontract dead-letters list --group 5ec8c97c2d"),
+)
 def list_(
+    *,
     subscription: _Subscription = None,
     event_type: _Type = None,
     subject: _Subject = None,
     older_than: _OlderThan = None,
+    group: _Group = None,
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each, with the event")] = False,
 ) -> None:
     """List dead letters, oldest first: id, time, subscription, type, subject, number of attempts, last error.
@@ -34,65 +66,168 @@ def list_(
     One that cannot be read is `unreadable`, with the reason in place of an error.
     """
     from qontract.application.dead_letters import find
+    from qontract.entrypoints.dead_letter_records import line, record
+    from qontract.entrypoints.shown import as_json as to_json
 
-    filters = subscription, event_type, subject, older_than
+    filters = _Filters(subscription, event_type, subject, older_than, group)
     with _opened() as dead_letters:
         for letter in find(dead_letters, *filters):
-            typer.echo(_json(letter, event=_event(letter)) if as_json else _line(letter))
+            typer.echo(to_json(record(letter, event=True)) if as_json else line(letter))
 
 
-@app.command()
-def show(letter_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
-    """Show a dead letter, every attempt, and in the last line the event as it came."""
+@app.command(epilog=examples("qontract dead-letters groups", "qontract dead-letters groups --subscription crm --json"))
+def groups(
+    *,
+    subscription: _Subscription = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON: a line for each")] = False,
+) -> None:
+    """List dead letters by cause, the largest group first: type of the error and where it was raised, not its text.
+
+    Each group has its id, how many letters, when the first and the last of them died, and an example.
+    """
+    from qontract.application.dead_letters import find
+    from qontract.domain.dead_letters import groups_of
+    from qontract.entrypoints.dead_letter_records import group_lines, group_record
+    from qontract.entrypoints.shown import as_json as to_json
+    from qontract.entrypoints.shown import width
+
+    with _opened() as dead_letters:
+        found = groups_of(find(dead_letters, subscription))
+    for line in map(to_json, map(group_record, found)) if as_json else group_lines(found, width()):
+        typer.echo(line)
+
+
+@app.command(epilog=examples("qontract dead-letters show 1769851802000-0"))
+def show(
+    letter_id: Annotated[str, typer.Argument(metavar="ID")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON")] = False,
+) -> None:
+    """Show a dead letter: its cause, every attempt, what to do next, and in the last line the event as it came."""
+    from qontract.entrypoints.dead_letter_records import lines, record
+    from qontract.entrypoints.shown import as_json as to_json
+
     with _opened() as dead_letters:
         letter = _get(dead_letters, letter_id)
-    typer.echo(_json(letter, indent=2))
-    typer.echo(_safe(_event(letter)))
+    typer.echo(to_json(record(letter, event=True), indent=2) if as_json else "\n".join(lines(letter)))
 
 
-def _changing(change: Literal["redrive", "discard"], done: str, description: str) -> None:
-    """Add the command that makes this change to a letter, to those that match, or to all."""
+@app.command(
+    epilog=examples(
+        "qontract dead-letters redrive 1769851802000-0",
+        "qontract dead-letters redrive --type '*.update_users' --dry-run",
+        "qontract dead-letters redrive --group 5ec8c97c2d --rate 10/s",
+    )
+)
+def redrive(
+    letter_id: _Id = None,
+    *,
+    every: _Every = False,
+    subscription: _Subscription = None,
+    event_type: _Type = None,
+    subject: _Subject = None,
+    older_than: _OlderThan = None,
+    group: Annotated[str | None, typer.Option(metavar="GROUP", help="Those of this cause, until it comes back")] = None,
+    rate: Annotated[
+        Any, typer.Option(parser=_rate, metavar="N/s", help="Of a group: how many in a second, or a minute (N/m)")
+    ] = "10/s",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Of a group: do it without asking")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Of a group: print how it ended as JSON")] = False,
+    dry_run: _DryRun = False,
+) -> None:
+    """Give events back to the subscription that gave them up, and to no other. An event tells who did it.
 
-    @app.command(change, help=description)
-    def command(  # noqa: PLR0917 - typer calls it with keywords
-        letter_id: Annotated[str | None, typer.Argument(metavar="ID")] = None,
-        every: Annotated[bool, typer.Option("--all", help="Every letter")] = False,
-        subscription: _Subscription = None,
-        event_type: _Type = None,
-        subject: _Subject = None,
-        older_than: _OlderThan = None,
-        dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show which")] = False,
-    ) -> None:
-        from qontract.application.dead_letters import apply, find
+    A group is redriven in batches that grow, and it stops with the exit code 4 when its cause comes back. Killed in the
+    middle, give the same command again: it goes on.
+    """
+    from qontract.entrypoints.cli.group_redriving import redrive_group
 
-        filters = subscription, event_type, subject, older_than
-        if [letter_id is not None, any(value is not None for value in filters), every].count(True) != 1:
-            typer.echo("qontract: give one of these: an id, filters, or --all", err=True)
-            raise typer.Exit(2)
-        with _opened() as dead_letters:
-            letters = find(dead_letters, *filters) if letter_id is None else [_get(dead_letters, letter_id)]
-            count, kept = 0, 0
+    filters = _Filters(subscription, event_type, subject, older_than)
+    if group is None:
+        _change("redriven", letter_id, filters, every, dry_run)
+    else:
+        _check_one_way(letter_id, filters, every, group is not None)
+        with _opened():
+            redrive_group(group, rate, yes=yes, dry_run=dry_run, as_json=as_json)
+
+
+@app.command(epilog=examples("qontract dead-letters discard --group 5ec8c97c2d --dry-run"))
+def discard(
+    letter_id: _Id = None,
+    *,
+    every: _Every = False,
+    subscription: _Subscription = None,
+    event_type: _Type = None,
+    subject: _Subject = None,
+    older_than: _OlderThan = None,
+    group: _Group = None,
+    dry_run: _DryRun = False,
+) -> None:
+    """Remove dead letters for good. An event tells who did it."""
+    filters = _Filters(subscription, event_type, subject, older_than, group)
+    _change("discarded", letter_id, filters, every, dry_run)
+
+
+def _change(done: str, letter_id: str | None, filters: _Filters, every: bool, dry_run: bool) -> None:
+    """Make this change to a letter, to those that match, or to all, and show each."""
+    from qontract.application.dead_letters import find
+    from qontract.entrypoints.container import get_container
+
+    _check_one_way(letter_id, filters, every)
+    with _opened() as dead_letters:
+        letters = find(dead_letters, *filters) if letter_id is None else [_get(dead_letters, letter_id)]
+        if dry_run:
+            changed, kept = _each(done, letters, lambda _: True)
+            typer.echo(f"{changed} would be {done}", err=True)
+        else:
+            changes = _changes(dead_letters, get_container().event_manager())
+            changed, kept = _each(done, letters, changes.redrive if done == "redriven" else changes.discard, changes)
+    if kept:
+        raise typer.Exit(1)
+
+
+def _each(
+    done: str, letters: Iterable[DeadLetter], change: Callable[[str], bool], changes: "LetterChanges | None" = None
+) -> tuple[int, int]:
+    """Change and show each letter; say which cannot be. Return how many were changed, and how many could not be."""
+    from qontract.entrypoints.dead_letter_records import line
+
+    count, kept = 0, 0
+    try:
+        for letter in letters:
             try:
-                for letter in letters:
-                    try:
-                        if change == "redrive":
-                            _check_readable(letter)
-                        for changed in apply(getattr(dead_letters, change), [letter], dry_run=dry_run):
-                            typer.echo(_line(changed))
-                            count += 1
-                    except DeadLettersError as error:
-                        if not error.of_letter:
-                            raise
-                        kept += 1
-                        typer.echo(f"qontract: {letter.id}: not {done}: {_safe(str(error))[:_WIDTH]}", err=True)
-            finally:
-                typer.echo(f"{count} would be {done}" if dry_run else f"{count} {done}", err=True)
-        if kept:
-            raise typer.Exit(1)
+                if done == "redriven":
+                    _check_readable(letter)
+                if change(letter.id):
+                    count += 1
+                    typer.echo(line(letter))
+            except DeadLettersError as error:
+                if not error.of_letter:
+                    raise
+                kept += 1
+                typer.echo(f"qontract: {letter.id}: not {done}: {safe(error)[:_LONGEST_ERROR]}", err=True)
+    finally:
+        if changes:
+            typer.echo(f"{count} {done}", err=True)
+            if count:
+                changes.tell()
+    return count, kept
 
 
-_changing("redrive", "redriven", "Give events back to the subscription that gave them up, and to no other.")
-_changing("discard", "discarded", "Remove dead letters for good.")
+def _changes(dead_letters: DeadLetters, events: Any) -> "LetterChanges":
+    from qontract.application.letter_changes import LetterChanges
+    from qontract.entrypoints.cli.who import operating_user
+    from qontract.entrypoints.logs import configure_logs
+
+    configure_logs("WARNING")
+    return LetterChanges(dead_letters, events, by=operating_user())
+
+
+def _check_one_way(letter_id: str | None, filters: _Filters, every: bool, grouped: bool = False) -> None:
+    ways = [letter_id is not None, any(value is not None for value in filters), every, grouped]
+    if ways.count(True) != 1:
+        typer.echo("qontract: give one of these: an id, filters, or --all", err=True)
+        raise typer.Exit(2)
 
 
 @contextmanager
@@ -102,40 +237,17 @@ def _opened() -> Iterator[DeadLetters]:
     try:
         yield get_container().dead_letters()
     except DeadLettersError as error:
-        raise SystemExit(f"qontract: QAPI_CACHE_BROKER_URL: {_safe(str(error))}") from None
+        where = "" if error.of_letter else "QAPI_CACHE_BROKER_URL: "
+        raise SystemExit(f"qontract: {where}{safe(error)}") from None
 
 
 def _get(dead_letters: DeadLetters, letter_id: str) -> DeadLetter:
     letter = dead_letters.get(letter_id)
     if letter is None:
-        raise SystemExit(f"qontract: {_safe(letter_id)}: no such dead letter; see `qontract dead-letters list`")
+        raise SystemExit(f"qontract: {safe(letter_id)}: no such dead letter; see `qontract dead-letters list`")
     return letter
 
 
 def _check_readable(letter: DeadLetter) -> None:
     if letter.unreadable:
         raise DeadLettersError(f"it cannot be read: {letter.unreadable}", of_letter=True)
-
-
-def _line(letter: DeadLetter) -> str:
-    time, error = (letter.failures[-1].time.isoformat(), letter.failures[-1].error) if letter.failures else ("", "")
-    error = f"unreadable: {letter.unreadable}" if letter.unreadable else error
-    parts = letter.id, time, letter.subscription, letter.type, letter.subject, str(len(letter.failures)), error
-    return "  ".join(_safe(part or "-")[:_WIDTH] for part in parts)
-
-
-def _json(letter: DeadLetter, indent: int | None = None, **more: str) -> str:
-    names = "id", "subscription", "entry", "type", "subject", "event_id"
-    failures = [{"time": failure.time.isoformat(), "error": failure.error} for failure in letter.failures]
-    record = {name: getattr(letter, name) for name in names} | {"failures": failures} | more
-    record |= {"unreadable": letter.unreadable} if letter.unreadable else {}
-    return "\n".join(map(_safe, json.dumps(record, indent=indent, ensure_ascii=False).split("\n")))
-
-
-def _event(letter: DeadLetter) -> str:
-    return letter.data.decode(errors="backslashreplace")
-
-
-def _safe(text: str) -> str:
-    """Return text that a terminal only shows: what is not printable is escaped, as in JSON."""
-    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)

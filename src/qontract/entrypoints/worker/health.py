@@ -36,7 +36,7 @@ def start(
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # prometheus_client gives it no type
 
     async def ready() -> Mapping[str, Any]:
-        unread = await anyio.to_thread.run_sync(stale)
+        unread = stale()  # here: while Redis hangs, the threads for such work are all taken
         body = {**await health.ready_if(server), "refused": sorted(refused)}
         return body | ({"stale": list(unread)} if unread else {})
 

@@ -4,18 +4,20 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 import pytest
 
-from qontract.application.ports.dead_letters import DeadLetters
+from qontract.application.ports.dead_letters import By, DeadLetters, SubscriptionGoneError
+from qontract.domain.causes import Cause
 from qontract.domain.dead_letters import FailedAttempt
 
 Failures = Sequence[FailedAttempt]
+CAUSE = Cause("ValueError", "acme.crm.Crm.handle:31")
 FAILURES = (
     FailedAttempt(datetime(2026, 1, 31, 9, 30, 0, 123456, tzinfo=UTC), "TimeoutError: not done after 60 s"),
-    FailedAttempt(datetime(2026, 1, 31, 9, 30, 2, tzinfo=UTC), "ValueError: Grüße\x1b[2J\nand more"),
+    FailedAttempt(datetime(2026, 1, 31, 9, 30, 2, tzinfo=UTC), "ValueError: Grüße\x1b[2J\nand more", CAUSE),
 )
 EVENT = b'{"specversion": "1.0", "id": "1", "type": "a.b", "source": "/x", "subject": "coreos/team-a", "data": {}}'
 NO_IDS = [
@@ -37,15 +39,23 @@ NO_IDS = [
     "\ud800",
 ]
 A_FEW_PAGES = 250
+BY = By("alice@sre", "run", "batch")
+CLOCKS_DIFFER = timedelta(seconds=5)
 
 
 @dataclass
 class Store:
-    """The dead letters, and the subscriber's side: `bury` gives a letter's id; `redriven` is by subscription."""
+    """The dead letters, and the subscriber's side.
+
+    `bury` makes a letter, and its subscription if that is not there, and gives the letter's id. `redriven` is by
+    subscription. `lose` lets a subscription be gone. `trim` lets no event be kept up to that entry.
+    """
 
     dead_letters: DeadLetters
     bury: Callable[[str, bytes, Failures, str], str]
     redriven: Callable[[], Mapping[str, Sequence[bytes]]]
+    lose: Callable[[str], None]
+    trim: Callable[[str], None]
 
     def die(self, subscription: str, data: bytes = EVENT) -> str:
         return self.bury(subscription, data, FAILURES, "1-1")
@@ -112,6 +122,77 @@ class DeadLettersContract:
             did = list(threads.map(store.dead_letters.redrive, died * 4))
         assert did.count(True) == 50
         assert sorted(store.redriven()["s"], key=int) == [b"%d" % number for number in range(50)]
+
+    def test_a_letter_of_a_subscription_that_is_gone_is_never_redriven_and_can_be_discarded(self, store: Store) -> None:
+        id_, other = store.die("gone"), store.die("s")
+        store.lose("gone")
+        with pytest.raises(SubscriptionGoneError, match="subscription gone is gone: run it, or discard") as raised:
+            store.dead_letters.redrive(id_, BY)
+        assert raised.value.of_letter
+        assert raised.value.subscription == "gone"
+        assert store.ids() == [id_, other]
+        assert store.redriven() == {}
+        assert store.dead_letters.changes() == []
+        assert store.dead_letters.redrive(other)
+        assert store.dead_letters.discard(id_)
+
+    def test_it_is_known_when_an_event_was_last_redriven_and_by_whom_while_it_is_kept(self, store: Store) -> None:
+        before = datetime.now(UTC) - CLOCKS_DIFFER
+        for who in ("alice", "bob@ops-1"):
+            store.dead_letters.redrive(store.bury("s", EVENT, FAILURES, "7-0"), By(who, "a run"))
+        store.dead_letters.redrive(store.bury("s", EVENT, FAILURES, "10-0"), By("carol"))
+        found = store.dead_letters.redriven("s", "7-0")
+        assert found
+        assert (found.by, found.run) == ("bob@ops-1", "a run")
+        assert before <= found.time <= datetime.now(UTC) + CLOCKS_DIFFER
+        assert [store.dead_letters.redriven(*none) for none in (("s", "8-0"), ("s", "x"), ("t", "7-0"), ("", ""))] == [
+            None
+        ] * 4
+        store.trim("7-0")
+        assert store.dead_letters.redriven("s", "7-0") is None
+        later = store.dead_letters.redriven("s", "10-0")
+        assert later
+        assert later.by == "carol"
+
+    def test_a_change_is_on_record_for_an_event_until_it_is_forgotten(self, store: Store) -> None:
+        first, second, third = (store.bury("s", EVENT, FAILURES, "7-0") for _ in range(3))
+        letter = store.dead_letters.get(first)
+        assert letter
+        store.dead_letters.redrive(first, By("alice", "run", "b1"))
+        store.dead_letters.discard(second, By("bob", batch="b2"))
+        store.dead_letters.redrive(third, By("nobody tells of it"))
+        assert not store.dead_letters.redrive(first, By("again", "run", "b3"))
+        assert not store.dead_letters.discard(second, By("again", batch="b3"))
+        redriven, discarded = store.dead_letters.changes()
+        assert (redriven.what, redriven.batch, redriven.letter, redriven.by) == ("redriven", "b1", first, "alice")
+        assert (discarded.what, discarded.batch, discarded.letter, discarded.by) == ("discarded", "b2", second, "bob")
+        assert (redriven.subscription, redriven.entry, redriven.event_id) == ("s", "7-0", "1")
+        assert (redriven.group, redriven.cause) == (letter.group, str(CAUSE))
+        assert redriven.time.tzinfo
+        store.dead_letters.forget([redriven])
+        assert store.dead_letters.changes() == [discarded]
+        store.dead_letters.forget([])
+        store.dead_letters.forget([redriven, discarded])
+        assert store.dead_letters.changes() == []
+
+    def test_iterating_can_begin_after_a_letter_and_end_with_one_whether_they_are_there_or_not(
+        self, store: Store
+    ) -> None:
+        assert store.dead_letters.newest() == ""
+        died = [store.die("s") for _ in range(5)]
+        assert store.dead_letters.newest() == died[-1]
+
+        def ids(**bounds: str) -> list[str]:
+            return [letter.id for letter in store.dead_letters.iterate(**bounds)]
+
+        for _ in range(2):
+            assert ids(after=died[1]) == died[2:]
+            assert ids(until=died[2])[-1] == died[2]
+            assert ids(after=died[0], until=died[3])[-1] == died[3]
+            store.dead_letters.discard(died[1])
+        store.dead_letters.discard(died[4])
+        assert ids(until=died[4]) == [died[0], *died[2:4]]
+        assert ids(after=died[4]) == []
 
     def test_discarding_removes_that_letter_once_and_redrives_nothing(self, store: Store) -> None:
         first, second = store.die("s"), store.die("s")

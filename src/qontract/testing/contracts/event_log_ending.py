@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+from qontract.application.ports.dead_letters import By
+from qontract.domain.causes import Cause
 from qontract.domain.dead_letters import FailedAttempt
 from qontract.testing.contracts.event_log_events import (
     MUCH,
@@ -15,9 +17,10 @@ from qontract.testing.contracts.event_log_events import (
     successor,
 )
 
+CAUSE = Cause("ValueError", "acme.crm.Crm.handle:31")
 FAILURES = (
     FailedAttempt(datetime(2026, 1, 31, 9, 30, 0, 123456, tzinfo=UTC), "TimeoutError: not done after 60 s"),
-    FailedAttempt(datetime(2026, 1, 31, 9, 30, 2, tzinfo=UTC), "ValueError: Grüße\x1b[2J\nand more"),
+    FailedAttempt(datetime(2026, 1, 31, 9, 30, 2, tzinfo=UTC), "ValueError: Grüße\x1b[2J\nand more", CAUSE),
 )
 
 
@@ -150,6 +153,26 @@ class EndingContract:
         await one.acknowledge([again])
         await one.open()
         assert await nothing_to_read(one)
+
+    async def test_what_is_redriven_and_dies_again_knows_where_it_was_at_first_and_that_it_was_redriven(
+        self, events: Events, shared: bool
+    ) -> None:
+        await events.append(event(0), event(1))
+        log = await opened(events, shared=shared)
+        _, entry = await read(log, 2)
+        await log.dead_letter(entry)
+        first, subscription = str(entry.key), "audit-log"
+        for run in ("first", "second"):
+            [letter] = events.dead_letters.iterate()
+            assert letter.entry == first
+            assert events.dead_letters.redrive(letter.id, By("alice", run))
+            [again] = await read(log, 1)
+            await log.dead_letter(again)
+            [letter] = events.dead_letters.iterate()
+            assert letter.redriven
+            assert (letter.redriven.by, letter.redriven.run) == ("alice", run)
+            assert letter.redriven == events.dead_letters.redriven(subscription, first)
+        assert await nothing_to_read(log)
 
     async def test_what_is_redriven_is_not_lost_with_a_replica(self, events: Events, shared: bool) -> None:
         await events.append(event(1))

@@ -3,6 +3,7 @@
 import pytest
 
 from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEvents
+from qontract.adapters.memory.events import Place
 from qontract.domain.dead_letters import DeadLetter
 from qontract.testing.contracts.dead_letters import DeadLettersContract, Failures, Store
 
@@ -14,9 +15,16 @@ class TestInMemoryDeadLetters(DeadLettersContract):
         dead_letters = InMemoryDeadLetters(events=events)
 
         def bury(subscription: str, data: bytes, failures: Failures, entry: str) -> str:
+            events.of(subscription).place = events.of(subscription).place or Place()
             return events.add_letter(subscription, data, tuple(failures), entry)
 
-        return Store(dead_letters, bury, lambda: dead_letters.redriven)
+        def trim(entry: str) -> None:
+            number = int(entry.partition("-")[0])
+            for mark in list(events.marks):
+                if int(mark[1].partition("-")[0]) <= number:
+                    events.remove(mark[1])
+
+        return Store(dead_letters, bury, lambda: dead_letters.waiting, events.lose, trim)
 
 
 def test_it_starts_with_the_letters_that_it_is_given() -> None:

@@ -212,10 +212,10 @@ def test_what_is_not_wanted_is_never_read_also_if_it_is_redriven() -> None:
         await events.append(event(1, "x.y"), event(2))
         events.events.add_letter("audit-log", event(3, "x.y"), (), "1")
         [letter] = events.dead_letters.iterate()
-        events.dead_letters.redrive(letter.id)
         log = await opened(events, wants=lambda type_: type_ == "a.b")
+        events.dead_letters.redrive(letter.id)
         assert contents(await log.read(10, MUCH, 0)) == [event(2)]
-        assert events.dead_letters.redriven == {}
+        assert events.dead_letters.waiting == {}
 
     run(want())
 
@@ -225,12 +225,12 @@ def test_what_is_redriven_is_gone_when_it_is_acknowledged() -> None:
         events = Events()
         events.events.add_letter("audit-log", event(1), (), "1")
         [letter] = events.dead_letters.iterate()
-        events.dead_letters.redrive(letter.id)
         log = await opened(events)
+        events.dead_letters.redrive(letter.id)
         held = await read(log, 1)
-        assert events.dead_letters.redriven == {"audit-log": [event(1)]}
+        assert events.dead_letters.waiting == {"audit-log": [event(1)]}
         await log.acknowledge(held)
-        assert events.dead_letters.redriven == {}
+        assert events.dead_letters.waiting == {}
 
     run(end())
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from qontract.adapters.memory import InMemoryEventLog, InMemoryEvents, InMemorySubscriptions
+from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEventLog, InMemoryEvents, InMemorySubscriptions
 from qontract.application.ports.event_log import EventLog
 from qontract.testing.clock import VirtualClockLoop
 from tests.contracts.subscriptions import NOON, Store, SubscriptionsContract
@@ -31,7 +31,7 @@ class TestInMemorySubscriptions(SubscriptionsContract):
         def redrive(name: str, content: bytes) -> None:
             with events.lock:
                 letter = events.add_letter(name, content, (), "1")
-            events.redrive(letter)
+            InMemoryDeadLetters(events=events).redrive(letter)
 
         def silence(name: str) -> None:
             if place := events.of(name).place:

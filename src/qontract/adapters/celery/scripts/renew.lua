@@ -10,7 +10,7 @@ for i = 1, names do
   answers[i] = 1
   if held == ARGV[1] then
     redis.call('PEXPIRE', lock, ARGV[2])
-  elseif current and not held and tonumber(redis.call('GET', KEYS[2 + names + i]) or 0) <= tonumber(ARGV[3]) then
+  elseif current and not held and (tonumber(redis.call('GET', KEYS[2 + names + i]) or 0) or 0) <= tonumber(ARGV[3]) then
     redis.call('SET', lock, ARGV[1], 'PX', ARGV[2])
   else
     answers[i] = 0

@@ -5,6 +5,9 @@
 if redis.call('HEXISTS', KEYS[1], 'job') == 1 then return tonumber(redis.call('HGET', KEYS[1], 'turn')) end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+-- Where the number is lost, or is none that anybody counted to, the time is higher than all that were.
+local last = redis.call('GET', KEYS[2])
+if not (last and #last <= 15 and last:match('^%d+$')) then redis.call('SET', KEYS[2], now) end
 local number = redis.call('INCR', KEYS[2])
 redis.call('HSET', KEYS[1], 'job', ARGV[2], 'progress', ARGV[3], 'summary', ARGV[4], 'about', ARGV[5],
   'number', number, 'turn', 1, 'due', now)

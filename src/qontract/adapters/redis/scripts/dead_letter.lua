@@ -28,8 +28,22 @@ local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1)
 local is_lost = pending.err and string.find(pending.err, 'NOGROUP', 1, true)
 if pending.err and not is_lost then return pending end
 local is_dead = is_lost or #pending == 1 or #redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2]) == 0 or is_to_come()
+
+-- Of a redriven entry: where it was at first, and its mark (redrive_marks.py).
+local function before()
+  local entry, mark = ARGV[3], nil
+  local found = ARGV[6] == '1' and redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]
+  for i = 1, found and #found[2] or 0, 2 do
+    if found[2][i] == 'entry' then entry = found[2][i + 1] elseif found[2][i] == 'redriven' then mark = found[2][i + 1] end
+  end
+  return entry, mark
+end
+
 if is_dead then
-  redis.call('XADD', KEYS[2], '*', '__data__', ARGV[4], 'subscription', ARGV[1], 'entry', ARGV[3], 'failures', ARGV[5])
+  local entry, mark = before()
+  local letter = {'__data__', ARGV[4], 'subscription', ARGV[1], 'entry', entry, 'failures', ARGV[5]}
+  if mark then letter[#letter + 1], letter[#letter + 2] = 'redriven', mark end
+  redis.call('XADD', KEYS[2], '*', unpack(letter))
   -- The letter is there: a count that is none must not let it be written again.
   local counted = redis.pcall('HINCRBY', KEYS[4], ARGV[1], 1)
   if type(counted) == 'table' then redis.pcall('HSET', KEYS[4], ARGV[1], 1) end

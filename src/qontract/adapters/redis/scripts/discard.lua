@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Remove a dead letter.
--- KEYS: the dead letters, the counts of dead letters. ARGV: the letter's id.
+-- Remove a dead letter, and put the change on record.
+-- KEYS: the dead letters, the counts of dead letters, the changes. ARGV: the letter's id, the record of the change or ''.
 -- Answer: 1, or 0 if there is no such letter.
 local function one_less(name)
   local count = tonumber(redis.pcall('HGET', KEYS[2], name))
@@ -9,6 +9,7 @@ end
 
 local letter = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
 if not letter then return 0 end
+if ARGV[2] ~= '' then redis.call('XADD', KEYS[3], '*', 'change', ARGV[2]) end
 redis.call('XDEL', KEYS[1], ARGV[1])
 for i = 1, #letter[2], 2 do
   if letter[2][i] == 'subscription' then one_less(letter[2][i + 1]) end

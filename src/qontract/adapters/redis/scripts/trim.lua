@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- Remove what is old enough and what every group has acknowledged. A group that has shown no life for long does not count.
--- KEYS: the stream, when each group was alive. ARGV: seconds kept, seconds until a silent group is abandoned.
+-- What was redriven of what is gone, and when, goes too.
+-- KEYS: the stream, when each group was alive, the marks of what was redriven. ARGV: seconds kept, seconds until a silent group is abandoned.
 -- Answer: how many entries were removed, then the abandoned groups.
 if redis.call('EXISTS', KEYS[1]) == 0 then return {0} end
 local time = redis.call('TIME')
@@ -25,6 +26,12 @@ for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
 end
 -- What frees memory comes before what needs some.
 local trimmed = redis.call('XTRIM', KEYS[1], 'MINID', edge or string.format('%.0f-0', edge_ms))
+local first, gone = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1], '+'
+if first then
+  local ms, seq = string.match(first[1], '(%d+)-(%d+)')
+  gone = '(' .. string.rep('0', 20 - #ms) .. ms .. '-' .. string.rep('0', 20 - #seq) .. seq
+end
+redis.pcall('ZREMRANGEBYLEX', KEYS[3], '-', gone) -- of another type it is not ours, and stops no trimming
 for _, name in ipairs(unknown) do redis.call('HSET', KEYS[2], name, time[1]) end
 table.insert(abandoned, 1, trimmed)
 return abandoned

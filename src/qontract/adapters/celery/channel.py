@@ -1,0 +1,54 @@
+"""Where a worker's messages come from: kombu's channel, with nothing on it but messages of jobs."""
+
+import json
+from functools import partial
+from typing import Any
+
+from kombu.transport.redis import Channel, PrefixedStrictRedis, QoS
+
+from qontract.adapters.celery.celery_app import QUEUE
+from qontract.adapters.celery.messages import job_message
+from qontract.adapters.unreadable import Unreadable
+
+_UNREADABLE = Unreadable("messages", "a message names no job; it is dropped")
+
+
+class _Redis(PrefixedStrictRedis):
+    def parse_response(self, connection: Any, command_name: str, **options: Any) -> Any:
+        """Return the answer; that nothing came, if what came is no message of a job."""
+        answer = super().parse_response(connection, command_name, **options)
+        if command_name != "BRPOP" or not answer:
+            return answer
+        queue, raw = answer
+        try:
+            return queue, job_message(raw)
+        except ValueError as error:
+            _UNREADABLE.report(raw, error)
+            return None
+
+
+class _QoS(QoS):
+    def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> None:
+        """Put a message back that a worker had; forget it if it is none, for it would keep the others back."""
+        try:
+            super().restore_by_tag(tag, client, leftmost)
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            _UNREADABLE.report(tag if isinstance(tag, bytes) else str(tag).encode(), error)
+            self.ack(tag)
+
+
+class JobsChannel(Channel):
+    """Takes and puts back messages of jobs; what else is in the queue is dropped, named and counted."""
+
+    QoS = _QoS
+
+    def _get_client(self) -> Any:
+        return partial(_Redis, global_keyprefix=self.global_keyprefix)
+
+    def _do_restore_message(self, payload: Any, _exchange: Any, _key: Any, pipe: Any, leftmost: bool = False) -> None:
+        """Put it into the queue of jobs, wherever it says that it came from."""
+        raw = json.dumps(payload).encode()
+        try:
+            (pipe.lpush if leftmost else pipe.rpush)(QUEUE, job_message(raw))
+        except ValueError as error:
+            _UNREADABLE.report(raw, error)
