@@ -23,6 +23,13 @@ def _state_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
+@pytest.fixture(autouse=True)
+def _no_traces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test, nor a process that it starts, send spans to the collector of this machine."""
+    for name in [name for name in os.environ if name.startswith("OTEL_")]:
+        monkeypatch.delenv(name)
+
+
 @pytest.fixture(scope="session")
 def valkey_server() -> Iterator[str]:
     """The URL of the embedded Valkey, or of the server of the machine that REDIS_SERVER names, such as Redis 7.0."""

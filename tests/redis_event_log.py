@@ -30,6 +30,7 @@ def a_log(
     claim_seconds: float = LONG,
     waits: Waits | None = None,
     segments: Segments | None = None,
+    max_attempts: int = 10,
 ) -> RedisEventLog:
     """Make the view of one replica."""
     return RedisEventLog(
@@ -42,6 +43,7 @@ def a_log(
         claim_seconds=claim_seconds,
         waits=waits or Waits(client, KEYS.stream),
         segments=segments or Segments(client, KEYS.stream),
+        max_attempts=max_attempts,
     )
 
 

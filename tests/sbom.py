@@ -13,7 +13,7 @@ from uuid import NAMESPACE_URL, uuid5
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-DEPLOYED = ("github",)
+DEPLOYED = ("github", "otel")
 """The extras that a deployment may have."""
 
 

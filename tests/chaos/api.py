@@ -22,7 +22,11 @@ EXAMPLES = 42
 """Of each kind, of each operation, with each token: more than 3,000 requests."""
 _ROOM = {"requests_at_once": 10**9, "open_jobs": 10**9}
 _INSTALLED = Installed({"slack-usergroups": InMemorySlackUsergroups, "github-teams": InMemoryGithubTeams})
-_TOKENS: tuple[list[str], ...] = (["reconcile:apply"], ["slack-usergroups:plan:coreos"], [])
+_TOKENS: tuple[list[str], ...] = (
+    ["reconcile:apply"],
+    ["slack-usergroups:plan:coreos"],
+    [],
+)
 
 
 def run(

@@ -17,6 +17,7 @@ _SUBSCRIBER = (
     "lost",
     "duplicated",
     "out of order",
+    "wrong why",
     "seconds",
 )
 _PUBLISHER = (
@@ -63,6 +64,7 @@ _BROKEN = (
     "untrue",
     "doubled ids",
     "overwritten",
+    "wrong why",
     "unknown",
     "jobs failed",
     "stuck",

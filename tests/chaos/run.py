@@ -16,6 +16,7 @@ import redis
 
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis import RedisBroker
+from tests.chaos import passports
 from tests.chaos.faults import FAULTS, PLAIN
 from tests.chaos.handlers import poison
 from tests.chaos.report import Outcome, Record, causes, fates, out_of_order
@@ -156,7 +157,21 @@ class _Run:
         numbers["duplicated"] = again.total()
         numbers["out of order"] = out_of_order(records, dead, self._system.removed)
         numbers["seconds"] = round(seconds)
+        if self._kind != "plain":
+            numbers["wrong why"] = self._wrong_verdicts()
         return Outcome(self._kind, str(self._seed), numbers, again, self._faults())
+
+    def _wrong_verdicts(self) -> int:
+        """Ask why of some events, and count what does not agree with what is known here."""
+
+        def known() -> passports.Known:
+            return passports.Known({record.event for record in self._records()}, self._dead(), self._system.removed)
+
+        sample = passports.sample_of(self._accepted, known(), Random(self._seed))
+        found = passports.wrong(self._system.url, sample, known, self._tend)
+        for what in found:
+            self._system.note(f"wrong why: {what}")
+        return found.total()
 
     def _faults(self) -> Counter[str]:
         """Count what befell the system, and what the handler did."""

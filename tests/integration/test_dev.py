@@ -66,7 +66,7 @@ def test_dev_runs_everything_until_it_is_told_to_end_and_a_client_reconciles_aga
         assert dev.end(signal.SIGTERM) == 130
     assert (planned.returncode, applied.returncode, again.returncode) == (0, 0, 0), planned.stderr + applied.stderr
     assert status.returncode == 0, status.stdout
-    assert "scope slack-usergroups/coreos: last success: " in status.stdout
+    assert "scope slack-usergroups/acme: last success: " in status.stdout
     assert 'qontract_jobs_total{integration="slack-usergroups",status="success"} 3.0' in counted
     assert "release-managers" in planned.stdout
     assert "release-managers" in applied.stdout

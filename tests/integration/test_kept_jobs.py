@@ -7,8 +7,9 @@ import pytest
 import redis
 
 from qontract.adapters.celery import CeleryJobQueue
+from qontract.adapters.celery.job_ledger import JobLedger
 from qontract.adapters.celery.signatures import Signatures
-from qontract.application.jobs import Runners, Turn
+from qontract.application.jobs import Continues, Runners, Turn
 from qontract.application.ports.kept_jobs import KeptJobs, KeptJobsError
 from qontract.domain.jobs import Job, JobProgress, JobStatus
 from qontract.domain.kept_jobs import CancelOutcome
@@ -182,3 +183,22 @@ def test_a_key_of_another_type_is_an_error_that_is_named(queue: CeleryJobQueue, 
     client.set(f"{PREFIX}jobs", "x")
     with pytest.raises(KeptJobsError, match="WRONGTYPE"):
         list(queue.kept.list(limit=1))
+
+
+def test_a_job_that_is_cancelled_does_not_begin_although_nobody_answers_in_haste_who_did_it(
+    queue: CeleryJobQueue, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def goes_on(turn: Turn) -> Continues:
+        queue.kept.cancel(job.id, "alice")
+        return Continues(turn.progress)
+
+    def refuse(*_: object) -> None:
+        raise redis.TimeoutError("slow")
+
+    [job] = submitted(queue)
+    runner.steps = [goes_on]
+    monkeypatch.setattr(JobLedger, "cancelled_by", refuse)
+    queue.run(job.id)
+    queue.run(job.id)
+    assert runner.jobs == [job]
+    assert result_of(queue, job).cancelled_by == "alice"

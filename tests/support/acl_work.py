@@ -1,15 +1,26 @@
 """All that each process does on Redis, in a few calls of its adapters, at the URL of its user."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 
 import redis
 from kombu.exceptions import OperationalError
 
+from qontract.adapters.celery import CeleryJobQueue, job_ledger
+from qontract.adapters.cloudevents import CloudEventsEventFormat
 from qontract.adapters.redis import (
     RedisBroker,
+    RedisDeadLetters,
+    RedisDeliveryStates,
+    RedisEventPublisher,
     RedisIntents,
+    RedisKeptEvents,
+    RedisPresence,
+    RedisServerCheck,
+    RedisServerInfo,
+    RedisSubscriptions,
 )
 from qontract.adapters.redis.acl import Process
 from qontract.adapters.redis.event_logs import RedisEventLogs
@@ -19,27 +30,19 @@ from qontract.application.jobs import Continues
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy
 from qontract.application.ports.event_log import EventLog
 from qontract.application.ports.job_queue import JobQueueError
+from qontract.application.ports.kept_events import Span
+from qontract.application.ports.server_check import ServerState
+from qontract.application.why import Stores, Why
+from qontract.domain.endings import Ending
 from qontract.domain.events import DomainEvent
 from qontract.domain.jobs import Job, JobProgress
+from qontract.domain.kept_jobs import CancelOutcome
 from tests.contracts.job_queue_runner import SUCCESS, Runner, a_job, running
+from tests.contracts.presence import a_process
 from tests.processes import until
 from tests.redis_event_log import KEYS, LONG
 from tests.support.acl import CHANNEL, STREAM, admin_url
-from tests.support.acl_parts import (
-    an_event,
-    change_letters,
-    is_well,
-    look_at_jobs,
-    make,
-    mend,
-    publish,
-    queue_at,
-    raises,
-    see,
-    show,
-    steer,
-    too_many_scopes,
-)
+from tests.support.acl_letters import change_letters
 
 LAST = "18446744073709551615-18446744073709551615"
 
@@ -53,36 +56,51 @@ class _Shared(_Ordered):
     policy = Policy(shared=True)
 
 
+def an_event() -> DomainEvent:
+    return DomainEvent(type="a.b", source="/there", data={})
+
+
+def publish(url: str, *events: DomainEvent) -> None:
+    """Publish as every process does."""
+    with RedisBroker(url) as broker:
+        RedisEventPublisher(broker, channel=CHANNEL, stream=STREAM, source="/here").publish(events or [an_event()])
+
+
+def queue_at(url: str, runner: Runner | None = None) -> CeleryJobQueue:
+    """Return the queue of the API, or of the worker that has this runner."""
+    runners: Any = {"test": runner} if runner else {}
+    return CeleryJobQueue(url, runners, prefix=KEYS.prefix, time_limit=30, lock_seconds=0.4, keys=[b"a key of these"])
+
+
 async def work_as_api(url: str, admin: Any) -> None:
-    """Accept jobs, publish, look at events, steer subscriptions, measure, be ready."""
+    """Accept jobs, look at them and cancel one, publish, look at events, steer subscriptions, redrive, measure."""
     queue, job = queue_at(url), a_job("a")
+    admin.zadd(f"{KEYS.prefix}jobs-kept-until", {"old": 1})
     queue.submit(job)
     queue.submit(job)
     assert queue.result(job.id)
     assert queue.about(job.id)
-    with patch.object(queue, "_send", side_effect=OperationalError("away")), raises(JobQueueError):
+    with patch.object(queue, "_send", side_effect=OperationalError("away")), _raises(JobQueueError):
         queue.submit(a_job("b"))
-    steer(url, admin)
+    _look_at_jobs(url, admin)
+    _steer(url, admin)
     change_letters(url, admin)
-    look_at_jobs(queue, job.id, admin)
-    show(url, admin)
-    see(url, admin)
     await measure(url, channel=CHANNEL, stream=STREAM)
-    is_well(url, Process.API, writes=True)
+    _show(url, admin)
+    _ask(url, admin)
+    _is_well(url, Process.API, writes=True)
 
 
 async def work_as_operator(url: str, admin: Any) -> None:
-    """Publish, look at events and jobs, cancel, steer subscriptions, redrive and discard."""
-    steer(url, admin)
-    job = a_job("a")
-    queue_at(admin_url(admin)).submit(job)
-    look_at_jobs(queue_at(url), job.id, admin)
-    see(url, admin)
+    """Look at jobs and cancel one, publish, look at events, steer subscriptions, redrive and discard."""
+    _look_at_jobs(url, admin)
+    _steer(url, admin)
     change_letters(url, admin)
-    is_well(url, Process.OPERATOR, writes=False)
+    _ask(url, admin)
+    _is_well(url, Process.OPERATOR, writes=False)
 
 
-def work_as_worker(url: str, admin: Any, job: Job, later: Job, lost: Job) -> None:
+def work_as_worker(url: str, admin: Any, job: Job, later: Job) -> None:
     """Run submitted jobs in slices, renew, free, run lost ones again, record and resolve intents, publish, be ready.
 
     What Celery itself does in a worker is not among it.
@@ -98,7 +116,6 @@ def work_as_worker(url: str, admin: Any, job: Job, later: Job, lost: Job) -> Non
         return Continues(half)
 
     runner.steps = [lost_and_renewed, lambda _: JobProgress(result=SUCCESS, memberships={"a": 3})]
-    too_many_scopes(admin)
     assert queue.run(job.id)
     with queue.locked("a") as free:
         assert free
@@ -106,13 +123,10 @@ def work_as_worker(url: str, admin: Any, job: Job, later: Job, lost: Job) -> Non
     until(lambda: queue.run(job.id))
     admin.delete(f"{KEYS.prefix}celery:jobs")
     until(lambda: queue.resubmit_lost() > 0)
+    _forget_scopes(admin)
     until(lambda: queue.run(later.id))
-    runner.steps = [lambda _: _run_by_another(admin, lost)]
-    for name in ("lock:b", "begun:b"):
-        admin.hset(f"{KEYS.prefix}{name}", "of another", "type")
-    assert queue.run(lost.id)
-    mend(queue, admin)
-    show(url, admin)
+    with patch.object(job_ledger, "MOST_SCOPES", 0):
+        _end_of_another_run(queue, admin)
     with RedisBroker(url) as broker:
         intents, event = RedisIntents(broker, channel=CHANNEL, source="/there"), an_event()
         admin.set(KEYS.intents, "of another type")
@@ -120,12 +134,63 @@ def work_as_worker(url: str, admin: Any, job: Job, later: Job, lost: Job) -> Non
         assert intents.pending()
         intents.resolve([event], applied=False)
     publish(url)
-    is_well(url, Process.WORKER, writes=True)
+    _mend_jobs(queue, admin)
+    _show(url, admin)
+    _is_well(url, Process.WORKER, writes=True)
 
 
-def _run_by_another(admin: Any, job: Job) -> JobProgress:
-    admin.hset(f"{KEYS.prefix}job:{job.id}", "run", "another")
-    return JobProgress(result=SUCCESS)
+def _end_of_another_run(queue: CeleryJobQueue, admin: Any) -> None:
+    """Let a run end whose job has another one; and the other one, and one whose record has gone meanwhile."""
+    job, runner = a_job("c"), Runner()
+
+    def overtaken(_: Any) -> JobProgress:
+        admin.hset(f"{KEYS.prefix}job:{job.id}", "run", "another")
+        return JobProgress(result=SUCCESS)
+
+    runner.steps = [overtaken]
+    queue_at(admin_url(admin)).submit(job)
+    with patch.object(queue, "_runners", {"test": runner}):
+        queue.run(job.id)
+        admin.hdel(f"{KEYS.prefix}job:{job.id}", "run")
+        until(lambda: queue.run(job.id))
+
+
+def _look_at_jobs(url: str, admin: Any) -> None:
+    """List, show, count and cancel jobs, and show scopes."""
+    kept, job = queue_at(url).kept, a_job("a")
+    queue_at(admin_url(admin)).submit(job)
+    admin.hset(f"{KEYS.prefix}job:{job.id}", "cancel", "of somebody else")
+    _forget_scopes(admin)
+    assert list(kept.list(limit=1))
+    assert kept.get(job.id)
+    assert kept.counts().waiting
+    assert not kept.scopes()
+    with patch.object(job_ledger, "MOST_SCOPES", 0):
+        assert kept.cancel(job.id, "me") is kept.cancel(job.id, "me") is CancelOutcome.CANCELLED
+
+
+def _forget_scopes(admin: Any) -> None:
+    """Let there be a scope whose last job ended long ago."""
+    admin.zadd(f"{KEYS.prefix}scopes", {"old": 1})
+
+
+def _mend_jobs(queue: CeleryJobQueue, admin: Any) -> None:
+    """Find something else, a stream, in the place of each key that jobs need."""
+    submitting = queue_at(admin_url(admin), Runner())
+    unread, locked = a_job("c"), a_job("d")
+    for job in (unread, locked):
+        submitting.submit(job)
+    of_these = (f"job:{unread.id}", "lock:d", "begun:d")
+    of_all = ("job-signs", "job-number", "memberships", "jobs", "jobs-kept-until", "jobs-waiting", "scopes")
+    more = ("scope-ends", "scope-successes", "celery:jobs", "celery:unacked", "celery:_kombu.binding.jobs")
+    for name in (*of_these, *of_all, *more):
+        admin.delete(f"{KEYS.prefix}{name}")
+        admin.xadd(f"{KEYS.prefix}{name}", {"x": "y"})
+    queue.resubmit_lost()
+    assert queue.run(unread.id)
+    until(lambda: queue.run(locked.id))
+    admin.set(f"{KEYS.prefix}celery:unacked_mutex", "x")
+    queue.resubmit_lost()
 
 
 async def work_as_subscriber(url: str, admin: Any) -> None:
@@ -133,7 +198,6 @@ async def work_as_subscriber(url: str, admin: Any) -> None:
     logs = RedisEventLogs(
         faststream_broker(url), replica="one", channel=CHANNEL, stream=STREAM, source="/here", claim_seconds=0.2
     )
-    show(url, admin)
     async with logs:
         await _read_together([logs.of(name, _Ordered()) for name in ("both", "of them")], logs.publisher.publish, admin)
         for name, handler in (("ordered", _Ordered()), ("shared", _Shared())):
@@ -148,19 +212,29 @@ async def work_as_subscriber(url: str, admin: Any) -> None:
         admin.hset(KEYS.alive, "ordered", 1)
         await logs.trim(LONG, LONG)
         await logs.trim(0, LONG)
-        hashes = (KEYS.intents, KEYS.dead_counts, KEYS.alive, KEYS.paused, KEYS.redrive_runs, KEYS.records("ordered"))
+        hashes = (
+            KEYS.intents,
+            KEYS.dead_counts,
+            KEYS.alive,
+            KEYS.paused,
+            KEYS.redrive_runs,
+            KEYS.interests,
+            KEYS.places,
+            KEYS.records("ordered"),
+        )
         for kind in (*hashes, KEYS.redrives):
-            make(admin, kind, lambda key: admin.set(key, ""))
-        make(admin, KEYS.lease("ordered"), lambda key: admin.set(key, "two"))
-        for stream in (KEYS.dead, KEYS.dead_changes, KEYS.redriven("ordered")):
-            make(admin, stream, lambda key: [admin.xadd(key, {"a": "b"}, id=each) for each in ("1-1", LAST)])
+            _make(admin, kind, lambda key: admin.set(key, ""))
+        _make(admin, KEYS.lease("ordered"), lambda key: admin.set(key, "two"))
+        for stream in (KEYS.dead, KEYS.dead_changes, KEYS.redriven("ordered"), KEYS.endings("ordered")):
+            _make(admin, stream, lambda key: [admin.xadd(key, {"a": "b"}, id=each) for each in ("1-1", LAST)])
         await logs.show_alive(("ordered",))
     with redis.Redis.from_url(url) as client, client.pubsub() as listening:
         listening.subscribe(CHANNEL)
         listening.get_message(timeout=5)
         listening.unsubscribe(CHANNEL)
         listening.get_message(timeout=5)
-    is_well(url, Process.SUBSCRIBER, writes=False)
+    _show(url, admin)
+    _is_well(url, Process.SUBSCRIBER, writes=False)
 
 
 async def _read_together(behind: Sequence[EventLog], keep: Any, admin: Any) -> None:
@@ -195,6 +269,7 @@ async def _deliver(log: EventLog, admin: Any, name: str, keep: Any) -> None:
     assert await log.known("id-1")
     admin.hset(KEYS.dead_counts, name, "no count")
     await log.dead_letter(first)
+    others[0].ending, others[0].ended = Ending.HANDLED, 1.0
     await log.acknowledge(others)
     admin.xadd(KEYS.redriven(name), {"__data__": b"{}"})
     [again] = [*await log.read(100, 1_000_000, 0)]
@@ -224,3 +299,89 @@ async def _lose_and_claim(log: EventLog, admin: Any, name: str, keep: Any) -> No
 
 def _pending(admin: Any, name: str) -> Any:
     return admin.xpending_range(STREAM, name, "-", "+", 10)
+
+
+def _make(admin: Any, key: str, make: Any) -> None:
+    admin.delete(key)
+    make(key)
+
+
+def _steer(url: str, admin: Any) -> None:
+    """Publish, look at kept events, and do to a subscription all that can be done."""
+    event = an_event()
+    admin.hset(KEYS.intents, f"{event.source}:{event.id}", "")
+    publish(url, event, an_event(), an_event())
+    kept = RedisKeptEvents(url, stream=STREAM)
+    for newest_first in (True, False):
+        assert kept.page(Span(None, None, "", newest_first), 10)
+    assert kept.get(kept.newest())
+    first, second, _ = [entry for entry, _ in admin.xrange(STREAM)]
+    admin.xdel(STREAM, second)
+    admin.xgroup_create(STREAM, "s", first)  # Redis does not know how far behind it is
+    admin.hset(KEYS.records("s"), "1-0", "{}")
+    admin.xadd(KEYS.redriven("s"), {"__data__": b"{}"})
+    subscriptions = RedisSubscriptions(url, channel=CHANNEL, stream=STREAM)
+    admin.hset(KEYS.alive, "s", 1)
+    assert subscriptions.pause("s", "alice")
+    assert subscriptions.all()
+    assert subscriptions.get("s")
+    assert subscriptions.get("nobody") is None
+    _ask_why(url, admin, event)
+    for target in ("start", "end", datetime.now(UTC)):
+        assert subscriptions.preview("s", target)
+    assert subscriptions.seek("s", "end")
+    assert subscriptions.preview("s", "start")
+    assert subscriptions.resume("s")
+    assert subscriptions.remove("s")
+
+
+def _show(url: str, admin: Any) -> None:
+    """Show that a process runs, beside what is not what it should be, what is old, and what is too much."""
+    presence, now = RedisPresence(url, channel=CHANNEL), datetime.now(UTC).timestamp() * 1000
+    for key in (KEYS.processes, KEYS.processes_seen):
+        _make(admin, key, lambda key: admin.set(key, "of another type"))
+        presence.show(a_process())
+    admin.zadd(KEYS.processes_seen, {"old": 1} | {f"process-{number}": now for number in range(501)})
+    presence.show(a_process())
+    presence.withdraw(a_process())
+
+
+def _ask(url: str, admin: Any) -> None:
+    """Ask whether all is well."""
+    RedisPresence(admin_url(admin), channel=CHANNEL).show(a_process())
+    assert RedisPresence(url, channel=CHANNEL).seen()
+    assert RedisServerInfo(url).look().primary
+    with RedisBroker(url) as broker:
+        RedisIntents(broker, channel=CHANNEL, source="/there").pending()
+
+
+def _ask_why(url: str, admin: Any, event: DomainEvent) -> None:
+    """Look for an event that waits behind others, and for one that is nowhere."""
+    admin.xreadgroup("s", "one", {STREAM: ">"})
+    publish(url, event, *(an_event() for _ in range(2)))
+    admin.xreadgroup("s", "one", {STREAM: ">"})
+    with RedisBroker(url) as broker, patch("qontract.adapters.redis.delivery_states._MOST_AHEAD", 1):
+        stores = Stores(
+            RedisKeptEvents(url, stream=STREAM),
+            RedisSubscriptions(url, channel=CHANNEL, stream=STREAM),
+            RedisDeliveryStates(url, channel=CHANNEL, stream=STREAM, source="/here"),
+            RedisDeadLetters(url, channel=CHANNEL, stream=STREAM),
+            CloudEventsEventFormat("/here"),
+            intents=RedisIntents(broker, channel=CHANNEL, source="/here"),
+        )
+        why = Why(stores)
+        for name in (admin.xrevrange(STREAM, count=1)[0][0].decode(), event.id):
+            passport = why.event(name, event.source)
+            assert passport
+            assert not any("NOPERM" in text for found in passport.findings for text in found.missing)
+        assert why.event("nowhere") is None
+
+
+def _is_well(url: str, process: Process, *, writes: bool) -> None:
+    assert RedisServerCheck(url, process, channel=CHANNEL, stream=STREAM, writes=writes).state() == ServerState()
+
+
+def _raises(error: type[Exception]) -> Any:
+    import pytest
+
+    return pytest.raises(error)

@@ -19,10 +19,10 @@ DESIRED = {"workspaces": [{"name": "coreos", "usergroups": [{"handle": "team-a",
 MODULE = ["-m", "qontract.entrypoints.api"]
 
 
-def token(*scopes: str, subject: str = "test") -> dict[str, str]:
+def token(*scopes: str, subject: str = "test", secret: str = SECRET) -> dict[str, str]:
     """Return the header of a request with a token."""
     names = {"audience": "qontract-api", "issuer": "qontract"}
-    made = issue_token(SECRET, subject, scopes or ["reconcile:plan"], timedelta(days=1), **names, token_id=None)
+    made = issue_token(secret, subject, scopes or ["reconcile:plan"], timedelta(days=1), **names, token_id=None)
     return {"authorization": f"Bearer {made}"}
 
 

@@ -20,6 +20,7 @@ from qontract.application.lease import Lease
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy
 from qontract.application.subscription import Subscription
 from qontract.domain.dead_letters import DeadLetter
+from qontract.domain.delivery_states import Interest
 from qontract.domain.events import DomainEvent, EventData
 from qontract.testing import clock
 
@@ -175,7 +176,9 @@ async def replica(
     """Run a replica while the body runs."""
     running, subscription = asyncio.get_running_loop(), Subscription(NAME, handler)
     shared = handler.policy.shared
-    log = InMemoryEventLog(events, NAME, name, shared=shared, claim_seconds=limits.claim_seconds)
+    interest = Interest(tuple(handler.types), handler.policy.max_attempts, shared)
+    claim_seconds = limits.claim_seconds
+    log = InMemoryEventLog(events, NAME, name, shared=shared, claim_seconds=claim_seconds, interest=interest)
     counts: Counter[Count] = Counter()
 
     async def nowhere(_: Delivery, event: DomainEvent) -> None:

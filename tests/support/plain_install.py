@@ -1,6 +1,7 @@
 """This machine as it would be after a plain install of qontract, or one with some extras."""
 
-from importlib.metadata import packages_distributions
+from functools import cache
+from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -15,7 +16,7 @@ HIDDEN = {hidden!r}
 
 class Hiding:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in HIDDEN:
+        if name in HIDDEN:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 
 
@@ -31,6 +32,22 @@ def install(site: Path, *extras: str) -> dict[str, str]:
 
 def hidden(*extras: str) -> set[str]:
     """Return the modules on this machine that an install with these extras does not have."""
-    there = needed(extras)
-    distributions = packages_distributions().items()
-    return {module for module, found in distributions if not there.keys() & set(map(canonicalize_name, found))}
+    there, owners = needed(extras), owners_of_modules()
+    return {module for module, packages in owners.items() if not packages & there.keys()}
+
+
+@cache
+def owners_of_modules() -> dict[str, set[str]]:
+    """Return the modules that are installed on this machine, with the packages that bring them.
+
+    They are those at the top; where packages share one, as `opentelemetry`, those below it.
+    """
+    owners: dict[str, set[str]] = {
+        module: {*map(canonicalize_name, found)} for module, found in packages_distributions().items()
+    }
+    for package in tuple(owners["opentelemetry"]):
+        for file in distribution(package).files or ():
+            if file.suffix == ".py":
+                depth = 5 if file.parts[:2] == ("opentelemetry", "exporter") else 2
+                owners.setdefault(".".join(file.with_suffix("").parts[:depth]), set()).add(package)
+    return owners

@@ -9,6 +9,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from qontract.adapters.bounds import Bounds, OutOfBoundsError
+from qontract.application import tracing
 
 
 class RedirectError(OutOfBoundsError):
@@ -32,7 +33,9 @@ class BoundedTransport(httpx.HTTPTransport):
         """Make one request; its answer is read later, within the same bounds."""
         self._bounds.begin()
         request.headers["Accept-Encoding"] = "identity"  # a few bytes that are unpacked are as many as they want to be
+        tracing.asking(str(request.url))
         response = super().handle_request(request)
+        tracing.called(response.status_code)
         try:
             _refuse_elsewhere(response)
         except OutOfBoundsError:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
+from qontract.application import tracing
 from qontract.application.deadline import Deadline
 from qontract.application.lease import Lease
 from qontract.application.outcome import DeadLetter, after, cause_of, describe
@@ -19,12 +20,15 @@ from qontract.application.ports.event_log import Entry, EventLog, LeaseLostError
 from qontract.application.subscription import Subscription
 from qontract.domain.causes import REPLICA_DIED, REPLICA_ENDED, Cause, cause_of_text
 from qontract.domain.dead_letters import FailedAttempt
+from qontract.domain.endings import Ending
 from qontract.domain.events import DomainEvent, wire_name
 
 log = logging.getLogger(__name__)
 
 current_delivery: ContextVar[Delivery | None] = ContextVar("current_delivery", default=None)
 """What the running handler was given: what its log lines are about."""
+
+_HANDLED = Ending.HANDLED  # found sooner than in its class
 
 _SOON = 0.001
 """Seconds: what is due by then is due now, for two clocks never agree to the last digit."""
@@ -105,7 +109,10 @@ class Attempts:
             if event is None:
                 return None
             self._check_lease()  # again: the log may have taken its time, or this process may have stood still
-        return await self._attempt(entry, event, task)
+        if not tracing.on():
+            return await self._attempt(entry, event, task)
+        with tracing.attempt(self._name, event, len(entry.failures) + 1):
+            return await self._attempt(entry, event, task)
 
     async def _prepare(self, entry: Entry) -> DomainEvent | None:
         """Record that the attempt begins, and return the event; None if the entry is done with."""
@@ -113,7 +120,13 @@ class Attempts:
         if reason is not None:
             await self._dead_letter(entry, reason)
             return None
-        if event is None or (self._policy.dedupe_for and await self._is_known(event)):
+        if event is None:
+            expired(entry, self._name, self._count, self._now())
+            self._finished(entry)
+            return None
+        if self._policy.dedupe_for and await self._is_known(event):
+            self._count(Count.DEDUPLICATED, 1)
+            entry.ending, entry.ended = Ending.DEDUPLICATED, self._now()
             self._finished(entry)
             return None
         if entry.redelivered or entry.recorded:
@@ -140,16 +153,13 @@ class Attempts:
         return None, event
 
     async def _is_known(self, event: DomainEvent) -> bool:
-        known = bool(await self._ask(partial(self._log.known, _identity(event))))
-        if known:
-            self._count(Count.DEDUPLICATED, 1)
-        return known
+        return bool(await self._ask(partial(self._log.known, _identity(event))))
 
     async def _attempt(self, entry: Entry, event: DomainEvent, task: asyncio.Task[Any]) -> float | None:
         delivery = Delivery(self._name, event, len(entry.failures) + 1, self._publish)
         current_delivery.set(delivery)
         try:
-            await self.deadline.keep(task, self._handler.handle(event, delivery), delivery)
+            entry.seconds = await self.deadline.keep(task, self._handler.handle(event, delivery), delivery)
         except GeneratorExit:
             raise
         except BaseException as error:
@@ -161,6 +171,7 @@ class Attempts:
         if self._policy.dedupe_for:
             await self._ask(partial(self._log.remember, [_identity(event)], self._policy.dedupe_for))
         self.handled += 1
+        entry.ending, entry.ended = _HANDLED, self._now()
         self._finished(entry)
         return None
 
@@ -171,6 +182,7 @@ class Attempts:
         entry.begun = 0
         if isinstance(decision, DeadLetter) or decision.failure is not None:
             self._count(Count.FAILED, 1)
+            tracing.fail(type(error).__name__)
             log.warning(
                 "handler failed",
                 extra={**about(self._name, event), "attempt": number, "of": self._policy.max_attempts},
@@ -203,8 +215,6 @@ class Attempts:
         if entry.content is None:
             entry.content = await self._ask(partial(self._log.content_of, entry))
             if entry.content is None:
-                expired(entry, self._name, self._count)
-                self._finished(entry)
                 return None
         entry.event = self._format.decode(entry.content)
         return entry.event
@@ -228,8 +238,9 @@ def about(subscription: str, event: DomainEvent) -> dict[str, object]:
     }
 
 
-def expired(entry: Entry, subscription: str, count: Counting) -> None:
+def expired(entry: Entry, subscription: str, count: Counting, now: float) -> None:
     """Say that an entry vanished from the log before it was acknowledged; or how many did before they were read."""
+    entry.ending, entry.ended = Ending.EXPIRED, now
     number = entry.expired or 1
     count(Count.EXPIRED, number)
     extra = {"subscription": subscription, "entry": str(entry.key), "number": number}

@@ -31,13 +31,14 @@ class Deadline:
         self.begun: dict[asyncio.Task[object], tuple[float, Delivery]] = {}
         self.stuck: dict[asyncio.Task[object], Delivery] = {}
 
-    async def keep(self, task: asyncio.Task[Any], work: Coroutine[Any, Any, None], delivery: Delivery) -> None:
-        """Await the work in `task`, the current one.
+    async def keep(self, task: asyncio.Task[Any], work: Coroutine[Any, Any, None], delivery: Delivery) -> float:
+        """Await the work in `task`, the current one; return how many seconds it took.
 
         Raises TimeoutError, as asyncio.timeout does, if it takes too long: it is cancelled.
         """
         cancelling = task.cancelling()
-        self.begun[task] = self._loop.time(), delivery
+        begun = self._loop.time()
+        self.begun[task] = begun, delivery
         if self._timer is None:
             self._timer = self._loop.call_later(self._seconds, self._look)
         try:
@@ -52,6 +53,7 @@ class Deadline:
                 del self._late[task]
                 self.stuck.pop(task, None)
                 task.uncancel()
+        return self._loop.time() - begun
 
     def _look(self) -> None:
         """Cancel what is late, name what goes on all the same, and come again when the next one is due."""

@@ -193,7 +193,7 @@ class DeliverySession:
                 continue
             self.held[entry.key] = entry
             if entry.expired:
-                expired(entry, self._name, self._surroundings.count)
+                expired(entry, self._name, self._surroundings.count, self._surroundings.now())
                 self._capacity.free(entry)
                 self._finished(entry)
                 continue

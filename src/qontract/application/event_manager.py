@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from qontract.application import tracing
 from qontract.application.ports.event_publisher import EventPublisher, EventPublisherError
 from qontract.application.ports.event_spool import EventSpool, EventSpoolError
 from qontract.application.ports.intents import Intents, IntentsError, by_scope
@@ -52,7 +53,7 @@ class EventManager:
 
         Say whether they are published or spooled; if not, the log has them.
         """
-        return self._publish_or_spool(events)
+        return self._publish_or_spool([tracing.created(event) for event in events])
 
     def flush(self) -> int:
         """Send all that is spooled, oldest first, and say how many. Raises EventPublisherError or EventSpoolError."""

@@ -56,7 +56,7 @@ class Search:
     def __init__(
         self,
         kept: KeptEvents,
-        wanted: Wanted,
+        wanted: Callable[[KeptEvent], bool],
         span: Span,
         *,
         limit: int,

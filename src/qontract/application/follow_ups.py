@@ -3,6 +3,7 @@
 import asyncio
 from uuid import UUID, uuid5
 
+from qontract.application import tracing
 from qontract.application.event_manager import EventManager
 from qontract.application.ports.async_event_publisher import AsyncEventPublisher
 from qontract.application.ports.event_handler import Delivery, Reject
@@ -54,7 +55,7 @@ class FollowUps:
 
     async def publish(self, delivery: Delivery, event: DomainEvent) -> None:
         """Publish the event as a follow-up of the delivery. Raises ValueError if it is no CloudEvent, and Reject."""
-        made = follow_up(event, delivery, self._source)
+        made = tracing.created(follow_up(event, delivery, self._source))
         delivery.published.append(event)
         if self._events and (self._events.behind or not await self._published(made)):
             await asyncio.to_thread(self._events.publish_event, made)

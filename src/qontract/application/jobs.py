@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from qontract.application import tracing
 from qontract.domain.jobs import Job, JobProgress, JobStatus, cut
 from qontract.domain.kept_jobs import cancelled
 
@@ -68,6 +69,13 @@ def run(job: Job, runners: Runners, turn: Turn) -> JobProgress | Continues:
     One that was cancelled ends before its runner is called.
     Whatever a runner raises ends the job as failed, with what it had shown until then.
     """
+    ended = _run(job, runners, turn)
+    status = JobStatus.RUNNING if isinstance(ended, Continues) else ended.result.status
+    tracing.job_ended(status, failed=status is JobStatus.FAILED)
+    return ended
+
+
+def _run(job: Job, runners: Runners, turn: Turn) -> JobProgress | Continues:
     reasons = tuple(f"{lock}: superseded, for a later request has begun" for lock in sorted(turn.superseded))
     if job.locks and set(job.locks) <= set(turn.superseded):
         return _ended(turn.progress, JobStatus.SKIPPED, reasons)

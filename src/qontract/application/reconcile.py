@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from qontract.application import tracing
 from qontract.application.event_manager import EventManager
 from qontract.application.guards import Guards
 from qontract.application.job_record import JobRecord, accepted
@@ -45,6 +46,7 @@ def job(
         correlation_id=correlation_id,
         requested_by=requested_by,
         reason=desired.reason,
+        traceparent=tracing.traceparent(),
     )
 
 
@@ -78,8 +80,10 @@ def recover(lock: str, *, integration: AnyIntegration, events: EventManager) -> 
 
     Nothing else may be at work there meanwhile. Raises IntegrationError or IntentsError.
     """
-    state = integration.read(lock.partition("/")[2])
-    _resolve(events.pending().get(lock, ()), state, integration, events)
+    scope = lock.partition("/")[2]
+    with tracing.resolving(integration.name, scope):
+        state = integration.read(scope)
+        _resolve(events.pending().get(lock, ()), state, integration, events)
 
 
 def _resolve(
@@ -140,7 +144,8 @@ class _Run:
 
     def _scope(self, lock: str, scope: str, desired: object) -> bool:
         """Bring one scope to its desired state; say whether the time of the slice was over before that."""
-        state = self.integration.read(scope)
+        with tracing.reading(self.integration.name, scope):
+            state = self.integration.read(scope)
         if self.events and not self._resolved(lock, state, self.events):
             return False
         plan = self.integration.plan(desired, state)
@@ -181,7 +186,7 @@ class _Run:
                 self._give_up(scope, action, "not tried, for what it needs could not be created")
             elif names := self.guards.protected_of(action, lock):
                 self._give_up(scope, action, f"not tried, for it would remove {', '.join(names)}, who is protected")
-            elif not self._apply(lock, scope, action):
+            elif not self._apply_traced(lock, scope, action):
                 if self.record.superseded(lock):
                     return False
                 unmade.update({action.subject} if action.creates else ())
@@ -211,6 +216,13 @@ class _Run:
         )
         self._publish(self._event(blocked, scope))
         return True
+
+    def _apply_traced(self, lock: str, scope: str, action: Action) -> bool:
+        with tracing.applying(self.integration.name, scope, action.action_type, action.subject):
+            applied = self._apply(lock, scope, action)
+            if not applied:
+                tracing.fail("not_applied")
+        return applied
 
     def _apply(self, lock: str, scope: str, action: Action) -> bool:
         """Apply it and publish its event; or leave it, if it is not certain that the event is kept.
@@ -257,13 +269,14 @@ class _Run:
         log.error("action failed" if failure.action_type else "scope failed", extra=failure.model_dump())
 
     def _event(self, data: EventData, subject: str) -> DomainEvent:
-        return event_of(
+        event = event_of(
             self.integration.events,
             data,
             subject=subject,
             correlation_id=self.job.correlation_id,
             extensions=_who_and_why(self.job),
         )
+        return tracing.created(event) if self.events else event
 
     def _publish(self, event: DomainEvent) -> None:
         if self.events:

@@ -36,7 +36,8 @@ class Job(BaseModel):
 
     `payload` is what its use case takes. `locks` names what the job changes (`slack-usergroups/coreos`): two jobs that
     share a name never run at the same time, and the one submitted first never follows the other. `scopes` names what it
-    looks at: who may see its result. `requested_by` is who asked for it, and `reason` why.
+    looks at: who may see its result. `requested_by` is who asked for it, and `reason` why. `traceparent` names the span
+    of its submission, if spans are recorded.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,6 +49,7 @@ class Job(BaseModel):
     correlation_id: str | None = None
     requested_by: str | None = None
     reason: str | None = None
+    traceparent: str | None = None
     submitted_at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
     id: str = Field(default_factory=lambda: str(uuid4()))
 

@@ -1,5 +1,6 @@
 """The composition root: the one place that knows which adapter stands behind each port."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from datetime import datetime
@@ -25,11 +26,14 @@ from qontract.application.ports.kept_jobs import KeptJobs
 from qontract.application.ports.presence import Presence
 from qontract.application.ports.redrive_runs import RedriveRuns
 from qontract.application.ports.server_check import ServerCheck
+from qontract.application.ports.tracer import Tracer
 from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
 from qontract.application.status import SystemStatus
+from qontract.application.stories import Stories
 from qontract.application.subscription_steering import Steering
 from qontract.application.token_keys import TokenKeys
+from qontract.application.why import Stores, Why
 from qontract.domain.jobs import Job, JobProgress
 from qontract.domain.processes import ProcessKind
 from qontract.entrypoints.integrations import Made, load_integrations, make_integrations
@@ -38,11 +42,14 @@ from qontract.entrypoints.packages import said
 from qontract.entrypoints.renewal import revoked_ids
 from qontract.entrypoints.settings import Settings, load_settings
 from qontract.entrypoints.settings.groups import SECRET_BYTES
+from qontract.entrypoints.settings.traces import wanted
 
 if TYPE_CHECKING:  # a process imports only the adapters that it makes: it starts the sooner
     from faststream.redis import RedisBroker as FastStreamBroker
 
     from qontract.adapters.celery import CeleryJobQueue
+
+log = logging.getLogger(__name__)
 
 Recovery = Callable[[], None]
 """Runs again the jobs of dead workers, republishes what is spooled, and resolves the intents of dead runs."""
@@ -64,6 +71,22 @@ def _event_manager(settings: Settings) -> EventManager | None:
         intents=RedisIntents(broker, channel=events.channel, source=events.source),
         count_not_published=NOT_PUBLISHED.inc,
     )
+
+
+def _tracer(service: str) -> Tracer | None:
+    """Return what records spans, for a service of this name; None: OpenTelemetry's variables want none, or cannot be.
+
+    Then the log says why.
+    """
+    try:
+        if not wanted():
+            return None
+        from qontract.adapters.opentelemetry import OpenTelemetryTracer
+
+        return OpenTelemetryTracer(service, everyones=True)
+    except Exception as error:  # noqa: BLE001 - whatever the SDK raises: without traces, all else works
+        log.warning("tracing left out", extra={"error": said(error)})
+        return None
 
 
 def _guards(settings: Settings) -> Guards:
@@ -217,6 +240,24 @@ def _steering(settings: Settings) -> Steering:
     return Steering(subscriptions, abandoned_seconds=settings.subscriber.abandoned_seconds)
 
 
+def _why(settings: Settings, kept: KeptEvents, letters: DeadLetters, event_format: EventFormat) -> Why:
+    from qontract.adapters.redis import RedisBroker, RedisDeliveryStates, RedisIntents, RedisSubscriptions
+    from qontract.adapters.sqlite import SqliteEventSpool
+
+    events, url = settings.events, settings.cache_broker_url.get_secret_value()
+    stores = Stores(
+        kept=kept,
+        subscriptions=RedisSubscriptions(url, channel=events.channel, stream=events.stream),
+        states=RedisDeliveryStates(url, channel=events.channel, stream=events.stream, source=events.source),
+        letters=letters,
+        event_format=event_format,
+        spool=SqliteEventSpool(events.spool, max_bytes=events.spool_max_bytes),
+        intents=RedisIntents(RedisBroker(url), channel=events.channel, source=events.source),
+        machine=gethostname(),
+    )
+    return Why(stores)
+
+
 def _presence(settings: Settings) -> Presence:
     from qontract.adapters.redis import RedisPresence
 
@@ -263,6 +304,7 @@ class Container(containers.DeclarativeContainer):
     """One of each thing that a process needs, made when it is first asked for."""
 
     settings = providers.Singleton(load_settings)
+    tracer = providers.Factory(_tracer)
     event_manager = providers.Singleton(_event_manager, settings)
     installed_integrations = providers.Singleton(load_integrations)
     integrations = providers.Singleton(make_integrations, installed_integrations)
@@ -292,6 +334,9 @@ class Container(containers.DeclarativeContainer):
     token_keys = providers.Singleton(_token_keys, settings)
     presence = providers.Singleton(_presence, settings)
     status = providers.Singleton(_status, settings, presence, kept_jobs.provider, event_manager)
+    why = providers.Singleton(_why, settings, kept_events, dead_letters, event_format)
+    stories = providers.Singleton(Stories, why)
+    stories_with_jobs = providers.Singleton(Stories, why, kept_jobs)
 
 
 @cache

@@ -5,6 +5,7 @@ import sys
 
 import structlog
 
+from qontract.application import tracing
 from qontract.application.attempts import about, current_delivery
 
 _CHATTY = ("httpx", "celery.worker.strategy", "celery.app.trace", "uvicorn.error")
@@ -19,6 +20,7 @@ def configure_logs(level: str = "INFO") -> None:
     processors: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         _with_delivery,
+        _with_span,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.PositionalArgumentsFormatter(),
@@ -66,6 +68,15 @@ def _with_delivery(
     if delivery := current_delivery.get():
         for name, value in about(delivery.subscription, delivery.event).items():
             entry.setdefault(name, value)
+    return entry
+
+
+def _with_span(
+    _: structlog.typing.WrappedLogger, __: str, entry: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Add the current span (OpenTelemetry, Trace Context in non-OTLP Log Formats)."""
+    if named := tracing.traceparent():
+        _, entry["trace_id"], entry["span_id"], _ = named.split("-")
     return entry
 
 

@@ -90,7 +90,7 @@ def missing_extra(error: BaseException) -> str | None:
     """Return the smallest extra of qontract that has the module which was not found, if the error is that of one."""
     if not (isinstance(error, ModuleNotFoundError) and error.name):
         return None
-    module = _normal(error.name.partition(".")[0])
+    module = _normal(error.name)
     try:
         requirements = requires("qontract") or ()
     except PackageNotFoundError:  # it runs from its sources, and has no extras
@@ -99,8 +99,13 @@ def missing_extra(error: BaseException) -> str | None:
     for requirement in requirements:
         if found := re.fullmatch(r"([\w.-]+).*; extra == '([\w-]+)'", requirement):
             extras.setdefault(found[2], set()).add(_normal(found[1]))
-    having = [extra for extra, packages in extras.items() if module in packages]
+    having = [extra for extra, packages in extras.items() if any(_has(package, module) for package in packages)]
     return min(having, key=lambda extra: len(extras[extra]), default=None)
+
+
+def _has(package: str, module: str) -> bool:
+    """Say whether the module is the package's: it is named like it, or after a part of it, from either's beginning."""
+    return f"{package}-".startswith(f"{module}-") or f"{module}-".startswith(f"{package}-")
 
 
 def _normal(name: str) -> str:

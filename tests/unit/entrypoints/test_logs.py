@@ -10,8 +10,10 @@ import structlog
 
 from qontract.application.attempts import current_delivery
 from qontract.application.ports.event_handler import Delivery
+from qontract.application.ports.tracer import Kind
 from qontract.domain.events import DomainEvent
 from qontract.entrypoints.logs import configure_logs
+from tests.support.traces import recording
 
 Capsys = pytest.CaptureFixture[str]
 log = logging.getLogger("there")
@@ -95,6 +97,19 @@ def test_what_a_handler_says_of_its_own_is_not_written_over(capsys: Capsys) -> N
     log.info("done", extra={"event_id": "another"})
     current_delivery.reset(token)
     assert lines_of(capsys)[0]["event_id"] == "another"
+
+
+def test_a_line_names_the_current_span_where_spans_are_recorded_and_no_other_line_does(capsys: Capsys) -> None:
+    configure_logs()
+    with recording() as tracer:
+        with tracer.span("work", Kind.INTERNAL, {}):
+            log.info("within")
+        log.info("outside")
+    log.info("off")
+    within, *others = lines_of(capsys)
+    [span] = tracer.spans
+    assert (within["trace_id"], within["span_id"]) == (span.trace_id, span.span_id)
+    assert [line for line in others if "trace_id" in line or "span_id" in line] == []
 
 
 def test_an_exception_is_in_the_line(capsys: Capsys) -> None:

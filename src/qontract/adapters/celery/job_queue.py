@@ -23,6 +23,7 @@ from qontract.adapters.celery.lost_jobs import mend, resubmit_lost
 from qontract.adapters.celery.records import Run, Wait
 from qontract.adapters.celery.signatures import Signatures
 from qontract.adapters.celery.turn import CeleryTurn, clock
+from qontract.application import tracing
 from qontract.application.jobs import Continues, Runners, failed, run
 from qontract.application.ports.job_queue import JobQueue, JobQueueError
 from qontract.domain.jobs import Job, JobAbout, JobProgress, JobResult, JobStatus
@@ -141,7 +142,7 @@ class CeleryJobQueue(JobQueue):
             return False, begun
         job = begun.job
         known = job.model_dump(include={"integration", "correlation_id", "requested_by", "reason"})
-        with bound_contextvars(job_id=job_id, **known):
+        with bound_contextvars(job_id=job_id, **known), tracing.job_slice(job, begun.attempt):
             mine = CeleryTurn(self._ledger, begun, asked=asked, slice_seconds=self._slice_seconds)
             with self._ledger.kept(mine.renew, seconds=self._time_limit + GRACE_SECONDS):
                 return True, self._run(begun, mine)

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from ssl import SSLContext
 from typing import Any, Self, TypeVar
@@ -15,6 +16,7 @@ from githubkit.exception import GraphQLFailed, RateLimitExceeded, RequestError, 
 from qontract.adapters.bounded_transport import BoundedTransport
 from qontract.adapters.bounds import Bounds, OutOfBoundsError
 from qontract.adapters.texts import one_line
+from qontract.application import tracing
 from qontract.application.ports.integration import IntegrationError, RateLimitedError
 
 _LONGEST_CALL = 200
@@ -88,21 +90,28 @@ class GithubCalls:
     def query(self, query: str, **variables: Any) -> dict[str, Any]:
         """Return the data that a GraphQL query gives."""
         name = re.findall(r"\w+", query)[1]
-        return self._tried(f"the query {name}", lambda _: self._github.graphql.request(query, variables))
+        span = partial(tracing.calling, "POST", "/graphql", name)
+        return self._tried(f"the query {name}", span, lambda _: self._github.graphql.request(query, variables))
 
     def get(self, path: str, **parameters: Any) -> Any:
         """Return what is there."""
-        return self._tried(f"GET {path}", lambda _: self._github.request("GET", path, params=parameters).json())
+        return self._tried(
+            f"GET {path}", _span("GET", path), lambda _: self._github.request("GET", path, params=parameters).json()
+        )
 
     def post(self, path: str, **body: Any) -> Any:
         """Make something, and return it. It is tried once: twice would make two."""
-        answer = self._tried(f"POST {path}", lambda _: self._github.request("POST", path, json=body).json(), once=True)
+        span = _span("POST", path)
+        answer = self._tried(
+            f"POST {path}", span, lambda _: self._github.request("POST", path, json=body).json(), once=True
+        )
         self._changed = True
         return answer
 
     def change(self, verb: str, path: str, **body: Any) -> None:
         """PUT or PATCH."""
-        self._tried(f"{verb} {path}", lambda _: self._github.request(verb, path, json=body), writes=True)
+        span = _span(verb, path)
+        self._tried(f"{verb} {path}", span, lambda _: self._github.request(verb, path, json=body), writes=True)
         self._changed = True
 
     def delete(self, path: str) -> None:
@@ -115,16 +124,28 @@ class GithubCalls:
                 if not (again and error.response.status_code == HTTPStatus.NOT_FOUND):
                     raise
 
-        self._tried(f"DELETE {path}", call, writes=True)
+        self._tried(f"DELETE {path}", _span("DELETE", path), call, writes=True)
         self._changed = True
 
-    def _tried(self, what: str, call: Callable[[bool], T], *, once: bool = False, writes: bool = False) -> T:
-        """Call until there is an answer, or a reason for giving up; the call is told if it is tried again."""
+    def _tried(
+        self,
+        what: str,
+        span: Callable[[], tracing.Span],
+        call: Callable[[bool], T],
+        *,
+        once: bool = False,
+        writes: bool = False,
+    ) -> T:
+        """Call until there is an answer, or a reason for giving up; the call is told if it is tried again.
+
+        Each try is in a span of its own.
+        """
         failures = 0
         what = one_line(what, _LONGEST_CALL)
         while True:
             try:
-                return call(failures > 0)
+                with span():
+                    return call(failures > 0)
             except GraphQLFailed as error:
                 said = "; ".join(problem.message for problem in error.response.errors or ())
                 raise IntegrationError(f"GitHub refused {what}: {one_line(said)}") from None
@@ -154,6 +175,13 @@ class GithubCalls:
             raise IntegrationError(f"GitHub refused {what} for its rate, and asks to wait for {seconds:.0f} s")
         else:
             raise RateLimitedError(f"GitHub refused {what} for its rate", seconds)
+
+
+def _span(verb: str, path: str) -> Callable[[], tracing.Span]:
+    """Return what makes the spans of a call: every second part of a path of GitHub's is a name."""
+    parts = path.strip("/").split("/")
+    endpoint = "".join(f"/{part if place % 2 == 0 else '{}'}" for place, part in enumerate(parts))
+    return partial(tracing.calling, verb, endpoint)
 
 
 def _passes(error: RequestError[Any]) -> bool:

@@ -11,6 +11,7 @@ from qontract.adapters.bounds import Bounds, OutOfBoundsError
 from qontract.adapters.jwks.keys import keys_in
 from qontract.adapters.safe_urls import safe_source
 from qontract.adapters.texts import one_line
+from qontract.application import tracing
 from qontract.application.ports.key_set import KeySet, KeySetError, PublicKey
 
 DOCUMENT_BYTES = 2**20
@@ -52,7 +53,8 @@ class HttpKeySet(KeySet):
         bounds = Bounds(seconds=self._timeout, attempt=self._timeout, answer_bytes=DOCUMENT_BYTES)
         try:
             transport = BoundedTransport(bounds, self._url, ssl_context=self._ssl)
-            with httpx.Client(transport=transport, trust_env=False, timeout=self._timeout) as client:
+            span = tracing.calling("GET", httpx.URL(self._url).path)
+            with span, httpx.Client(transport=transport, trust_env=False, timeout=self._timeout) as client:
                 answer = client.get(self._url, headers={"accept": "application/jwk-set+json, application/json"})
         except OutOfBoundsError as error:
             raise KeySetError(f"the answer {error}") from None

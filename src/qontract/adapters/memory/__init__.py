@@ -2,6 +2,7 @@
 
 from qontract.adapters.memory.async_event_publisher import InMemoryAsyncEventPublisher
 from qontract.adapters.memory.dead_letters import InMemoryDeadLetters
+from qontract.adapters.memory.delivery_states import InMemoryDeliveryStates
 from qontract.adapters.memory.event_handler import InMemoryEventHandler
 from qontract.adapters.memory.event_log import InMemoryEventLog
 from qontract.adapters.memory.event_publisher import InMemoryEventPublisher
@@ -19,10 +20,12 @@ from qontract.adapters.memory.server_check import InMemoryServerCheck
 from qontract.adapters.memory.server_info import InMemoryServerInfo
 from qontract.adapters.memory.slack_usergroups import InMemorySlackUsergroups
 from qontract.adapters.memory.subscriptions import InMemorySubscriptions
+from qontract.adapters.memory.tracer import InMemoryTracer
 
 __all__ = [
     "InMemoryAsyncEventPublisher",
     "InMemoryDeadLetters",
+    "InMemoryDeliveryStates",
     "InMemoryEventHandler",
     "InMemoryEventLog",
     "InMemoryEventPublisher",
@@ -40,4 +43,5 @@ __all__ = [
     "InMemoryServerInfo",
     "InMemorySlackUsergroups",
     "InMemorySubscriptions",
+    "InMemoryTracer",
 ]

@@ -7,6 +7,7 @@ from contextlib import suppress
 from qontract.adapters.memory import faults
 from qontract.adapters.memory.events import InMemoryEvents, Kept, Pending, Place, Record
 from qontract.application.ports.event_log import Entry, EventLog, EventLogError, GoneError, LeaseLostError, Measures
+from qontract.domain.delivery_states import Interest
 
 _Candidate = tuple[int, Kept | None, str | None]
 """The number of an event, the event if it is there, and its type if that is known."""
@@ -36,6 +37,7 @@ class InMemoryEventLog(EventLog):
         wants: Callable[[str], bool] | None = None,
         type_of: Callable[[bytes], str] | None = None,
         claim_seconds: float = 30.0,
+        interest: Interest | None = None,
     ) -> None:
         self._events = events
         self._name = subscription
@@ -44,6 +46,7 @@ class InMemoryEventLog(EventLog):
         self._wants = wants
         self._type_of = type_of
         self._claim_seconds = claim_seconds
+        self._interest = interest
         self._known = events.of(subscription)
         self._now = events.now
         self._looked = (-1, 0.0)
@@ -52,13 +55,8 @@ class InMemoryEventLog(EventLog):
         """Make the subscription if it is missing; say whether it was."""
         await asyncio.sleep(0)
         with self._events.lock:
-            made = self._known.place is None
-            place = self._known.place = self._known.place or Place()
-            place.replicas.add(self._replica)
-            for pending in place.pending.values():
-                pending.again |= pending.owner == self._replica
-            self._known.given_back += 1
-        return made
+            self._known.begins = self._known.begins or (self._events.oldest, self._now(), False)
+            return self._known.open(self._replica, self._interest)
 
     async def lead(self, seconds: float) -> bool:
         """Lead for so long from now, if nobody else does; say whether this replica leads."""
@@ -119,7 +117,9 @@ class InMemoryEventLog(EventLog):
         with self._events.lock:
             place = self._place()
             for entry in entries:
-                self._end(place, _number(entry))
+                number = _number(entry)
+                self._known.keep_ending(entry, number)
+                self._end(place, number)
 
     async def record(self, entries: Collection[Entry]) -> None:
         """Keep what is known of their attempts, of those that have not ended."""

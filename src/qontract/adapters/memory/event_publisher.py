@@ -5,6 +5,7 @@ from threading import Lock
 
 from qontract.adapters.memory import faults
 from qontract.adapters.memory.events import InMemoryEvents
+from qontract.application import tracing
 from qontract.application.ports.event_publisher import EventPublisher, EventPublisherError
 from qontract.domain.events import DomainEvent
 
@@ -36,7 +37,8 @@ class InMemoryEventPublisher(EventPublisher):
 
     def publish(self, events: Sequence[DomainEvent]) -> None:
         """Keep the events, but for those that are kept already."""
-        with self._lock:
+        causes = (event.extensions.get(tracing.TRACEPARENT) for event in events)
+        with tracing.publishing("memory", causes, len(events)), self._lock:
             new: dict[tuple[str, str], DomainEvent] = {}
             for event in events:
                 if (key := (event.source or self._source, event.id)) not in self._known:

@@ -10,8 +10,11 @@ from threading import Lock
 from weakref import WeakKeyDictionary
 
 from qontract.application.ports.dead_letters import By, SubscriptionGoneError
+from qontract.application.ports.event_log import Entry
 from qontract.application.ports.redrive_runs import Run
 from qontract.domain.dead_letters import ChangedLetter, DeadLetter, FailedAttempt, Redriven
+from qontract.domain.delivery_states import Interest
+from qontract.domain.endings import Ended, Ending
 from qontract.domain.subscriptions import Pause
 
 
@@ -64,7 +67,8 @@ class Subscription:
 
     `leader` is who leads, and until when; `paused` is since when nobody is to read, and who said so. `remembered` has
     ids of events, and until when they are known. `given_back` counts how often entries became anybody's, or are to be
-    read again.
+    read again. For who asks later: `interest`; with which event it `begins`, since when, and whether it was moved
+    there; and `endings`, by the entries that the events had first.
     """
 
     place: Place | None = None
@@ -73,7 +77,29 @@ class Subscription:
     remembered: dict[str, float] = field(default_factory=dict)
     leader: tuple[str, float] = ("", 0)
     given_back: int = 0
+    interest: Interest | None = None
+    begins: tuple[int, float, bool] | None = None
+    endings: dict[str, Ended] = field(default_factory=dict)
     paused: Pause | None = None
+
+    def open(self, replica: str, interest: Interest | None) -> bool:
+        """Make its place if it is missing, and say so; what the replica holds is read again. Hold the lock."""
+        made = self.place is None
+        place = self.place = self.place or Place()
+        place.replicas.add(replica)
+        for pending in place.pending.values():
+            pending.again |= pending.owner == replica
+        self.given_back += 1
+        self.interest = interest or self.interest
+        return made
+
+    def keep_ending(self, entry: Entry, number: int) -> None:
+        """Keep how an entry ended that says so, by where its event was at first. Hold the lock."""
+        if entry.ending:
+            handled, redriven = entry.ending is Ending.HANDLED, self.redriven.get(number)
+            attempts, seconds = (len(entry.failures) + 1, entry.seconds) if handled else (0, 0.0)
+            ended = Ended(entry.ending, datetime.fromtimestamp(entry.ended, UTC), attempts, seconds)
+            self.endings[redriven.entry if redriven else str(number)] = ended
 
 
 class InMemoryEvents:
@@ -109,6 +135,11 @@ class InMemoryEvents:
             now = loop.time() + self._offsets.setdefault(loop, self._latest - loop.time())
             self._latest = max(self._latest, now)
         return self._latest
+
+    @property
+    def oldest(self) -> int:
+        """The number of the oldest event that is kept, or else of the next one."""
+        return next(iter(self.kept), self.newest + 1)
 
     def append(self, *contents: bytes) -> None:
         """Keep events; nothing comes between them."""

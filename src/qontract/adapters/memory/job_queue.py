@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from threading import Lock
 from time import monotonic
 
+from qontract.application import tracing
 from qontract.application.jobs import Continues, Runners, Turn, run
 from qontract.application.ports.job_queue import JobQueue
 from qontract.domain.jobs import Job, JobAbout, JobProgress, JobResult, JobStatus
@@ -134,7 +135,8 @@ class InMemoryJobQueue(JobQueue):
         superseded = {lock for lock in job.locks if self._begun.get(lock, 0) > record.number}
         self._begun.update(dict.fromkeys(set(job.locks) - superseded, record.number))
         turn = _Turn(record, superseded, self._memberships)
-        ended = run(job, self._runners, turn)
+        with tracing.job_slice(job):
+            ended = run(job, self._runners, turn)
         if isinstance(ended, Continues):
             running = ended.progress.result.model_copy(update={"status": JobStatus.RUNNING})
             progress = ended.progress.model_copy(update={"result": running})

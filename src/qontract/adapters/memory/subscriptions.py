@@ -73,6 +73,7 @@ class InMemorySubscriptions(Subscriptions):
             if place.replicas and not one.paused:
                 raise BusyError("a replica runs it")
             place.last = self._position(target)
+            one.begins = (place.last + 1, self._events.now(), True)
             for number in [number for number in place.pending if number not in one.redriven]:
                 del place.pending[number]
                 one.records.pop(number, None)
@@ -88,9 +89,10 @@ class InMemorySubscriptions(Subscriptions):
             self._refuse_if_led(one)
             if one.place and one.place.replicas:
                 raise BusyError("a replica runs it")
-            one.place = one.paused = None
+            one.place = one.paused = one.begins = None
             one.redriven.clear()
             one.records.clear()
+            one.endings.clear()
             return True
 
     def _place(self, name: str) -> Place | None:

@@ -3,6 +3,7 @@
 from qontract.adapters.redis.async_event_publisher import RedisAsyncEventPublisher
 from qontract.adapters.redis.broker import RedisBroker
 from qontract.adapters.redis.dead_letters import RedisDeadLetters
+from qontract.adapters.redis.delivery_states import RedisDeliveryStates
 from qontract.adapters.redis.event_log import RedisEventLog
 from qontract.adapters.redis.event_publisher import RedisEventPublisher
 from qontract.adapters.redis.intents import RedisIntents
@@ -17,6 +18,7 @@ __all__ = [
     "RedisAsyncEventPublisher",
     "RedisBroker",
     "RedisDeadLetters",
+    "RedisDeliveryStates",
     "RedisEventLog",
     "RedisEventPublisher",
     "RedisIntents",

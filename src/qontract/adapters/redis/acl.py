@@ -10,7 +10,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from itertools import chain
 from typing import NamedTuple
 
 from qontract.adapters.redis.keys import keys_of
@@ -53,23 +52,9 @@ _PUBLISHING: _Uses = [
     ("publish", _CHANNEL),
 ]
 
-_SHOWING: _Uses = [
-    ("type rename hset hdel expire", "processes"),
-    ("type rename zadd zcard zrange zrangebyscore zrem expire", "processes-seen"),
-    ("rename pexpire", "set-aside:processes*"),
-]
-
-_ASKING: _Uses = [
-    ("hget hstrlen", "processes"),
-    ("zrevrange", "processes-seen"),
-    ("hgetall", "intents"),
-    ("info", ""),
-]
-
 _SENDING: _Uses = [
     ("hget hset expire hmget", "job:*"),
     ("zadd zrem", "job-signs"),
-    ("zadd zrem", "jobs-waiting"),
     ("llen lpush", "celery:jobs*"),
     ("sadd", "celery:_kombu.binding*"),
     ("multi exec script|load", ""),
@@ -80,28 +65,29 @@ _SUBMITTING: _Uses = [
     ("del hexists", "job:*"),
     ("get incr set", "job-number"),
     ("zadd zrem", "jobs"),
-    ("zadd zrangebyscore zrem", "jobs-kept-until"),
+    ("zadd zrem zrangebyscore", "jobs-kept-until"),
+    ("zadd zrem", "jobs-waiting"),
     ("set", "ready"),
 ]
 
 _ENDING: _Uses = [
-    ("exists hget hmget hset hdel expire", "job:*"),
+    ("exists hget hset hdel expire", "job:*"),
     ("zrem", "job-signs"),
     ("zrem", "jobs-waiting"),
     ("zadd", "jobs-kept-until"),
     ("zcard zrange zrangebyscore zrem", "scopes"),
     ("hdel", "scope-ends"),
     ("hdel", "scope-successes"),
-    ("script|load", ""),
 ]
 
-_KEPT_JOBS: _Uses = [
+_JOBS: _Uses = [
     *_ENDING,
-    ("hexists hsetnx", "job:*"),
+    ("hmget hexists hsetnx", "job:*"),
     ("zrange", "jobs"),
     ("zcard zmscore", "job-signs"),
     ("zcard zrange", "jobs-waiting"),
     ("zrevrange", "scopes"),
+    ("script|load", ""),
     ("hmget", "scope-ends"),
     ("hmget", "scope-successes"),
 ]
@@ -116,6 +102,7 @@ _RUNNING: _Uses = [
     *_SENDING,
     *_ENDING,
     ("hexists hincrby hsetnx", "job:*"),
+    ("zadd", "jobs-waiting"),
     ("zadd", "scopes"),
     ("hset", "scope-ends"),
     ("hset", "scope-successes"),
@@ -157,6 +144,21 @@ _STEERING: _Uses = [
     ("del", "redriven:*"),
     ("get", "lease:*"),
     ("exists xgroup|create xgroup|destroy", _STREAM),
+    ("del", "endings:*"),
+    ("hdel", "interests"),
+    ("hset hdel", "places"),
+]
+
+_ASKING_WHY: _Uses = [
+    ("hget", "interests"),
+    ("hget", "places"),
+    ("hmget hscan", "records:*"),
+    ("xrange", "endings:*"),
+    ("xrevrange", "redriven:*"),
+    ("zrange", "redrives"),
+    ("xrange xrevrange", "dead"),
+    ("get type", "published:*"),
+    ("hgetall", "intents"),
 ]
 
 _DEAD_LETTERS: _Uses = [
@@ -178,6 +180,9 @@ _HANDLING: _Uses = [
     ("hkeys hdel hget hset", "records:*"),
     ("get set del", "lease:*"),
     ("set exists", "handled:*"),
+    ("xadd xtrim expire", "endings:*"),
+    ("hset", "interests"),
+    ("hsetnx", "places"),
     ("hexists", "paused"),
     ("hget hset", "alive"),
     ("xadd", "dead"),
@@ -189,7 +194,7 @@ _HANDLING: _Uses = [
 
 _MENDED = (
     *("intents", "dead", "dead-counts", "dead-changes", "redrives", "redrive-runs", "alive", "paused"),
-    *("redriven:*", "records:*", "lease:*"),
+    *("interests", "places", "redriven:*", "records:*", "endings:*", "lease:*"),
 )
 
 _MENDING: _Uses = [
@@ -198,14 +203,39 @@ _MENDING: _Uses = [
     ("xinfo|stream xadd", "dead"),
     ("xinfo|stream xadd", "dead-changes"),
     ("xinfo|stream xadd", "redriven:*"),
+    ("xinfo|stream xadd", "endings:*"),
     ("rename pexpire xrange xdel", "set-aside:*"),
 ]
 
-_USES: Mapping[Process, Sequence[_Uses]] = {
-    Process.API: (_SHOWING, _ASKING, _SUBMITTING, _KEPT_JOBS, _PUBLISHING, _STEERING, _LOOKING, _DEAD_LETTERS),
-    Process.WORKER: (_SHOWING, _RUNNING, _PUBLISHING, _INTENDING),
-    Process.SUBSCRIBER: (_SHOWING, _HANDLING, _MENDING, _PUBLISHING),
-    Process.OPERATOR: (_ASKING, _KEPT_JOBS, _PUBLISHING, _STEERING, _LOOKING, _DEAD_LETTERS),
+_SHOWING: _Uses = [
+    ("hset hdel expire type rename", "processes"),
+    ("zadd zcard zrange zrangebyscore zrem expire type rename", "processes-seen"),
+    ("rename pexpire", "set-aside:processes*"),
+]
+
+_ASKING: _Uses = [
+    ("hget hstrlen", "processes"),
+    ("zrevrange", "processes-seen"),
+    ("hgetall", "intents"),
+    ("info", ""),
+]
+
+_USES: Mapping[Process, _Uses] = {
+    Process.API: [
+        *_SCRIPTS,
+        *_SUBMITTING,
+        *_JOBS,
+        *_PUBLISHING,
+        *_STEERING,
+        *_LOOKING,
+        *_ASKING_WHY,
+        *_DEAD_LETTERS,
+        *_SHOWING,
+        *_ASKING,
+    ],
+    Process.WORKER: [*_SCRIPTS, *_RUNNING, *_PUBLISHING, *_INTENDING, *_SHOWING],
+    Process.SUBSCRIBER: [*_SCRIPTS, *_HANDLING, *_MENDING, *_PUBLISHING, *_SHOWING],
+    Process.OPERATOR: [*_SCRIPTS, *_PUBLISHING, *_STEERING, *_LOOKING, *_ASKING_WHY, *_DEAD_LETTERS, *_JOBS, *_ASKING],
 }
 
 
@@ -214,7 +244,7 @@ def grants(process: Process, *, channel: str, stream: str) -> frozenset[Grant]:
     prefix = keys_of(channel).prefix
     names = {_STREAM: _literal(stream), _CHANNEL: _literal(channel), "": ""}
     found = set()
-    for commands, key in chain(_SCRIPTS, *_USES[process]):
+    for commands, key in _USES[process]:
         if stream or key != _STREAM:
             name = names.get(key, prefix + key)
             found |= {Grant(command, name) for command in commands.split()}

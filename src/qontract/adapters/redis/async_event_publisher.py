@@ -28,7 +28,7 @@ class RedisAsyncEventPublisher(AsyncEventPublisher):
         """Publish all the events in one atomic round trip."""
         if not events:
             return
-        with counted(len(events)):
+        with counted(events, self._stream or self._channel):
             cloudevents = [to_cloudevent(event, self._source) for event in events]
             keys, arguments = publication(cloudevents, self._channel, self._stream)
             await run(self._redis, "publish", keys, *arguments)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from redis.asyncio import Redis
 
 from qontract.adapters.redis.attempt_records import failures_to_json, record_to_json
+from qontract.adapters.redis.endings import lines_of
 from qontract.adapters.redis.entries import PREFIXES, content_of_fields, ids_by_stream, place
 from qontract.adapters.redis.errors import translated
 from qontract.adapters.redis.globs import lua_patterns
@@ -22,6 +23,7 @@ from qontract.adapters.redis.reader import Reader
 from qontract.adapters.redis.scripts import run
 from qontract.adapters.redis.segments import Ahead, Segments
 from qontract.adapters.redis.waits import Waits
+from qontract.application.ports.event_handler import Policy
 from qontract.application.ports.event_log import Entry, EventLog, GoneError, Measures
 
 T = TypeVar("T")
@@ -54,6 +56,7 @@ class RedisEventLog(EventLog):
         claim_seconds: float,
         waits: Waits,
         segments: Segments,
+        max_attempts: int = Policy.max_attempts,
     ) -> None:
         self._redis = redis
         self._keys = keys
@@ -64,8 +67,10 @@ class RedisEventLog(EventLog):
         self._waits = waits
         self._segments = segments
         self._streams = (keys.redriven(subscription), keys.stream)
+        self._interest = json.dumps({"types": [*types], "max_attempts": max_attempts, "shared": shared})
         self._lease = keys.lease(subscription)
         self._records = keys.records(subscription)
+        self._endings = keys.endings(subscription)
         self._reader = Reader(
             redis,
             keys,
@@ -80,7 +85,8 @@ class RedisEventLog(EventLog):
         """Make the groups, and forget replicas that have been away for long."""
         self._reader.begin()
         with translated():
-            made = await run(self._redis, "open", [*self._streams, self._records], self._name)
+            keys = [*self._streams, self._records, self._keys.interests, self._keys.places]
+            made = await run(self._redis, "open", keys, self._name, self._interest)
             if made:
                 self._segments.forget()
             await self._forget("")
@@ -128,12 +134,13 @@ class RedisEventLog(EventLog):
         return content_of_fields(found[0][1]) if found else None
 
     async def acknowledge(self, entries: Collection[Entry]) -> None:
-        """Acknowledge, delete what was redriven, and drop the records, in one step."""
+        """Acknowledge, delete what was redriven, drop the records, and keep how they ended, in one step."""
         if entries:
             records = [str(entry.key) for entry in entries if entry.recorded]
             names = [json.dumps(some) for some in (*ids_by_stream(entries), records)]
+            keys = [*self._streams, self._records, self._endings]
             with translated():
-                await run(self._redis, "acknowledge", [*self._streams, self._records], self._name, *names)
+                await run(self._redis, "acknowledge", keys, self._name, *names, lines_of(entries))
 
     async def record(self, entries: Collection[Entry]) -> None:
         """Keep the attempts in the hash of records, of entries that are still this replica's."""

@@ -62,6 +62,7 @@ class RedisEventLogs(EventLogs):
             claim_seconds=self._claim_seconds,
             waits=self._waits,
             segments=self._segments,
+            max_attempts=handler.policy.max_attempts,
         )
 
     async def show_alive(self, subscriptions: tuple[str, ...]) -> None:

@@ -8,6 +8,7 @@ from prometheus_client import Counter
 
 from qontract.adapters.cloudevents import to_cloudevent
 from qontract.adapters.redis.broker import RedisBroker
+from qontract.application import tracing
 from qontract.application.ports.event_publisher import EventPublisher, EventPublisherError
 from qontract.domain.events import DomainEvent
 
@@ -30,18 +31,20 @@ class RedisEventPublisher(EventPublisher):
         """Publish all the events in one atomic round trip."""
         if not events:
             return
-        with counted(len(events)):
+        with counted(events, self._stream or self._channel):
             self._broker.publish_all(
                 [to_cloudevent(event, self._source) for event in events], channel=self._channel, stream=self._stream
             )
 
 
 @contextmanager
-def counted(events: int) -> Iterator[None]:
-    """Count so many events as published, unless something goes wrong: then EventPublisherError is raised for it."""
+def counted(events: Sequence[DomainEvent], destination: str) -> Iterator[None]:
+    """Count the events as published, unless something goes wrong: then EventPublisherError is raised for it."""
+    causes = (event.extensions.get(tracing.TRACEPARENT) for event in events)
     try:
-        yield
+        with tracing.publishing(destination, causes, len(events)):
+            yield
     except (redis.RedisError, OSError, ValueError) as error:
         refused = isinstance(error, ValueError)
         raise EventPublisherError(f"{type(error).__name__}: {error}", refused=refused) from error
-    PUBLISHED.inc(events)
+    PUBLISHED.inc(len(events))

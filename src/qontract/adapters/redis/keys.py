@@ -26,6 +26,10 @@ class Keys:
         """A hash: the runs in which groups of dead letters are being redriven, by group."""
         self.alive = f"{prefix}alive"
         """A hash: when each subscription last showed that it is run, in seconds since the epoch."""
+        self.interests = f"{prefix}interests"
+        """A hash: what each subscription asked for when it was last run."""
+        self.places = f"{prefix}places"
+        """A hash: when the place of each subscription was made or moved, and where it began."""
         self.ready = f"{prefix}ready"
         """A string that is written to see whether that can be done, and nobody reads."""
         self.paused = f"{prefix}paused"
@@ -50,6 +54,10 @@ class Keys:
     def records(self, subscription: str) -> str:
         """Return the hash of what is known of the attempts at entries."""
         return f"{self.prefix}records:{subscription}"
+
+    def endings(self, subscription: str) -> str:
+        """Return the stream of how events ended, for as long as they are kept."""
+        return f"{self.prefix}endings:{subscription}"
 
     def set_aside(self, key: str) -> str:
         """Return where a key of ours goes that is not what it should be."""

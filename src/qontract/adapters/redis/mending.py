@@ -38,8 +38,10 @@ def mend_now(execute: Callable[..., Any], keys: Keys, types: Mapping[str, str]) 
 def _types(keys: Keys, subscriptions: tuple[str, ...]) -> dict[str, str]:
     types = {keys.intents: "hash", keys.dead: "stream", keys.dead_counts: "hash", keys.alive: "hash"}
     types |= {keys.paused: "hash", keys.dead_changes: "stream", keys.redrives: "zset", keys.redrive_runs: "hash"}
+    types |= dict.fromkeys((keys.interests, keys.places), "hash")
     for name in subscriptions:
         types |= {keys.redriven(name): "stream", keys.records(name): "hash", keys.lease(name): "lease"}
+        types[keys.endings(name)] = "stream"
     return types
 
 

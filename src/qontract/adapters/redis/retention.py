@@ -1,5 +1,6 @@
 """Trimming the stream: what everybody has acknowledged and is old enough."""
 
+from contextlib import suppress
 from typing import Any
 
 from redis.asyncio import Redis
@@ -8,7 +9,10 @@ from qontract.adapters.redis.errors import translated
 from qontract.adapters.redis.keys import Keys
 from qontract.adapters.redis.scripts import run
 from qontract.adapters.unreadable import excerpt
+from qontract.application.ports.event_log import GoneError
 from qontract.application.ports.event_logs import Trimmed
+
+_MOST_GROUPS = 1000
 
 
 async def trim(redis: Redis, keys: Keys, *, retention_seconds: float, abandoned_seconds: float) -> Trimmed:
@@ -21,8 +25,21 @@ async def trim(redis: Redis, keys: Keys, *, retention_seconds: float, abandoned_
         answer: Any = await run(
             redis, "trim", [keys.stream, keys.alive, keys.redrives], retention_seconds, abandoned_seconds
         )
-    trimmed, *abandoned = answer
+    trimmed, edge, *abandoned = answer
+    await _trim_endings(redis, keys, edge, int(retention_seconds + abandoned_seconds) + 1)
     return Trimmed(trimmed, tuple(excerpt(name) for name in abandoned))
+
+
+async def _trim_endings(redis: Redis, keys: Keys, edge: bytes, seconds: int) -> None:
+    """Trim what is kept of how events ended as the events are; that of a group that is gone ends by itself."""
+    with suppress(GoneError), translated():
+        groups: Any = await redis.xinfo_groups(keys.stream)
+        step = redis.pipeline(transaction=False)
+        for group in groups[:_MOST_GROUPS]:
+            endings = keys.endings(group["name"].decode(errors="replace"))
+            step.xtrim(endings, minid=edge, approximate=False)
+            step.expire(endings, seconds)
+        await step.execute(raise_on_error=False)
 
 
 async def show_alive(redis: Redis, keys: Keys, *groups: str) -> None:

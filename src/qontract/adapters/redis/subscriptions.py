@@ -92,16 +92,17 @@ class RedisSubscriptions(Subscriptions):
     def seek(self, name: str, target: Target) -> bool:
         """Make the group again, in a script."""
         keys = self._keys
-        places = [keys.stream, keys.records(name), keys.lease(name), keys.paused, keys.alive]
+        places = [keys.stream, keys.records(name), keys.lease(name), keys.paused, keys.alive, keys.places]
         with translated_as(SubscriptionsError, self._keys.stream):
             return self._did(name, "seek", places, self._position(target), self._alive_seconds)
 
     def remove(self, name: str) -> bool:
         """Destroy the groups and the keys, in a script."""
         keys = self._keys
+        more = (keys.endings(name), keys.interests, keys.places)
         of_it = [keys.redriven(name), keys.stream, keys.records(name), keys.lease(name)]
         with translated_as(SubscriptionsError, self._keys.stream):
-            return self._did(name, "remove", [*of_it, keys.paused, keys.alive], self._alive_seconds)
+            return self._did(name, "remove", [*of_it, keys.paused, keys.alive, *more], self._alive_seconds)
 
     def _did(self, name: str, script: str, keys: list[str], *args: Any) -> bool:
         if not _bytes(name):

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextvars import copy_context
 from functools import partial
 from threading import Thread
 from typing import Annotated, Any
@@ -66,7 +67,9 @@ class SlackEventHandler(EventHandler):
         post = partial(self._slack.call, "chat.postMessage", once=True, bounds=bounds, channel=self._channel)
         try:
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(_DaemonThreads(), partial(post, text=_message(event), **no_previews))
+            await loop.run_in_executor(
+                _DaemonThreads(), partial(copy_context().run, partial(post, text=_message(event), **no_previews))
+            )
         except RateLimitedError as error:
             raise RetryLater(min(error.seconds, self.policy.max_backoff)) from None
         finally:

@@ -6,6 +6,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnec
 from io import BytesIO
 from typing import Any
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import (
     BaseHandler,
     HTTPDefaultErrorHandler,
@@ -23,6 +24,7 @@ from slack_sdk.http_retry.handler import RetryHandler
 from qontract.adapters.bounds import Bounds
 from qontract.adapters.slack.bounded_socket import BoundedSocket
 from qontract.adapters.texts import one_line
+from qontract.application import tracing
 
 if not hasattr(WebClient, "_perform_urllib_http_request_internal"):  # another version: it would not ask us
     raise ImportError(
@@ -38,7 +40,13 @@ class BoundedWebClient(WebClient):
         self._bounds = bounds
 
     def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
-        """Make one request. It is the one place where slack_sdk opens a connection.
+        """Make one request. It is the one place where slack_sdk opens a connection. Raises as `_request` does."""
+        with tracing.calling(req.get_method(), urlsplit(url).path):  # each method of the API has a path of its own
+            tracing.asking(url)
+            return self._request(url, req)
+
+    def _request(self, url: str, req: Request) -> dict[str, Any]:
+        """Make one request.
 
         Raises HTTPError for an answer that is no success, OSError, HTTPException, and OutOfBoundsError.
         """
@@ -49,8 +57,10 @@ class BoundedWebClient(WebClient):
         try:
             with _opener(self._bounds, proxies).open(own, timeout=seconds) as answer:
                 body = answer.read().decode("utf-8", "replace")  # RFC 8259, 8.1: JSON is UTF-8
+                tracing.called(answer.status)
                 return {"status": answer.status, "headers": answer.headers, "body": body}
         except HTTPError as error:  # slack_sdk would read it outside of the bounds, and not close it
+            tracing.called(error.code)
             with error:
                 body = error.read().decode("utf-8", "replace")
             del error.headers["Content-Type"]  # slack_sdk would take the charset in it, if there is one of that name

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from qontract.domain.dead_letters import FailedAttempt
+from qontract.domain.endings import Ending
 from qontract.domain.events import DomainEvent
 
 
@@ -31,6 +32,9 @@ class Entry:
     (times in seconds since the epoch; 0: none). `expired`, if it is not 0: it is gone from the log, and has no content;
     it stands for so many entries, which is more than one where the log knows only how many vanished unread.
 
+    How it has ended, where that is to be kept: `ending`; when (`ended`, in seconds since the epoch), and how many
+    `seconds` its last attempt took. Of what was not wanted there is nothing to keep.
+
     The last three are the delivery's own: the event once it is decoded, whether the entry may have ended a replica, and
     whether it counts against the capacity.
     """
@@ -44,6 +48,9 @@ class Entry:
     begun: float = 0
     recorded: bool = False
     expired: int = 0
+    ending: Ending | None = None
+    ended: float = 0
+    seconds: float = 0
     event: DomainEvent | None = None
     suspect: bool = False
     counted: int = 0
@@ -79,7 +86,7 @@ class EventLog(Protocol):
     - Shared: `read` also brings what no replica has shown to be working on for a while. There is no claim of its own.
     - An entry that vanished before it was acknowledged comes once more, as `expired`, where the log can tell.
     - `acknowledge` ends entries, in any order; repeating it changes nothing. A crash of the server may forget the
-      latest.
+      latest. Of an entry that says its `ending` it is kept how and when it ended, for as long as the event is.
     - `record` keeps `failures`, `due` and `begun` of entries, so that every replica that reads one knows them. It ends
       with the entry.
     - `dead_letter`: the letter exists, with the bytes and the failures; then the entry is done. Repeating it may make

@@ -14,10 +14,13 @@ if TYPE_CHECKING:
 
 def create_app(container: "Container | None" = None) -> "FastAPI":
     """Return the ASGI application. Raises SystemExit if the settings lack a secret for the tokens."""
+    from qontract.application.tracing import trace_with
     from qontract.entrypoints.api.asgi import application
     from qontract.entrypoints.container import get_container
 
-    return application(container or get_container())
+    container = container or get_container()
+    trace_with(container.tracer("qontract-api"))
+    return application(container)
 
 
 def main() -> None:

@@ -5,10 +5,12 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from threading import Event
 
+import anyio.to_thread
 from fastapi import FastAPI
 
+from qontract.application import tracing
 from qontract.domain.processes import ProcessKind
-from qontract.entrypoints.api import dead_letters, events, jobs, operation, reconcile, status, subscriptions
+from qontract.entrypoints.api import dead_letters, events, jobs, operation, reconcile, status, subscriptions, why
 from qontract.entrypoints.api.auth import claims_dependency
 from qontract.entrypoints.api.middleware import LimitedBody, RequestLog
 from qontract.entrypoints.api.openapi import add_desired_states
@@ -35,6 +37,7 @@ def application(container: Container) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         with shown(container, this_process(container, ProcessKind.API, installed.classes, installed.refused)):
             yield
+        await anyio.to_thread.run_sync(tracing.close)
 
     app = FastAPI(
         title="qontract",
@@ -43,6 +46,7 @@ def application(container: Container) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
+        telemetry={"tracing": False},  # of FastAPI itself: its spans have queries in them
     )
     app.state.stopping = Event()
     add_problems(app)
@@ -68,6 +72,7 @@ def application(container: Container) -> FastAPI:
     )
     app.include_router(dead_letters.router(letters_desk))
     app.include_router(status.router(container.status(), claims_of))
+    app.include_router(why.router(container.stories(), claims_of))
     app.router.default = reconcile.unknown_path(installed.classes)
     add_desired_states(app, list(installed.classes.values()))
     return app

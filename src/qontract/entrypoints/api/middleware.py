@@ -2,6 +2,7 @@
 
 import logging
 import re
+from contextlib import nullcontext
 from contextvars import ContextVar
 from time import perf_counter
 from uuid import uuid4
@@ -12,6 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
+from qontract.application import tracing
 from qontract.entrypoints.api.problems import problem
 
 log = logging.getLogger(__name__)
@@ -26,6 +28,8 @@ SECONDS = Histogram(
 
 _current: ContextVar[str] = ContextVar("correlation_id")
 _SANE = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_TRACED = "/api/"
+"""Where paths begin whose requests are spans: probes, metrics and pages are none."""
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
@@ -43,7 +47,8 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        id_ = _id_of(Headers(scope=scope))
+        headers = Headers(scope=scope)
+        id_ = _id_of(headers)
         _current.set(id_)
         started, status = perf_counter(), 0
 
@@ -54,7 +59,7 @@ class RequestLog:
                 MutableHeaders(scope=message)["x-correlation-id"] = id_
             await send(message)
 
-        with bound_contextvars(correlation_id=id_):
+        with bound_contextvars(correlation_id=id_), _span(scope, headers):
             try:
                 await self._app(scope, receive, observe)
             except Exception:
@@ -78,14 +83,25 @@ def _id_of(headers: Headers) -> str:
     return str(uuid4())
 
 
+def _span(scope: Scope, headers: Headers) -> tracing.Span:
+    if not (tracing.on() and scope["path"].startswith(_TRACED)):
+        return nullcontext()
+    return tracing.request(_method(scope), scope["path"], scope["scheme"], headers.get("traceparent"))
+
+
+def _method(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in _METHODS else "other"
+
+
 def _log_and_count(scope: Scope, status: int, seconds: float) -> None:
     """Log and count a request. The query is left out of the log; `status` 0: there was no answer."""
-    method = scope["method"] if scope["method"] in _METHODS else "other"
+    method = _method(scope)
     route = getattr(scope.get("route"), "path", "none")
     REQUESTS.labels(method, route, status).inc()
     SECONDS.labels(method, route).observe(seconds)
     extra = {"method": method, "path": scope["path"], "status": status, "seconds": round(seconds, 4)}
     log.info("request", extra=extra)
+    tracing.answered(method, route, status)
 
 
 class LimitedBody:

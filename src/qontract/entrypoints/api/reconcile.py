@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from pydantic import BaseModel
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from qontract.application import tracing
 from qontract.application.ports.job_queue import JobQueue
 from qontract.application.reconcile import AnyIntegration, job
 from qontract.domain.integration import DesiredState
@@ -86,13 +87,14 @@ class Desk:
         require(caller, integration.name, right, desired.scopes())
         return desired
 
-    async def submit(self, make: Callable[[], Job], subject: str) -> Job:
+    async def submit(self, make: Callable[[], Job], integration: str, subject: str) -> Job:
         """Submit a job, unless too many of the subject have not ended."""
         await self.limits.admit_job(subject, self.result)
 
         def submit() -> Job:
-            made = make()
-            self._queue.submit(made)
+            with tracing.submitting(integration):
+                made = make()
+                self._queue.submit(made)
             return made
 
         submitted = await anyio.to_thread.run_sync(submit)
@@ -136,7 +138,7 @@ def router(integration: type[AnyIntegration], desk: Desk) -> APIRouter:
         """
         desired = await desk.desired(request, caller, integration)
         make = partial(job, integration, desired, correlation_id=correlation_id, requested_by=caller.subject)
-        accepted = await desk.submit(make, caller.subject)
+        accepted = await desk.submit(make, name, caller.subject)
         about = {"job_id": accepted.id, "integration": name, "dry_run": desired.dry_run}
         log.info("job accepted", extra=about | {"requested_by": caller.subject, "reason": desired.reason})
         status_url = f"{request.scope['path']}/{accepted.id}"

@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import typer
 
-from qontract.entrypoints.cli import acl, dead_letters, events, jobs, status, subscriptions
+from qontract.entrypoints.cli import acl, dead_letters, events, jobs, status, subscriptions, why
 from qontract.entrypoints.cli.asking import API_URL
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -24,6 +24,7 @@ app.add_typer(events.app, name="events")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(subscriptions.app, name="subscriptions")
 app.command(epilog="\n\n".join(["Examples:", *status.EXAMPLES]))(status.status)
+app.command(epilog=why.EPILOG)(why.why)
 
 _SCOPES = ["reconcile:plan", "reconcile:apply", "events:read", "events:admin"]
 _Integration = Annotated[str, typer.Argument(help="The name of the integration")]

@@ -29,10 +29,12 @@ def create_app(container: "Container | None" = None) -> "AsgiFastStream":
 
     Raises SystemExit if a module that the settings name cannot be imported.
     """
+    from qontract.application.tracing import trace_with
     from qontract.entrypoints.container import get_container
     from qontract.entrypoints.subscriber.asgi import application
 
     container = container or get_container()
+    trace_with(container.tracer("qontract-subscriber"))
     _import_modules(container.settings().subscriber.modules)
     return application(container)
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from faststream.asgi import AsgiFastStream, AsgiResponse, get
@@ -13,6 +14,7 @@ from faststream.asgi.types import Scope
 from faststream.redis import RedisBroker
 from faststream.specification import AsyncAPI
 
+from qontract.application import tracing
 from qontract.application.ports.event_log import EventLogError
 from qontract.application.ports.event_logs import EventLogs
 from qontract.application.ports.server_check import ServerCheck
@@ -77,7 +79,7 @@ def application(container: Container) -> AsgiFastStream:
         logger=log,
         specification=AsyncAPI(title="qontract", version="0.1.0", description="What qontract did, as CloudEvents"),
         on_startup=[start],
-        on_shutdown=[stack.aclose],
+        on_shutdown=[stack.aclose, partial(asyncio.to_thread, tracing.close)],
         asgi_routes=[
             *((path, pages) for path in ("/health/live", "/health/ready", "/metrics")),
             ("/docs/asyncapi", get(docs, include_in_schema=False)),

@@ -15,8 +15,9 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init
+from celery.signals import setup_logging, worker_init, worker_process_shutdown
 
+from qontract.application import tracing
 from qontract.entrypoints.logs import configure_logs
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def create_app(container: "Container | None" = None) -> Celery:
 
     container = container or get_container()
     settings = container.settings()
+    tracing.trace_with(container.tracer("qontract-worker"))
     app: Celery = container.worker_job_queue().app
     app.conf.worker_concurrency = settings.worker.concurrency
 
@@ -46,6 +48,7 @@ def create_app(container: "Container | None" = None) -> Celery:
 
     setup_logging.connect(partial(_configure_logs, settings.log_level), weak=False)
     worker_init.connect(begin, weak=False)
+    worker_process_shutdown.connect(lambda **_: tracing.close(), weak=False)
     return app
 
 
@@ -61,7 +64,7 @@ def _app() -> Celery:
 def _configure_logs(level: str, **_: Any) -> None:
     """Log as all processes do. Of messages that come, go and come back, the queue tells all there is to tell."""
     configure_logs(level)
-    for chatty in ("celery.worker.strategy", "celery.app.trace"):
+    for chatty in ("celery.worker.strategy", "celery.app.state"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
 
 

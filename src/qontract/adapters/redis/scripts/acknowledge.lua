@@ -1,8 +1,9 @@
 #!lua flags=allow-oom
 -- End entries: those of the redriven stream, which are deleted, and those of the stream; and drop their records.
--- KEYS: the redriven stream, the stream, the records.
+-- How they ended is kept too, in one entry for all of them; where that cannot be, nothing else waits for it.
+-- KEYS: the redriven stream, the stream, the records, the endings.
 -- ARGV: group, then the ids of each stream, and the names of the records: lists in JSON, which a client sends sooner than
---   many arguments.
+--   many arguments; then how they ended (see endings.py), or ''.
 -- Answer: nothing.
 local MOST = 1000 -- arguments of one call
 
@@ -11,9 +12,21 @@ local function each(list, call)
   for i = 1, #names, MOST do call(unpack(names, i, math.min(i + MOST - 1, #names))) end
 end
 
+local ending = {'XADD', KEYS[4], '*', 'ended', ARGV[5]}
+
+-- An event that was redriven is found by the entry that it had first.
 each(ARGV[2], function(...)
+  for _, id in ipairs(ARGV[5] ~= '' and {...} or {}) do
+    local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
+    for i = 1, entry and #entry[2] or 0, 2 do
+      if entry[2][i] == 'entry' and #ending < 2 * MOST then
+        ending[#ending + 1], ending[#ending + 2] = 'redriven/' .. id, entry[2][i + 1]
+      end
+    end
+  end
   redis.call('XACK', KEYS[1], ARGV[1], ...)
   redis.call('XDEL', KEYS[1], ...)
 end)
 each(ARGV[3], function(...) redis.call('XACK', KEYS[2], ARGV[1], ...) end)
 each(ARGV[4], function(...) redis.call('HDEL', KEYS[3], ...) end)
+if ARGV[5] ~= '' then redis.pcall(unpack(ending)) end

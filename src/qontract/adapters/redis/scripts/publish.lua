@@ -3,13 +3,13 @@
 -- KEYS: the stream, the intents, then for each event the mark that it was published.
 -- ARGV: '1' to keep the events in the stream, the channel or '', how many seconds a mark stays, where in a mark the name
 --   of the event's intent begins, then of each event its bytes and its type.
--- Answer: nothing. What fails in it is not undone, so an event is marked when it is in the stream.
+-- Answer: nothing. What fails in it is not undone, so an event is marked when it is in the stream; the mark says where.
 local intents = redis.call('TYPE', KEYS[2]).ok == 'hash' -- of another type it is not ours, and stops no event
 for i = 3, #KEYS do
   local content, kind = ARGV[2 * i - 1], ARGV[2 * i]
   if redis.call('EXISTS', KEYS[i]) == 0 then
-    if ARGV[1] == '1' then redis.call('XADD', KEYS[1], '*', '__data__', content, '__type__', kind) end
-    redis.call('SET', KEYS[i], '', 'EX', ARGV[3])
+    local id = ARGV[1] == '1' and redis.call('XADD', KEYS[1], '*', '__data__', content, '__type__', kind) or ''
+    redis.call('SET', KEYS[i], id, 'EX', ARGV[3])
     if ARGV[2] ~= '' then redis.call('PUBLISH', ARGV[2], content) end
   end
   if intents then redis.call('HDEL', KEYS[2], string.sub(KEYS[i], ARGV[4])) end

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Move the place of a subscription. The group is made again, and so forgets what was read and not acknowledged.
--- KEYS: the stream, the records, the lease, what is paused, when each group was alive.
+-- KEYS: the stream, the records, the lease, what is paused, when each group was alive, the places.
 -- ARGV: group, the id after which it goes on, for how many seconds a replica may show no life.
 -- Answer: 1, or 0 if there is no such group; or why it was refused: 'led' by whom, 'run'.
 local group, seconds = ARGV[1], tonumber(ARGV[3])
@@ -32,6 +32,9 @@ if leader then return {'led', leader} end
 if redis.call('HEXISTS', KEYS[4], group) == 0 and is_run() then return {'run'} end
 redis.call('XGROUP', 'DESTROY', KEYS[1], group)
 redis.call('XGROUP', 'CREATE', KEYS[1], group, ARGV[2])
+local time = redis.call('TIME')
+local place = {at = time[1] * 1000 + math.floor(time[2] / 1000), moved = true, after = ARGV[2]}
+redis.pcall('HSET', KEYS[6], group, cjson.encode(place))
 for _, key in ipairs(redis.call('HKEYS', KEYS[2])) do
   if string.sub(key, 1, 9) ~= 'redriven/' then redis.call('HDEL', KEYS[2], key) end
 end

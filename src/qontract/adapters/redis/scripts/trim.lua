@@ -2,8 +2,8 @@
 -- Remove what is old enough and what every group has acknowledged. A group that has shown no life for long does not count.
 -- What was redriven of what is gone, and when, goes too.
 -- KEYS: the stream, when each group was alive, the marks of what was redriven. ARGV: seconds kept, seconds until a silent group is abandoned.
--- Answer: how many entries were removed, then the abandoned groups.
-if redis.call('EXISTS', KEYS[1]) == 0 then return {0} end
+-- Answer: how many entries were removed, the id before which they were, then the abandoned groups.
+if redis.call('EXISTS', KEYS[1]) == 0 then return {0, '0-0'} end
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 local edge_ms, edge_seq, edge = math.max(0, math.floor((now - tonumber(ARGV[1])) * 1000)), 0, nil
@@ -25,7 +25,8 @@ for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
   end
 end
 -- What frees memory comes before what needs some.
-local trimmed = redis.call('XTRIM', KEYS[1], 'MINID', edge or string.format('%.0f-0', edge_ms))
+edge = edge or string.format('%.0f-0', edge_ms)
+local trimmed = redis.call('XTRIM', KEYS[1], 'MINID', edge)
 local first, gone = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1], '+'
 if first then
   local ms, seq = string.match(first[1], '(%d+)-(%d+)')
@@ -33,5 +34,4 @@ if first then
 end
 redis.pcall('ZREMRANGEBYLEX', KEYS[3], '-', gone) -- of another type it is not ours, and stops no trimming
 for _, name in ipairs(unknown) do redis.call('HSET', KEYS[2], name, time[1]) end
-table.insert(abandoned, 1, trimmed)
-return abandoned
+return {trimmed, edge, unpack(abandoned)}

@@ -1,0 +1,75 @@
+"""In memory: where an event is for one subscription."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from qontract.adapters.memory import faults
+from qontract.adapters.memory.events import InMemoryEvents, Place, Subscription
+from qontract.application.ports.delivery_states import DeliveryStates
+from qontract.domain.delivery_states import Beginning, DeliveryState, Held
+
+
+class InMemoryDeliveryStates(DeliveryStates):
+    """Shows where the kept events of `events` are, whose time began at `began`, and whose own source is `source`."""
+
+    fail = faults.fail
+
+    def __init__(self, events: InMemoryEvents, began: datetime | None = None, *, source: str = "qontract-api") -> None:
+        self._events = events
+        self._began = began or datetime.now(UTC)
+        self._source = source
+
+    def state(self, subscription: str, entry: str) -> DeliveryState:
+        """Return what is known."""
+        one = self._events.subscriptions.get(subscription)
+        if not (entry.isascii() and entry.isdecimal() and int(entry) <= self._events.newest):
+            return DeliveryState(is_kept=False)
+        with self._events.lock:
+            is_kept = int(entry) in self._events.kept
+            return self._state(one, one.place, int(entry)) if one and one.place else DeliveryState(is_kept=is_kept)
+
+    def _state(self, one: Subscription, place: Place, number: int) -> DeliveryState:
+        redriven = next((new for new, kept in reversed(one.redriven.items()) if kept.entry == str(number)), None)
+        held = self._held(one, place, redriven or number)
+        is_shared = bool(one.interest and one.interest.shared)
+        before = [self._held(one, place, other) for other in sorted(place.pending) if other < number]
+        begins, made, moved = one.begins or (0, 0.0, False)
+        return DeliveryState(
+            interest=one.interest,
+            is_kept=number in self._events.kept,
+            is_read=number <= place.last,
+            unread_before=0 if redriven else sum(place.last < other < number for other in self._events.kept),
+            later=Beginning(self._began + timedelta(seconds=made), moved) if number < begins else None,
+            held=held,
+            ahead=tuple(each for each in before if each) if held and not is_shared and not redriven else (),
+            is_redriven=redriven is not None,
+            ended=one.endings.get(str(number)),
+        )
+
+    def entry_of(self, event_id: str, source: str | None = None) -> str | None:
+        """Look for it among those that are kept."""
+        with self._events.lock:
+            for number, kept in self._events.kept.items():
+                try:
+                    event = json.loads(kept.content)
+                except (ValueError, RecursionError):
+                    continue
+                if isinstance(event, dict) and (event.get("id"), event.get("source")) == (
+                    event_id,
+                    source or self._source,
+                ):
+                    return str(number)
+        return None
+
+    def _held(self, one: Subscription, place: Place, number: int) -> Held | None:
+        pending, record = place.pending.get(number), one.records.get(number)
+        if pending is None:
+            return None
+        seconds = self._events.now() - pending.shown
+        if record is None:
+            return Held(str(number), pending.owner or "nobody", seconds)
+        due, begun = (self._moment(time) if time else None for time in (record.due, record.begun))
+        return Held(str(number), pending.owner or "nobody", seconds, record.failures, due, begun)
+
+    def _moment(self, seconds: float) -> datetime:
+        return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,225 @@
+"""The spans that there are: their names and attributes, and what each says where they come from.
+
+Where nothing is said of the source, names are those of OpenTelemetry's semantic conventions (SC), by their section;
+what these have no name for begins with `qontract.`. No attribute has data of an event, a query or a token in it.
+"""
+
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from qontract.application.ports.tracer import Attributes, Kind, Tracer
+from qontract.domain.events import DomainEvent
+from qontract.domain.jobs import Job
+
+TRACEPARENT = "traceparent"
+"""The extension attribute of an event (CloudEvents, Distributed Tracing extension)."""
+
+Span = AbstractContextManager[None]
+
+_LONGEST = 1_000
+"""Characters of one attribute: others write ids, types and subjects too."""
+
+_JOBS = "jobs"
+_NOTHING = nullcontext()
+
+
+@dataclass
+class _Tracing:
+    tracer: Tracer | None = None
+
+
+_here = _Tracing()
+
+
+def trace_with(tracer: Tracer | None) -> None:
+    """Record all spans of this process with this tracer; None: record none, which is how a process begins."""
+    _here.tracer = tracer
+
+
+def on() -> bool:
+    """Say whether spans are recorded."""
+    return _here.tracer is not None
+
+
+def traceparent() -> str | None:
+    """Return what names the current span; None: there is none."""
+    return _here.tracer.traceparent() if _here.tracer else None
+
+
+def fail(error: str) -> None:
+    """Mark the current span as failed; `error` is a class of errors, and no sentence (SC, error.type)."""
+    if _here.tracer:
+        _here.tracer.fail(error)
+
+
+def close() -> None:
+    """Hand over what is recorded, at the end of a process."""
+    if _here.tracer:
+        _here.tracer.close()
+
+
+def request(method: str, path: str, scheme: str, cause: str | None) -> Span:
+    """Return the span of a request to the API (SC, HTTP server); `cause` is its header `traceparent`."""
+    about = {"http.request.method": method, "url.path": path, "url.scheme": scheme}
+    return _span(method, Kind.SERVER, about, parent=cause)
+
+
+def answered(method: str, route: str, status: int) -> None:
+    """Enter how the request ended (SC, HTTP server); `status` 0: there was no answer."""
+    if _here.tracer:
+        _here.tracer.call(f"{method} {route}")
+        _here.tracer.note({"http.route": route, "http.response.status_code": status or None})
+        if status == 0 or status >= 500:  # noqa: PLR2004 - a server's own errors; others are the client's
+            _here.tracer.fail(str(status or "no answer"))
+
+
+def submitting(integration: str) -> Span:
+    """Return the span of the submission of a job, whose traceparent it then has (SC, messaging, send)."""
+    return _span(f"send {_JOBS}", Kind.PRODUCER, _message("send", _JOBS) | {"qontract.integration": integration})
+
+
+def job_slice(job: Job, attempt: int = 1) -> Span:
+    """Return the span of a slice of the job: a child of its submission, and linked to it (SC, messaging, process)."""
+    about = _message("process", _JOBS) | {
+        "messaging.message.id": job.id,
+        "messaging.message.conversation_id": job.correlation_id,
+        "qontract.job.id": job.id,
+        "qontract.integration": job.integration,
+        "qontract.attempt": attempt,
+    }
+    return _span(f"process {_JOBS}", Kind.CONSUMER, about, parent=job.traceparent, links=_given(job.traceparent))
+
+
+def job_ended(status: str, *, failed: bool) -> None:
+    """Enter how the slice left its job."""
+    if _here.tracer:
+        _here.tracer.note({"qontract.job.status": status})
+        if failed:
+            _here.tracer.fail(status)
+
+
+def reading(integration: str, scope: str) -> Span:
+    """Return the span of the reading of a scope."""
+    return _span("read", Kind.INTERNAL, {"qontract.integration": integration, "qontract.scope": scope})
+
+
+def applying(integration: str, scope: str, action_type: str, subject: str) -> Span:
+    """Return the span of an action, from its intent to its event."""
+    about = {
+        "qontract.integration": integration,
+        "qontract.scope": scope,
+        "qontract.action.type": action_type,
+        "qontract.action.subject": subject,
+    }
+    return _span(f"apply {action_type}", Kind.INTERNAL, about)
+
+
+def resolving(integration: str, scope: str) -> Span:
+    """Return the span of a recovery: a scope in which a dead run left intents is read, and they are resolved."""
+    return _span("resolve intents", Kind.INTERNAL, {"qontract.integration": integration, "qontract.scope": scope})
+
+
+def calling(method: str, endpoint: str, operation: str | None = None) -> Span:
+    """Return the span of one request to an outside system (SC, HTTP client; of an `operation`, GraphQL).
+
+    `endpoint` is its path with `{}` in place of names.
+    """
+    about = {"http.request.method": method, "url.template": endpoint, "graphql.operation.name": operation}
+    return _span(f"{method} {endpoint}", Kind.CLIENT, about)
+
+
+def asking(url: str) -> None:
+    """Enter where the request goes; of the URL, neither who it names nor its query."""
+    if _here.tracer:
+        parts = urlsplit(url)
+        where = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+        full = f"{parts.scheme}://{where}{parts.path}"
+        _here.tracer.note(_bounded({"server.address": parts.hostname, "server.port": port, "url.full": full}))
+
+
+def called(status: int) -> None:
+    """Enter the status of the answer (SC, HTTP client)."""
+    if _here.tracer:
+        _here.tracer.note({"http.response.status_code": status})
+        if status >= 400:  # noqa: PLR2004 - all errors are of interest to who called
+            _here.tracer.fail(str(status))
+
+
+def created(event: DomainEvent) -> DomainEvent:
+    """Return the event with the traceparent of its creation, a span of its own (SC, CloudEvents, creation).
+
+    One that has a traceparent keeps it, as the conventions want; and nothing is added where no span is recorded.
+    """
+    if _here.tracer is None or TRACEPARENT in event.extensions:
+        return event
+    with _span(f"CloudEvents Create {event.type}", Kind.PRODUCER, _event(event)):
+        named = {TRACEPARENT: _here.tracer.traceparent() or ""}
+    return event.model_copy(update={"extensions": event.extensions | named}) if named[TRACEPARENT] else event
+
+
+def publishing(destination: str, causes: Iterable[object], count: int) -> Span:
+    """Return the span of one sending of events; `causes` are their traceparents (SC, messaging, send)."""
+    if _here.tracer is None:
+        return _NOTHING
+    about = _message("send", destination) | {"messaging.batch.message_count": count}
+    return _span(f"send {destination}", Kind.CLIENT, about, links=_given(*causes))
+
+
+def attempt(subscription: str, event: DomainEvent, number: int) -> Span:
+    """Return the span of an attempt: a child of the event's creation, and linked to it (SC, CloudEvents)."""
+    cause = event.extensions.get(TRACEPARENT)
+    about = (
+        _message("process", None)
+        | _event(event)
+        | {
+            "messaging.destination.subscription.name": subscription,
+            "qontract.subscription": subscription,
+            "qontract.attempt": number,
+        }
+    )
+    parent = cause if isinstance(cause, str) else None
+    return _span(f"CloudEvents Process {event.type}", Kind.CONSUMER, about, parent=parent, links=_given(cause))
+
+
+def _message(operation: str, destination: str | None) -> dict[str, str | int | None]:
+    """Return the attributes of what is done with messages (SC, messaging)."""
+    return {
+        "messaging.system": "redis",
+        "messaging.operation.name": operation,
+        "messaging.operation.type": operation,
+        "messaging.destination.name": destination,
+    }
+
+
+def _event(event: DomainEvent) -> dict[str, str | int | None]:
+    """Return the attributes of an event (SC, CloudEvents)."""
+    return {
+        "cloudevents.event_id": event.id,
+        "cloudevents.event_source": event.source,
+        "cloudevents.event_type": event.type,
+        "cloudevents.event_subject": event.subject,
+        "messaging.message.conversation_id": event.correlation_id,
+    }
+
+
+def _given(*causes: object) -> list[str]:
+    return [cause for cause in causes if isinstance(cause, str)]
+
+
+def _span(
+    name: str, kind: Kind, attributes: Attributes, *, parent: str | None = None, links: Iterable[str] = ()
+) -> Span:
+    if _here.tracer is None:
+        return _NOTHING
+    return _here.tracer.span(_cut(name), kind, _bounded(attributes), parent=parent, links=[*links])
+
+
+def _bounded(attributes: Attributes) -> Mapping[str, str | int | None]:
+    return {name: _cut(value) if isinstance(value, str) else value for name, value in attributes.items()}
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

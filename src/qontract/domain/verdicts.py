@@ -1,0 +1,220 @@
+"""Why a subscription has an event, or has it not, and what to do: facts in, verdict out. Pure."""
+
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+
+from qontract.domain.delivery_states import Held
+from qontract.domain.endings import Ending
+from qontract.domain.events import type_pattern
+from qontract.domain.passport import Before, Facts, Finding, Verdict
+from qontract.domain.subscriptions import ALIVE_SECONDS, duration
+
+_LONGEST_TYPE = 200
+
+
+def finding(facts: Facts) -> Finding:
+    """Return the verdict. What has happened goes before what is to happen, and what holds up all before one event."""
+    return _ended(facts) or _without_delivery(facts) or _held_up(facts) or _open(facts) or _lost(facts)
+
+
+def _found(
+    facts: Facts, verdict: Verdict, reason: str, following: str | None = None, **details: str | float | None
+) -> Finding:
+    if given := facts.redriven:
+        by = given.by or "somebody"
+        reason = f"{reason}; redriven{_at(given.time)} by {by}"
+        details |= {"redriven": _time(given.time), "redriven_by": by}
+    return Finding(facts.view.name, verdict, reason, following, details, facts.state.missing)
+
+
+def _ended(facts: Facts) -> Finding | None:
+    """Say how it ended; the later counts, of a dead letter and of what else it came to."""
+    ended, letter = facts.state.ended, facts.letter
+    failed = letter.failures[-1].time if letter and letter.failures else None
+    is_done = ended is not None and ended.ending is not Ending.EXPIRED
+    if letter and not (ended and is_done and failed and ended.time > failed):
+        error = letter.failures[-1].error if letter.failures else letter.unreadable or "nothing says why"
+        return _found(
+            facts,
+            Verdict.DEAD_LETTERED,
+            f"after {_number(len(letter.failures), 'attempt')}{_at(failed)}: {error}",
+            f"qontract dead-letters redrive {letter.id}",
+            letter=letter.id,
+            when=_time(failed),
+            attempts=len(letter.failures),
+            error=error,
+        )
+    if ended is None or not is_done:
+        return None
+    again = "; it comes again" if facts.state.held or not facts.state.is_read else ""
+    if ended.ending is Ending.DEDUPLICATED:
+        reason = f"an event with its source and id had been handled before{_at(ended.time)}{again}"
+        return _found(facts, Verdict.DEDUPLICATED, reason, when=_time(ended.time))
+    attempt = _number(ended.attempts, "attempt")
+    return _found(
+        facts,
+        Verdict.HANDLED,
+        f"{_at(ended.time).strip()}, with {attempt}, in {ended.seconds:g} s{again}",
+        when=_time(ended.time),
+        attempts=ended.attempts,
+        seconds=ended.seconds,
+    )
+
+
+def _without_delivery(facts: Facts) -> Finding | None:
+    """Say that it is not meant for the subscription, or came before it."""
+    interest, state = facts.state.interest, facts.state
+    if interest and facts.event_type is not None and not state.held and not state.is_redriven:
+        wanted = any(type_pattern(one).fullmatch(facts.event_type) for one in interest.types)
+        if not wanted:
+            asked = {one[:_LONGEST_TYPE]: one for one in interest.types}
+            near = get_close_matches(facts.event_type[:_LONGEST_TYPE], asked, n=1, cutoff=0)
+            said = f"; the nearest that it asks for is {near[0]}" if near else ", and it asks for none"
+            reason = f"it does not ask for the type {facts.event_type}{said}"
+            hint = "add the type to `types` of its handler, if it is to have such events"
+            return _found(facts, Verdict.NOT_WANTED, reason, hint, pattern=near[0] if near else None)
+    if later := state.later:
+        if state.held or state.is_redriven or (state.is_kept and not state.is_read):  # it comes all the same
+            return None
+        how = "was moved beyond it" if later.moved else "was made after it"
+        return _found(
+            facts,
+            Verdict.SUBSCRIBED_LATER,
+            f"the subscription's place {how}{_at(later.time)}",
+            f"qontract subscriptions seek {facts.view.name} --to start --dry-run" if state.is_kept else None,
+            when=_time(later.time),
+        )
+    return None
+
+
+def _held_up(facts: Facts) -> Finding | None:
+    """Say what holds up the whole subscription, where the event is still to come."""
+    view, state = facts.view, facts.state
+    if not (state.held or state.is_redriven or (not state.is_read and state.is_kept)):
+        return None
+    if paused := view.paused:
+        by = paused.by or "somebody"
+        following = f"qontract subscriptions resume {view.name}"
+        return _found(facts, Verdict.PAUSED, f"by {by}{_at(paused.since)}", following, by=by, when=_time(paused.since))
+    if not view.is_run:
+        silent = view.alive_seconds
+        seen = "nobody has ever run it" if silent is None else f"nobody has run it for {duration(silent)}"
+        return _found(
+            facts,
+            Verdict.NO_REPLICA,
+            seen if view.made else f"its place is lost, and {seen}",
+            "start a subscriber that has its handler; qontract subscriptions show " + view.name,
+            silent_seconds=silent,
+        )
+    return None
+
+
+def _open(facts: Facts) -> Finding | None:
+    """Say where it is, if it was read, or is to be read."""
+    state = facts.state
+    if held := state.held:
+        if facts.before:
+            return _waiting(facts, facts.before)
+        if held.failures or (held.due and held.due > facts.now):
+            return _retrying(facts, held)
+        return _in_flight(facts, held)
+    if not state.is_redriven and (state.is_read or not state.is_kept):
+        return None
+    number = state.unread_before
+    return _found(
+        facts,
+        Verdict.NOT_READ_YET,
+        f"{_number(number, 'event')} before it {'is' if number == 1 else 'are'} not read yet, at least",
+        f"qontract subscriptions show {facts.view.name}",
+        unread_before=number,
+    )
+
+
+def _waiting(facts: Facts, before: Before) -> Finding:
+    held = before.held
+    failed = f"; it failed {_number(len(held.failures), 'time')}" if held.failures else ""
+    due = f", and is tried again{_at(held.due)}" if held.due and held.due > facts.now else ""
+    return _found(
+        facts,
+        Verdict.WAITING_BEHIND,
+        f"event {before.event_id or '(unreadable)'} of its order key comes first; {held.replica} holds it{failed}{due}",
+        f"qontract why {held.entry}",
+        entry=held.entry,
+        event=before.event_id,
+        replica=held.replica,
+        attempts=len(held.failures),
+        due=_time(held.due),
+    )
+
+
+def _retrying(facts: Facts, held: Held) -> Finding:
+    of = facts.state.interest.max_attempts if facts.state.interest else None
+    number = len(held.failures) + 1
+    error = held.failures[-1].error if held.failures else "the handler asked for it to be retried later"
+    if held.begun:
+        when = f"has run{_at(held.begun).replace(' at', ' since')}"
+    else:
+        when = f"comes{_at(held.due)}" if held.due and held.due > facts.now else "is due"
+    return _found(
+        facts,
+        Verdict.RETRYING,
+        f"attempt {number}{f' of {of}' if of else ''} {when}; the last: {error}",
+        f"mend what the error says; `handler failed` in the log of {held.replica} has all of it",
+        attempt=number,
+        of=of,
+        error=error,
+        due=_time(held.due),
+        replica=held.replica,
+    )
+
+
+def _in_flight(facts: Facts, held: Held) -> Finding:
+    view, interest = facts.view, facts.state.interest
+    idle = {one.name: one.idle_seconds for one in view.replicas}.get(held.replica)
+    beat = held.seconds if interest and interest.shared else idle
+    since = facts.now - timedelta(seconds=held.seconds)
+    is_shared = interest is not None and interest.shared
+    is_silent = beat is None or (beat > ALIVE_SECONDS if is_shared else view.leader not in {"", held.replica})
+    said = "shows no life: another one claims it soon" if is_silent else "lives"
+    reason = f"{held.replica} has it{_at(since).replace(' at', ' since')}, and {said}"
+    if is_shared:
+        reason = f"{held.replica} has it, showed so {duration(held.seconds)} ago, and {said}"
+    more = ", as far as was looked at" if facts.state.ahead_more else ""
+    if not facts.state.is_kept:
+        more = "; it is in the stream no more: should that replica end, it is lost"
+    return _found(
+        facts,
+        Verdict.IN_FLIGHT,
+        f"{reason}; nothing of its order key comes first{more}" if not is_shared else reason,
+        f"qontract subscriptions show {view.name}",
+        replica=held.replica,
+        since=None if is_shared else _time(since),
+        heartbeat=None if beat is None else _time(facts.now - timedelta(seconds=beat)),
+    )
+
+
+def _lost(facts: Facts) -> Finding:
+    """Say that it is gone, or that nothing says what became of it."""
+    ended, state = facts.state.ended, facts.state
+    if ended or (not state.is_kept and not state.missing):
+        when = _at(ended.time) if ended else ""
+        reason = f"it was removed from the stream before it was handled{when}, as far as anything says"
+        hint = "look for XTRIM, XDEL and DEL by somebody, and for eviction; publish it again if it has to be handled"
+        return _found(facts, Verdict.EXPIRED, reason, hint, when=_time(ended.time) if ended else None)
+    reason = "it was acknowledged, and nothing says how it ended: by an older version, or its record is gone"
+    if state.missing:
+        reason = "not all could be read that may say it"
+    following = f"qontract subscriptions show {facts.view.name}"
+    return _found(facts, Verdict.UNKNOWN, reason, following)
+
+
+def _at(time: datetime | None) -> str:
+    return f" at {time:%Y-%m-%d %H:%M:%S} UTC" if time else ""
+
+
+def _time(time: datetime | None) -> str | None:
+    return time.isoformat(timespec="milliseconds") if time else None
+
+
+def _number(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
