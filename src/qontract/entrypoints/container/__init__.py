@@ -1,0 +1,64 @@
+"""The composition root: the one place that knows which adapter stands behind each port."""
+
+from functools import cache
+
+from dependency_injector import containers, providers
+
+from qontract.application.event_manager import EventManager
+from qontract.application.job_steering import JobSteering
+from qontract.application.stories import Stories
+from qontract.entrypoints.container import asking, delivery, work
+from qontract.entrypoints.integrations import load_integrations, make_integrations
+from qontract.entrypoints.renewal import revoked_ids
+from qontract.entrypoints.settings import load_settings
+
+
+class Container(containers.DeclarativeContainer):
+    """One of each thing that a process needs, made when it is first asked for."""
+
+    settings = providers.Singleton(load_settings)
+    tracer = providers.Factory(work.tracer)
+    event_manager = providers.Singleton(work.event_manager, settings)
+    installed_integrations = providers.Singleton(load_integrations)
+    integrations = providers.Singleton(make_integrations, installed_integrations)
+    guards = providers.Singleton(work.guards, settings)
+    job_queue = providers.Singleton(work.job_queue, settings, providers.Object({}))
+    runners = providers.Singleton(work.runners, integrations, event_manager, guards)
+    kept_jobs = providers.Singleton(work.kept_jobs, job_queue)
+    job_steering = providers.Singleton(JobSteering, kept_jobs)
+    worker_job_queue = providers.Singleton(work.job_queue, settings, runners)
+    recovery = providers.Singleton(work.recovery, integrations, event_manager, job_queue)
+    faststream_broker = providers.Singleton(delivery.faststream_broker, settings)
+    replica = providers.Singleton(delivery.replica)
+    event_logs = providers.Factory(delivery.event_logs, settings, replica, faststream_broker)
+    delivery_event_logs = providers.Factory(
+        delivery.event_logs, settings, replica, providers.Factory(delivery.faststream_broker, settings)
+    )
+    measure = providers.Singleton(delivery.measure, settings)
+    event_format = providers.Singleton(delivery.event_format, settings)
+    dead_letters = providers.Singleton(asking.dead_letters, settings)
+    redrive_runs = providers.Singleton(asking.redrive_runs, settings)
+    asyncapi = providers.Singleton(delivery.asyncapi, settings)
+    kept_events = providers.Singleton(asking.kept_events, settings)
+    server_check = providers.Factory(asking.server_check, settings)
+    acl = providers.Singleton(asking.acl, settings)
+    steering = providers.Singleton(asking.steering, settings)
+    revoked = providers.Singleton(revoked_ids, settings)
+    token_keys = providers.Singleton(asking.token_keys, settings)
+    presence = providers.Singleton(asking.presence, settings)
+    status = providers.Singleton(asking.status, settings, presence, kept_jobs.provider, event_manager)
+    why = providers.Singleton(asking.why, settings, kept_events, dead_letters, event_format)
+    stories = providers.Singleton(Stories, why)
+    stories_with_jobs = providers.Singleton(Stories, why, kept_jobs)
+
+
+@cache
+def get_container() -> Container:
+    """Return the container of this process."""
+    return Container()
+
+
+def get_event_manager() -> EventManager | None:
+    """Return the event manager of this process; None if events are disabled."""
+    manager: EventManager | None = get_container().event_manager()
+    return manager

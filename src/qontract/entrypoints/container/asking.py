@@ -1,0 +1,130 @@
+"""What answers the questions of who runs it, and says who may do what, from the settings."""
+
+from collections.abc import Callable
+from socket import gethostname
+from typing import TYPE_CHECKING
+
+from qontract.application.event_manager import EventManager
+from qontract.application.ports.dead_letters import DeadLetters
+from qontract.application.ports.event_format import EventFormat
+from qontract.application.ports.kept_events import KeptEvents
+from qontract.application.ports.kept_jobs import KeptJobs
+from qontract.application.ports.presence import Presence
+from qontract.application.ports.redrive_runs import RedriveRuns
+from qontract.application.ports.server_check import ServerCheck
+from qontract.application.status import SystemStatus
+from qontract.application.subscription_steering import Steering
+from qontract.application.token_keys import TokenKeys
+from qontract.application.why import Stores, Why
+from qontract.domain.processes import ProcessKind
+from qontract.entrypoints.metrics import JWKS_FAILED
+from qontract.entrypoints.packages import said
+from qontract.entrypoints.settings import Settings
+
+if TYPE_CHECKING:  # a process imports only the adapters that it makes: it starts the sooner
+    pass
+
+
+def dead_letters(settings: Settings) -> DeadLetters:
+    from qontract.adapters.redis import RedisDeadLetters
+
+    events = settings.events
+    url = settings.cache_broker_url.get_secret_value()
+    return RedisDeadLetters(url, channel=events.channel, stream=events.stream)
+
+
+def redrive_runs(settings: Settings) -> RedriveRuns:
+    from qontract.adapters.redis import RedisRedriveRuns
+
+    events = settings.events
+    url = settings.cache_broker_url.get_secret_value()
+    return RedisRedriveRuns(url, channel=events.channel, stream=events.stream)
+
+
+def kept_events(settings: Settings) -> KeptEvents:
+    from qontract.adapters.redis import RedisKeptEvents
+
+    return RedisKeptEvents(settings.cache_broker_url.get_secret_value(), stream=settings.events.stream)
+
+
+def steering(settings: Settings) -> Steering:
+    from qontract.adapters.redis import RedisSubscriptions
+
+    events, url = settings.events, settings.cache_broker_url.get_secret_value()
+    subscriptions = RedisSubscriptions(url, channel=events.channel, stream=events.stream)
+    return Steering(subscriptions, abandoned_seconds=settings.subscriber.abandoned_seconds)
+
+
+def why(settings: Settings, kept: KeptEvents, letters: DeadLetters, event_format: EventFormat) -> Why:
+    from qontract.adapters.redis import RedisBroker, RedisDeliveryStates, RedisIntents, RedisSubscriptions
+    from qontract.adapters.sqlite import SqliteEventSpool
+
+    events, url = settings.events, settings.cache_broker_url.get_secret_value()
+    stores = Stores(
+        kept=kept,
+        subscriptions=RedisSubscriptions(url, channel=events.channel, stream=events.stream),
+        states=RedisDeliveryStates(url, channel=events.channel, stream=events.stream, source=events.source),
+        letters=letters,
+        event_format=event_format,
+        spool=SqliteEventSpool(events.spool, max_bytes=events.spool_max_bytes),
+        intents=RedisIntents(RedisBroker(url), channel=events.channel, source=events.source),
+        machine=gethostname(),
+    )
+    return Why(stores)
+
+
+def presence(settings: Settings) -> Presence:
+    from qontract.adapters.redis import RedisPresence
+
+    return RedisPresence(settings.cache_broker_url.get_secret_value(), channel=settings.events.channel)
+
+
+def status(
+    settings: Settings, presence: Presence, kept_jobs: Callable[[], KeptJobs], manager: EventManager | None
+) -> SystemStatus:
+    from qontract.adapters.redis import RedisServerInfo, RedisSubscriptions
+
+    events, url = settings.events, settings.cache_broker_url.get_secret_value()
+    kept = events.enabled and events.stream
+    return SystemStatus(
+        RedisServerInfo(url),
+        presence,
+        kept_jobs if settings.auth.secret else None,
+        RedisSubscriptions(url, channel=events.channel, stream=events.stream, timeout=2) if kept else None,
+        manager,
+        spool=(gethostname(), str(events.spool)),
+        needed=set(ProcessKind) - (set() if kept else {ProcessKind.SUBSCRIBER}),
+        abandoned_seconds=settings.subscriber.abandoned_seconds,
+    )
+
+
+def server_check(settings: Settings, process: str, *, writes: bool) -> ServerCheck:
+    """Return what knows what the process needs of Redis; with `writes`, also that it can be written to."""
+    from qontract.adapters.redis import RedisServerCheck
+    from qontract.adapters.redis.acl import Process
+
+    events, url = settings.events, settings.cache_broker_url.get_secret_value()
+    return RedisServerCheck(url, Process(process), channel=events.channel, stream=events.stream, writes=writes)
+
+
+def acl(settings: Settings) -> Callable[[str, str], str]:
+    """Return what makes the rule of a process for a user of Redis. It raises ValueError if there can be none."""
+    from qontract.adapters.redis.acl import Process, rule
+
+    events = settings.events
+    return lambda process, user: rule(Process(process), channel=events.channel, stream=events.stream, user=user)
+
+
+def token_keys(settings: Settings) -> TokenKeys | None:
+    """Return the keys of who issues tokens; None if nobody does but us. Raises SystemExit if they cannot be used."""
+    source = settings.auth.jwks
+    if not source:
+        return None
+    try:
+        from qontract.adapters.jwks import FileKeySet, key_set_at
+
+        key_set = key_set_at(source)
+    except (ImportError, ValueError) as error:
+        raise SystemExit(f"qontract: QAPI_AUTH__JWKS: {said(error)}") from None
+    fresh, pause = (2, 1) if isinstance(key_set, FileKeySet) else (300, 10)
+    return TokenKeys(key_set, fresh=fresh, pause=pause, count_failure=JWKS_FAILED.inc)
