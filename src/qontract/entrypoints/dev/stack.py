@@ -19,6 +19,8 @@ from qontract.entrypoints.sandboxes import Sandbox
 _READY_SECONDS = 30
 _OURS = ("api", "subscriber", "worker")
 _HEALTH = "/health/ready"
+WITHOUT_PROXY = ("no_proxy", "NO_PROXY")
+"""What says which machines are reached directly: some read the one, some the other."""
 
 Lost = Callable[[str], None]
 """Is told which sandbox cannot be used, and why."""
@@ -103,7 +105,7 @@ def running_stack(
 def _go_without_proxy() -> None:
     """Let this process, and those that it starts, reach this machine directly."""
     others = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
-    for name in ("no_proxy", "NO_PROXY"):  # some read the one, some the other
+    for name in WITHOUT_PROXY:
         os.environ[name] = ",".join(filter(None, ("127.0.0.1,localhost", others)))
 
 
