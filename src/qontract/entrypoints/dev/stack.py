@@ -23,7 +23,7 @@ WITHOUT_PROXY = ("no_proxy", "NO_PROXY")
 """What says which machines are reached directly: some read the one, some the other."""
 
 Lost = Callable[[str], None]
-"""Is told which sandbox cannot be used, and why."""
+"""Is told what cannot be used, and why: a sandbox, the port that Redis had."""
 
 
 def _raise(problem: str) -> None:
@@ -79,8 +79,8 @@ def running_stack(
 
     The sandbox of each integration begins with the file beside it. The API, the subscriber, the worker and the
     sandboxes get ports in a row, or any that are free for a `first_port` of 0. With `keep`, what Valkey holds stays in
-    `data`. `lost` is told of a sandbox that cannot be used, and raises if nothing goes without it. What the processes
-    say goes to `console`.
+    `data`. `lost` is told of what cannot be used, and raises if nothing goes without it. What the processes say goes
+    to `console`.
 
     Raises StackError.
     """
@@ -89,7 +89,7 @@ def running_stack(
     ports = {name: free_port(first_port and first_port + number) for number, name in enumerate(names)}
     urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     show = shower(console, width=max(map(len, names)))
-    with running_valkey(data, keep=keep) as redis_url:
+    with running_valkey(data, lost, keep=keep) as redis_url:
         secret, spool = _secret(data) if keep else token_urlsafe(32), (data / "events.sqlite").resolve()
         stack = Stack(urls, redis_url, secret, spool, lost)
         commands, leading = _sandboxes(sandboxes, stack)
