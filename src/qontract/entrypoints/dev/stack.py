@@ -11,7 +11,7 @@ from secrets import token_urlsafe
 from rich.console import Console
 
 from qontract.entrypoints.dev.output import shower
-from qontract.entrypoints.dev.processes import Process, StackError, free_port, ready, running
+from qontract.entrypoints.dev.processes import Process, StackError, free_port, how_ended, ready, running
 from qontract.entrypoints.dev.valkey import running_valkey
 from qontract.entrypoints.packages import said
 from qontract.entrypoints.sandboxes import Sandbox
@@ -46,10 +46,10 @@ class Stack:
         """Raise StackError if one of the processes has ended. A sandbox that has is lost, and no more of the stack."""
         for name, process in self.processes.items():
             if process.poll() is not None:
-                raise StackError(f"{name} ended with exit code {process.returncode}; its last lines say why")
+                raise StackError(f"{name} {how_ended(process.returncode)}")
         for name, process in list(self.sandboxes.items()):
             if process.poll() is not None:
-                self.lose(name, f"ended with exit code {process.returncode}; its last lines say why")
+                self.lose(name, how_ended(process.returncode))
 
     def check_for(self, seconds: float) -> None:
         """Raise StackError if one of the processes ends within so many seconds."""
