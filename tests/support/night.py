@@ -120,7 +120,7 @@ def _processes(stack: ExitStack, site: Site, shared: dict[str, str], sandbox: Sa
 def _history(night: Night, url: str) -> None:
     """Let happen what happened before three o'clock."""
     with redis.Redis.from_url(url) as client:
-        until(lambda: client.hlen(KEYS.alive) == 3, 60)
+        until(lambda: client.hlen(KEYS.alive) == 3 and client.hlen(KEYS.processes) == 3, 60)
         assert night.run("subscriptions", "pause", "crm")[0] == 0
         until(lambda: not client.exists(KEYS.lease("crm")))
         desired = json.loads((EXAMPLES / "desired-state.json").read_text())

