@@ -131,7 +131,7 @@ def test_a_demo_of_which_a_process_dies_ends_at_once_with_a_line_and_leaves_noth
         for process, command in processes(mark).items():
             if command.split()[-1] == f"qontract.entrypoints.{name}":
                 os.kill(process, signal.SIGKILL)
-        demo.line(f"qontract: {name} ended with exit code -9; its last lines say why", seconds=20)
+        demo.line(f"qontract: {name} was killed by signal 9 (SIGKILL)", seconds=20)
         assert demo.process.wait(20) == 1
 
 

@@ -80,13 +80,13 @@ def environment_of(data: Path) -> dict[str, str]:
     assert file.stat().st_mode & 0o077 == 0, "there is a secret in it"
     done = subprocess.run(["sh", "-c", f". '{file}' && env"], capture_output=True, text=True, timeout=10, check=True)
     variables = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
-    return {name: value for name, value in variables.items() if name.startswith("QAPI_")}
+    return {name: value for name, value in variables.items() if name.startswith("QAPI_") or name.lower() == "no_proxy"}
 
 
-def test_dev_says_where_everything_is_and_a_secret_is_good_for_the_next_start_too(
+def test_dev_says_where_everything_is_and_that_is_good_for_the_next_start_too(
     mark: str, port: int, tmp_path: Path
 ) -> None:
-    secrets = []
+    secrets, servers = [], []
     for _ in range(2):
         with running("dev", "--data", str(tmp_path), "--port", str(port), MARK=mark) as dev:
             dev.line("reconcile slack-usergroups")
@@ -96,12 +96,15 @@ def test_dev_says_where_everything_is_and_a_secret_is_good_for_the_next_start_to
             assert run("reconcile", "slack-usergroups", str(SLACK.desired), **settings | {"QAPI_TOKEN": token}).stdout
             assert run("dead-letters", "list", **settings).returncode == 0
             assert settings["QAPI_EVENTS__SPOOL"] == str(tmp_path / "events.sqlite")
+            assert "127.0.0.1" in settings["no_proxy"], "where there is a proxy, it does not reach this machine"
             secrets.append(settings["QAPI_AUTH__SECRET"])
+            servers.append(settings["QAPI_CACHE_BROKER_URL"])
             assert dev.end(signal.SIGINT) == 130
         for where in (f":{port}/docs", f":{port + 1}/docs/asyncapi", settings["QAPI_CACHE_BROKER_URL"], "sandbox of"):
             assert where in dev.said
         assert secrets[-1] not in dev.said
     assert secrets[0] == secrets[1]
+    assert servers[0] == servers[1]
 
 
 def test_dev_that_is_killed_leaves_no_process_and_lets_go_of_its_data(mark: str, port: int, tmp_path: Path) -> None:

@@ -203,7 +203,9 @@ class _Run:
             self.record.allow(lock, plan)
             return False
         if self.desired.accept_plan:
-            reason = f"{reason}; `accept_plan` is of another plan"
+            reason = (
+                f"{reason}; `accept_plan` (--accept-plan) is of another plan: the digest of this one is {plan.digest}"
+            )
         self.record.block(lock, plan, f"{scope}: blocked: {reason}")
         log.error("plan blocked", extra={"scope": scope, "reason": reason, "plan_digest": plan.digest})
         blocked = BlockedPlan(

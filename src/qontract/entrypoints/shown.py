@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from textwrap import wrap
 from typing import Any
 
 from rich.cells import cell_len, set_cell_size
@@ -26,6 +27,18 @@ def as_json(value: Any, indent: int | None = None) -> str:
 def width() -> int | None:
     """Return how many columns the terminal has, 80 at least; None if nobody is watching: then nothing is cut."""
     return max(_NARROWEST, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
+
+
+def folded(text: str, columns: int | None) -> list[str]:
+    """Return the text in lines of so many columns, broken at spaces; None: in one.
+
+    A command to type stays in one line, or it cannot be copied; so does a word that is longer.
+    """
+    is_command = text.lstrip().startswith("next: qontract ")
+    if columns is None or len(text) <= columns or is_command:
+        return [text]
+    rest = " " * (len(text) - len(text.lstrip()) + len(_GAP))
+    return wrap(text, columns, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False)
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]], columns: int | None) -> Iterator[str]:

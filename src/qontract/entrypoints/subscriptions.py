@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from qontract.application.subscription import Subscription, wrong_with_name
-from qontract.domain.events import catalogue
+from qontract.domain.events import catalogue, type_pattern
 from qontract.entrypoints.packages import installed as installed_in
 from qontract.entrypoints.packages import package, said
 from qontract.entrypoints.renewal import Renewal
@@ -89,8 +89,14 @@ def nearest(name: str, known: Collection[str]) -> str | None:
 
 
 def unknown_types(types: Collection[str], known: Collection[str]) -> dict[str, str | None]:
-    """Return those of the types that are not known, and what is likely meant; one with a `*` may mean anything."""
-    return {wanted: nearest(wanted, known) for wanted in types if "*" not in wanted and wanted not in known}
+    """Return those of the types, and of the patterns, that are of no type that is known; and what is likely meant."""
+    parts = [one.rpartition(".") for one in known]
+    patterns = {pattern for start, _, end in parts for pattern in (f"{start}.*", f"*.{end}")}
+    return {
+        wanted: nearest(wanted, sorted(patterns) if "*" in wanted else known)
+        for wanted in types
+        if wanted != "*" and not any(map(type_pattern(wanted).fullmatch, known))
+    }
 
 
 def _made(name: str, entry: EntryPoint) -> Subscription | AnyRenewal:

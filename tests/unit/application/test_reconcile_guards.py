@@ -71,7 +71,8 @@ def test_the_digest_of_another_plan_is_refused(publisher: InMemoryEventPublisher
     digest = run(integration, wanted(12, 12), publisher).plan_digest
     result = run(integration, wanted(11, 12, accept_plan=digest), publisher)
     assert (result.status, members(integration)) == (JobStatus.BLOCKED, [20, 20])
-    assert result.errors[0].endswith("; `accept_plan` is of another plan")
+    said = f"; `accept_plan` (--accept-plan) is of another plan: the digest of this one is {result.plan_digest}"
+    assert result.errors[0].endswith(said)
 
 
 def test_an_accepted_plan_is_applied_to_its_end_though_it_takes_many_slices() -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 from rich.cells import cell_len
 
-from qontract.entrypoints.shown import as_json, cut, safe, table
+from qontract.entrypoints.shown import as_json, cut, folded, safe, table
 
 HOSTILE = "a\x1b[2J\x9b\r\n\t\u202e\ud800é"
 
@@ -54,6 +54,23 @@ def test_a_table_fits_and_cuts_what_is_widest() -> None:
 def test_a_table_that_nobody_watches_cuts_nothing_and_escapes_all_the_same() -> None:
     lines = list(table(("NAME",), [("x" * 300 + "\x1b",)], None))
     assert lines == ["NAME", "x" * 300 + r"\u001b"]
+
+
+LONG = "  it failed with " + "a-word of many-words " * 20 + "x" * 100 + " end"
+
+
+def test_a_long_line_is_broken_at_spaces_and_the_rest_is_indented() -> None:
+    lines = folded(LONG, 80)
+    assert [len(line) <= 80 for line in lines].count(False) == 1, "but for the word that is longer"
+    assert all(line.startswith("    ") for line in lines[1:])
+    assert " ".join(lines).split() == LONG.split()
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"), [(LONG, None), ("  short", 80), ("  next: qontract why " + "a/b " * 40, 80)]
+)
+def test_what_is_short_or_a_command_or_goes_into_a_pipe_is_one_line(text: str, columns: int | None) -> None:
+    assert folded(text, columns) == [text]
 
 
 def test_a_table_without_rows_has_its_headings() -> None:

@@ -62,7 +62,7 @@ class NotAsync(InMemoryEventHandler):
 
 class Misspelt(InMemoryEventHandler):
     def __init__(self) -> None:
-        super().__init__("qontract-api.slack-usergroups.update_user", "qontract-api.slack-usergroups.create", "x.*")
+        super().__init__("qontract-api.slack-usergroups.update_user", "qontract-api.slack-usergroups.create", "*.error")
 
 
 def plain() -> EventHandler:
@@ -281,4 +281,18 @@ def test_the_settings_choose_among_what_is_installed() -> None:
 def test_what_is_not_known_has_its_nearest() -> None:
     assert nearest("tickest", ["audit-log", "tickets"]) == "tickets"
     assert nearest("zzz", ["audit-log", "tickets"]) is None
-    assert unknown_types(("a.bc", "a.b*", "zzz", "a.bd"), ["a.bd"]) == {"a.bc": "a.bd", "zzz": None}
+    assert unknown_types(("a.bc", "a.b*", "zzz", "a.bd", "*"), ["a.bd"]) == {"a.bc": "a.bd", "zzz": None}
+    assert unknown_types(("*",), []) == {}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "near"),
+    [
+        ("qontract-api.slack-usergroup.*", "qontract-api.slack-usergroups.*"),
+        ("*.eror", "*.error"),
+        ("other.*", None),
+    ],
+)
+def test_a_pattern_that_no_known_type_matches_has_its_nearest(wanted: str, near: str | None) -> None:
+    known = ["qontract-api.github-teams.create", "qontract-api.slack-usergroups.error"]
+    assert unknown_types((wanted, "qontract-api.*", "*.create"), known) == {wanted: near}

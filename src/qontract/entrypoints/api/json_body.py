@@ -9,6 +9,8 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
 from qontract.domain.kept_events import is_deep
+from qontract.entrypoints.api.problems import MOST_ERRORS
+from qontract.entrypoints.api.wrong_bodies import told
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -44,7 +46,8 @@ def validated(body: bytes, model: type[M]) -> M:
         if error.error_count() > _MOST_ERRORS:
             raise _unexpected(f"{error.error_count()} things are not as expected: too many to tell") from None
         found = error.errors(include_url=False, include_context=False, include_input=False)
-        raise RequestValidationError([{"loc": ("body", *each["loc"]), "msg": each["msg"]} for each in found]) from None
+        wrong = told(found, model, MOST_ERRORS)
+        raise RequestValidationError([each | {"loc": ("body", *each["loc"])} for each in wrong]) from None
 
 
 def strict_json(body: bytes) -> Any:

@@ -15,7 +15,7 @@ from qontract.application.ports.job_queue import JobQueueError
 log = logging.getLogger(__name__)
 
 _MEDIA_TYPE = "application/problem+json"
-_MOST_ERRORS = 20
+MOST_ERRORS = 20
 _LONGEST_NAME = 100
 
 
@@ -26,7 +26,7 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
-    errors: list[dict[str, str]] | None = Field(default=None, description=f"The first {_MOST_ERRORS}")
+    errors: list[dict[str, str]] | None = Field(default=None, description=f"The first {MOST_ERRORS}")
 
 
 def problem(
@@ -53,7 +53,7 @@ def add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
-        errors = [_place(found["loc"]) | {"msg": found["msg"]} for found in error.errors()[:_MOST_ERRORS]]
+        errors = [_place(found["loc"]) | {"msg": found["msg"]} for found in error.errors()[:MOST_ERRORS]]
         return problem(422, "The request is not what is expected; see `errors`.", errors=errors)
 
     @app.exception_handler(JobQueueError)

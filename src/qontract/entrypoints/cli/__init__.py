@@ -1,4 +1,4 @@
-"""The command line."""
+"""qontract brings outside systems to the state that your files describe, and tells everyone what it did."""
 
 import os
 import re
@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from difflib import get_close_matches
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 from uuid import uuid4
@@ -17,7 +18,12 @@ import typer
 from qontract.entrypoints.cli import acl, dead_letters, events, jobs, status, subscriptions, why
 from qontract.entrypoints.cli.asking import API_URL
 
-app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(
+    help=__doc__,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 app.command("acl", epilog=acl.EXAMPLES)(acl.print_rules)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(events.app, name="events")
@@ -28,6 +34,23 @@ app.command(epilog=why.EPILOG)(why.why)
 
 _SCOPES = ["reconcile:plan", "reconcile:apply", "events:read", "events:admin"]
 _Integration = Annotated[str, typer.Argument(help="The name of the integration")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"qontract {version('qontract')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _begin(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Say which version this is, and end"),
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()

@@ -44,10 +44,12 @@ def print_rules(
     if user and process is None:
         raise typer.BadParameter("name the process whose user it is", param_hint="--user")
     rule = get_container().acl()
-    for one in [process] if process else list(_Process):
+    for number, one in enumerate([process] if process else list(_Process)):
         name = user or f"qontract-{one}"
         try:
             text = safe(rule(one, name))
         except ValueError as error:
             raise SystemExit(f"qontract: {safe(error)}") from None
+        if process is None and not as_json:
+            typer.echo(f"{chr(10) if number else ''}# {one}: the user {name}")
         typer.echo(to_json({"process": one, "user": name, "rule": text}) if as_json else text)

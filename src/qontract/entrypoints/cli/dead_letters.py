@@ -68,11 +68,13 @@ def list_(
     from qontract.application.dead_letters import find
     from qontract.entrypoints.dead_letter_records import line, record
     from qontract.entrypoints.shown import as_json as to_json
+    from qontract.entrypoints.shown import folded, width
 
     filters = _Filters(subscription, event_type, subject, older_than, group)
     with _opened() as dead_letters:
         for letter in find(dead_letters, *filters):
-            typer.echo(to_json(record(letter, event=True)) if as_json else line(letter))
+            for part in [to_json(record(letter, event=True))] if as_json else folded(line(letter), width()):
+                typer.echo(part)
 
 
 @app.command(epilog=examples("qontract dead-letters groups", "qontract dead-letters groups --subscription crm --json"))

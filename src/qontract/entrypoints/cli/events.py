@@ -87,7 +87,7 @@ def list_(
 @app.command(
     epilog=examples(
         "qontract events tail",
-        "qontract events tail --type '*.failed' --json",
+        "qontract events tail --type '*.error' --json",
         "qontract events tail --since 1h",
         "qontract events tail --after 1769851800123-0",
     )

@@ -49,8 +49,8 @@ class Asked:
 
 def run(asked: Asked) -> int:
     """Do it, and return the exit code. Raises SystemExit, with a line, if it cannot be done."""
-    notes = Console(stderr=True, highlight=False, markup=False, emoji=False)
-    screen = notes if asked.as_json else Console(highlight=False, markup=False, emoji=False)
+    notes = _console(stderr=True)
+    screen = notes if asked.as_json else _console(stderr=False)
     asking = asked.apply and not asked.yes
     if asking and not _on_a_terminal():
         _refuse("--apply asks before it changes anything, and this is no terminal: add --yes to have it done", _CHANGES)
@@ -74,6 +74,12 @@ def run(asked: Asked) -> int:
     if planned is not None and result["plan_digest"] != planned["plan_digest"]:
         notes.print("What was applied is not what was shown: the system, or its guards, have changed meanwhile.")
     return _ended(asked, result, screen, apply=asked.apply)
+
+
+def _console(*, stderr: bool) -> Console:
+    """Return what prints plain text, and in a pipe wraps nothing: whoever looks for a line is to find it."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, soft_wrap=not stream.isatty())
 
 
 def _on_a_terminal() -> bool:
@@ -178,8 +184,9 @@ def _ended(asked: Asked, result: dict[str, Any], screen: Console, *, apply: bool
         typer.echo(json.dumps(result, indent=2))
     else:
         _show(asked, result, screen, apply=apply)
-        if not asked.apply and result["status"] == "success" and count_of_planned(result):
-            screen.print("Nothing is changed yet. To apply it:")
+        if not asked.apply and result["status"] in {"success", "failed"} and count_of_planned(result):
+            without = ", without what is in error" if result["errors"] else ""
+            screen.print(f"Nothing is changed yet. To apply it{without}:")
             screen.print(f"  {shlex.join([*asked.command, '--apply'])}", soft_wrap=True)
     if result["status"] == "success":
         return _CHANGES if asked.detailed_exitcode and count_of_planned(result) else 0

@@ -1,5 +1,6 @@
 """Why something was, or was not, done: an event, a job, a subject, a person."""
 
+from itertools import chain
 from typing import Annotated
 
 import typer
@@ -34,7 +35,7 @@ def why(
     from qontract.entrypoints.container import get_container
     from qontract.entrypoints.passports import UNKNOWN, exit_code, lines, record
     from qontract.entrypoints.shown import as_json as to_json
-    from qontract.entrypoints.shown import safe
+    from qontract.entrypoints.shown import folded, safe, width
     from qontract.entrypoints.story_lines import exit_code_of_story, lines_of_story, record_of_story
 
     container = get_container()
@@ -53,5 +54,6 @@ def why(
         shown, told, code = record_of_story(found), lines_of_story(found), exit_code_of_story(found)
         if hint:
             typer.echo(f"qontract: {hint.removeprefix('; ')}", err=True)
-    typer.echo(to_json(shown, indent=2) if as_json else "\n".join(told))
+    for line in [to_json(shown, indent=2)] if as_json else chain.from_iterable(folded(one, width()) for one in told):
+        typer.echo(line)
     raise typer.Exit(code)

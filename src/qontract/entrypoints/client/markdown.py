@@ -12,6 +12,7 @@ from qontract.entrypoints.client.review import Change, Review, one_line, review
 _LONGEST_PAGE = 50_000
 """Characters of the changes, and of the errors a fifth of it: a comment on GitHub has at most 65,536."""
 _LONGEST_LINE = 1000
+_LONGEST_SUMMARY = _LONGEST_LINE - 6
 _MOST_REMOVED = 50
 """So many names are on the lines of one change; the next line says how many more there are."""
 _MARKS = {"+": "+", "-": "-", "~": "!"}
@@ -52,9 +53,11 @@ def _scope(scope: str, changes: Iterable[Change], *, apply: bool) -> Iterator[st
         done = "" if change.applied or not apply else " (not applied)"
         yield f"{mark} {change.subject}: {change.action_type}{done}"
         yield f"{mark}     {change.summary}"
-        for name in change.removes[:_MOST_REMOVED]:
+        shown = change.summary if len(change.summary) <= _LONGEST_SUMMARY else ""  # a longer one is cut
+        unseen = [name for name in change.removes if f" -{name} " not in f" {shown} "]
+        for name in unseen[:_MOST_REMOVED]:
             yield f"-     removed: {name}"
-        if (more := len(change.removes) - _MOST_REMOVED) > 0:
+        if (more := len(unseen) - _MOST_REMOVED) > 0:
             yield f"-     removed: {more} more"
 
 

@@ -56,7 +56,10 @@ def _show(console: Console, change: Change, *, apply: bool) -> None:
 
 
 def indented(console: Console, text: Text, indent: int) -> None:
-    """Print the text, with this indent on each of its lines."""
+    """Print the text, with this indent on each of its lines; in a pipe it is one line, so that grep finds all of it."""
+    if not console.is_terminal:
+        console.print(Text.assemble(" " * indent, text), soft_wrap=True)
+        return
     for line in text.wrap(console, max(_NARROWEST, console.width - indent), overflow="fold"):
         line.rstrip()
         console.print(Text.assemble(" " * indent, line), soft_wrap=True)

@@ -1,5 +1,6 @@
 """Everything on this machine, until Ctrl-C."""
 
+import os
 import shlex
 import shutil
 import sys
@@ -13,7 +14,7 @@ from rich.console import Console
 from qontract.entrypoints import integrations, packages
 from qontract.entrypoints.dev.output import harmless
 from qontract.entrypoints.dev.processes import StackError
-from qontract.entrypoints.dev.stack import Stack, running_stack, write_private
+from qontract.entrypoints.dev.stack import WITHOUT_PROXY, Stack, running_stack, write_private
 from qontract.entrypoints.sandboxes import Sandbox, load_sandboxes
 from qontract.entrypoints.settings import load_settings
 from qontract.entrypoints.tokens import issue_token
@@ -59,6 +60,7 @@ def _environment(stack: Stack) -> str:
         "QAPI_CACHE_BROKER_URL": stack.redis_url,
         "QAPI_AUTH__SECRET": stack.secret,
         "QAPI_EVENTS__SPOOL": str(stack.spool),
+        **{name: os.environ[name] for name in WITHOUT_PROXY},
     }
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in settings.items())
 

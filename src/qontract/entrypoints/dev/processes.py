@@ -94,6 +94,14 @@ def _kill(processes: Iterable[Process]) -> None:
             process.wait()
 
 
+def how_ended(code: int) -> str:
+    """Say how a process ended that has this return code: below 0, it is a signal's, of which a process says nothing."""
+    if code >= 0:
+        return f"ended with exit code {code}; its last lines say why"
+    names = {number.value: f" ({number.name})" for number in signal.Signals}
+    return f"was killed by signal {-code}{names.get(-code, '')}"
+
+
 def ready(url: str) -> bool:
     """Say whether the URL answers with success."""
     try:

@@ -11,7 +11,7 @@ from secrets import token_urlsafe
 from rich.console import Console
 
 from qontract.entrypoints.dev.output import shower
-from qontract.entrypoints.dev.processes import Process, StackError, free_port, ready, running
+from qontract.entrypoints.dev.processes import Process, StackError, free_port, how_ended, ready, running
 from qontract.entrypoints.dev.valkey import running_valkey
 from qontract.entrypoints.packages import said
 from qontract.entrypoints.sandboxes import Sandbox
@@ -19,9 +19,11 @@ from qontract.entrypoints.sandboxes import Sandbox
 _READY_SECONDS = 30
 _OURS = ("api", "subscriber", "worker")
 _HEALTH = "/health/ready"
+WITHOUT_PROXY = ("no_proxy", "NO_PROXY")
+"""What says which machines are reached directly: some read the one, some the other."""
 
 Lost = Callable[[str], None]
-"""Is told which sandbox cannot be used, and why."""
+"""Is told what cannot be used, and why: a sandbox, the port that Redis had."""
 
 
 def _raise(problem: str) -> None:
@@ -44,10 +46,10 @@ class Stack:
         """Raise StackError if one of the processes has ended. A sandbox that has is lost, and no more of the stack."""
         for name, process in self.processes.items():
             if process.poll() is not None:
-                raise StackError(f"{name} ended with exit code {process.returncode}; its last lines say why")
+                raise StackError(f"{name} {how_ended(process.returncode)}")
         for name, process in list(self.sandboxes.items()):
             if process.poll() is not None:
-                self.lose(name, f"ended with exit code {process.returncode}; its last lines say why")
+                self.lose(name, how_ended(process.returncode))
 
     def check_for(self, seconds: float) -> None:
         """Raise StackError if one of the processes ends within so many seconds."""
@@ -77,8 +79,8 @@ def running_stack(
 
     The sandbox of each integration begins with the file beside it. The API, the subscriber, the worker and the
     sandboxes get ports in a row, or any that are free for a `first_port` of 0. With `keep`, what Valkey holds stays in
-    `data`. `lost` is told of a sandbox that cannot be used, and raises if nothing goes without it. What the processes
-    say goes to `console`.
+    `data`. `lost` is told of what cannot be used, and raises if nothing goes without it. What the processes say goes
+    to `console`.
 
     Raises StackError.
     """
@@ -87,7 +89,7 @@ def running_stack(
     ports = {name: free_port(first_port and first_port + number) for number, name in enumerate(names)}
     urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     show = shower(console, width=max(map(len, names)))
-    with running_valkey(data, keep=keep) as redis_url:
+    with running_valkey(data, lost, keep=keep) as redis_url:
         secret, spool = _secret(data) if keep else token_urlsafe(32), (data / "events.sqlite").resolve()
         stack = Stack(urls, redis_url, secret, spool, lost)
         commands, leading = _sandboxes(sandboxes, stack)
@@ -103,7 +105,7 @@ def running_stack(
 def _go_without_proxy() -> None:
     """Let this process, and those that it starts, reach this machine directly."""
     others = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
-    for name in ("no_proxy", "NO_PROXY"):  # some read the one, some the other
+    for name in WITHOUT_PROXY:
         os.environ[name] = ",".join(filter(None, ("127.0.0.1,localhost", others)))
 
 

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,16 +15,16 @@ from qontract.entrypoints.dev.processes import StackError, free_port, lifeline
 
 
 @contextmanager
-def running_valkey(data: Path, *, keep: bool) -> Iterator[str]:
+def running_valkey(data: Path, say: Callable[[str], None], *, keep: bool) -> Iterator[str]:
     """Run a server while the body runs, and give its URL. With `keep`, what it holds stays in `data`.
 
-    It ends also if this process is killed. Raises StackError: another server has the data open.
+    It gets the port that it had the last time, and `say` is told if that is taken. It ends also if this process is
+    killed. Raises StackError: another server has the data open.
     """
     data.mkdir(parents=True, exist_ok=True)
-    server = ValkeyServer(
-        port=free_port(0), data_dir=data, persist=keep, config={"appendonly": "yes"} if keep else {"save": ""}
-    )
     with _used_by_nobody_else(data) as lock:
+        config = {"appendonly": "yes"} if keep else {"save": ""}
+        server = ValkeyServer(port=port_of(data, say), data_dir=data, persist=keep, config=config)
         # Ctrl-C reaches all of the group; Valkey is to outlive those that use it, so it inherits a blocked one.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -36,6 +36,25 @@ def running_valkey(data: Path, *, keep: bool) -> Iterator[str]:
                 yield f"{server.connection_url}/0"
         finally:
             server.stop()
+
+
+def port_of(data: Path, say: Callable[[str], None]) -> int:
+    """Return the port of these data, and keep it: what another terminal has been told is good for the next start too.
+
+    One that is taken meanwhile is replaced, and `say` is told.
+    """
+    file = data / "port"
+    try:
+        last = int(file.read_text())
+    except (OSError, ValueError):
+        last = 0
+    try:
+        port = free_port(last)
+    except StackError:
+        port = free_port(0)
+        say(f"port {last}, which Redis had, is taken: it has port {port} now; read {data / 'env'} again")
+    file.write_text(str(port))
+    return port
 
 
 @contextmanager

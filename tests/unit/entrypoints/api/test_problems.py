@@ -76,6 +76,16 @@ async def test_the_pointer_says_where_in_the_body_it_is(client):
     assert "perhaps" not in json.dumps(errors)
 
 
+async def test_of_a_misspelt_name_the_near_one_is_told_and_nothing_that_only_follows(client):
+    response = await client.post(PATH, json={"workspaces": [{"nam": "acme"}]}, headers=PLANS)
+    told = {error["pointer"]: error["msg"] for error in _is_a_problem(response, 422)["errors"]}
+    assert told == {
+        "/workspaces/0/name": "Field required",
+        "/workspaces/0/usergroups": "Field required",
+        "/workspaces/0/nam": "Extra inputs are not permitted; did you mean name?",
+    }
+
+
 async def test_of_many_errors_the_first_are_told(client):
     usergroups = [{"handle": "a", "users": [1] * 1000}]
     response = await client.post(PATH, json={"workspaces": [{"name": "a", "usergroups": usergroups}]}, headers=PLANS)

@@ -25,8 +25,10 @@ def printed(*arguments: str, **settings: str) -> Any:
     return CliRunner().invoke(cli.app, ["acl", *arguments], env=settings)
 
 
-def test_without_a_process_it_prints_a_rule_for_each() -> None:
-    assert printed().stdout.splitlines() == [rule(one, user=f"qontract-{one}", **NAMES) for one in Process]
+def test_without_a_process_it_prints_a_rule_for_each_below_a_line_that_says_whose_it_is() -> None:
+    rules = [f"# {one}: the user qontract-{one}\n{rule(one, user=f'qontract-{one}', **NAMES)}\n" for one in Process]
+    assert printed().stdout == "\n".join(rules)
+    assert len(printed("--json").stdout.splitlines()) == len(rules)
 
 
 def test_a_process_a_user_and_the_names_of_the_settings_are_in_its_rule() -> None:

@@ -73,6 +73,32 @@ def test_a_plan_is_shown_with_the_command_that_applies_it(api: Api, tmp_path: Pa
     assert lines[-1] == f"  qontract reconcile acme-things {file} --reason 'it'\"'\"'s planned' --apply"
 
 
+def test_a_plan_with_errors_is_shown_with_the_command_that_applies_the_rest(api: Api, tmp_path: Path) -> None:
+    api(ACCEPTED, ended("failed", actions=[ACTION], errors=["one: no such user"], plan_digest="9f86"))
+    lines = command(tmp_path).stdout.splitlines()
+    assert lines[-2:] == [
+        "Nothing is changed yet. To apply it, without what is in error:",
+        f"  qontract reconcile acme-things {tmp_path / 'desired.json'} --apply",
+    ]
+
+
+@pytest.mark.parametrize(
+    "result", [ended("failed", errors=["x"]), ended("skipped", actions=[ACTION]), ended("blocked", actions=[ACTION])]
+)
+def test_no_command_is_shown_that_would_apply_nothing(api: Api, tmp_path: Path, result: httpx.Response) -> None:
+    api(ACCEPTED, result)
+    assert "Nothing is changed yet" not in command(tmp_path).stdout
+
+
+def test_in_a_pipe_nothing_is_wrapped(api: Api, tmp_path: Path) -> None:
+    error, summary = "word " * 40 + "end", "+somebody " * 40 + "-bob"
+    action = ACTION | {"summary": summary, "removes": ["bob"]}
+    api(ACCEPTED, ended("failed", actions=[action], errors=[error], plan_digest="9f86"))
+    lines = command(tmp_path).stdout.splitlines()
+    assert f"error: {error}" in lines
+    assert f"      {summary}" in lines
+
+
 def test_why_and_which_plan_is_accepted_are_in_the_request(api: Api, tmp_path: Path) -> None:
     requests = api(ACCEPTED, ended())
     command(tmp_path, "--apply", "--yes", "--reason", "new member", "--accept-plan", "9f86")

@@ -49,7 +49,6 @@ def test_a_plan_is_a_diff_in_which_what_is_taken_away_is_marked() -> None:
         "!     “C” → “D”",
         "- b: update",
         "-     +carol -bob",
-        "-     removed: bob",
         "```",
     ]
 
@@ -92,6 +91,12 @@ def test_a_page_fits_into_a_comment_and_says_what_it_leaves_out() -> None:
     assert re.search(r"^… and 2\d{3} more lines$", text, re.MULTILINE)
     assert re.search(r"^… and 9\d\d more lines$", text, re.MULTILINE)
     assert "**Plan:** 1000 to change" in text
+
+
+def test_who_is_removed_is_on_a_line_if_the_summary_does_not_say_it_or_is_cut() -> None:
+    assert "-     removed: bob" in page(UPDATE | {"summary": "+carol -bobby x-bob"})
+    assert "-     removed: bob" in page(UPDATE | {"summary": "+carol " * 200 + "-bob"})
+    assert "removed: " not in page(UPDATE | {"summary": "+carol " * 100 + "-bob"}).partition("```")[2]
 
 
 def test_of_many_who_are_removed_it_is_said_how_many_more_there_are() -> None:

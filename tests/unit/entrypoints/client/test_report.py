@@ -25,7 +25,15 @@ UPDATE = {
 RENAME = {"action_type": "update_metadata", "subject": "other/team-c", "summary": "“Team” → “Team C”"}
 
 
-def shown(accept: str = "", width: int = 80, *, apply: bool = False, colour: bool = False, **result: Any) -> str:
+def shown(
+    accept: str = "",
+    width: int = 80,
+    *,
+    apply: bool = False,
+    colour: bool = False,
+    terminal: bool = False,
+    **result: Any,
+) -> str:
     whole: dict[str, Any] = {
         "status": "success",
         "actions": [],
@@ -34,7 +42,9 @@ def shown(accept: str = "", width: int = 80, *, apply: bool = False, colour: boo
         "plan_digest": "ab",
     }
     output = io.StringIO()
-    console = Console(file=output, width=width, force_terminal=colour, color_system="standard" if colour else None)
+    console = Console(
+        file=output, width=width, force_terminal=terminal or colour, color_system="standard" if colour else None
+    )
     show(whole | result, console, accept=accept, apply=apply)
     return output.getvalue()
 
@@ -88,7 +98,7 @@ def test_nothing_of_any_integration_is_needed_but_type_subject_and_summary() -> 
 @pytest.mark.parametrize("width", [20, 80])
 def test_it_fits_the_screen_whatever_is_in_it(width: int) -> None:
     long = {"action_type": "update_members" * 3, "subject": "organisation/" + "team-" * 30, "summary": "+person " * 200}
-    text = shown(width=width, actions=[long, CREATE], errors=["word " * 100, "x" * 300])
+    text = shown(width=width, terminal=True, actions=[long, CREATE], errors=["word " * 100, "x" * 300])
     assert max(len(line) for line in text.splitlines()) <= width
     assert text.count("+person") == 200
 
