@@ -227,7 +227,7 @@ def test_an_empty_filter_is_not_everything(store: Store, valkey_url: str) -> Non
 )
 def test_a_redis_that_is_away_is_one_line_of_the_command(arguments: list[str]) -> None:
     done = qontract(*arguments, url=away())
-    assert done.returncode == 1
+    assert done.returncode == 5
     assert done.stderr.startswith("qontract: QAPI_CACHE_BROKER_URL: Redis refused or did not answer: ConnectionError")
     assert len(done.stderr.splitlines()) == 1
     assert "hush" not in done.stderr

@@ -8,7 +8,7 @@ import typer
 
 from qontract.application.ports.dead_letters import DeadLetters, DeadLettersError
 from qontract.domain.dead_letters import DeadLetter
-from qontract.entrypoints.cli.asking import examples
+from qontract.entrypoints.cli.asking import examples, no_answer
 from qontract.entrypoints.shown import safe
 
 if TYPE_CHECKING:
@@ -239,8 +239,9 @@ def _opened() -> Iterator[DeadLetters]:
     try:
         yield get_container().dead_letters()
     except DeadLettersError as error:
-        where = "" if error.of_letter else "QAPI_CACHE_BROKER_URL: "
-        raise SystemExit(f"qontract: {where}{safe(error)}") from None
+        if not error.of_letter:
+            raise no_answer(error) from None
+        raise SystemExit(f"qontract: {safe(error)}") from None
 
 
 def _get(dead_letters: DeadLetters, letter_id: str) -> DeadLetter:

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from qontract.entrypoints.cli.asking import no_answer
+
 _EXAMPLES = (
     "qontract why 1769851800123-0",
     "qontract why 5f0c2f3e-8b1c-4c7e-9a55-0d9f1f0a7a11 --json",
@@ -26,7 +28,7 @@ def why(
     Of a job, a subject or a person: what became of it, and the newest events that concern it.
 
     Exits with 0 if all that want it have handled it; with 3 if something is still to come; with 4 if it was given up or
-    lost; with 1 if nothing is known of it, or not all could be found out.
+    lost; with 1 if nothing is known of it, or not all could be found out; with 5 if Redis does not answer.
     """
     from qontract.application.ports.kept_events import KeptEventsError
     from qontract.application.ports.subscriptions import SubscriptionsError
@@ -42,7 +44,7 @@ def why(
     try:
         found = (container.stories_with_jobs() if knows_jobs else container.stories()).about(name, source)
     except (KeptEventsError, SubscriptionsError) as error:
-        raise SystemExit(f"qontract: QAPI_CACHE_BROKER_URL: {safe(error)}") from None
+        raise no_answer(error) from None
     hint = "" if knows_jobs else "; jobs were not looked at: QAPI_AUTH__SECRET is not set"
     if found is None:
         typer.echo(f"qontract: {safe(name)}: nothing is known of it: see `qontract events list`{hint}", err=True)
