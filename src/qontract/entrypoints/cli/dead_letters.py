@@ -8,7 +8,7 @@ import typer
 
 from qontract.application.ports.dead_letters import DeadLetters, DeadLettersError
 from qontract.domain.dead_letters import DeadLetter
-from qontract.entrypoints.cli.asking import examples, no_answer
+from qontract.entrypoints.cli.asking import examples, is_certain, no_answer
 from qontract.entrypoints.shown import safe
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ _OlderThan = Annotated[float | None, typer.Option(metavar="SECONDS", help="Only 
 _Group = Annotated[str | None, typer.Option(metavar="GROUP", help="Only those of this cause; see `groups`")]
 _Id = Annotated[str | None, typer.Argument(metavar="ID")]
 _Every = Annotated[bool, typer.Option("--all", help="Every letter")]
+_Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking")]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show which")]
 
 
@@ -133,11 +134,13 @@ def redrive(
     rate: Annotated[
         Any, typer.Option(parser=_rate, metavar="N/s", help="Of a group: how many in a second, or a minute (N/m)")
     ] = "10/s",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Of a group: do it without asking")] = False,
+    yes: _Yes = False,
     as_json: Annotated[bool, typer.Option("--json", help="Of a group: print how it ended as JSON")] = False,
     dry_run: _DryRun = False,
 ) -> None:
     """Give events back to the subscription that gave them up, and to no other. An event tells who did it.
+
+    It asks first, but for one letter by its id.
 
     A group is redriven in batches that grow, and it stops with the exit code 4 when its cause comes back. Killed in the
     middle, give the same command again: it goes on.
@@ -146,14 +149,19 @@ def redrive(
 
     filters = _Filters(subscription, event_type, subject, older_than)
     if group is None:
-        _change("redriven", letter_id, filters, every, dry_run)
+        _change("redriven", letter_id, filters, every=every, yes=yes or letter_id is not None, dry_run=dry_run)
     else:
         _check_one_way(letter_id, filters, every, group is not None)
         with _opened():
             redrive_group(group, rate, yes=yes, dry_run=dry_run, as_json=as_json)
 
 
-@app.command(epilog=examples("qontract dead-letters discard --group 5ec8c97c2d --dry-run"))
+@app.command(
+    epilog=examples(
+        "qontract dead-letters discard --group 5ec8c97c2d --dry-run",
+        "qontract dead-letters discard 1769851802000-0 --yes",
+    )
+)
 def discard(
     letter_id: _Id = None,
     *,
@@ -163,21 +171,32 @@ def discard(
     subject: _Subject = None,
     older_than: _OlderThan = None,
     group: _Group = None,
+    yes: _Yes = False,
     dry_run: _DryRun = False,
 ) -> None:
-    """Remove dead letters for good. An event tells who did it."""
+    """Remove dead letters for good; it asks first. An event tells who did it."""
     filters = _Filters(subscription, event_type, subject, older_than, group)
-    _change("discarded", letter_id, filters, every, dry_run)
+    _change("discarded", letter_id, filters, every=every, yes=yes, dry_run=dry_run)
 
 
-def _change(done: str, letter_id: str | None, filters: _Filters, every: bool, dry_run: bool) -> None:
-    """Make this change to a letter, to those that match, or to all, and show each."""
+def _change(done: str, letter_id: str | None, filters: _Filters, *, every: bool, yes: bool, dry_run: bool) -> None:
+    """Make this change to a letter, to those that match, or to all, and show each; ask first, unless `yes`."""
     from qontract.application.dead_letters import find
+    from qontract.domain.findings import counted
     from qontract.entrypoints.container import get_container
 
     _check_one_way(letter_id, filters, every)
     with _opened() as dead_letters:
-        letters = find(dead_letters, *filters) if letter_id is None else [_get(dead_letters, letter_id)]
+        one = None if letter_id is None else _get(dead_letters, letter_id)
+        newest = dead_letters.newest()  # what dies while somebody thinks is not among them
+
+        def chosen() -> Iterable[DeadLetter]:
+            return find(dead_letters, *filters, until=newest) if one is None else [one]
+
+        if not (yes or dry_run) and (count := sum(1 for _ in chosen())):
+            more = ", for good" if done == "discarded" else ""
+            is_certain(f"{counted(count, 'dead letter')} would be {done}{more}", yes=yes, dry_run=dry_run, quiet=True)
+        letters = chosen()
         if dry_run:
             changed, kept = _each(done, letters, lambda _: True)
             typer.echo(f"{changed} would be {done}", err=True)
