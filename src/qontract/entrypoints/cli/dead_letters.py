@@ -30,11 +30,19 @@ def _rate(text: str) -> Any:
     return rate
 
 
+def _group(text: str | None) -> str | None:
+    if text is not None and (not text or text.startswith("-")):
+        raise typer.BadParameter("no group: give an id that `qontract dead-letters groups` shows")
+    return text
+
+
 _Subscription = Annotated[str | None, typer.Option(help="Only those of this subscription")]
 _Type = Annotated[str | None, typer.Option("--type", metavar="PATTERN", help="Only this type; * stands for any text")]
 _Subject = Annotated[str | None, typer.Option(help="Only those about this subject")]
 _OlderThan = Annotated[float | None, typer.Option(metavar="SECONDS", help="Only those dead for at least so long")]
-_Group = Annotated[str | None, typer.Option(metavar="GROUP", help="Only those of this cause; see `groups`")]
+_Group = Annotated[
+    str | None, typer.Option(callback=_group, metavar="GROUP", help="Only those of this cause; see `groups`")
+]
 _Id = Annotated[str | None, typer.Argument(metavar="ID")]
 _Every = Annotated[bool, typer.Option("--all", help="Every letter")]
 _Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking")]
@@ -130,7 +138,9 @@ def redrive(
     event_type: _Type = None,
     subject: _Subject = None,
     older_than: _OlderThan = None,
-    group: Annotated[str | None, typer.Option(metavar="GROUP", help="Those of this cause, until it comes back")] = None,
+    group: Annotated[
+        str | None, typer.Option(callback=_group, metavar="GROUP", help="Those of this cause, until it comes back")
+    ] = None,
     rate: Annotated[
         Any, typer.Option(parser=_rate, metavar="N/s", help="Of a group: how many in a second, or a minute (N/m)")
     ] = "10/s",

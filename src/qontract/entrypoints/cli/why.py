@@ -39,6 +39,8 @@ def why(
     from qontract.entrypoints.shown import safe
     from qontract.entrypoints.story_lines import exit_code_of_story, lines_of_story, record_of_story
 
+    if not name.strip():
+        raise typer.BadParameter("it is empty: give an event, a job, a subject or a person", param_hint="ID")
     container = get_container()
     knows_jobs = container.settings().auth.secret is not None  # without it no job can be told from a forged one
     try:
