@@ -45,7 +45,7 @@ def test_one_that_was_redriven_and_died_again_says_when_and_by_whom(
 def test_a_letter_of_a_subscription_that_is_gone_is_refused_with_what_to_do(store: Store, valkey_url: str) -> None:
     gone, kept = store.die("gone"), store.die("s")
     store.lose("gone")
-    done = qontract("redrive", "--all", url=valkey_url)
+    done = qontract("redrive", "--all", "--yes", url=valkey_url)
     assert done.returncode == 1
     refused = "its subscription gone is gone: run it, or discard what it gave up"
     assert done.stderr.splitlines() == [f"qontract: {gone}: not redriven: {refused}", "1 redriven"]
@@ -61,8 +61,8 @@ def test_who_redrove_and_who_discarded_is_an_event_and_a_mark(
 ) -> None:
     first, second = store.bury("s", EVENT, FAILURES, "7-0"), store.die("s")
     qontract("redrive", first, url=valkey_url)
-    qontract("discard", second, url=valkey_url)
-    qontract("discard", "--all", url=valkey_url)
+    qontract("discard", second, "--yes", url=valkey_url)
+    qontract("discard", "--all", "-y", url=valkey_url)
     entries: Any = server.xrange(KEYS.stream)
     redriven, discarded = (json.loads(fields[b"__data__"]) for _, fields in entries)
     assert redriven["type"] == "qontract-api.dead-letters.redriven"
@@ -99,7 +99,7 @@ def test_groups_have_a_line_for_what_the_cause_and_an_example_each(store: Store,
     [found] = [json.loads(line) for line in chosen.stdout.splitlines()]
     assert (found["id"], found["count"], found["cause"]) == (group_id("crm", CAUSE), 3, str(CAUSE))
     assert (found["kind"], found["where"], found["error"]) == (*CAUSE, "KeyError: 0")
-    discarded = qontract("discard", "--group", found["id"], url=valkey_url)
+    discarded = qontract("discard", "--group", found["id"], "--yes", url=valkey_url)
     assert discarded.stderr.strip() == "3 discarded"
     assert store.ids() == [other]
 

@@ -178,7 +178,7 @@ def test_a_dry_run_shows_what_the_run_then_does(store: Store, valkey_url: str) -
     assert [line[0] for line in lines(dry)] == died
     assert dry.stderr.strip() == "3 would be redriven"
     assert store.redriven() == {}
-    wet = qontract("redrive", "--subscription", "s", url=valkey_url)
+    wet = qontract("redrive", "--subscription", "s", "--yes", url=valkey_url)
     assert wet.stdout == dry.stdout
     assert wet.stderr.strip() == "3 redriven"
     assert store.redriven() == {"s": [EVENT] * 3}
@@ -187,10 +187,25 @@ def test_a_dry_run_shows_what_the_run_then_does(store: Store, valkey_url: str) -
 def test_all_letters_are_discarded(store: Store, valkey_url: str) -> None:
     store.die("one")
     store.die("two")
-    done = qontract("discard", "--all", url=valkey_url)
+    done = qontract("discard", "--all", "--yes", url=valkey_url)
     assert (done.returncode, done.stderr.strip()) == (0, "2 discarded")
     assert store.ids() == []
     assert store.redriven() == {}
+
+
+@pytest.mark.parametrize("arguments", [["redrive", "--all"], ["discard", "--all"], ["discard", "ID"]])
+def test_without_somebody_to_ask_and_without_yes_nothing_is_done(
+    store: Store, valkey_url: str, arguments: list[str]
+) -> None:
+    died = store.die("s")
+    done = qontract(*[died if one == "ID" else one for one in arguments], url=valkey_url)
+    what = "redriven" if arguments[0] == "redrive" else "discarded, for good"
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == [
+        f"1 dead letter would be {what}",
+        "qontract: nobody is there to ask; give --yes, or --dry-run",
+    ]
+    assert store.ids() == [died]
 
 
 @pytest.mark.parametrize("command", ["redrive", "discard"])
@@ -227,7 +242,7 @@ def test_an_empty_filter_is_not_everything(store: Store, valkey_url: str) -> Non
 )
 def test_a_redis_that_is_away_is_one_line_of_the_command(arguments: list[str]) -> None:
     done = qontract(*arguments, url=away())
-    assert done.returncode == 1
+    assert done.returncode == 5
     assert done.stderr.startswith("qontract: QAPI_CACHE_BROKER_URL: Redis refused or did not answer: ConnectionError")
     assert len(done.stderr.splitlines()) == 1
     assert "hush" not in done.stderr

@@ -96,7 +96,7 @@ async def test_a_thousand_letters_are_five_groups_and_one_is_redriven_through_a_
         assert server.xlen(KEYS.dead) == 800
         assert server.hlen(KEYS.redrive_runs) == 0
         age(server)
-        await asyncio.to_thread(run, "dead-letters", "discard", "--group", group(0), **known)
+        await asyncio.to_thread(run, "dead-letters", "discard", "--group", group(0), "--yes", **known)
         assert Counter(told(server)) == Counter(f"{number + 1}-0" for number in range(3, 1000, 5))
 
 

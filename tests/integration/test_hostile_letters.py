@@ -72,7 +72,7 @@ def test_the_commands_work_beside_hostile_letters_and_print_nothing_that_a_termi
     assert ["unreadable" in line for line in lines][-2:] == [True, False]
     shown = qontract("show", hostile[-1], url=valkey_url)
     assert shown.returncode == 0
-    redriven = qontract("redrive", "--all", url=valkey_url)
+    redriven = qontract("redrive", "--all", "--yes", url=valkey_url)
     assert redriven.returncode == 1
     left = [letter.id for letter in dead_letters_at(valkey_url).iterate()]
     refused = [line.split(": ")[1] for line in redriven.stderr.splitlines()[:-1]]
@@ -81,9 +81,9 @@ def test_the_commands_work_beside_hostile_letters_and_print_nothing_that_a_termi
     assert server.keys(KEYS.redriven("*")) == [KEYS.redriven("s").encode()]
     dry = qontract("discard", "--all", "--dry-run", url=valkey_url)
     assert dry.stderr.strip() == f"{len(left)} would be discarded"
-    one = qontract("discard", left[0], url=valkey_url)
+    one = qontract("discard", left[0], "--yes", url=valkey_url)
     assert (one.returncode, one.stderr.strip()) == (0, "1 discarded")
-    assert qontract("discard", "--all", url=valkey_url).stderr.strip() == f"{len(left) - 1} discarded"
+    assert qontract("discard", "--all", "--yes", url=valkey_url).stderr.strip() == f"{len(left) - 1} discarded"
     for done in (listed, as_json, shown, redriven, dry, one):
         text = done.stdout + done.stderr
         assert [char for char in text if not char.isprintable() and char != "\n"] == []
@@ -92,7 +92,7 @@ def test_the_commands_work_beside_hostile_letters_and_print_nothing_that_a_termi
 def test_a_letter_whose_subscription_cannot_take_it_keeps_no_other_letter(server: redis.Redis, valkey_url: str) -> None:
     server.set(KEYS.redriven("broken"), "not a stream")
     first, kept, last = add(server, OURS), add(server, OURS | {"subscription": "broken"}), add(server, OURS)
-    done = qontract("redrive", "--all", url=valkey_url)
+    done = qontract("redrive", "--all", "--yes", url=valkey_url)
     assert done.returncode == 1
     assert [line.split("  ")[0] for line in done.stdout.splitlines()] == [first, last]
     assert done.stderr.startswith(f"qontract: {kept}: not redriven: Redis refused")

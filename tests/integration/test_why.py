@@ -1,6 +1,8 @@
 """A journey on a real Valkey: events are delivered, and somebody asks why they were, or were not."""
 
 import json
+import socket
+import time
 from typing import Any
 
 import anyio
@@ -76,3 +78,17 @@ async def test_each_subscription_has_a_verdict_from_the_publishing_to_the_end(
     assert code == 1
     assert said.startswith(r"qontract: nothing\u001b[2J: nothing is known of it: see `qontract events list`")
     assert "jobs were not looked at: QAPI_AUTH__SECRET is not set" in said
+
+
+@pytest.mark.parametrize("name", ["1-1", "an-id", "acme/team-a"])
+async def test_a_redis_that_hangs_is_one_line_in_a_few_seconds_whatever_is_asked_about(name: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://:hush@127.0.0.1:{silent.getsockname()[1]}/0"
+        began = time.monotonic()
+        code, _, said = await anyio.to_thread.run_sync(command, url, name)
+        seconds = time.monotonic() - began
+    assert code == 5
+    assert said.startswith("qontract: QAPI_CACHE_BROKER_URL: ")
+    assert said.count("\n") == 1
+    assert "hush" not in said
+    assert seconds < 8  # two for Redis, the rest for the process

@@ -16,15 +16,17 @@ def find(  # noqa: PLR0917 - conditions: who calls it names them
     older_than: float | None = None,
     group: str | None = None,
     after: str = "",
+    until: str = "",
 ) -> Iterator[DeadLetter]:
     """Yield the letters that meet every condition given, in the order in which they died. Raises DeadLettersError.
 
     In `event_type`, `*` stands for any text. Bytes that cannot be read have no type and no subject: they meet no
-    condition on these. `older_than` is in seconds since the last attempt; `after` is the letter after which to begin.
+    condition on these. `older_than` is in seconds since the last attempt; They are those after the letter
+    `after`, and no later than the letter `until`.
     """
     pattern = None if event_type is None else type_pattern(event_type)
     now = datetime.now(UTC)
-    for letter in dead_letters.iterate(after=after):
+    for letter in dead_letters.iterate(after=after, until=until):
         age = (now - letter.failures[-1].time).total_seconds() if letter.failures else 0
         if (
             (subscription is None or letter.subscription == subscription)

@@ -34,6 +34,7 @@ class Stories:
 
         None if nothing is known of the name. With a `source` only an event is meant.
         """
+        self._why.kept.page(Span(newest_first=True), 1)  # if that store is away, so are the others: ask no more of them
         if source is not None:
             return self._with_job(self._why.event(name, source))
         if passport := self._why.at_once(name):

@@ -12,7 +12,7 @@ from qontract.application.ports.event_spool import EventSpool, EventSpoolError
 from qontract.application.ports.intents import Intents, IntentsError
 from qontract.application.ports.kept_events import KeptEvents, KeptEventsError, Span
 from qontract.application.ports.subscriptions import Subscriptions
-from qontract.domain.dead_letters import DeadLetter, Redriven
+from qontract.domain.dead_letters import DeadLetter, Discarded, Redriven
 from qontract.domain.delivery_states import DeliveryState, Held
 from qontract.domain.events import DomainEvent
 from qontract.domain.kept_events import KeptEvent
@@ -120,11 +120,12 @@ class Why:
                 reason = "it could not be read"
                 findings.append(Finding(view.name, Verdict.UNKNOWN, reason, following, missing=(state,)))
                 continue
-            letter, redriven = letters.get(view.name), self._redriven(view, entry, missing)
+            letter = letters.get(view.name)
+            redriven, discarded = self._marks(view.name, entry, missing)
             kind = event.type if event else letter.type if letter else None
             before = self._before(event, state) if event else None
             whole = replace(state, missing=(*state.missing, *missing))  # what is not read of all is not of this one
-            found = finding(Facts(self._now(), kind, view, whole, before, letter, redriven))
+            found = finding(Facts(self._now(), kind, view, whole, before, letter, redriven, discarded))
             findings.append(replace(found, missing=state.missing))
         return findings
 
@@ -148,12 +149,13 @@ class Why:
             missing.append(f"dead letters: {error}")
         return found
 
-    def _redriven(self, view: SubscriptionView, entry: str, missing: list[str]) -> Redriven | None:
+    def _marks(self, name: str, entry: str, missing: list[str]) -> tuple[Redriven | None, Discarded | None]:
+        letters = self._stores.letters
         try:
-            return self._stores.letters.redriven(view.name, entry)
+            return letters.redriven(name, entry), letters.discarded(name, entry)
         except DeadLettersError as error:
             missing.append(f"redriven: {error}")
-            return None
+            return None, None
 
     def _before(self, event: KeptEvent, state: DeliveryState) -> Before | None:
         """Return the first event of the same order key that is not acknowledged, if it is not this one."""

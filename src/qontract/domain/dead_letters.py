@@ -35,6 +35,16 @@ class Redriven(NamedTuple):
     run: str = ""
 
 
+class Discarded(NamedTuple):
+    """When a letter was discarded, with a time zone, and by whom; and of it, when and why its last attempt failed."""
+
+    time: datetime
+    by: str
+    attempts: int
+    failed: datetime | None
+    error: str
+
+
 @dataclass(frozen=True)
 class DeadLetter:
     """An event that one subscription gave up.
@@ -72,6 +82,11 @@ class DeadLetter:
     def died(self) -> datetime | None:
         """When its last attempt failed."""
         return self.failures[-1].time if self.failures else None
+
+    @property
+    def error(self) -> str:
+        """What its last attempt failed with; of one that cannot be read, why."""
+        return self.failures[-1].error if self.failures else self.unreadable or "nothing says why"
 
     @property
     def type(self) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from qontract.domain.dead_letters import DeadLetter, Redriven
+from qontract.domain.dead_letters import DeadLetter, Discarded, Redriven
 from qontract.domain.delivery_states import DeliveryState, Held
 from qontract.domain.kept_events import KeptEvent
 from qontract.domain.subscriptions import SubscriptionView
@@ -64,7 +64,7 @@ class Facts:
     """What was read about an event for one subscription. What is None could not be read, or is not there.
 
     `before`: what it waits for, if it does. `letter`: the dead letter that it is now. `redriven`: when it was last
-    given back, and by whom.
+    given back, and by whom; `discarded`: when its last letter was removed, and by whom.
     """
 
     now: datetime
@@ -74,6 +74,7 @@ class Facts:
     before: Before | None = None
     letter: DeadLetter | None = None
     redriven: Redriven | None = None
+    discarded: Discarded | None = None
 
 
 @dataclass(frozen=True)

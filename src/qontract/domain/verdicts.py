@@ -33,7 +33,7 @@ def _ended(facts: Facts) -> Finding | None:
     failed = letter.failures[-1].time if letter and letter.failures else None
     is_done = ended is not None and ended.ending is not Ending.EXPIRED
     if letter and not (ended and is_done and failed and ended.time > failed):
-        error = letter.failures[-1].error if letter.failures else letter.unreadable or "nothing says why"
+        error = letter.error
         return _found(
             facts,
             Verdict.DEAD_LETTERED,
@@ -44,6 +44,8 @@ def _ended(facts: Facts) -> Finding | None:
             attempts=len(letter.failures),
             error=error,
         )
+    if found := _discarded(facts, ended.time if ended and is_done else None):
+        return found
     if ended is None or not is_done:
         return None
     again = "; it comes again" if facts.state.held or not facts.state.is_read else ""
@@ -58,6 +60,27 @@ def _ended(facts: Facts) -> Finding | None:
         when=_time(ended.time),
         attempts=ended.attempts,
         seconds=ended.seconds,
+    )
+
+
+def _discarded(facts: Facts, done: datetime | None) -> Finding | None:
+    """Say who discarded its letter, if it was not done since it failed, and does not come again."""
+    gone, state = facts.discarded, facts.state
+    comes = state.held or state.is_redriven or (state.is_kept and not state.is_read)
+    if gone is None or comes or (done and done > (gone.failed or gone.time)):
+        return None
+    by = gone.by or "somebody"
+    return _found(
+        facts,
+        Verdict.DEAD_LETTERED,
+        f"after {_number(gone.attempts, 'attempt')}{_at(gone.failed)}: {gone.error}; {by} discarded the letter"
+        f"{_at(gone.time)}",
+        "publish it again, if it has to be handled",
+        when=_time(gone.failed or gone.time),
+        attempts=gone.attempts,
+        error=gone.error,
+        discarded=_time(gone.time),
+        discarded_by=by,
     )
 
 

@@ -14,6 +14,7 @@ from qontract.adapters.memory import (
     InMemorySubscriptions,
 )
 from qontract.application.jobs import Turn
+from qontract.application.ports.kept_events import KeptEventsError
 from qontract.application.ports.kept_jobs import KeptJobsError
 from qontract.application.stories import Stories
 from qontract.application.why import Stores, Why
@@ -56,9 +57,9 @@ class Deployment:
         self.job = Job(integration="slack-usergroups", payload={}, correlation_id="r-1", locks=("a",))
         queue.submit(self.job)
         self.jobs = InMemoryKeptJobs(queue)
-        kept = InMemoryKeptEvents(events, datetime.now(UTC))
-        letters = InMemoryDeadLetters(events=events)
-        stores = Stores(kept, InMemorySubscriptions(events), InMemoryDeliveryStates(events), letters, FORMAT)
+        self.kept = InMemoryKeptEvents(events, datetime.now(UTC))
+        self.states, self.letters = InMemoryDeliveryStates(events), InMemoryDeadLetters(events=events)
+        stores = Stores(self.kept, InMemorySubscriptions(events), self.states, self.letters, FORMAT)
         self.stories = Stories(Why(stores), self.jobs, most=most)
 
     def about(self, name: str) -> Story:
@@ -122,3 +123,19 @@ def test_jobs_that_cannot_be_read_are_named_and_the_events_are_told(method: str)
     story = deployment.about("acme/team-a")
     assert (story.jobs, story.missing) == ((), ("jobs: Redis did not answer",))
     assert len(story.events) == 1
+
+
+@pytest.mark.parametrize("name", ["1", "an-id", "acme/team-a", "alice@example.com"])
+def test_if_the_events_cannot_be_reached_nothing_else_is_asked(name: str) -> None:
+    deployment = Deployment()
+    asked: list[str] = []
+
+    def away(*_: object) -> None:
+        raise KeptEventsError("Redis did not answer")
+
+    for store, method in ((deployment.jobs, "get"), (deployment.states, "entry_of")):
+        setattr(store, method, asked.append)
+    deployment.kept.page = away  # type: ignore[method-assign,assignment]
+    with pytest.raises(KeptEventsError):
+        deployment.stories.about(name)
+    assert asked == []

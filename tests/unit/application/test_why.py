@@ -2,7 +2,10 @@
 
 import asyncio
 
+import pytest
+
 from qontract.application.delivery_session import Limits
+from qontract.application.ports.dead_letters import By
 from qontract.application.ports.event_handler import Policy, Reject, RetryLater
 from qontract.domain.passport import Verdict
 from tests.support.asking_why import Deployment, delivering
@@ -137,6 +140,38 @@ async def test_dead_lettered_says_why_and_once_redriven_it_is_handled() -> None:
         assert found.next == f"qontract dead-letters redrive {letter.id}"
         assert deployment.letters.redrive(letter.id)
         assert deployment.of(1).verdict is Verdict.NOT_READ_YET
+        await deployment.becomes(1, Verdict.HANDLED)
+
+
+@on_virtual_clock
+@pytest.mark.parametrize("handled_before", [False, True])
+async def test_dead_lettered_is_also_what_somebody_discarded_until_it_is_handled_later(handled_before: bool) -> None:
+    fails: list[Exception] = [] if handled_before else [Reject("not mine")]
+
+    async def trouble(number: int, attempt: int) -> None:
+        if fails:
+            raise fails.pop()
+
+    async def again(deployment: Deployment, *errors: Exception) -> None:
+        fails[:] = errors
+        deployment.subscriptions.pause(NAME, "alice")
+        await asyncio.sleep(10)
+        assert deployment.subscriptions.seek(NAME, "start")
+        deployment.subscriptions.resume(NAME)
+
+    async with delivering(Handler(trouble=trouble), 1) as (deployment, _):
+        if handled_before:
+            await deployment.becomes(1, Verdict.HANDLED)
+            await again(deployment, Reject("not mine"))
+        found = await deployment.becomes(1, Verdict.DEAD_LETTERED)
+        (letter,) = letters(deployment.events)
+        assert deployment.letters.discard(letter.id, By("night"))
+        found = deployment.of(1)
+        assert found.verdict is Verdict.DEAD_LETTERED
+        assert "after 1 attempt" in found.reason
+        assert "not mine; night discarded the letter at " in found.reason
+        assert found.details["discarded_by"] == "night"
+        await again(deployment)
         await deployment.becomes(1, Verdict.HANDLED)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from qontract.adapters.memory import faults
 from qontract.adapters.memory.events import InMemoryEvents, Place
 from qontract.application.ports.dead_letters import NOBODY, By, DeadLetters
-from qontract.domain.dead_letters import ChangedLetter, DeadLetter, Redriven
+from qontract.domain.dead_letters import ChangedLetter, DeadLetter, Discarded, Redriven
 
 
 class InMemoryDeadLetters(DeadLetters):
@@ -52,12 +52,18 @@ class InMemoryDeadLetters(DeadLetters):
         """Remove the letter."""
         letter = self._events.letters.pop(letter_id, None)
         if letter:
+            mark = Discarded(datetime.now(UTC), by.who, len(letter.failures), letter.died, letter.error)
+            self._events.discards[letter.subscription, letter.entry] = mark
             self._keep_change("discarded", letter, by)
         return letter is not None
 
     def redriven(self, subscription: str, entry: str) -> Redriven | None:
         """Look for the mark."""
         return self._events.marks.get((subscription, entry))
+
+    def discarded(self, subscription: str, entry: str) -> Discarded | None:
+        """Look for the mark."""
+        return self._events.discards.get((subscription, entry))
 
     def changes(self) -> Sequence[ChangedLetter]:
         """Return the changes that were not forgotten."""

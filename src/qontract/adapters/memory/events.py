@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from qontract.application.ports.dead_letters import By, SubscriptionGoneError
 from qontract.application.ports.event_log import Entry
 from qontract.application.ports.redrive_runs import Run
-from qontract.domain.dead_letters import ChangedLetter, DeadLetter, FailedAttempt, Redriven
+from qontract.domain.dead_letters import ChangedLetter, DeadLetter, Discarded, FailedAttempt, Redriven
 from qontract.domain.delivery_states import Interest
 from qontract.domain.endings import Ended, Ending
 from qontract.domain.subscriptions import Pause
@@ -116,6 +116,7 @@ class InMemoryEvents:
         self.letter_numbers: dict[str, int] = {}
         self.changes: dict[str, ChangedLetter] = {}
         self.marks: dict[tuple[str, str], Redriven] = {}
+        self.discards: dict[tuple[str, str], Discarded] = {}
         self.runs: dict[str, Run] = {}
         self.newest = 0
         self._latest = 0.0
@@ -235,7 +236,8 @@ class InMemoryEvents:
 
     def _forget(self, keys: Iterable[Hashable]) -> None:
         for key in keys:
-            for mark in [mark for mark in self.marks if mark[1] == str(key)]:
-                del self.marks[mark]
+            for mark in [mark for mark in (*self.marks, *self.discards) if mark[1] == str(key)]:
+                self.marks.pop(mark, None)
+                self.discards.pop(mark, None)
             for events in (self.kept, *(subscription.redriven for subscription in self._subscriptions.values())):
                 events.pop(key, None)  # type: ignore[call-overload] # a key that is none of ours is not there

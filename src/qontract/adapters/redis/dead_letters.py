@@ -11,11 +11,11 @@ from redis.retry import Retry
 from qontract.adapters.redis.dead_letter_entries import change_from, change_to_json, letter_from
 from qontract.adapters.redis.entries import is_entry_id
 from qontract.adapters.redis.keys import keys_of
-from qontract.adapters.redis.redrive_marks import mark_from, member_of, who
+from qontract.adapters.redis.redrive_marks import discard_from, discards_of, mark_from, member_of, who, who_discarded
 from qontract.adapters.redis.scripts import run_now
 from qontract.adapters.unreadable import Unreadable, excerpt
 from qontract.application.ports.dead_letters import NOBODY, By, DeadLetters, DeadLettersError, SubscriptionGoneError
-from qontract.domain.dead_letters import ChangedLetter, DeadLetter, Redriven
+from qontract.domain.dead_letters import ChangedLetter, DeadLetter, Discarded, Redriven
 from qontract.domain.subscriptions import ALIVE_SECONDS
 
 _PAGE = 100
@@ -83,23 +83,22 @@ class RedisDeadLetters(DeadLetters):
         return bool(answer)
 
     def discard(self, letter_id: str, by: By = NOBODY) -> bool:
-        """Remove the letter; what it says is read before if the change is to be told."""
-        letter = self.get(letter_id) if by.batch else None
-        change = change_to_json("discarded", letter, by) if letter else ""
-        keys = [self._dead, self._keys.dead_counts, self._keys.dead_changes]
+        """Remove the letter; what it says, for good, is read before."""
+        letter = self.get(letter_id)
+        if letter is None:
+            return False
+        keys = [self._dead, self._keys.dead_counts, self._keys.dead_changes, self._keys.redrives]
+        mark = discards_of(letter.entry, letter.subscription), who_discarded(by.who, letter)
         with _translated_errors():
-            return bool(is_entry_id(letter_id) and self._run("discard", keys, letter_id, change))
+            return bool(self._run("discard", keys, letter_id, change_to_json("discarded", letter, by), *mark))
 
     def redriven(self, subscription: str, entry: str) -> Redriven | None:
         """Look for the mark."""
-        member = member_of(entry, subscription).encode()
-        if not member:
-            return None
-        with _translated_errors():
-            found: Any = self._redis.zrange(
-                self._keys.redrives, b"[" + member, b"(" + member + b"\xff", bylex=True, offset=0, num=1
-            )
-        return mark_from(found[0].removeprefix(member)) if found else None
+        return mark_from(self._mark(member_of(entry, subscription)))
+
+    def discarded(self, subscription: str, entry: str) -> Discarded | None:
+        """Look for the mark."""
+        return discard_from(self._mark(discards_of(entry, subscription)))
 
     def changes(self) -> Sequence[ChangedLetter]:
         """Return the oldest records; those that cannot be read are dropped."""
@@ -120,6 +119,17 @@ class RedisDeadLetters(DeadLetters):
         if changes:
             with _translated_errors():
                 self._redis.xdel(self._keys.dead_changes, *(change.key for change in changes))
+
+    def _mark(self, begin: str) -> bytes:
+        """Return the mark whose member begins so; b"" if there is none."""
+        member = begin.encode()
+        if not member:
+            return b""
+        with _translated_errors():
+            found: Any = self._redis.zrange(
+                self._keys.redrives, b"[" + member, b"(" + member + b"\xff", bylex=True, offset=0, num=1
+            )
+        return bytes(found[0].removeprefix(member)) if found else b""
 
     def _run(self, script: str, keys: list[str], *args: Any) -> Any:
         return run_now(self._redis.execute_command, script, keys, *args)

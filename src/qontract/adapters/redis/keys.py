@@ -21,7 +21,7 @@ class Keys:
         self.dead_changes = f"{prefix}dead-changes"
         """A stream: which dead letters were redriven and discarded, until an event of that is published."""
         self.redrives = f"{prefix}redrives"
-        """A sorted set: when kept events were last redriven, and by whom; trimmed with them. See `redrive_marks.py`."""
+        """A sorted set: who last redrove and discarded kept events, and when; trimmed with them: `redrive_marks.py`."""
         self.redrive_runs = f"{prefix}redrive-runs"
         """A hash: the runs in which groups of dead letters are being redriven, by group."""
         self.alive = f"{prefix}alive"

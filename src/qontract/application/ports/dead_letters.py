@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from qontract.domain.dead_letters import ChangedLetter, DeadLetter, Redriven
+from qontract.domain.dead_letters import ChangedLetter, DeadLetter, Discarded, Redriven
 
 
 class DeadLettersError(Exception):
@@ -55,7 +55,7 @@ class DeadLetters(Protocol):
       anew there. If it dies again, the letter knows where it was at first (`entry`), and that it was redriven. It
       raises SubscriptionGoneError if that subscription has no place in the log, and no replica runs it.
     - `redriven` says when an event was last redriven for a subscription, and by whom, by the event's entry: for as long
-      as the event is kept; None if it was not.
+      as the event is kept; None if it was not. `discarded` says the same of the last of its letters that was discarded.
     - `redrive` and `discard` say whether they did it. Doing it twice does it once, from wherever.
     - In the same step they keep a record of the change for an event, if it has a `batch`: `changes` has the oldest of
       these records, up to some hundreds, until they are forgotten with `forget`. What cannot be read is not among them.
@@ -87,6 +87,10 @@ class DeadLetters(Protocol):
     @abstractmethod
     def redriven(self, subscription: str, entry: str) -> Redriven | None:
         """Say when an event was redriven, and by whom."""
+
+    @abstractmethod
+    def discarded(self, subscription: str, entry: str) -> Discarded | None:
+        """Say when the letter of an event was discarded, by whom, and why it was one."""
 
     @abstractmethod
     def changes(self) -> Sequence[ChangedLetter]:

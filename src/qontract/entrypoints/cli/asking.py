@@ -13,6 +13,18 @@ def examples(*lines: str) -> str:
     return "\n\n".join(["Examples:", *lines])
 
 
+NO_ANSWER = 5
+"""The exit code of a command that could not look."""
+
+
+def no_answer(error: Exception) -> SystemExit:
+    """Say in one line that Redis does not answer, and return what ends the command."""
+    from qontract.entrypoints.shown import safe
+
+    typer.echo(f"qontract: QAPI_CACHE_BROKER_URL: {safe(error)}", err=True)
+    return SystemExit(NO_ANSWER)
+
+
 def is_certain(preview: str, *, yes: bool, dry_run: bool | None = None, quiet: bool) -> bool:
     """Say what a change means, and ask whether to make it; with `quiet`, say nothing where nobody is asked.
 

@@ -8,7 +8,7 @@ import typer
 
 from qontract.application.ports.dead_letters import DeadLetters, DeadLettersError
 from qontract.domain.dead_letters import DeadLetter
-from qontract.entrypoints.cli.asking import examples
+from qontract.entrypoints.cli.asking import examples, is_certain, no_answer
 from qontract.entrypoints.shown import safe
 
 if TYPE_CHECKING:
@@ -30,13 +30,22 @@ def _rate(text: str) -> Any:
     return rate
 
 
+def _group(text: str | None) -> str | None:
+    if text is not None and (not text or text.startswith("-")):
+        raise typer.BadParameter("no group: give an id that `qontract dead-letters groups` shows")
+    return text
+
+
 _Subscription = Annotated[str | None, typer.Option(help="Only those of this subscription")]
 _Type = Annotated[str | None, typer.Option("--type", metavar="PATTERN", help="Only this type; * stands for any text")]
 _Subject = Annotated[str | None, typer.Option(help="Only those about this subject")]
 _OlderThan = Annotated[float | None, typer.Option(metavar="SECONDS", help="Only those dead for at least so long")]
-_Group = Annotated[str | None, typer.Option(metavar="GROUP", help="Only those of this cause; see `groups`")]
+_Group = Annotated[
+    str | None, typer.Option(callback=_group, metavar="GROUP", help="Only those of this cause; see `groups`")
+]
 _Id = Annotated[str | None, typer.Argument(metavar="ID")]
 _Every = Annotated[bool, typer.Option("--all", help="Every letter")]
+_Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking")]
 _DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show which")]
 
 
@@ -131,15 +140,19 @@ def redrive(
     event_type: _Type = None,
     subject: _Subject = None,
     older_than: _OlderThan = None,
-    group: Annotated[str | None, typer.Option(metavar="GROUP", help="Those of this cause, until it comes back")] = None,
+    group: Annotated[
+        str | None, typer.Option(callback=_group, metavar="GROUP", help="Those of this cause, until it comes back")
+    ] = None,
     rate: Annotated[
         Any, typer.Option(parser=_rate, metavar="N/s", help="Of a group: how many in a second, or a minute (N/m)")
     ] = "10/s",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Of a group: do it without asking")] = False,
+    yes: _Yes = False,
     as_json: Annotated[bool, typer.Option("--json", help="Of a group: print how it ended as JSON")] = False,
     dry_run: _DryRun = False,
 ) -> None:
     """Give events back to the subscription that gave them up, and to no other. An event tells who did it.
+
+    It asks first, but for one letter by its id.
 
     A group is redriven in batches that grow, and it stops with the exit code 4 when its cause comes back. Killed in the
     middle, give the same command again: it goes on.
@@ -148,14 +161,19 @@ def redrive(
 
     filters = _Filters(subscription, event_type, subject, older_than)
     if group is None:
-        _change("redriven", letter_id, filters, every, dry_run)
+        _change("redriven", letter_id, filters, every=every, yes=yes or letter_id is not None, dry_run=dry_run)
     else:
         _check_one_way(letter_id, filters, every, group is not None)
         with _opened():
             redrive_group(group, rate, yes=yes, dry_run=dry_run, as_json=as_json)
 
 
-@app.command(epilog=examples("qontract dead-letters discard --group 5ec8c97c2d --dry-run"))
+@app.command(
+    epilog=examples(
+        "qontract dead-letters discard --group 5ec8c97c2d --dry-run",
+        "qontract dead-letters discard 1769851802000-0 --yes",
+    )
+)
 def discard(
     letter_id: _Id = None,
     *,
@@ -165,21 +183,32 @@ def discard(
     subject: _Subject = None,
     older_than: _OlderThan = None,
     group: _Group = None,
+    yes: _Yes = False,
     dry_run: _DryRun = False,
 ) -> None:
-    """Remove dead letters for good. An event tells who did it."""
+    """Remove dead letters for good; it asks first. An event tells who did it."""
     filters = _Filters(subscription, event_type, subject, older_than, group)
-    _change("discarded", letter_id, filters, every, dry_run)
+    _change("discarded", letter_id, filters, every=every, yes=yes, dry_run=dry_run)
 
 
-def _change(done: str, letter_id: str | None, filters: _Filters, every: bool, dry_run: bool) -> None:
-    """Make this change to a letter, to those that match, or to all, and show each."""
+def _change(done: str, letter_id: str | None, filters: _Filters, *, every: bool, yes: bool, dry_run: bool) -> None:
+    """Make this change to a letter, to those that match, or to all, and show each; ask first, unless `yes`."""
     from qontract.application.dead_letters import find
+    from qontract.domain.findings import counted
     from qontract.entrypoints.container import get_container
 
     _check_one_way(letter_id, filters, every)
     with _opened() as dead_letters:
-        letters = find(dead_letters, *filters) if letter_id is None else [_get(dead_letters, letter_id)]
+        one = None if letter_id is None else _get(dead_letters, letter_id)
+        newest = dead_letters.newest()  # what dies while somebody thinks is not among them
+
+        def chosen() -> Iterable[DeadLetter]:
+            return find(dead_letters, *filters, until=newest) if one is None else [one]
+
+        if not (yes or dry_run) and (count := sum(1 for _ in chosen())):
+            more = ", for good" if done == "discarded" else ""
+            is_certain(f"{counted(count, 'dead letter')} would be {done}{more}", yes=yes, dry_run=dry_run, quiet=True)
+        letters = chosen()
         if dry_run:
             changed, kept = _each(done, letters, lambda _: True)
             typer.echo(f"{changed} would be {done}", err=True)
@@ -241,8 +270,9 @@ def _opened() -> Iterator[DeadLetters]:
     try:
         yield get_container().dead_letters()
     except DeadLettersError as error:
-        where = "" if error.of_letter else "QAPI_CACHE_BROKER_URL: "
-        raise SystemExit(f"qontract: {where}{safe(error)}") from None
+        if not error.of_letter:
+            raise no_answer(error) from None
+        raise SystemExit(f"qontract: {safe(error)}") from None
 
 
 def _get(dead_letters: DeadLetters, letter_id: str) -> DeadLetter:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from qontract.application.ports.kept_events import KeptEventsError
-from qontract.entrypoints.cli.asking import examples
+from qontract.entrypoints.cli.asking import examples, no_answer
 from qontract.entrypoints.times import point_in_time
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
@@ -244,6 +244,6 @@ def _one_line() -> Iterator[None]:
     try:
         yield
     except KeptEventsError as error:
-        raise SystemExit(f"qontract: QAPI_CACHE_BROKER_URL: {error}") from None
+        raise no_answer(error) from None
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None

@@ -14,7 +14,7 @@ from qontract.application.subscription_steering import Steering
 from qontract.domain.causes import UNREADABLE
 from qontract.domain.dead_letters import Group
 from qontract.domain.findings import counted
-from qontract.entrypoints.cli.asking import is_certain
+from qontract.entrypoints.cli.asking import is_certain, no_answer
 from qontract.entrypoints.cli.who import operating_user
 from qontract.entrypoints.container import get_container
 from qontract.entrypoints.dead_letter_records import progress_line, progress_record
@@ -92,7 +92,7 @@ def _check_read(steering: Steering, group: Group) -> None:
         hint = f"see qontract subscriptions show {group.subscription}"
         raise SystemExit(f"qontract: {group.id}: not redriven: {safe(error)}; {hint}") from None
     except SubscriptionsError as error:
-        raise SystemExit(f"qontract: QAPI_CACHE_BROKER_URL: {safe(error)}") from None
+        raise no_answer(error) from None
 
 
 class _Read:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import typer
 
-from qontract.entrypoints.cli.asking import API_URL, examples, is_certain
+from qontract.entrypoints.cli.asking import API_URL, examples, is_certain, no_answer
 from qontract.entrypoints.times import point_in_time
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def _jobs(token: str | None, *, logs: bool = False) -> "Iterator[JobSteering | N
     except EndedJobError as error:
         raise SystemExit(f"qontract: not cancelled: {safe(error)}") from None
     except KeptJobsError as error:
-        raise SystemExit(f"qontract: QAPI_CACHE_BROKER_URL: {safe(error)}") from None
+        raise no_answer(error) from None
     except ClientError as error:
         raise SystemExit(f"qontract: {error}") from None
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qontract.application.ports.subscriptions import SubscriptionsError, Target
-from qontract.entrypoints.cli.asking import examples, is_certain
+from qontract.entrypoints.cli.asking import examples, is_certain, no_answer
 from qontract.entrypoints.times import point_in_time
 
 if TYPE_CHECKING:
@@ -204,4 +204,4 @@ def _steering(*, logs: bool = False) -> "Iterator[Steering]":
     except BusyError as error:
         raise SystemExit(f"qontract: refused: {safe(error)}") from None
     except SubscriptionsError as error:
-        raise SystemExit(f"qontract: QAPI_CACHE_BROKER_URL: {safe(error)}") from None
+        raise no_answer(error) from None

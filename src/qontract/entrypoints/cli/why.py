@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from qontract.entrypoints.cli.asking import no_answer
+
 _EXAMPLES = (
     "qontract why 1769851800123-0",
     "qontract why 5f0c2f3e-8b1c-4c7e-9a55-0d9f1f0a7a11 --json",
@@ -27,7 +29,7 @@ def why(
     Of a job, a subject or a person: what became of it, and the newest events that concern it.
 
     Exits with 0 if all that want it have handled it; with 3 if something is still to come; with 4 if it was given up or
-    lost; with 1 if nothing is known of it, or not all could be found out.
+    lost; with 1 if nothing is known of it, or not all could be found out; with 5 if Redis does not answer.
     """
     from qontract.application.ports.kept_events import KeptEventsError
     from qontract.application.ports.subscriptions import SubscriptionsError
@@ -38,12 +40,14 @@ def why(
     from qontract.entrypoints.shown import folded, safe, width
     from qontract.entrypoints.story_lines import exit_code_of_story, lines_of_story, record_of_story
 
+    if not name.strip():
+        raise typer.BadParameter("it is empty: give an event, a job, a subject or a person", param_hint="ID")
     container = get_container()
     knows_jobs = container.settings().auth.secret is not None  # without it no job can be told from a forged one
     try:
         found = (container.stories_with_jobs() if knows_jobs else container.stories()).about(name, source)
     except (KeptEventsError, SubscriptionsError) as error:
-        raise SystemExit(f"qontract: QAPI_CACHE_BROKER_URL: {safe(error)}") from None
+        raise no_answer(error) from None
     hint = "" if knows_jobs else "; jobs were not looked at: QAPI_AUTH__SECRET is not set"
     if found is None:
         typer.echo(f"qontract: {safe(name)}: nothing is known of it: see `qontract events list`{hint}", err=True)

@@ -47,7 +47,7 @@ class Container(containers.DeclarativeContainer):
     token_keys = providers.Singleton(asking.token_keys, settings)
     presence = providers.Singleton(asking.presence, settings)
     status = providers.Singleton(asking.status, settings, presence, kept_jobs.provider, event_manager)
-    why = providers.Singleton(asking.why, settings, kept_events, dead_letters, event_format)
+    why = providers.Singleton(asking.why, settings, event_format)
     stories = providers.Singleton(Stories, why)
     stories_with_jobs = providers.Singleton(Stories, why, kept_jobs)
 

@@ -25,12 +25,16 @@ if TYPE_CHECKING:  # a process imports only the adapters that it makes: it start
     pass
 
 
-def dead_letters(settings: Settings) -> DeadLetters:
+_QUICK = 2.0
+"""For so many seconds somebody who waits for one sentence waits for Redis."""
+
+
+def dead_letters(settings: Settings, timeout: float = 5.0) -> DeadLetters:
     from qontract.adapters.redis import RedisDeadLetters
 
     events = settings.events
     url = settings.cache_broker_url.get_secret_value()
-    return RedisDeadLetters(url, channel=events.channel, stream=events.stream)
+    return RedisDeadLetters(url, channel=events.channel, stream=events.stream, timeout=timeout)
 
 
 def redrive_runs(settings: Settings) -> RedriveRuns:
@@ -41,10 +45,11 @@ def redrive_runs(settings: Settings) -> RedriveRuns:
     return RedisRedriveRuns(url, channel=events.channel, stream=events.stream)
 
 
-def kept_events(settings: Settings) -> KeptEvents:
+def kept_events(settings: Settings, timeout: float = 5.0) -> KeptEvents:
     from qontract.adapters.redis import RedisKeptEvents
 
-    return RedisKeptEvents(settings.cache_broker_url.get_secret_value(), stream=settings.events.stream)
+    url = settings.cache_broker_url.get_secret_value()
+    return RedisKeptEvents(url, stream=settings.events.stream, timeout=timeout)
 
 
 def steering(settings: Settings) -> Steering:
@@ -55,16 +60,17 @@ def steering(settings: Settings) -> Steering:
     return Steering(subscriptions, abandoned_seconds=settings.subscriber.abandoned_seconds)
 
 
-def why(settings: Settings, kept: KeptEvents, letters: DeadLetters, event_format: EventFormat) -> Why:
+def why(settings: Settings, event_format: EventFormat) -> Why:
     from qontract.adapters.redis import RedisBroker, RedisDeliveryStates, RedisIntents, RedisSubscriptions
     from qontract.adapters.sqlite import SqliteEventSpool
 
     events, url = settings.events, settings.cache_broker_url.get_secret_value()
+    channel, stream = events.channel, events.stream
     stores = Stores(
-        kept=kept,
-        subscriptions=RedisSubscriptions(url, channel=events.channel, stream=events.stream),
-        states=RedisDeliveryStates(url, channel=events.channel, stream=events.stream, source=events.source),
-        letters=letters,
+        kept=kept_events(settings, _QUICK),
+        subscriptions=RedisSubscriptions(url, channel=channel, stream=stream, timeout=_QUICK),
+        states=RedisDeliveryStates(url, channel=channel, stream=stream, source=events.source, timeout=_QUICK),
+        letters=dead_letters(settings, _QUICK),
         event_format=event_format,
         spool=SqliteEventSpool(events.spool, max_bytes=events.spool_max_bytes),
         intents=RedisIntents(RedisBroker(url), channel=events.channel, source=events.source),
@@ -90,7 +96,7 @@ def status(
         RedisServerInfo(url),
         presence,
         kept_jobs if settings.auth.secret else None,
-        RedisSubscriptions(url, channel=events.channel, stream=events.stream, timeout=2) if kept else None,
+        RedisSubscriptions(url, channel=events.channel, stream=events.stream, timeout=_QUICK) if kept else None,
         manager,
         spool=(gethostname(), str(events.spool)),
         needed=set(ProcessKind) - (set() if kept else {ProcessKind.SUBSCRIBER}),

@@ -154,6 +154,26 @@ class DeadLettersContract:
         assert later
         assert later.by == "carol"
 
+    def test_it_is_known_when_a_letter_was_last_discarded_by_whom_and_what_it_said_while_its_event_is_kept(
+        self, store: Store
+    ) -> None:
+        before = datetime.now(UTC) - CLOCKS_DIFFER
+        for who in ("alice", "bob@ops-1"):
+            store.dead_letters.discard(store.bury("s", EVENT, FAILURES, "7-0"), By(who))
+        found = store.dead_letters.discarded("s", "7-0")
+        assert found
+        assert (found.by, found.attempts, found.failed) == ("bob@ops-1", 2, FAILURES[1].time)
+        assert found.error.startswith("ValueError: Grüße")
+        assert before <= found.time <= datetime.now(UTC) + CLOCKS_DIFFER
+        assert store.dead_letters.redriven("s", "7-0") is None
+        assert [store.dead_letters.discarded(*none) for none in (("s", "8-0"), ("s", "x"), ("t", "7-0"), ("", ""))] == [
+            None
+        ] * 4
+        store.dead_letters.redrive(store.bury("s", EVENT, FAILURES, "7-0"), By("carol"))
+        assert store.dead_letters.discarded("s", "7-0") == found
+        store.trim("7-0")
+        assert store.dead_letters.discarded("s", "7-0") is None
+
     def test_a_change_is_on_record_for_an_event_until_it_is_forgotten(self, store: Store) -> None:
         first, second, third = (store.bury("s", EVENT, FAILURES, "7-0") for _ in range(3))
         letter = store.dead_letters.get(first)
