@@ -108,10 +108,16 @@ async def test_where_nobody_can_seek_is_a_usage_error(client: Redis, valkey_url:
 
 async def test_what_a_replica_runs_is_neither_moved_nor_removed(client: Redis, valkey_url: str) -> None:
     await show_alive(client, KEYS, "crm")
-    for arguments in (["seek", "crm", "--to", "end", "--yes"], ["remove", "crm", "--yes"]):
-        done = subscriptions(valkey_url, *arguments)
-        assert done.returncode == 1
-        assert done.stderr.startswith("qontract: refused: a replica runs it; ")
+    for arguments in (["seek", "crm", "--to", "end"], ["remove", "crm"]):
+        for certain in (["--yes"], []):  # without a yes, it is refused before anybody is asked
+            done = subscriptions(valkey_url, *arguments, *certain)
+            assert (done.returncode, done.stdout) == (1, "")
+            assert done.stderr.startswith("qontract: refused: a replica runs it; ")
+        only_said = subscriptions(valkey_url, *arguments, "--dry-run")
+        assert only_said.returncode == 0
+        assert "it would be refused: a replica runs it; " in only_said.stdout
+        as_json = json.loads(subscriptions(valkey_url, *arguments, "--dry-run", "--json").stdout)
+        assert as_json["refused"].startswith("a replica runs it; ")
     assert crm(valkey_url)["lag"] == 1
 
 

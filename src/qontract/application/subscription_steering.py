@@ -62,14 +62,21 @@ class Steering:
             raise UnknownSubscriptionError(name)
         return move
 
+    def refusal_of_seek(self, name: str) -> str:
+        """Say why `seek` would be refused now, and what to do first; "" if it would not."""
+        view = self._required(name)
+        return _refusal_of_seek(view.busy, view) if view.leader or not view.paused else ""
+
+    def refusal_of_removal(self, name: str) -> str:
+        """Say why `remove` would be refused now, and what to do first; "" if it would not."""
+        return _refusal_of_removal(self._required(name).busy)
+
     def seek(self, name: str, target: Target, *, by: str) -> None:
         """Move its place. Raises BusyError, which says what to do first."""
         try:
             moved = self._subscriptions.seek(name, target)
         except BusyError as error:
-            paused = self._required(name).paused
-            hint = "its handlers at work finish; try again in some seconds" if paused else "pause it first"
-            raise BusyError(f"{error}; {hint}") from None
+            raise BusyError(_refusal_of_seek(str(error), self._required(name))) from None
         if not moved:
             raise UnknownSubscriptionError(name)
         _log("subscription moved", name, by, to=str(target))
@@ -79,8 +86,7 @@ class Steering:
         try:
             removed = self._subscriptions.remove(name)
         except BusyError as error:
-            hint = f"stop its replicas, or have them leave it out, and try again in {ALIVE_SECONDS:g} s"
-            raise BusyError(f"{error}; {hint}") from None
+            raise BusyError(_refusal_of_removal(str(error))) from None
         if not removed:
             raise UnknownSubscriptionError(name)
         _log("subscription removed", name, by)
@@ -93,6 +99,16 @@ class Steering:
 
     def _known(self, view: SubscriptionView) -> Known:
         return Known(view, *state_of(view, self._abandoned_seconds))
+
+
+def _refusal_of_seek(busy: str, view: SubscriptionView) -> str:
+    hint = "its handlers at work finish; try again in some seconds" if view.paused else "pause it first"
+    return f"{busy}; {hint}" if busy else ""
+
+
+def _refusal_of_removal(busy: str) -> str:
+    hint = f"stop its replicas, or have them leave it out, and try again in {ALIVE_SECONDS:g} s"
+    return f"{busy}; {hint}" if busy else ""
 
 
 def _log(what: str, name: str, by: str, **more: str) -> None:

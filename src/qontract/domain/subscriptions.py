@@ -66,6 +66,13 @@ class SubscriptionView:
         """Whether a replica runs it, be it that it stands by, or that somebody paused it."""
         return self.is_read or (self.alive_seconds is not None and self.alive_seconds <= ALIVE_SECONDS)
 
+    @property
+    def busy(self) -> str:
+        """Who works on it, so that it cannot be removed; "" if nobody does."""
+        if self.leader:
+            return f"the replica {self.leader} leads it"
+        return "a replica runs it" if self.alive_seconds is not None and self.alive_seconds <= ALIVE_SECONDS else ""
+
 
 class State(StrEnum):
     """How well a subscription is."""

@@ -66,12 +66,16 @@ CHANGES: list[Callable[[Steering], object]] = [
     lambda steering: steering.pause("nope", by="me"),
     lambda steering: steering.resume("nope", by="me"),
     lambda steering: steering.preview("nope", "end"),
+    lambda steering: steering.refusal_of_seek("nope"),
+    lambda steering: steering.refusal_of_removal("nope"),
     lambda steering: steering.seek("nope", "end", by="me"),
     lambda steering: steering.remove("nope", by="me"),
 ]
 
 
-@pytest.mark.parametrize("change", CHANGES, ids=["get", "pause", "resume", "preview", "seek", "remove"])
+@pytest.mark.parametrize(
+    "change", CHANGES, ids=["get", "pause", "resume", "preview", "no seek", "no removal", "seek", "remove"]
+)
 def test_a_name_that_is_none_is_refused_and_nothing_is_logged(
     site: Site, caplog: pytest.LogCaptureFixture, change: Callable[[Steering], object]
 ) -> None:
@@ -94,6 +98,25 @@ def test_a_seek_that_is_refused_says_what_to_do_first(site: Site, caplog: pytest
 def test_a_removal_that_is_refused_says_what_to_do_first(site: Site) -> None:
     with pytest.raises(BusyError, match="runs it; stop its replicas, or have them leave it out, and try again in 30 s"):
         site.steering.remove("crm", by="me")
+
+
+def test_what_would_be_refused_is_known_before(site: Site) -> None:
+    assert site.steering.refusal_of_seek("crm").endswith("; pause it first")
+    assert site.steering.refusal_of_removal("crm").endswith(
+        "; stop its replicas, or have them leave it out, and try again in 30 s"
+    )
+    site.subscriptions.pause("crm", "me")
+    assert site.steering.refusal_of_seek("crm") == ""
+    assert site.steering.refusal_of_removal("crm") != ""
+    site.leave()
+    site.subscriptions.resume("crm")
+    assert (site.steering.refusal_of_seek("crm"), site.steering.refusal_of_removal("crm")) == ("", "")
+
+
+def test_who_leads_a_paused_subscription_is_waited_for_before_a_seek(site: Site) -> None:
+    site.subscriptions.pause("crm", "me")
+    asyncio.run(site.log.lead(60))
+    assert "leads it; its handlers at work finish" in site.steering.refusal_of_seek("crm")
 
 
 def test_each_subscription_has_its_state(site: Site) -> None:

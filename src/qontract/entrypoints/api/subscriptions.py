@@ -82,7 +82,8 @@ def router(steering: Steering, claims_of: ClaimsOf) -> APIRouter:
             move = steering.preview(name, target)
             if not asked.dry_run:
                 steering.seek(name, target, by=claims.subject)
-        return _json({"name": name, "moved": not asked.dry_run} | asdict(move))
+            refused = _refused(steering.refusal_of_seek(name)) if asked.dry_run else {}
+        return _json({"name": name, "moved": not asked.dry_run} | asdict(move) | refused)
 
     @routes.post("/{name}/remove", responses=documented(400, 404, 409, 415), openapi_extra=_body(Removal))
     def remove(name: str, claims: Annotated[Claims, caller], body: Annotated[bytes, Depends(json_body)]) -> Response:
@@ -92,7 +93,8 @@ def router(steering: Steering, claims_of: ClaimsOf) -> APIRouter:
             was = record(steering.get(name))
             if not asked.dry_run:
                 steering.remove(name, by=claims.subject)
-        return _json({"name": name, "removed": not asked.dry_run, "was": was})
+            refused = _refused(steering.refusal_of_removal(name)) if asked.dry_run else {}
+        return _json({"name": name, "removed": not asked.dry_run, "was": was} | refused)
 
     return routes
 
@@ -101,6 +103,10 @@ def _body(model: type[BaseModel]) -> dict[str, Any]:
     """Return what the OpenAPI document says of the body."""
     content = {"application/json": {"schema": model.model_json_schema()}}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def _refused(why: str) -> dict[str, str]:
+    return {"refused": why} if why else {}
 
 
 def _target(text: str) -> Target:

@@ -131,10 +131,11 @@ def seek(
         move = steering.preview(name, target)
         more = " at least" if move.more else ""
         preview = f"events that come again: {move.again}{more}; events that are skipped: {move.skipped}{more}"
+        refused = _refused(steering.refusal_of_seek(name), dry_run=dry_run, quiet=as_json)
         if is_certain(preview, yes=yes, dry_run=dry_run, quiet=as_json):
             steering.seek(name, target, by=operating_user())
         if as_json:
-            typer.echo(to_json({"name": name, "moved": not dry_run} | asdict(move)))
+            typer.echo(to_json({"name": name, "moved": not dry_run} | asdict(move) | refused))
         elif not dry_run:
             typer.echo("moved")
 
@@ -155,12 +156,25 @@ def remove(name: _Name, *, yes: _Yes = False, dry_run: _DryRun = False, as_json:
         preview = (
             f"events that nobody will handle: {view.lag + view.pending}; dead letters that stay: {view.dead_letters}"
         )
+        refused = _refused(steering.refusal_of_removal(name), dry_run=dry_run, quiet=as_json)
         if is_certain(preview, yes=yes, dry_run=dry_run, quiet=as_json):
             steering.remove(name, by=operating_user())
         if as_json:
-            typer.echo(to_json({"name": name, "removed": not dry_run, "was": record(known)}))
+            typer.echo(to_json({"name": name, "removed": not dry_run, "was": record(known)} | refused))
         elif not dry_run:
             typer.echo("removed")
+
+
+def _refused(why: str, *, dry_run: bool, quiet: bool) -> dict[str, str]:
+    """Refuse before anybody is asked; of a dry run, say that it would be so, and return what JSON says of it."""
+    from qontract.application.ports.subscriptions import BusyError
+    from qontract.entrypoints.shown import safe
+
+    if why and not dry_run:
+        raise BusyError(why)
+    if why and not quiet:
+        typer.echo(f"it would be refused: {safe(why)}")
+    return {"refused": why} if why else {}
 
 
 def _say(steering: "Steering", name: str, as_json: bool, text: str) -> None:

@@ -68,7 +68,7 @@ def test_so_many_lists_that_holding_them_takes_long_are_refused_before_anything_
     assert parsed.call_count == 0
 
 
-@pytest.mark.parametrize(("wrong", "told"), [(1000, 1000), (1001, 1)])
+@pytest.mark.parametrize(("wrong", "told"), [(1000, 20), (1001, 1)])
 def test_of_very_many_errors_only_the_number_is_told(wrong: int, told: int) -> None:
     with pytest.raises(RequestValidationError) as refused:
         json_body.validated(json.dumps({"numbers": ["x"] * wrong}).encode(), Loose)

@@ -94,6 +94,8 @@ async def test_what_a_replica_runs_is_neither_moved_nor_removed(site: Site) -> N
     refused = await site.post("/crm/seek", {"to": "end", "dry_run": False}, status=409)
     assert refused["detail"] == "Refused: a replica runs it; pause it first."
     await site.post("/crm/remove", {"dry_run": False}, status=409)
+    assert (await site.post("/crm/seek", {"to": "end"}))["refused"] == "a replica runs it; pause it first"
+    assert (await site.post("/crm/remove", {}))["refused"].startswith("a replica runs it; stop its replicas")
     assert site.subscriptions.get("crm")
 
 
