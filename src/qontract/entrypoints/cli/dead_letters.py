@@ -79,9 +79,12 @@ def list_(
     from qontract.entrypoints.shown import as_json as to_json
 
     filters = _Filters(subscription, event_type, subject, older_than, group)
+    letter = None
     with _opened() as dead_letters:
         for letter in find(dead_letters, *filters):
             typer.echo(to_json(record(letter, event=True)) if as_json else line(letter))
+    if letter is None:
+        typer.echo("no dead letters match" if any(one is not None for one in filters) else "no dead letters", err=True)
 
 
 @app.command(epilog=examples("qontract dead-letters groups", "qontract dead-letters groups --subscription crm --json"))
@@ -104,7 +107,9 @@ def groups(
         found = groups_of(find(dead_letters, subscription))
     for line in map(to_json, map(group_record, found)) if as_json else group_lines(found, width()):
         typer.echo(line)
-    if found and not as_json:
+    if not found:
+        typer.echo("no dead letters", err=True)
+    elif not as_json:
         typer.echo("next: mend a cause; then qontract dead-letters redrive --group GROUP", err=True)
 
 
