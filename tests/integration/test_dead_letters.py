@@ -222,6 +222,20 @@ def test_a_change_needs_an_id_or_filters_or_all(
     assert store.ids() == [died]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["list"], "no dead letters\n"),
+        (["list", "--group", "x"], "no dead letters match\n"),
+        (["groups"], "no dead letters\n"),
+    ],
+    ids=["list", "chosen", "groups"],
+)
+def test_an_empty_list_says_so(valkey_url: str, arguments: list[str], said: str) -> None:
+    done = qontract(*arguments, "--json", url=valkey_url)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", said)
+
+
 def test_an_empty_filter_is_not_everything(store: Store, valkey_url: str) -> None:
     died = store.die("s")
     done = qontract("discard", "--subscription", "", url=valkey_url)

@@ -85,7 +85,7 @@ def test_what_cannot_be_reached_is_named_and_the_demo_fails(mark: str, tmp_path:
     done = run("demo", "--desired", str(file), MARK=mark)
     assert done.returncode == 1
     assert "nobody" in done.stdout
-    assert "1 changed, 1 person removed; 1 errors" in done.stdout
+    assert "1 changed, 1 person removed; 1 error" in done.stdout
     assert done.stderr == "qontract: not all is as desired; the errors are above\n"
 
 

@@ -47,7 +47,10 @@ def test_the_list_shows_the_newest_first_and_filters_choose(server: redis.Redis,
     assert entries(events(valkey_url, "list", "--json", "--oldest-first")) == [first, second]
     for filters in (["--type", "a.*"], ["--who", "bob"], ["--subject", "db-1"], ["--type", "a.b", "--type", "c"]):
         assert entries(events(valkey_url, "list", "--json", "--since", "10m", *filters)) == [first]
-    assert entries(events(valkey_url, "list", "--json", "--until", "10m")) == []
+    none = events(valkey_url, "list", "--json", "--until", "10m")
+    assert (entries(none), none.stderr) == ([], "no events match\n")
+    none = events(valkey_url, "list", "--type", "no.such")
+    assert (none.returncode, none.stdout, none.stderr) == (0, "", "no events match\n")
 
 
 def test_a_list_that_is_cut_says_how_to_go_on(server: redis.Redis, valkey_url: str) -> None:

@@ -88,16 +88,18 @@ def _told(url: str) -> list[str]:
 
 def test_a_list_has_a_line_for_each_with_its_whole_id_and_takes_conditions(valkey_url: str) -> None:
     first, second = submitted(valkey_url), submitted(valkey_url)
-    said = [f"job {first.id}: waiting; it never begins", "cancelled: nothing more of it is done"]
+    said = [f"job {first.id}: pending; it never begins", "cancelled: nothing more of it is done"]
     assert jobs(valkey_url, "cancel", first.id, "--yes").stdout.splitlines() == said
     heading, *lines = jobs(valkey_url, "list").stdout.splitlines()
     assert heading.split() == ["JOB", "SUBMITTED", "STATUS", "SCOPES", "BY"]
-    assert [(line.split()[0], line.split()[3]) for line in lines] == [(second.id, "waiting"), (first.id, "skipped")]
+    assert [(line.split()[0], line.split()[3]) for line in lines] == [(second.id, "pending"), (first.id, "skipped")]
     assert all(line.endswith("slack-usergroups: acme  alice@sre") for line in lines)
     found = jobs(valkey_url, "list", "--json", "--status", "pending", "--scope", "acme", "--since", "1h").stdout
     assert [json.loads(line)["id"] for line in found.splitlines()] == [second.id]
     assert jobs(valkey_url, "list", "--status", "odd").returncode == 2
-    assert jobs(valkey_url, "list", "--integration", "none", "--json").stdout == ""
+    unknown = jobs(valkey_url, "list", "--integration", "none", "--json")
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert "none: no such integration is installed here; there are github-teams, slack-usergroups" in unknown.stderr
 
 
 def test_what_cannot_be_cancelled_is_refused_in_one_line(valkey_url: str) -> None:

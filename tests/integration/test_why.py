@@ -80,6 +80,12 @@ async def test_each_subscription_has_a_verdict_from_the_publishing_to_the_end(
     assert "jobs were not looked at: QAPI_AUTH__SECRET is not set" in said
 
 
+async def test_of_a_scope_of_which_no_event_tells_the_next_command_is_said(valkey_url: str) -> None:
+    code, _, said = await anyio.to_thread.run_sync(command, valkey_url, "slack-usergroups/acme")
+    assert code == 1
+    assert "see `qontract jobs list --integration slack-usergroups --scope acme`" in said
+
+
 @pytest.mark.parametrize("name", ["1-1", "an-id", "acme/team-a"])
 async def test_a_redis_that_hangs_is_one_line_in_a_few_seconds_whatever_is_asked_about(name: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:

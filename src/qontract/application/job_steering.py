@@ -50,11 +50,16 @@ class JobSteering:
         return view
 
     def cancel(self, job_id: str, *, by: str) -> CancelOutcome:
-        """End it: `cancelled`, if nobody was at work on it, or `stopping`. Raises EndedJobError."""
+        """End it: `cancelled`, if nobody was at work on it, or `stopping`. Raises EndedJobError.
+
+        Of one that somebody has cancelled already it says the same, and logs nothing.
+        """
+        known = self._kept.get(job_id)
         outcome = self._kept.cancel(job_id, by)
         if outcome is CancelOutcome.UNKNOWN:
             raise UnknownJobError(job_id)
         if outcome is CancelOutcome.ENDED:
             raise EndedJobError(f"it has ended: {self.get(job_id).status}")
-        log.info("job cancelled", extra={"job_id": job_id, "by": by, "outcome": outcome.value})
+        if known is None or known.cancelled_by is None:
+            log.info("job cancelled", extra={"job_id": job_id, "by": by, "outcome": outcome.value})
         return outcome

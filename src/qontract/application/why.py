@@ -15,6 +15,7 @@ from qontract.application.ports.subscriptions import Subscriptions
 from qontract.domain.dead_letters import DeadLetter, Discarded, Redriven
 from qontract.domain.delivery_states import DeliveryState, Held
 from qontract.domain.events import DomainEvent
+from qontract.domain.findings import counted
 from qontract.domain.kept_events import KeptEvent
 from qontract.domain.passport import Before, Facts, Fate, Finding, Passport, Verdict
 from qontract.domain.subscriptions import SubscriptionView
@@ -70,13 +71,19 @@ class Why:
         found = next(iter(search), None)
         if found:
             return self.of(found)
-        more = [f"only the newest {search.looked_at} events were looked at"] if search.next else []
+        more = [f"only the newest {counted(search.looked_at, 'event')} were looked at"] if search.next else []
         return self.elsewhere(name, source, more)
 
     def at_once(self, name: str, source: str | None = None) -> Passport | None:
         """Return the passport of an event that is found without a search; see `event`."""
         if (found := self.kept.get(name)) and source in (None, found.source):
             return self.of(found)
+        try:
+            letter = self._stores.letters.get(name)
+        except DeadLettersError:
+            letter = None
+        if letter and source is None and letter.entry:
+            return self._published(self.kept.get(letter.entry), letter.entry, [])
         try:
             entry = self._stores.states.entry_of(name, source)
         except DeliveryStatesError:  # the search finds it

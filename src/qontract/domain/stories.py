@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from qontract.domain.findings import counted
 from qontract.domain.jobs import JobResult, JobStatus
 from qontract.domain.kept_events import KeptEvent
 from qontract.domain.kept_jobs import JobView
@@ -74,17 +75,21 @@ def _ended(view: JobView, result: JobResult, subject: str | None, first: str, sh
     applied = [action for action in result.applied_actions if subject is None or concerns(action, subject)]
     if subject is not None and not planned and not applied:
         if result.actions_left_out:
-            reason = f"its result leaves out {result.actions_left_out} actions"
+            reason = f"its result leaves out {counted(result.actions_left_out, 'action')}"
             return JobNote(view, Fate.UNKNOWN, reason, "look for its events: qontract events list --subject")
         return JobNote(view, Fate.NEVER_PLANNED, "it planned nothing for it: it was as desired, or not asked for", show)
     if view.dry_run:
-        return JobNote(view, Fate.DRY_RUN, f"it planned {_number(planned)}, and was to apply none", "--apply")
+        return JobNote(
+            view, Fate.DRY_RUN, f"it planned {counted(len(planned), 'action')}, and was to apply none", "--apply"
+        )
     if (view.status is JobStatus.FAILED and subject is None) or len(applied) < len(planned):
         about = next((error for error in result.errors if subject and subject in error), first)
-        return JobNote(view, Fate.ACTION_FAILED, f"{_number(applied)} of {len(planned)} applied: {about}", show)
+        return JobNote(
+            view, Fate.ACTION_FAILED, f"{len(applied)} of {counted(len(planned), 'action')} applied: {about}", show
+        )
     if not planned:
         return JobNote(view, Fate.NEVER_PLANNED, "it planned nothing: all was as desired", show)
-    return JobNote(view, Fate.PUBLISHED, f"{_number(applied)} applied; each is an event")
+    return JobNote(view, Fate.PUBLISHED, f"{counted(len(applied), 'action')} applied; each is an event")
 
 
 def concerns(action: Mapping[str, Any], name: str) -> bool:
@@ -113,7 +118,3 @@ def places_of(data: Any, name: str) -> Iterator[str]:
             left += [(str(key), inner) for key, inner in value.items()]
         elif isinstance(value, list | tuple):
             left += [(field, inner) for inner in value]
-
-
-def _number(actions: list[Any]) -> str:
-    return "1 action" if len(actions) == 1 else f"{len(actions)} actions"

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from qontract.domain.findings import counted
 from qontract.domain.kept_jobs import JobView
 from qontract.domain.subscriptions import duration
 from qontract.entrypoints.shown import cut, line, safe
@@ -75,9 +76,15 @@ def listed(records: Sequence[Mapping[str, Any]], columns: int | None) -> Iterato
         widths[4] = 0 if room < _NARROW else min(widths[4], room // 3)
         widths[3] = min(widths[3], room - widths[4] - _GAP if widths[4] else room)
     for text in texts:
-        scopes = cut(text[3], widths[3], at_start=True) if widths[3] else ""  # its end says more: the scope
+        scopes = _scopes(text[3], widths[3])
         cells = [one for one in zip([*text[:3], scopes, text[4]], widths, strict=True) if one[1]]
         yield line([cell for cell, _ in cells], [width for _, width in cells])
+
+
+def _scopes(text: str, width: int) -> str:
+    """Return the scopes in so many columns: without their integration, and then without their start, if need be."""
+    short = text if len(text) <= width else text.partition(": ")[2] or text
+    return cut(short, width, at_start=True) if width else ""
 
 
 def _row(found: Mapping[str, Any]) -> tuple[object, ...]:
@@ -95,10 +102,6 @@ def _row(found: Mapping[str, Any]) -> tuple[object, ...]:
 def said(found: Mapping[str, Any]) -> str:
     """Return how far a job is, in a word or three: `running 23/700`."""
     status, result = found["status"], found["result"]
-    if status == "pending":
-        return "waiting"
-    if status == "running" and found["worker_alive"] is None:  # between two slices
-        status = "waiting"
     progress = f" {result['done']}/{result['of']}" if result["of"] and not found["dry_run"] else ""
     return f"{status}{progress}{' plan' if found['dry_run'] else ''}"
 
@@ -116,7 +119,7 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
         "began": _ago(found["began_at"]),
         "ended": _ago(found["ended_at"]),
         "worker": _worker(found),
-        "applied": f"{result['done']} of {result['of']} actions" if result["of"] else "-",
+        "applied": f"{result['done']} of {counted(result['of'], 'action')}" if result["of"] else "-",
         "cancelled": f"by {found['cancelled_by']}" if found["cancelled_by"] else None,
         "digest": digest if found["status"] == "blocked" else None,
         "request": found["correlation_id"] or "-",

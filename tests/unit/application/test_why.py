@@ -138,6 +138,9 @@ async def test_dead_lettered_says_why_and_once_redriven_it_is_handled() -> None:
         assert "rejected by the handler: not mine" in found.reason
         (letter,) = letters(deployment.events)
         assert found.next == f"qontract dead-letters redrive {letter.id}"
+        by_letter = deployment.why.event(letter.id)
+        assert by_letter
+        assert (by_letter.entry, by_letter.findings) == ("1", (found,))
         assert deployment.letters.redrive(letter.id)
         assert deployment.of(1).verdict is Verdict.NOT_READ_YET
         await deployment.becomes(1, Verdict.HANDLED)

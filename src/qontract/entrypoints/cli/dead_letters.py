@@ -80,10 +80,13 @@ def list_(
     from qontract.entrypoints.shown import folded, width
 
     filters = _Filters(subscription, event_type, subject, older_than, group)
+    letter = None
     with _opened() as dead_letters:
         for letter in find(dead_letters, *filters):
             for part in [to_json(record(letter, event=True))] if as_json else folded(line(letter), width()):
                 typer.echo(part)
+    if letter is None:
+        typer.echo("no dead letters match" if any(one is not None for one in filters) else "no dead letters", err=True)
 
 
 @app.command(epilog=examples("qontract dead-letters groups", "qontract dead-letters groups --subscription crm --json"))
@@ -106,7 +109,9 @@ def groups(
         found = groups_of(find(dead_letters, subscription))
     for line in map(to_json, map(group_record, found)) if as_json else group_lines(found, width()):
         typer.echo(line)
-    if found and not as_json:
+    if not found:
+        typer.echo("no dead letters", err=True)
+    elif not as_json:
         typer.echo("next: mend a cause; then qontract dead-letters redrive --group GROUP", err=True)
 
 

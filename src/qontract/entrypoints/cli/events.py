@@ -65,6 +65,7 @@ def list_(
     """
     from qontract.application.event_search import Search, Wanted
     from qontract.application.ports.kept_events import Span
+    from qontract.domain.findings import counted
     from qontract.entrypoints.container import get_container
     from qontract.entrypoints.event_lines import Lines
 
@@ -73,13 +74,19 @@ def list_(
         kept = get_container().kept_events()
         search = Search(kept, wanted, Span(since, until, after, not oldest_first), limit=limit, most=look_at)
         lines = Lines(as_json=as_json)
+        event = None
         for event in search:
             typer.echo(lines.of(event))
+    if event is None and not search.next:
+        chosen = any((types, source, subject, who, since, until, after))
+        typer.echo("no events match" if chosen else "no events", err=True)
     if search.next and search.is_full:
-        typer.echo(f"{limit} events; for more, --after {search.next}", err=True)
+        typer.echo(f"{counted(limit, 'event')}; for more, --after {search.next}", err=True)
     elif search.next:
         typer.echo(
-            f"qontract: stopped after looking at {search.looked_at} events; go on with --after {search.next}", err=True
+            f"qontract: stopped after looking at {counted(search.looked_at, 'event')}; "
+            f"go on with --after {search.next}",
+            err=True,
         )
         raise typer.Exit(_STOPPED)
 
@@ -215,6 +222,7 @@ def flush() -> None:
     """Send the events that wait in this machine's spool. Exits with 1 if some still wait."""
     from qontract.application.ports.event_publisher import EventPublisherError
     from qontract.application.ports.event_spool import EventSpoolError
+    from qontract.domain.findings import counted
     from qontract.entrypoints.container import get_event_manager
     from qontract.entrypoints.logs import configure_logs
 
@@ -223,7 +231,7 @@ def flush() -> None:
     if manager is None:
         raise SystemExit("qontract: QAPI_EVENTS__ENABLED: events are disabled")
     try:
-        typer.echo(f"{manager.flush()} events sent")
+        typer.echo(f"{counted(manager.flush(), 'event')} sent")
     except (EventPublisherError, EventSpoolError) as error:
         raise SystemExit(f"qontract: events still wait: {error}") from None
 

@@ -53,7 +53,9 @@ def list_(
     status: Annotated[
         str | None, typer.Option(callback=_status, metavar="STATUS", help=f"Only these: {', '.join(_STATUSES)}")
     ] = None,
-    scope: Annotated[str | None, typer.Option(help="Only those of this workspace, organisation, …")] = None,
+    scope: Annotated[
+        str | None, typer.Option(help="Only those of this workspace, organisation, …; or slack-usergroups/acme")
+    ] = None,
     since: Annotated[
         Any, typer.Option(parser=_moment, metavar="TIME", help="Only those submitted since then: 10m, 2h, 2026-01-31")
     ] = None,
@@ -71,8 +73,10 @@ def list_(
     from qontract.entrypoints.shown import as_json as to_json
     from qontract.entrypoints.shown import width
 
+    integration, scope = _place(integration, scope)
     with _jobs(token) as jobs:
         if jobs:
+            _refuse_unknown(integration)
             views = jobs.latest(limit=limit, integration=integration, status=status, scope=scope, since=since)
             found = [record(view, whole=False) for view in views]
         else:
@@ -83,6 +87,9 @@ def list_(
             found = client.ask(api_url, token or "", "GET", "jobs", has="jobs", params=params)["jobs"]
     for line in map(to_json, found) if as_json else listed(found, width()):
         typer.echo(line)
+    if not found:
+        chosen = any((integration, status, scope, since))
+        typer.echo("no jobs match" if chosen else "no jobs", err=True)
 
 
 @app.command(epilog=examples("qontract jobs show 2f1c9d7e-0a54-4c3e-9a58-0d6f5b7f1c11"))
@@ -132,7 +139,9 @@ def cancel(
 
     found = _one(job_id, token, api_url)
     effect = "what it has applied stays" if found["began_at"] else "it never begins"
-    is_certain(safe(f"job {job_id}: {said(found)}; {effect}"), yes=yes, quiet=as_json)
+    already = found["cancelled_by"]
+    if not already:
+        is_certain(safe(f"job {job_id}: {said(found)}; {effect}"), yes=yes, quiet=as_json)
     with _jobs(token, logs=True) as jobs:
         if jobs:
             outcome = jobs.cancel(job_id, by=operating_user()).value
@@ -141,10 +150,28 @@ def cancel(
             outcome = client.ask(api_url, token or "", "POST", path, has="outcome")["outcome"]
     if as_json:
         typer.echo(to_json({"id": job_id, "outcome": outcome}))
+    elif already:
+        typer.echo(safe(f"already cancelled by {already}; to see it: qontract jobs show {job_id}"))
     elif outcome == "cancelled":
         typer.echo("cancelled: nothing more of it is done")
     else:
         typer.echo(safe(f"it stops before its next action; to see it: qontract jobs show {job_id}"))
+
+
+def _place(integration: str | None, scope: str | None) -> tuple[str | None, str | None]:
+    """Take apart a scope that is written as `status` writes it: slack-usergroups/acme."""
+    first, slash, rest = (scope or "").partition("/")
+    return (first, rest) if slash and integration in {None, first} else (integration, scope)
+
+
+def _refuse_unknown(integration: str | None) -> None:
+    from qontract.entrypoints import integrations, packages
+    from qontract.entrypoints.shown import safe
+
+    names = packages.names(integrations.GROUP)
+    if integration is not None and integration not in names:
+        installed = f"there are {', '.join(sorted(names))}"
+        raise SystemExit(f"qontract: {safe(integration)}: no such integration is installed here; {installed}")
 
 
 def _one(job_id: str, token: str | None, api_url: str) -> dict[str, Any]:

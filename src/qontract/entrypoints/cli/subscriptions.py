@@ -64,6 +64,8 @@ def list_(
         ]
         for line in table(("NAME", "STATE", "LAG", "IN FLIGHT", "OLDEST", "DEAD", "LED BY"), rows, width()):
             typer.echo(line)
+    if not known:
+        typer.echo("no subscriptions", err=True)
     if check and any(one.state is not State.RUNNING for one in known):
         raise typer.Exit(_NOT_WELL)
 

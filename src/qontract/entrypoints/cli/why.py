@@ -18,7 +18,10 @@ EPILOG = "\n\n".join(("Examples:", *_EXAMPLES))
 
 def why(
     name: Annotated[
-        str, typer.Argument(metavar="ID", help="An event's entry or id, the id of a job, a subject, or a person")
+        str,
+        typer.Argument(
+            metavar="ID", help="An event's entry or id, the id of a dead letter or a job, a subject, or a person"
+        ),
     ],
     source: Annotated[str | None, typer.Option(help="Of events that have this id, the one of this source")] = None,
     *,
@@ -50,7 +53,8 @@ def why(
         raise no_answer(error) from None
     hint = "" if knows_jobs else "; jobs were not looked at: QAPI_AUTH__SECRET is not set"
     if found is None:
-        typer.echo(f"qontract: {safe(name)}: nothing is known of it: see `qontract events list`{hint}", err=True)
+        see = _jobs_of_scope(name) or "qontract events list"
+        typer.echo(f"qontract: {safe(name)}: nothing is known of it: see `{safe(see)}`{hint}", err=True)
         raise typer.Exit(UNKNOWN)
     if isinstance(found, Passport):
         shown, told, code = record(found), lines(found), exit_code(found)
@@ -61,3 +65,15 @@ def why(
     for line in [to_json(shown, indent=2)] if as_json else chain.from_iterable(folded(one, width()) for one in told):
         typer.echo(line)
     raise typer.Exit(code)
+
+
+def _jobs_of_scope(name: str) -> str | None:
+    """Return the command that lists the jobs of a scope, if that is what is named: slack-usergroups/acme."""
+    from shlex import quote
+
+    from qontract.entrypoints import integrations, packages
+
+    integration, _, scope = name.partition("/")
+    if not scope or integration not in packages.names(integrations.GROUP):
+        return None
+    return f"qontract jobs list --integration {integration} --scope {quote(scope)}"

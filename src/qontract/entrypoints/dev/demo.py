@@ -19,6 +19,7 @@ import httpx
 from rich.console import Console
 from rich.text import Text
 
+from qontract.domain.findings import counted
 from qontract.entrypoints.client import ClientError, reconcile
 from qontract.entrypoints.client.desired_files import read_desired
 from qontract.entrypoints.client.report import indented, show
@@ -116,18 +117,21 @@ class _Demo:
         calls.append(self._calls())
         done = applied["applied_actions"]
         _say(self.console, "The changes: the plan, applied")
-        _list(self.console, [f"{review(applied, apply=True).summary or 'nothing'}; {len(applied['errors'])} errors"])
+        _list(
+            self.console,
+            [f"{review(applied, apply=True).summary or 'nothing'}; {counted(len(applied['errors']), 'error')}"],
+        )
         _list(self.console, applied["errors"])
 
         events = self._events(Counter(_key(action) for action in done))
-        _say(self.console, f"{len(events)} events: what the subscriber was told")
+        _say(self.console, f"{counted(len(events), 'event')}: what the subscriber was told")
         _list(self.console, map(_told, events[:_MOST_EVENTS]))
         if len(events) > _MOST_EVENTS:
             _list(self.console, [f"… and {len(events) - _MOST_EVENTS} more"])
 
         again = self._reconcile(request, apply=True)
         calls.append(self._calls())
-        _say(self.console, f"A second run plans {len(again['actions'])} actions")
+        _say(self.console, f"A second run plans {counted(len(again['actions']), 'action')}")
         _list(self.console, again["errors"])
         to_plan, to_apply, to_plan_again = (after - before for before, after in pairwise(calls))
         parts = f"{to_plan} to plan, {to_apply} to plan and apply, {to_plan_again} to plan again"

@@ -81,12 +81,23 @@ def test_a_list_fits_the_terminal_and_has_the_ids_whole(columns: int) -> None:
 
 def test_on_a_narrow_terminal_the_scope_of_a_job_is_whole() -> None:
     _, line = listed([record(VIEW, whole=False)], 80)
-    assert line.endswith("sergroups: acme")
+    assert line.endswith("  acme")
+    _, line = listed([record(replace(VIEW, scopes=("a-very-long-name-of-acme",)), whole=False)], 80)
+    assert line.endswith("-of-acme")
 
 
-def test_between_slices_a_job_waits_in_the_list_as_in_the_counts() -> None:
-    _, line = listed([record(replace(VIEW, worker_alive=None), whole=False)], None)
-    assert "  waiting 2/3  " in line
+@pytest.mark.parametrize("status", [JobStatus.PENDING, JobStatus.RUNNING])
+def test_a_list_has_the_word_that_the_filter_takes_also_between_slices(status: JobStatus) -> None:
+    _, line = listed([record(replace(VIEW, status=status, worker_alive=None), whole=False)], None)
+    assert f"  {status} 2/3  " in line
+
+
+def test_a_scope_may_be_written_as_status_writes_it(api: Api) -> None:
+    requests = api(httpx.Response(200, json={"jobs": []}), httpx.Response(200, json={"jobs": []}))
+    assert jobs("list", "--scope", "slack-usergroups/acme").exit_code == 0
+    assert jobs("list", "--scope", "acme").exit_code == 0
+    place = {"integration": "slack-usergroups", "scope": "acme", "limit": "50"}
+    assert [dict(request.url.params) for request in requests] == [place, {"scope": "acme", "limit": "50"}]
 
 
 def test_a_job_that_runs_is_shown_with_what_is_applied_and_how_to_stop_it(api: Api) -> None:
@@ -147,6 +158,13 @@ def test_a_cancel_asks_the_api_and_says_what_comes_of_it(api: Api, outcome: str,
         ("GET", f"/api/v1/jobs/{ID}"),
         ("POST", f"/api/v1/jobs/{ID}/cancel"),
     ]
+
+
+def test_a_second_cancel_asks_nobody_and_says_who_had_cancelled_it(api: Api) -> None:
+    view = replace(VIEW, cancelled_by="night")
+    api(httpx.Response(200, json=record(view, whole=True)), httpx.Response(200, json={"outcome": "stopping"}))
+    done = jobs("cancel", ID)
+    assert (done.exit_code, done.stdout) == (0, f"already cancelled by night; to see it: qontract jobs show {ID}\n")
 
 
 def test_without_a_yes_nothing_is_cancelled(api: Api) -> None:
