@@ -27,7 +27,7 @@ dev: $(READY) ## Run everything on this machine until Ctrl-C
 	$(BIN)/qontract dev
 
 test: $(READY) ## Run the tests
-	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --reruns 1 -r R
+	$(BIN)/pytest -q -n 3 --dist loadfile --reruns 1 -r R
 
 chaos: $(READY) ## Kill, cut off and feed hostile values to all processes, for some minutes, and count what is lost
 	$(BIN)/python -m tests.chaos

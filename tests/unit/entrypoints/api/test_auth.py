@@ -15,12 +15,12 @@ CLAIMS = {"sub": "ci", "aud": "qontract-api", "iss": "qontract", "scope": "recon
 
 
 def _signed(secret: str = SECRET, algorithm: str = "HS256", **claims) -> dict[str, str]:
-    claims = {key: value for key, value in (CLAIMS | {"exp": _soon()} | claims).items() if value is not None}
+    claims = {key: value for key, value in (CLAIMS | {"exp": _later()} | claims).items() if value is not None}
     return {"authorization": f"Bearer {jwt.encode(claims, secret, algorithm=algorithm)}"}
 
 
-def _soon() -> datetime:
-    return datetime.now(UTC) + timedelta(minutes=5)
+def _later() -> datetime:
+    return datetime.now(UTC) + timedelta(hours=12)  # tokens are made when tests are collected
 
 
 def _encoded(text: str) -> str:
@@ -38,7 +38,7 @@ WRONG_TOKENS = {
     "exp is no number": _signed(exp="tomorrow"),
     "another algorithm": _signed("k" * 64, algorithm="HS512"),
     "the same key, another algorithm": _signed(SECRET * 2, algorithm="HS384"),
-    "algorithm none": {"authorization": f"Bearer {jwt.encode(CLAIMS | {'exp': _soon()}, None, algorithm='none')}"},
+    "algorithm none": {"authorization": f"Bearer {jwt.encode(CLAIMS | {'exp': _later()}, None, algorithm='none')}"},
     "no token at all": {"authorization": "Bearer nonsense"},
     "two dots": {"authorization": "Bearer .."},
     "nested": {"authorization": f"Bearer {_encoded('[' * 5000)}.e30.AAAA"},
