@@ -115,7 +115,7 @@ class TracerContract:
     ) -> None:
         with tracer.span("outer", Kind.SERVER, {}), tracer.span("inner", Kind.CLIENT, {"a": 1}):
             tracer.call("better")
-            tracer.note({"a": 2, "b": "c", "d": None})
+            tracer.set_attributes({"a": 2, "b": "c", "d": None})
             tracer.fail("500")
         inner, outer = self.recorded(tracer)
         assert (inner.name, inner.failed) == ("better", True)
@@ -124,7 +124,7 @@ class TracerContract:
 
     def test_without_a_current_span_nothing_is_changed_and_nothing_raised(self, tracer: Tracer) -> None:
         tracer.call("x")
-        tracer.note({"a": 1})
+        tracer.set_attributes({"a": 1})
         tracer.fail("x")
         assert self.recorded(tracer) == []
 

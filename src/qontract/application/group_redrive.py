@@ -105,7 +105,7 @@ class GroupRedrive:
                 found += 1
                 pause()
         finally:
-            self._changes.tell()
+            self._changes.publish()
         return found
 
     def look(self) -> Progress:

@@ -26,7 +26,7 @@ class LetterChanges:
     """Changes letters on behalf of somebody. Raises DeadLettersError.
 
     Each change is put on record in the same step, and events tell of it, published or spooled: after 100 changes, and
-    at `tell`. What somebody left who was killed before is told then too. `events` is None if events are disabled.
+    at `publish`. What somebody left who was killed before is told then too. `events` is None if events are disabled.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class LetterChanges:
         """Remove a letter for good; say whether it was there."""
         return self._done(self._dead_letters.discard(letter_id, self._asked("")))
 
-    def tell(self) -> None:
+    def publish(self) -> None:
         """Publish the events of what was changed and is not told yet."""
         if self._events is None:
             return
@@ -65,7 +65,7 @@ class LetterChanges:
     def _done(self, done: bool) -> bool:
         self._count += done
         if self._count >= MOST_LETTERS:
-            self.tell()
+            self.publish()
         return done
 
 

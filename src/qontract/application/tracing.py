@@ -70,7 +70,7 @@ def answered(method: str, route: str, status: int) -> None:
     """Enter how the request ended (SC, HTTP server); `status` 0: there was no answer."""
     if _here.tracer:
         _here.tracer.call(f"{method} {route}")
-        _here.tracer.note({"http.route": route, "http.response.status_code": status or None})
+        _here.tracer.set_attributes({"http.route": route, "http.response.status_code": status or None})
         if status == 0 or status >= 500:  # noqa: PLR2004 - a server's own errors; others are the client's
             _here.tracer.fail(str(status or "no answer"))
 
@@ -95,7 +95,7 @@ def job_slice(job: Job, attempt: int = 1) -> Span:
 def job_ended(status: str, *, failed: bool) -> None:
     """Enter how the slice left its job."""
     if _here.tracer:
-        _here.tracer.note({"qontract.job.status": status})
+        _here.tracer.set_attributes({"qontract.job.status": status})
         if failed:
             _here.tracer.fail(status)
 
@@ -137,13 +137,13 @@ def asking(url: str) -> None:
         where = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
         port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
         full = f"{parts.scheme}://{where}{parts.path}"
-        _here.tracer.note(_bounded({"server.address": parts.hostname, "server.port": port, "url.full": full}))
+        _here.tracer.set_attributes(_bounded({"server.address": parts.hostname, "server.port": port, "url.full": full}))
 
 
 def called(status: int) -> None:
     """Enter the status of the answer (SC, HTTP client)."""
     if _here.tracer:
-        _here.tracer.note({"http.response.status_code": status})
+        _here.tracer.set_attributes({"http.response.status_code": status})
         if status >= 400:  # noqa: PLR2004 - all errors are of interest to who called
             _here.tracer.fail(str(status))
 

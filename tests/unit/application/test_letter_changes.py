@@ -44,7 +44,7 @@ def test_an_event_tells_who_redrove_which_letters_of_which_cause(caplog: pytest.
     assert changes.redrive("crm-1")
     assert not changes.redrive("crm-1")
     with caplog.at_level(logging.INFO, "qontract"):
-        changes.tell()
+        changes.publish()
     [event] = publisher.events
     assert isinstance(event, DeadLettersRedriven)
     assert (event.subject, event.correlation_id, event.extensions["authid"]) == ("crm", "request-7", "alice@ops-1")
@@ -65,7 +65,7 @@ def test_each_subscription_and_each_kind_of_change_has_an_event_of_its_own() -> 
     for letter in ("crm-0", "tickets-0", "crm-1"):
         changes.redrive(letter)
     changes.discard("tickets-1")
-    changes.tell()
+    changes.publish()
     told = {(type(event), event.subject): [one.id for one in data_of(event).letters] for event in publisher.events}
     assert told == {
         (DeadLettersRedriven, "crm"): ["crm-0", "crm-1"],
@@ -80,14 +80,14 @@ def test_an_event_tells_of_a_hundred_letters_at_most_and_comes_as_soon_as_there_
     for letter in list(dead_letters.iterate()):
         changes.discard(letter.id)
     assert [len(data_of(event).letters) for event in publisher.events] == [100, 100]
-    changes.tell()
+    changes.publish()
     assert [len(data_of(event).letters) for event in publisher.events] == [100, 100, 50]
     assert dead_letters.changes() == []
 
 
 def test_nothing_changed_is_nothing_told() -> None:
     publisher = InMemoryEventPublisher("qontract-api")
-    LetterChanges(store("crm"), EventManager(publisher), by="alice").tell()
+    LetterChanges(store("crm"), EventManager(publisher), by="alice").publish()
     assert publisher.events == []
 
 
@@ -96,7 +96,7 @@ def test_what_cannot_be_published_is_spooled() -> None:
     publisher.fail("publish", EventPublisherError("away"))
     changes = LetterChanges(dead_letters, EventManager(publisher, spool=spool), by="alice")
     changes.redrive("crm-0")
-    changes.tell()
+    changes.publish()
     assert [event.subject for event in spool.oldest(9)] == ["crm"]
     assert dead_letters.changes() == []
 
@@ -107,10 +107,10 @@ def test_what_can_be_neither_published_nor_spooled_is_told_later_with_the_same_i
     spool.fail("append", EventSpoolError("full"))
     changes = LetterChanges(dead_letters, EventManager(publisher, spool=spool), by="alice")
     changes.redrive("crm-0")
-    changes.tell()
+    changes.publish()
     [left] = dead_letters.changes()
     forget_and_age(dead_letters, left.key)
-    LetterChanges(dead_letters, EventManager(publisher), by="bob").tell()
+    LetterChanges(dead_letters, EventManager(publisher), by="bob").publish()
     assert dead_letters.changes() == []
     assert [data_of(event).by for event in publisher.events] == ["alice"]  # once: it has the id that it had
 
@@ -120,11 +120,11 @@ def test_what_somebody_left_who_was_killed_is_told_after_a_minute_by_the_next_in
     LetterChanges(dead_letters, EventManager(publisher), by="alice").redrive("crm-0")
     other = LetterChanges(dead_letters, EventManager(publisher), by="bob")
     other.redrive("crm-1")
-    other.tell()
+    other.publish()
     assert [data_of(event).by for event in publisher.events] == ["bob"]
     [left] = dead_letters.changes()
     forget_and_age(dead_letters, left.key)
-    other.tell()
+    other.publish()
     assert [(data_of(event).by, event.extensions["authid"]) for event in publisher.events[1:]] == [("alice", "alice")]
     assert dead_letters.changes() == []
 
@@ -134,7 +134,7 @@ def test_where_events_are_disabled_letters_are_changed_and_nothing_is_kept_for_a
     changes = LetterChanges(dead_letters, None, by="alice")
     assert changes.redrive("crm-0")
     assert changes.discard("crm-1")
-    changes.tell()
+    changes.publish()
     assert dead_letters.changes() == []
 
 

@@ -54,7 +54,7 @@ class InMemoryTracer(Tracer):
         span = RecordedSpan(name, kind, above[0] if above else token_hex(16), above[1] if above else None, linked)
         token = self._current.set(span)
         try:
-            self.note(attributes)
+            self.set_attributes(attributes)
             yield
         except BaseException as error:
             span.error = span.error or type(error).__name__
@@ -73,7 +73,7 @@ class InMemoryTracer(Tracer):
         if current := self._current.get():
             current.name = name
 
-    def note(self, attributes: Attributes) -> None:
+    def set_attributes(self, attributes: Attributes) -> None:
         """Add attributes to the current span."""
         if current := self._current.get():
             current.attributes |= {name: value for name, value in attributes.items() if value is not None}

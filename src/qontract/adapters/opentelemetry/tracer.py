@@ -97,7 +97,7 @@ class OpenTelemetryTracer(Tracer):
         """Give the current span another name."""
         trace.get_current_span().update_name(name)
 
-    def note(self, attributes: Attributes) -> None:
+    def set_attributes(self, attributes: Attributes) -> None:
         """Add attributes to the current span."""
         trace.get_current_span().set_attributes(_given(attributes))
 

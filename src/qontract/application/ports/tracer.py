@@ -29,7 +29,7 @@ class Tracer(Protocol):
     - An exception that leaves the body marks the span as failed, with the name of its class, unless it is marked
       already. Its text, which may repeat data, is not recorded.
     - An attribute that is None is left out.
-    - `traceparent` names the current span. `call`, `note` and `fail` change it; without one they do nothing.
+    - `traceparent` names the current span. `call`, `set_attributes` and `fail` change it; without one they do nothing.
     - What records may lose spans. It never waits for anything outside, and raises nothing of its own.
     """
 
@@ -54,7 +54,7 @@ class Tracer(Protocol):
         """Give the current span another name: what it is of may be known late."""
 
     @abstractmethod
-    def note(self, attributes: Attributes) -> None:
+    def set_attributes(self, attributes: Attributes) -> None:
         """Add attributes to the current span."""
 
     @abstractmethod

@@ -153,7 +153,7 @@ def _add_changing(routes: APIRouter, dead_letters: DeadLetters, changes_of: Any)
                 raise HTTPException(409, f"Refused: it cannot be read: {letter.unreadable}. Discard it.")
             if not do(letter_id):
                 raise HTTPException(404, "There is no such dead letter.")
-            changes.tell()
+            changes.publish()
             return letter
 
     @routes.post("/{letter_id}/redrive", responses=documented(404, 409))

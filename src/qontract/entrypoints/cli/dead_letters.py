@@ -248,7 +248,7 @@ def _each(
         if changes:
             typer.echo(f"{count} {done}", err=True)
             if count:
-                changes.tell()
+                changes.publish()
     return count, kept
 
 
