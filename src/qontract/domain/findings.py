@@ -50,6 +50,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def events_wait(events: int) -> str:
+    """Return that so many events wait: `1 event waits`, `2 events wait`."""
+    return f"{counted(events, 'event')} wait{'s' if events == 1 else ''}"
+
+
 def size(number: float) -> str:
     """Return a number of bytes as people say it: `12.3 MB`."""
     for unit in ("bytes", "kB", "MB", "GB"):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from qontract.domain.findings import Finding, counted, not_well, size
+from qontract.domain.findings import Finding, events_wait, not_well, size
 from qontract.domain.subscriptions import ALIVE_SECONDS, duration
 
 SPOOLED_SECONDS = 60.0
@@ -145,7 +145,7 @@ def _spool(host: str, spool: SpoolView) -> Finding:
     spooled = spool.spooled
     if not spooled.events:
         return Finding("spool", f"no event waits: {spool.path}", name=host)
-    waits = f"{counted(spooled.events, 'event')} wait{'s' if spooled.events == 1 else ''} in the spool"
+    waits = f"{events_wait(spooled.events)} in the spool"
     says = f"{waits}, the oldest for {duration(spooled.oldest_seconds)}; {size(spooled.bytes)}: {spool.path}"
     if spooled.oldest_seconds <= SPOOLED_SECONDS:
         return Finding("spool", says, name=host)

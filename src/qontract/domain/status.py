@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from shlex import quote
 
-from qontract.domain.findings import Finding, Unanswered, Wellness, counted, not_known, not_well
+from qontract.domain.findings import Finding, Unanswered, Wellness, counted, events_wait, not_known, not_well
 from qontract.domain.jobs import JobStatus
 from qontract.domain.kept_jobs import JobCounts, ScopeView
 from qontract.domain.processes import ProcessKind, Seen, SpoolView, findings_of_processes, findings_of_spools
@@ -134,7 +134,7 @@ def _subscription(view: SubscriptionView, abandoned_seconds: float) -> Finding:
         return Finding("subscription", says, name=view.name)
     brief = f"{view.name} is {state}"
     if state in (State.NO_REPLICA, State.ABANDONED):
-        brief = f"{counted(waiting, 'event')} wait{'s' if waiting == 1 else ''} for {view.name}" if waiting else ""
+        brief = f"{events_wait(waiting)} for {view.name}" if waiting else ""
         brief = brief or f"nobody runs {view.name}"
     step = next_step(state, quote(view.name)) or ""
     return not_well("subscription", says, name=view.name, brief=brief, next_step=step)

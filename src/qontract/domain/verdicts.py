@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from qontract.domain.delivery_states import Held
 from qontract.domain.endings import Ending
 from qontract.domain.events import type_pattern
+from qontract.domain.findings import counted
 from qontract.domain.passport import Before, Facts, Finding, Verdict
 from qontract.domain.subscriptions import ALIVE_SECONDS, State, duration, next_step
 
@@ -37,7 +38,7 @@ def _ended(facts: Facts) -> Finding | None:
         return _found(
             facts,
             Verdict.DEAD_LETTERED,
-            f"after {_number(len(letter.failures), 'attempt')}{_at(failed)}: {error}",
+            f"after {counted(len(letter.failures), 'attempt')}{_at(failed)}: {error}",
             f"qontract dead-letters redrive {letter.id}",
             letter=letter.id,
             when=_time(failed),
@@ -52,7 +53,7 @@ def _ended(facts: Facts) -> Finding | None:
     if ended.ending is Ending.DEDUPLICATED:
         reason = f"an event with its source and id had been handled before{_at(ended.time)}{again}"
         return _found(facts, Verdict.DEDUPLICATED, reason, when=_time(ended.time))
-    attempt = _number(ended.attempts, "attempt")
+    attempt = counted(ended.attempts, "attempt")
     return _found(
         facts,
         Verdict.HANDLED,
@@ -73,7 +74,7 @@ def _discarded(facts: Facts, done: datetime | None) -> Finding | None:
     return _found(
         facts,
         Verdict.DEAD_LETTERED,
-        f"after {_number(gone.attempts, 'attempt')}{_at(gone.failed)}: {gone.error}; {by} discarded the letter"
+        f"after {counted(gone.attempts, 'attempt')}{_at(gone.failed)}: {gone.error}; {by} discarded the letter"
         f"{_at(gone.time)}",
         "publish it again, if it has to be handled",
         when=_time(gone.failed or gone.time),
@@ -147,7 +148,7 @@ def _open(facts: Facts) -> Finding | None:
     return _found(
         facts,
         Verdict.NOT_READ_YET,
-        f"{_number(number, 'event')} before it {'is' if number == 1 else 'are'} not read yet, at least",
+        f"{counted(number, 'event')} before it {'is' if number == 1 else 'are'} not read yet, at least",
         f"qontract subscriptions show {facts.view.name}",
         unread_before=number,
     )
@@ -155,7 +156,7 @@ def _open(facts: Facts) -> Finding | None:
 
 def _waiting(facts: Facts, before: Before) -> Finding:
     held = before.held
-    failed = f"; it failed {_number(len(held.failures), 'time')}" if held.failures else ""
+    failed = f"; it failed {counted(len(held.failures), 'time')}" if held.failures else ""
     due = f", and is tried again{_at(held.due)}" if held.due and held.due > facts.now else ""
     return _found(
         facts,
@@ -237,7 +238,3 @@ def _at(time: datetime | None) -> str:
 
 def _time(time: datetime | None) -> str | None:
     return time.isoformat(timespec="milliseconds") if time else None
-
-
-def _number(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

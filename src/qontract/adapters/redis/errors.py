@@ -20,6 +20,13 @@ def translated_as(error_class: type[Exception], stream: str) -> Iterator[None]:
     """Raise the error of a port for whatever goes wrong in Redis, and where no stream keeps events."""
     if not stream:
         raise error_class("no event is kept: QAPI_EVENTS__STREAM is empty")
+    with answered_or(error_class):
+        yield
+
+
+@contextmanager
+def answered_or(error_class: type[Exception]) -> Iterator[None]:
+    """Raise the error of a port for whatever goes wrong in Redis."""
     try:
         yield
     except (RedisError, OSError) as error:

@@ -1,8 +1,7 @@
 """Redis: processes show that they run in a hash, with the time of the server in a sorted set."""
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import redis
@@ -10,6 +9,7 @@ from pydantic import TypeAdapter
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from qontract.adapters.redis.errors import answered_or
 from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.redis.mending import mend_now
 from qontract.adapters.redis.scripts import run_now
@@ -57,7 +57,7 @@ class RedisPresence(Presence):
         except PresenceError as error:
             if "WRONGTYPE" not in str(error):
                 raise
-            with _translated():
+            with answered_or(PresenceError):
                 types = {self._keys.processes: "hash", self._keys.processes_seen: "zset"}
                 mend_now(self._redis.execute_command, self._keys, types)
             self._run("show", process.name, record, _DAY, _MOST)
@@ -79,15 +79,5 @@ class RedisPresence(Presence):
 
     def _run(self, script: str, *arguments: Any) -> Any:
         keys = [self._keys.processes, self._keys.processes_seen]
-        with _translated():
+        with answered_or(PresenceError):
             return run_now(self._redis.execute_command, script, keys, *arguments)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (redis.RedisError, OSError) as error:
-        raise PresenceError(
-            f"Redis refused or did not answer: {excerpt(f'{type(error).__name__}: {error}')}"
-        ) from error
