@@ -87,7 +87,7 @@ def _system(directory: Path, audit: Path, usergroups: int) -> Iterator[httpx.Cli
         for name in ports:
             arguments = ["-m", f"qontract.entrypoints.{name}", *(sandbox if name == "slack_sandbox" else [])]
             ready = f"{at[name]}/{'sandbox' if name == 'slack_sandbox' else 'health'}/ready"
-            stack.enter_context(process(*arguments, ready=ready, log=directory / f"{name}.log", **settings))
+            stack.enter_context(process(*arguments, ready=ready, log=directory / f"{name}.log", seconds=60, **settings))
         auth, lifetime = AuthSettings(), timedelta(hours=1)
         token = issue_token(SECRET, "bench", ["reconcile:apply"], lifetime, audience=auth.audience, issuer=auth.issuer)
         headers = {"authorization": f"Bearer {token}"}

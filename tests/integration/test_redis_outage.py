@@ -69,6 +69,7 @@ def test_a_job_ends_normally_when_redis_dies_under_it_and_the_worker_goes_on_whe
             "qontract.entrypoints.worker",
             ready=f"http://127.0.0.1:{worker_port}/health/ready",
             log=log,
+            seconds=60,
             **settings,
         ),
     ):

@@ -37,7 +37,7 @@ async def test_a_record_of_a_run_that_is_none_of_ours_counts_as_none_or_can_be_u
     runs = runs_at(valkey_url)
     async with Redis.from_url(valkey_url) as client:
         for name, record in [*ODD_BYTES.items(), *odd_objects(RUN)]:
-            await client.hset(KEYS.redrive_runs, GROUP, record)  # type: ignore[misc] # redis-py's types
+            await client.hset(KEYS.redrive_runs, GROUP, record)
             run = runs.begin(GROUP, NAME, "bob")
             assert run.subscription == NAME, name
             assert runs.settling(run).waiting == 0, name

@@ -65,7 +65,7 @@ def test_a_handler_of_the_subscriber_uses_the_new_token(
     replace(secrets / "slack_notifier" / "token", "xoxb-withdrawn")
     site = Site(tmp_path, {"QAPI_CACHE_BROKER_URL": valkey_url, "QAPI_SECRETS_DIR": str(secrets)})
     about = {"QAPI_SLACK_NOTIFIER__CHANNEL": "general", "QAPI_SLACK_NOTIFIER__API_URL": slack_sandbox.url}
-    with site.subscriber(**about) as one:
+    with site.subscriber(wait=True, **about) as one:
         publish(valkey_url, EVENT)
         until(lambda: any("invalid_auth" in str(line) for line in one.lines("handler failed")))
         replace(secrets / "slack_notifier" / "token", TOKEN)

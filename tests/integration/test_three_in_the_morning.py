@@ -141,9 +141,9 @@ def test_a_copy_of_the_data_has_the_events_the_places_what_is_pending_and_the_de
 
 
 def known_of(server: redis.Redis) -> tuple[Any, ...]:
-    [group] = server.xinfo_groups(KEYS.stream)  # type: ignore[union-attr]
+    [group] = server.xinfo_groups(KEYS.stream)
     pending = server.xpending_range(KEYS.stream, "crm", "-", "+", 10)
-    ids = [entry["message_id"] for entry in pending]  # type: ignore[union-attr]
+    ids = [entry["message_id"] for entry in pending]
     return server.xrange(KEYS.stream), group, ids, server.xrange(KEYS.dead)
 
 
