@@ -17,8 +17,8 @@ from celery import Celery
 from benchmarks.measuring import AtMost, Result, in_turns, seconds
 from qontract.entrypoints.settings.groups import AuthSettings
 from qontract.entrypoints.tokens import issue_token
-from tests.processes import free_port, process
-from tests.slack_sandbox import user, usergroup
+from tests.support.processes import free_port, process
+from tests.support.slack_sandbox import user, usergroup
 
 SECRET = "a secret that is used by this benchmark only"
 PATH = "/api/v1/integrations/slack-usergroups/reconcile"

@@ -18,6 +18,8 @@ import pytest
 import redis
 
 from qontract.entrypoints.tokens import issue_token
+from tests.support.processes import free_port
+from tests.support.waiting import until
 
 SECRET = "a-secret-of-at-least-thirty-two-bytes"
 PATH = "/api/v1/integrations/slack-usergroups/reconcile"
@@ -31,17 +33,11 @@ def _token() -> dict[str, str]:
     return {"authorization": f"Bearer {issue_token(SECRET, 'test', ['reconcile:plan'], timedelta(days=1), **names)}"}
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 @contextmanager
 def _api(
     valkey_url: str, log: Path, command: list[str] = MODULE, up: str = "/health/ready"
 ) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
-    port = _free_port()
+    port = free_port()
     environment = os.environ | {
         "QAPI_CACHE_BROKER_URL": valkey_url,
         "QAPI_AUTH__SECRET": SECRET,
@@ -59,11 +55,11 @@ def _api(
 
 
 def _until(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 20
-    while not condition():
+    def is_so() -> bool:
         assert process.poll() is None
-        assert time.monotonic() < until
-        time.sleep(0.02)
+        return condition()
+
+    until(is_so)
 
 
 def _answers(url: str) -> bool:
@@ -105,7 +101,7 @@ def test_each_request_is_one_line_of_json_with_its_correlation_id(valkey_url: st
 
 
 def test_without_valkey_it_lives_but_accepts_nothing(tmp_path: Path) -> None:
-    nowhere = f"redis://:hunter2@127.0.0.1:{_free_port()}/0"
+    nowhere = f"redis://:hunter2@127.0.0.1:{free_port()}/0"
     with _api(nowhere, tmp_path / "log", up="/health/live") as (client, _):
         assert client.get("/health/ready").status_code == 503
         answer = client.post(PATH, json=DESIRED)

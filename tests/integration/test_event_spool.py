@@ -16,7 +16,7 @@ from qontract.application.ports.event_spool import EventSpoolError
 from qontract.domain.events import DomainEvent
 from qontract.testing.contracts.event_spool import EventSpoolContract
 from qontract.testing.contracts.intents import SCOPE, an_event
-from tests.processes import until
+from tests.support.waiting import until
 
 
 def spool_at(path: Path, max_bytes: int = 50_000_000) -> SqliteEventSpool:

@@ -10,9 +10,9 @@ from qontract.application.ports.dead_letters import DeadLettersError
 from qontract.testing.contracts.event_log_events import Events
 from tests.contracts.redrive_runs import GROUP, NAME, RedriveRunsContract
 from tests.integration.test_event_log import RedisEvents
-from tests.processes import free_port
-from tests.redis_event_log import KEYS
 from tests.support.hostile import ODD_BYTES, odd_objects
+from tests.support.processes import free_port
+from tests.support.redis_event_log import KEYS
 
 RUN = {"id": "7", "subscription": NAME, "newest": "1-1", "by": "alice", "position": "0-0"}
 

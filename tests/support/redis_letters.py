@@ -10,7 +10,7 @@ import redis
 from qontract.adapters.redis.attempt_records import failures_to_json
 from qontract.adapters.redis.scripts import run_now
 from qontract.testing.contracts.dead_letters import Failures, Store
-from tests.redis_event_log import KEYS, dead_letters_at, make
+from tests.support.redis_event_log import KEYS, dead_letters_at, make
 
 PREFIX = KEYS.prefix
 DEAD = KEYS.dead

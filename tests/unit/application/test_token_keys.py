@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from threading import Event
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from qontract.adapters.memory import InMemoryKeySet
 from qontract.application.ports.key_set import KeySetError, PublicKey
 from qontract.application.token_keys import TokenKeys
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 OLD, NEW = (PublicKey(key_id, "EdDSA", None) for key_id in ("old", "new"))
@@ -41,13 +42,6 @@ def failures() -> list[int]:
 @pytest.fixture
 def keys(key_set: InMemoryKeySet, clock: Clock, failures: list[int]) -> TokenKeys:
     return TokenKeys(key_set, fresh=300, pause=10, longest=DAY, clock=clock, count_failure=lambda: failures.append(1))
-
-
-async def settled(condition: Callable[[], bool]) -> None:
-    """Let what was begun beside the test come to its end."""
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.001)
 
 
 async def test_the_keys_are_read_once_for_all_who_ask_while_they_are_fresh(
@@ -166,7 +160,7 @@ async def test_nobody_waits_for_long_for_a_reading_that_hangs_and_there_is_only_
         clock.now += 60
     assert hanging.reads == 1
     hanging.go.set()
-    await settled(lambda: keys.usable)
+    await eventually(lambda: keys.usable)
     assert await keys.of("old") == [OLD]
 
 
@@ -186,9 +180,9 @@ async def test_who_finds_his_key_waits_once_at_most_while_they_cannot_be_read(ha
 async def test_who_is_cancelled_disturbs_nobody_else_who_waits(hanging: Hanging, clock: Clock) -> None:
     keys = TokenKeys(hanging, fresh=300, pause=10, clock=clock)
     first, second = asyncio.create_task(keys.of("old")), asyncio.create_task(keys.of("old"))
-    await settled(lambda: hanging.reads == 1)
+    await eventually(lambda: hanging.reads == 1)
     first.cancel()
-    await settled(first.cancelled)
+    await eventually(first.cancelled)
     hanging.go.set()
     assert await second == [OLD]
     assert hanging.reads == 1

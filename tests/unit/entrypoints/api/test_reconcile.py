@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from qontract.adapters.memory import InMemoryJobQueue
 from qontract.application.ports.job_queue import JobQueueError
 from qontract.domain.jobs import Job, JobAbout, JobResult, JobStatus
+from tests.support.waiting import eventually
 from tests.unit.entrypoints.api.conftest import APPLIES, DESIRED, PATH, PLANS, MakeApp, client_of, in_bytes
 
 pytestmark = pytest.mark.anyio
@@ -162,8 +163,7 @@ async def test_a_hundred_that_wait_hold_no_threads(make_app: MakeApp) -> None:
 
         for _ in range(100):
             group.start_soon(ask)
-        while queue.asked < 200:
-            await anyio.sleep(0.01)
+        await eventually(lambda: queue.asked >= 200)
         threads.append(active_count())
         assert (await client.get("/health/live")).status_code == 200
     assert len(answers) == 100
