@@ -84,26 +84,26 @@ class DeliveryLoop:
         extra, told = {"subscription": self.subscription.name}, _Told(self._surroundings.clock)
         while not self._ending:
             try:
-                if await self._is_paused():
-                    self._stood_by_at = self._surroundings.clock()
-                elif self.lease is None or await self.lease.renew(self._log):
-                    await self._work()
-                else:
-                    self._stood_by_at = self._surroundings.clock()
+                await self._work_or_stand_by()
             except LeaseLostError:
                 log.warning("replica lost the lease", extra=extra)
             except EventLogError as error:
                 if told.is_new(str(error)):
                     log.warning("event log does not answer", extra=extra | {"error": str(error)})
             except asyncio.CancelledError:
-                task = asyncio.current_task()
-                if task is None or task.cancelling():
+                if _is_being_cancelled():
                     raise
                 log.exception("delivery broke off", extra=extra)  # nobody here asked for it
             except Exception:
                 log.exception("delivery broke off", extra=extra)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), 0 if self._ending else self._pause)
+
+    async def _work_or_stand_by(self) -> None:
+        if not await self._is_paused() and (self.lease is None or await self.lease.renew(self._log)):
+            await self._work()
+        else:
+            self._stood_by_at = self._surroundings.clock()
 
     async def _work(self) -> None:
         if await self._log.open() and self._known:
@@ -133,6 +133,11 @@ class DeliveryLoop:
             what = "subscription is paused; nothing more is read" if self.paused else "subscription is read again"
             log.info(what, extra={"subscription": self.subscription.name})
         return self.paused
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 async def keep_alive(loop: DeliveryLoop, event_log: EventLog, claim_seconds: float) -> None:

@@ -32,12 +32,15 @@ class Wanted:
     def __call__(self, event: KeptEvent) -> bool:
         """Say whether the event is wanted."""
         return (
-            (not self.types or (event.type is not None and self._pattern.fullmatch(event.type) is not None))
-            and (self.source is None or event.source == self.source)
-            and (self.subject is None or event.subject == self.subject)
-            and (self.who is None or event.who == self.who)
-            and (self.event_id is None or event.id == self.event_id)
+            self._wants_type(event.type)
+            and self.source in {None, event.source}
+            and self.subject in {None, event.subject}
+            and self.who in {None, event.who}
+            and self.event_id in {None, event.id}
         )
+
+    def _wants_type(self, event_type: str | None) -> bool:
+        return not self.types or (event_type is not None and self._pattern.fullmatch(event_type) is not None)
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:

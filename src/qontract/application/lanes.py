@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
-from typing import Any
+from typing import Any, cast
 
 from qontract.application.capacity import Capacity
 from qontract.application.ports.event_log import Entry
@@ -69,8 +69,7 @@ class Lanes:
     async def _work(self) -> None:
         """Run the first entry of each lane that is ready, in turn, until there is none."""
         turns = 0
-        task = asyncio.current_task()
-        assert task  # noqa: S101 - this is a coroutine: a task runs it
+        task = cast("asyncio.Task[Any]", asyncio.current_task())  # a coroutine always has one
         try:
             while self._ready and not self.closed:
                 lane = self._ready.popleft()

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from qontract.domain.github_desired_state import DesiredOrganisation, DesiredTeam
-from qontract.domain.github_nesting import Nesting, Place, Wanted, nesting
+from qontract.domain.github_nesting import Nesting, Placement, TeamMatch, nesting
 from qontract.domain.github_organisation import GithubOrganisation, GithubTeam, by_login, plain_login
 from qontract.domain.github_teams import CreateTeam, DeleteTeam, TeamAction, UpdateMembers, UpdateTeam
 from qontract.domain.integration import Plan
@@ -45,17 +45,17 @@ def plan(desired: DesiredOrganisation, current: GithubOrganisation) -> Plan[Team
         sentences = [f"{desired.name}/{step.slug}: {login!r} is not in the organisation" for login in unknown]
         errors, more = first((*errors, *sentences))
         left_out += more
-        place = possible.places[step.slug]
-        parent = names.get(place.parent or "", step.desired.parent or None)
+        placement = possible.placements[step.slug]
+        parent = names.get(placement.parent or "", step.desired.parent or None)
         if step.team is None:
-            actions.append(_create(desired.name, step, place, parent, people=people, known=known))
+            actions.append(_create(desired.name, step, placement, parent, people=people, known=known))
         else:
-            actions += _update_team(desired.name, step.desired, step.team, place, parent)
+            actions += _update_team(desired.name, step.desired, step.team, placement, parent)
             actions += _update_members(desired.name, step.team, people, known)
     return Plan(actions, sum(len(team.logins()) for team in current.teams), sorted(errors), left_out)
 
 
-def _others(desired: DesiredOrganisation, current: GithubOrganisation, possible: Nesting) -> Iterator[Wanted]:
+def _others(desired: DesiredOrganisation, current: GithubOrganisation, possible: Nesting) -> Iterator[TeamMatch]:
     """Give the teams of which only members are changed: those that cannot be set, or are managed and not desired."""
     done = {step.slug for step in possible.steps}
     named = [(team.name, team.members, team.maintainers) for team in desired.teams]
@@ -64,16 +64,16 @@ def _others(desired: DesiredOrganisation, current: GithubOrganisation, possible:
         there = current.team(name)
         if there and there.slug not in done:
             done.add(there.slug)
-            yield Wanted(DesiredTeam(name=name, members=members, maintainers=maintainers), there)
+            yield TeamMatch(DesiredTeam(name=name, members=members, maintainers=maintainers), there)
 
 
-def _people(wanted: Wanted, known: _Known, *, invite: bool) -> tuple[dict[str, _Person], list[str]]:
+def _people(match: TeamMatch, known: _Known, *, invite: bool) -> tuple[dict[str, _Person], list[str]]:
     """Return who is to be in the team, by how logins are compared; and who cannot be, for nobody knows him."""
-    before = _before(wanted.team) if wanted.team else {}
+    before = _before(match.team) if match.team else {}
     people: dict[str, _Person] = {}
     unknown: list[str] = []
-    roles: list[tuple[str, Role]] = [(login, "member") for login in wanted.desired.members]
-    roles += [(login, "maintainer") for login in wanted.desired.maintainers]
+    roles: list[tuple[str, Role]] = [(login, "member") for login in match.desired.members]
+    roles += [(login, "maintainer") for login in match.desired.maintainers]
     for login, role in roles:
         key = plain_login(login)
         if key in known.everybody or key in before or invite:
@@ -92,8 +92,8 @@ def _before(team: GithubTeam) -> dict[str, _Person]:
 
 def _create(
     organisation: str,
-    wanted: Wanted,
-    place: Place,
+    match: TeamMatch,
+    placement: Placement,
     parent: str | None,
     *,
     people: Mapping[str, _Person],
@@ -101,12 +101,12 @@ def _create(
 ) -> CreateTeam:
     return CreateTeam(
         organisation=organisation,
-        team=wanted.desired.name,
-        slug=wanted.slug,
-        description=wanted.desired.description or "",
-        privacy=place.privacy,
+        team=match.desired.name,
+        slug=match.slug,
+        description=match.desired.description or "",
+        privacy=placement.privacy,
         parent=parent,
-        parent_slug=place.parent,
+        parent_slug=placement.parent,
         members=_logins(people, "member"),
         maintainers=_logins(people, "maintainer"),
         invited=_strangers(people, known),
@@ -114,12 +114,12 @@ def _create(
 
 
 def _update_team(
-    organisation: str, desired: DesiredTeam, team: GithubTeam, place: Place, parent: str | None
+    organisation: str, desired: DesiredTeam, team: GithubTeam, placement: Placement, parent: str | None
 ) -> list[TeamAction]:
     """Return what gives the team its settings; nothing if it has them."""
     before = team.description.strip()
     description = before if desired.description is None else desired.description
-    if (description, place) == (before, Place(team.privacy, team.parent)):
+    if (description, placement) == (before, Placement(team.privacy, team.parent)):
         return []
     return [
         UpdateTeam(
@@ -127,9 +127,9 @@ def _update_team(
             team=team.name,
             slug=team.slug,
             description=description,
-            privacy=place.privacy,
+            privacy=placement.privacy,
             parent=parent,
-            parent_slug=place.parent,
+            parent_slug=placement.parent,
             description_before=before,
             privacy_before=team.privacy,
             parent_slug_before=team.parent,

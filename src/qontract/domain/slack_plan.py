@@ -67,38 +67,53 @@ def _update(
     workspace: str, wanted: DesiredUsergroup, group: SlackUsergroup, before: _Names, after: _Names
 ) -> list[UsergroupAction]:
     users = before.users if wanted.users and not after.users else after.users
-    channels = before.channels if not after.channels and wanted.channels != () else after.channels
-    description = group.description.strip() if wanted.description is None else wanted.description
     if not users and not group.enabled:
         return []
-    actions: list[UsergroupAction] = []
-    if users.keys() != before.users.keys():
-        actions.append(
-            UpdateUsers(
-                workspace=workspace,
-                usergroup=wanted.handle,
-                usergroup_id=group.id,
-                users=tuple(users.values()),
-                user_ids=tuple(users),
-                users_to_add=tuple(name for id_, name in users.items() if id_ not in before.users),
-                users_to_remove=tuple(name for id_, name in before.users.items() if id_ not in users),
-                enable=not group.enabled,
-            )
+    members = _update_users(workspace, group, before.users, users)
+    metadata = _update_metadata(workspace, wanted, group, before.channels, after.channels)
+    # Slack changes enabled groups only: after the users enable it, and before their absence disables it.
+    return [*members, *metadata] if users else [*metadata, *members]
+
+
+def _update_users(
+    workspace: str, group: SlackUsergroup, before: Mapping[str, str], users: Mapping[str, str]
+) -> list[UsergroupAction]:
+    if users.keys() == before.keys():
+        return []
+    return [
+        UpdateUsers(
+            workspace=workspace,
+            usergroup=plain_handle(group.handle),
+            usergroup_id=group.id,
+            users=tuple(users.values()),
+            user_ids=tuple(users),
+            users_to_add=tuple(name for id_, name in users.items() if id_ not in before),
+            users_to_remove=tuple(name for id_, name in before.items() if id_ not in users),
+            enable=not group.enabled,
         )
-    if description != group.description.strip() or channels.keys() != before.channels.keys():
-        metadata = UpdateMetadata(
+    ]
+
+
+def _update_metadata(
+    workspace: str, wanted: DesiredUsergroup, group: SlackUsergroup, before: Mapping[str, str], after: Mapping[str, str]
+) -> list[UsergroupAction]:
+    description_before = group.description.strip()
+    description = description_before if wanted.description is None else wanted.description
+    channels = before if not after and wanted.channels != () else after
+    if description == description_before and channels.keys() == before.keys():
+        return []
+    return [
+        UpdateMetadata(
             workspace=workspace,
             usergroup=wanted.handle,
             usergroup_id=group.id,
             description=description,
             channels=tuple(channels.values()),
             channel_ids=tuple(channels),
-            description_before=group.description.strip(),
-            channels_before=tuple(before.channels.values()),
+            description_before=description_before,
+            channels_before=tuple(before.values()),
         )
-        # Slack changes enabled groups only: after the users enable it, and before their absence disables it.
-        actions.insert(len(actions) if users else 0, metadata)
-    return actions
+    ]
 
 
 def observed(action: UsergroupAction, workspace: SlackWorkspace) -> UsergroupAction | None:
