@@ -9,7 +9,7 @@ from qontract.domain.dead_letters import DeadLetter
 from qontract.domain.events import type_pattern
 
 
-def find(  # noqa: PLR0917 - conditions: who calls it names them
+def find(  # noqa: PLR0917 - conditions, which callers name
     dead_letters: DeadLetters,
     subscription: str | None = None,
     event_type: str | None = None,
@@ -50,8 +50,8 @@ def _age(letter: DeadLetter, now: datetime) -> float:
 def apply(
     change: Callable[[str], bool], letters: Iterable[DeadLetter], *, dry_run: bool = False
 ) -> Iterator[DeadLetter]:
-    """Redrive or discard (`change`) each letter when it is asked for, and yield those that were still there.
+    """Redrive or discard (`change`) one letter after the other, and yield those that were still there.
 
-    A dry run changes nothing. Raises DeadLettersError: what was yielded before is done.
+    A dry run changes nothing. Raises DeadLettersError; the letters that were yielded before are changed.
     """
     return (letter for letter in letters if dry_run or change(letter.id))

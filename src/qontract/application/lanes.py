@@ -47,7 +47,7 @@ class Lanes:
     def add(self, lane: Hashable, entry: Entry) -> None:
         """Put the entry, which takes capacity, at the end of its lane."""
         if lane in self._waiting:
-            self._let_go(entry)
+            self._evict(entry)
         if lane in self._first:
             self._behind[lane].append(entry)
         else:
@@ -117,13 +117,13 @@ class Lanes:
 
     def _wait(self, lane: Hashable, seconds: float) -> None:
         """Let go of what the lane holds, and begin it again later."""
-        self._let_go(self._first[lane])
+        self._evict(self._first[lane])
         for entry in self._behind.get(lane, ()):
-            self._let_go(entry)
+            self._evict(entry)
         self._waiting.add(lane)
         asyncio.get_running_loop().call_later(seconds, self._begin_again, lane)
 
-    def _let_go(self, entry: Entry) -> None:
+    def _evict(self, entry: Entry) -> None:
         entry.content = entry.event = None
         self._capacity.free(entry)
 

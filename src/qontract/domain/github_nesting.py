@@ -45,7 +45,7 @@ class Nesting(NamedTuple):
 def nesting(desired: DesiredOrganisation, current: GithubOrganisation) -> Nesting:
     """Return what GitHub allows. A team that it does not allow stays as it is, and so does a team that relies on it.
 
-    A team is created, or moved, after its new parent. A team is deleted, or becomes secret, after its children have left.
+    A team is created, or moved, after its new parent. It is deleted, or becomes secret, after its children have left.
     """
     before = {team.slug: Placement(team.privacy, team.parent) for team in current.teams}
     possible = {match.slug: match for match in (TeamMatch(team, current.team(team.name)) for team in desired.teams)}

@@ -1,27 +1,27 @@
-"""Slack usergroups: the plan from what is there to what is desired, and what shows of an action that was applied."""
+"""Slack usergroups: the plan that leads to the desired state, and how much of an action Slack shows as applied."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from qontract.domain.integration import Plan
-from qontract.domain.jobs import first
+from qontract.domain.jobs import first_errors
 from qontract.domain.slack_desired_state import DesiredUsergroup, DesiredWorkspace, plain_handle
 from qontract.domain.slack_usergroups import CreateUsergroup, UpdateMetadata, UpdateUsers, UsergroupAction
 from qontract.domain.slack_workspace import SlackUsergroup, SlackWorkspace
 
 
 class _Names(NamedTuple):
-    """Members and default channels of a usergroup: their names, by id."""
+    """The names of a usergroup's members and default channels, by id."""
 
     users: dict[str, str]
     channels: dict[str, str]
 
 
 def plan(desired: DesiredWorkspace, current: SlackWorkspace) -> Plan[UsergroupAction]:
-    """Compare by meaning, and return what to do. Only desired and managed handles are looked at.
+    """Return what to do for the usergroups that are desired or managed. Names are compared by meaning.
 
-    A name that Slack does not know is an error, and the rest of its group is planned without it. Where none of a list
-    is known, the list is left as it is: nobody asked for it to be emptied.
+    A name that Slack does not know is an error, and its group is planned without it. If Slack knows no name of a list,
+    the plan leaves the list as it is: nobody asked for it to be emptied.
     """
     users, channels = current.user_directory(), current.channel_directory()
     groups = {plain_handle(group.handle): group for group in current.usergroups}
@@ -32,7 +32,7 @@ def plan(desired: DesiredWorkspace, current: SlackWorkspace) -> Plan[UsergroupAc
         where = f"{desired.name}/{wanted.handle}"
         members, unknown_users = users.find(wanted.users, where)
         defaults, unknown_channels = channels.find(wanted.channels or (), where)
-        errors, more = first((*errors, *unknown_users, *unknown_channels))
+        errors, more = first_errors((*errors, *unknown_users, *unknown_channels))
         left_out += more
         after = _Names(members, defaults)
         if group := groups.get(wanted.handle):
@@ -71,7 +71,7 @@ def _update(
         return []
     members = _update_users(workspace, group, before.users, users)
     metadata = _update_metadata(workspace, wanted, group, before.channels, after.channels)
-    # Slack changes enabled groups only: after the users enable it, and before their absence disables it.
+    # Slack changes only enabled groups: users enable a group, and a group without users is disabled.
     return [*members, *metadata] if users else [*metadata, *members]
 
 
@@ -119,7 +119,7 @@ def _update_metadata(
 def observed(action: UsergroupAction, workspace: SlackWorkspace) -> UsergroupAction | None:
     """Return the action as far as it was applied; None if the workspace shows nothing of it.
 
-    Slack takes several calls for creating a usergroup, and for enabling one: they may have been done in part.
+    Creating or enabling a usergroup takes several calls to Slack, so such an action may be applied in part.
     """
     group = next((group for group in workspace.usergroups if plain_handle(group.handle) == action.usergroup), None)
     if group is None:
