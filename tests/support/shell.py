@@ -24,7 +24,15 @@ _LOADED = [
     "rich.console",
     *(
         f"qontract.entrypoints.{name}"
-        for name in ("cli", "client.report", "container", "event_lines", "event_types", "passports", "status_records")
+        for name in (
+            "cli",
+            "client.report",
+            "container",
+            "event_lines",
+            "event_types",
+            "explanation_records",
+            "status_records",
+        )
     ),
 ]
 
