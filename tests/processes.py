@@ -3,7 +3,6 @@
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import httpx
+
+from tests.support.forked import Forked
 
 T = TypeVar("T")
 
@@ -33,9 +34,7 @@ def process(
     environment = {key: value for key, value in os.environ.items() if not key.startswith("QAPI_")} | settings
     with ExitStack() as stack:
         output = stack.enter_context(log.open("a")) if log else subprocess.PIPE
-        running = subprocess.Popen(
-            [sys.executable, *arguments], env=environment, stdout=output, stderr=subprocess.STDOUT, text=True
-        )
+        running = Forked(arguments, env=environment, stdout=output, stderr=subprocess.STDOUT)
         try:
             deadline = time.monotonic() + seconds
             while ready and not _answers(ready):
