@@ -85,9 +85,9 @@ def _next(branch: str, tag: str, files: list[str]) -> str:
         [
             "",
             "Nothing is published. What is next:",
-            f"  git show {tag}                   # look at it",
-            f"  git push origin {branch} {tag}   # everybody sees it",
-            f"  and give your package registry {' and '.join(files)}",
+            f"  look at it: git show {tag}",
+            f"  push it: git push origin {branch} {tag}",
+            f"  upload the packages: {' '.join(files)}",
             f"To undo it before that: git tag --delete {tag} && git reset --keep HEAD~",
         ]
     )
