@@ -22,7 +22,7 @@ def test_what_was_cut_is_not_cut_again() -> None:
 
 
 def test_the_changelog_of_this_project_has_the_heading_that_is_cut() -> None:
-    assert "\n## [Unreleased]\n" in (Path(__file__).parents[3] / "CHANGELOG.md").read_text()
+    assert "\n## [Unreleased]\n" in (Path(__file__).parents[4] / "CHANGELOG.md").read_text()
 
 
 @pytest.mark.parametrize("changelog", ["# Changelog\n", "## [Unreleased]\n\n### Added\n\n## [0.1.0]\n\n- The first.\n"])
