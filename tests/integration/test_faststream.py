@@ -155,13 +155,3 @@ def test_a_module_that_cannot_be_imported_stops_the_process_with_one_line(
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
     assert ended.returncode == 1
     assert ended.stderr == f"qontract: QAPI_SUBSCRIBER__MODULES: acme.live: {reason}\n"
-
-
-def test_a_module_of_handlers_is_clean_under_mypy_strict(tmp_path: Path) -> None:
-    module = tmp_path / "live.py"
-    module.write_text(LIVE.format(file="heard") + "\nreveal_type(app)\nreveal_type(broker)\n")
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir", str(tmp_path), str(module)]
-    checked = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert "AsgiFastStream" in checked.stdout
-    assert "RedisBroker" in checked.stdout
-    assert "Success: no issues found" in checked.stdout

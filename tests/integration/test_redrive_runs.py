@@ -40,7 +40,7 @@ async def test_a_record_of_a_run_that_is_none_of_ours_counts_as_none_or_can_be_u
             await client.hset(KEYS.redrive_runs, GROUP, record)
             run = runs.begin(GROUP, NAME, "bob")
             assert run.subscription == NAME, name
-            assert runs.settling(run).waiting == 0, name
+            assert runs.unacknowledged(run).waiting == 0, name
             runs.end(run)
 
 

@@ -21,8 +21,8 @@ WAITS = Policy(max_attempts=3, backoff=600, max_backoff=600)
 
 
 def verdicts(name: str) -> dict[str, str]:
-    passport = Container().why().event(name)
-    return {found.subscription: found.verdict.value for found in passport.findings} if passport else {}
+    explanation = Container().why().event(name)
+    return {found.subscription: found.verdict.value for found in explanation.findings} if explanation else {}
 
 
 def command(url: str, *arguments: str) -> tuple[int, str, str]:

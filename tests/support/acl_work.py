@@ -20,10 +20,10 @@ from qontract.adapters.redis import (
 )
 from qontract.adapters.redis.acl import Process
 from qontract.adapters.redis.measures import measure
+from qontract.application.event_explanations import EventExplanations, Stores
 from qontract.application.jobs import Continues
 from qontract.application.ports.job_queue import JobQueueError
 from qontract.application.ports.kept_events import Span
-from qontract.application.why import Stores, Why
 from qontract.domain.events import DomainEvent
 from qontract.domain.jobs import Job, JobProgress
 from qontract.domain.kept_jobs import CancelOutcome
@@ -189,7 +189,7 @@ def _steer(url: str, admin: Any) -> None:
 def _ask(url: str, admin: Any) -> None:
     """Ask whether all is well."""
     RedisPresence(admin_url(admin), channel=CHANNEL).show(a_process())
-    assert RedisPresence(url, channel=CHANNEL).seen()
+    assert RedisPresence(url, channel=CHANNEL).all()
     assert RedisServerInfo(url).look().primary
     with RedisBroker(url) as broker:
         RedisIntents(broker, channel=CHANNEL, source="/there").pending()
@@ -209,9 +209,9 @@ def _ask_why(url: str, admin: Any, event: DomainEvent) -> None:
             CloudEventsEventFormat("/here"),
             intents=RedisIntents(broker, channel=CHANNEL, source="/here"),
         )
-        why = Why(stores)
+        why = EventExplanations(stores)
         for name in (admin.xrevrange(STREAM, count=1)[0][0].decode(), event.id):
-            passport = why.event(name, event.source)
-            assert passport
-            assert not any("NOPERM" in text for found in passport.findings for text in found.missing)
+            explanation = why.event(name, event.source)
+            assert explanation
+            assert not any("NOPERM" in text for found in explanation.findings for text in found.missing)
         assert why.event("nowhere") is None

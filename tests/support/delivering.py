@@ -15,7 +15,7 @@ from qontract.adapters.cloudevents import CloudEventsEventFormat
 from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEventLog, InMemoryEvents
 from qontract.application.attempts import Count
 from qontract.application.delivery import DeliveryLoop, keep_alive
-from qontract.application.delivery_session import Limits, Surroundings
+from qontract.application.delivery_session import Dependencies, Limits
 from qontract.application.lease import Lease
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy
 from qontract.application.subscription import Subscription
@@ -185,7 +185,7 @@ async def replica(
     async def nowhere(_: Delivery, event: DomainEvent) -> None:
         raise AssertionError(f"nobody is to publish {event}")
 
-    surroundings = Surroundings(
+    dependencies = Dependencies(
         FORMAT,
         publishing or nowhere,
         lambda count, number: counts.update({count: number}),
@@ -193,7 +193,7 @@ async def replica(
         running.time,
     )
     lease = None if shared else Lease(limits.claim_seconds / 2, running.time)
-    made = Replica(DeliveryLoop(subscription, log, lease, limits, surroundings), log, counts)
+    made = Replica(DeliveryLoop(subscription, log, lease, limits, dependencies), log, counts)
     works = (made.loop.run(), keep_alive(made.loop, log, limits.claim_seconds))
     made.tasks = [asyncio.create_task(work) for work in works]
     try:

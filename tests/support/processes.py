@@ -4,7 +4,6 @@ import os
 import secrets
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.support.forked import Forked
 from tests.support.waiting import until
 
 
@@ -44,9 +44,7 @@ def process(
     environment = {key: value for key, value in os.environ.items() if not key.startswith("QAPI_")} | settings
     with ExitStack() as stack:
         output = stack.enter_context(log.open("a")) if log else subprocess.PIPE
-        running = subprocess.Popen(
-            [sys.executable, *arguments], env=environment, stdout=output, stderr=subprocess.STDOUT, text=True
-        )
+        running = Forked(arguments, env=environment, stdout=output, stderr=subprocess.STDOUT)
         try:
             until(partial(_is_ready, running, ready, log), seconds, f"{ready} is not ready")
             yield running

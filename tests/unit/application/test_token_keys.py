@@ -98,7 +98,7 @@ async def test_keys_that_were_never_read_cannot_be_told_and_are_looked_for_again
     key_set.keys = [OLD]
     clock.now += 11
     assert await keys.of("old") == [OLD]
-    assert await keys.look() == ""
+    assert await keys.refresh() == ""
 
 
 async def test_old_keys_are_used_while_they_cannot_be_read_for_a_day_and_no_longer(
@@ -108,7 +108,7 @@ async def test_old_keys_are_used_while_they_cannot_be_read_for_a_day_and_no_long
     key_set.keys = None
     clock.now += DAY
     assert await keys.of("old") == [OLD]
-    assert await keys.look() == "there is none"
+    assert await keys.refresh() == "there is none"
     clock.now += 1
     with pytest.raises(KeySetError):
         await keys.of("old")
