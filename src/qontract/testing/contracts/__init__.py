@@ -6,5 +6,6 @@
         @pytest.fixture
         def published(self) -> Published: ...
 
-The docstring of each class says which fixtures it needs. Importing them imports pytest.
+The docstring of each class says which fixtures it needs. Importing them imports pytest. They are those of the ports
+that an author may implement; those of the others are for qontract alone, and do not ship: `tests/contracts`.
 """
