@@ -1,4 +1,4 @@
-"""Port: the server on which a process depends for all that it does."""
+"""Port: check that the server does all that a process needs."""
 
 from abc import abstractmethod
 from typing import NamedTuple, Protocol
