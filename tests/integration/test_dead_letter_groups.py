@@ -11,7 +11,7 @@ from qontract.domain.causes import Cause
 from qontract.domain.dead_letters import FailedAttempt, group_id
 from qontract.entrypoints.cli.who import operating_user
 from qontract.testing.contracts.dead_letters import CAUSE, EVENT, FAILURES, Store
-from tests.redis_event_log import KEYS
+from tests.support.redis_event_log import KEYS
 from tests.support.redis_letters import DEAD, lines, qontract, store_at
 
 GROUP = group_id("s", CAUSE)

@@ -18,10 +18,11 @@ from qontract.adapters.redis.attempt_records import failures_to_json
 from qontract.application.ports.event_handler import Policy
 from qontract.domain.causes import Cause
 from qontract.domain.dead_letters import FailedAttempt, group_id
-from tests.redis_event_log import KEYS, dead_letters_at, make
 from tests.support.commands import QONTRACT, environment, run, running
 from tests.support.delivering import FORMAT, Handler, an_event, failing
-from tests.support.redis_delivery import replica, until
+from tests.support.redis_delivery import replica
+from tests.support.redis_event_log import KEYS, dead_letters_at, make
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -83,11 +84,11 @@ async def test_a_thousand_letters_are_five_groups_and_one_is_redriven_through_a_
         command = ("dead-letters", "redrive", "--group", group(3), "--rate", "300/s", "--yes", "--json")
         async with replica(valkey_url, {NAME: crm}):
             with running(*command, **known) as first:
-                await until(lambda: server.xlen(KEYS.dead) < 950, seconds=30)
+                await eventually(lambda: server.xlen(KEYS.dead) < 950, seconds=30)
                 first.end(signal.SIGKILL)
             killed = 1000 - server.xlen(KEYS.dead)
             done = await asyncio.to_thread(run, *command, **known)
-            await until(lambda: len(crm.handled) >= 200)
+            await eventually(lambda: len(crm.handled) >= 200)
         assert done.returncode == 0, done.stderr
         ended = json.loads(done.stdout)
         assert (ended["end"], ended["redriven"], ended["came_back"]) == ("done", 200 - killed, 0)

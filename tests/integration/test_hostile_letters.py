@@ -8,8 +8,8 @@ import pytest
 import redis
 
 from qontract.application.ports.dead_letters import ChangedBy
-from tests.redis_event_log import KEYS, dead_letters_at, make
 from tests.support.hostile import ODD_BYTES, odd_letters, odd_objects
+from tests.support.redis_event_log import KEYS, dead_letters_at, make
 from tests.support.redis_letters import qontract
 
 OURS: dict[Any, Any] = {

@@ -13,7 +13,7 @@ from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.redis.presence import _LONGEST_RECORD, _MOST
 from qontract.application.ports.presence import PresenceError
 from tests.contracts.presence import PresenceContract, Shown, a_process
-from tests.processes import free_port
+from tests.support.processes import free_port
 
 KEYS = keys_of("main")
 

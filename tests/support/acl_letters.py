@@ -6,8 +6,8 @@ import pytest
 
 from qontract.adapters.redis import RedisDeadLetters, RedisRedriveRuns
 from qontract.application.ports.dead_letters import ChangedBy, DeadLettersError
-from tests.redis_event_log import KEYS
 from tests.support.acl import CHANNEL, STREAM
+from tests.support.redis_event_log import KEYS
 
 
 def change_letters(url: str, admin: Any) -> None:

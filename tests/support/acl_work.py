@@ -29,11 +29,11 @@ from qontract.domain.jobs import Job, JobProgress
 from qontract.domain.kept_jobs import CancelOutcome
 from tests.contracts.job_queue_runner import SUCCESS, Runner, a_job, running
 from tests.contracts.presence import a_process
-from tests.processes import until
-from tests.redis_event_log import KEYS
 from tests.support.acl import CHANNEL, STREAM, admin_url
 from tests.support.acl_letters import change_letters
 from tests.support.acl_parts import an_event, is_well, publish, queue_at, raises, show
+from tests.support.redis_event_log import KEYS
+from tests.support.waiting import until
 
 
 async def work_as_api(url: str, admin: Any) -> None:

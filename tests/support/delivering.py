@@ -23,6 +23,7 @@ from qontract.domain.dead_letters import DeadLetter
 from qontract.domain.delivery_states import Interest
 from qontract.domain.events import DomainEvent, EventData
 from qontract.testing import clock
+from tests.support.waiting import eventually
 
 NAME = "subscription"
 FORMAT = CloudEventsEventFormat("qontract-api")
@@ -204,13 +205,7 @@ async def replica(
 
 async def until(condition: Callable[[], bool], seconds: float = 3600) -> None:
     """Wait for the condition. Fails if it does not become true in so long, by the clock that jumps."""
-    loop, pause = asyncio.get_running_loop(), 0.01
-    end = loop.time() + seconds
-    while not condition():
-        left = end - loop.time()
-        assert left > 0.000_001, f"it is not true after {seconds} s"
-        await asyncio.sleep(min(pause, left))
-        pause = min(0.25, 1.1 * pause)
+    await eventually(condition, seconds)
 
 
 def pending(events: InMemoryEvents) -> int:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -48,13 +48,6 @@ def pending(url: str, subscription: str = NAME) -> int:
         return int(ask(url, "XPENDING", STREAM, subscription)["pending"])
     except redis.ResponseError:
         return -1
-
-
-async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait for the condition. Fails if it does not become true in time."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """Dead letters in a real Redis, and their commands as processes."""
 
 import subprocess
-import sys
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -10,7 +9,8 @@ import redis
 from qontract.adapters.redis.attempt_records import failures_to_json
 from qontract.adapters.redis.scripts import run_now
 from qontract.testing.contracts.dead_letters import Failures, Store
-from tests.redis_event_log import KEYS, dead_letters_at, make
+from tests.support.commands import end_of
+from tests.support.redis_event_log import KEYS, dead_letters_at, make
 
 PREFIX = KEYS.prefix
 DEAD = KEYS.dead
@@ -47,14 +47,8 @@ def store_at(url: str, server: redis.Redis) -> Store:
 
 def qontract(*arguments: str, url: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run `qontract dead-letters ARGUMENTS` to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "qontract.entrypoints.cli", "dead-letters", *arguments],
-        env={"QAPI_CACHE_BROKER_URL": url, "COLUMNS": "200", "QAPI_EVENTS__SPOOL": f"{SPOOLS.name}/s"} | environment,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    ours = {"QAPI_CACHE_BROKER_URL": url, "COLUMNS": "200", "QAPI_EVENTS__SPOOL": f"{SPOOLS.name}/s"}
+    return end_of(["dead-letters", *arguments], ours | environment)
 
 
 def lines(done: subprocess.CompletedProcess[str]) -> list[list[str]]:

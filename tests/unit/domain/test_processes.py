@@ -19,7 +19,7 @@ NINE = datetime(2026, 1, 31, 9, tzinfo=UTC)
 
 
 def process(kind: ProcessKind = ProcessKind.WORKER, host: str = "ops-1", **more: Any) -> Process:
-    about = {"version": "0.1.0", "python": "3.11.7", "started": NINE, "pid": 42}
+    about: dict[str, Any] = {"version": "0.1.0", "python": "3.11.7", "started": NINE, "pid": 42}
     return Process(kind, f"{host}-42-{kind}", host, **about | more)
 
 

@@ -16,7 +16,7 @@ from qontract.entrypoints import presence
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.presence import shown, this_process
 from qontract.entrypoints.settings import Settings
-from tests.processes import until
+from tests.support.waiting import until
 
 
 @pytest.fixture
