@@ -181,7 +181,7 @@ class DeadLettersContract:
         assert letter
         store.dead_letters.redrive(first, ChangedBy("alice", "run", "b1"))
         store.dead_letters.discard(second, ChangedBy("bob", batch="b2"))
-        store.dead_letters.redrive(third, ChangedBy("nobody tells of it"))
+        store.dead_letters.redrive(third, ChangedBy("carol"))
         assert not store.dead_letters.redrive(first, ChangedBy("again", "run", "b3"))
         assert not store.dead_letters.discard(second, ChangedBy("again", batch="b3"))
         redriven, discarded = store.dead_letters.changes()
