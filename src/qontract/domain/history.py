@@ -13,7 +13,10 @@ from qontract.domain.kept_jobs import JobView
 
 _MOST_VALUES = 100_000
 _MOST_PLACES = 5
-_UNFINISHED = {JobStatus.PENDING: "waits for a worker, a lock, or a pause to end", JobStatus.RUNNING: "runs"}
+_UNFINISHED: dict[str, str] = {
+    JobStatus.PENDING: "waits for a worker, a lock, or a pause to end",
+    JobStatus.RUNNING: "runs",
+}
 
 
 @dataclass(frozen=True)
