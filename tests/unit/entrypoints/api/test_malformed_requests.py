@@ -36,7 +36,7 @@ _segments = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
 @settings(
-    max_examples=150,
+    max_examples=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -56,7 +56,7 @@ def test_no_request_makes_an_error_of_the_server(*, app, method, segment, query,
 
 
 @settings(
-    max_examples=150,
+    max_examples=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
