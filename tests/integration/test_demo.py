@@ -37,7 +37,7 @@ def test_the_demo_shows_plan_changes_events_and_an_empty_second_run_and_leaves_n
     assert "A second run plans 0 actions" in done.stdout
     assert "The sandbox got 14 calls: 3 to plan, 8 to plan and apply, 3 to plan again" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
-    assert "serving" not in done.stdout + done.stderr, "the story is not told among the logs"
+    assert "server listens" not in done.stdout + done.stderr, "the story is not told among the logs"
     assert ".log" not in done.stdout
 
 

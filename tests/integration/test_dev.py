@@ -192,7 +192,7 @@ class Tickets:
 
 def test_two_devs_do_not_write_into_one_directory(mark: str, port: int, tmp_path: Path) -> None:
     with running("dev", "--data", str(tmp_path), "--port", str(port), MARK=mark) as dev:
-        dev.line("api serving")
+        dev.line("api server listens")
         second = run("dev", "--data", str(tmp_path), "--port", str(port + 5), MARK=mark)
         assert dev.end(signal.SIGINT) == 130
     assert second.returncode == 1
@@ -222,7 +222,7 @@ def test_a_sandbox_runs_alone_from_its_example_or_from_a_file(mark: str, tmp_pat
     both = ["--state", str(file), "--state", str(SLACK.state)]
     for states, workspaces in (([], ["acme"]), (both, ["other", "acme"])):
         with running("sandbox", "slack-usergroups", *states, "--port", str(port), MARK=mark) as sandbox:
-            sandbox.line("serving")
+            sandbox.line("server listens")
             until(lambda: _answers(port))
             assert httpx.get(f"http://127.0.0.1:{port}{SLACK.ready}").json() == {"workspaces": workspaces}
             assert httpx.get(f"http://127.0.0.1:{port}{SLACK.calls}").json() == []

@@ -283,7 +283,7 @@ class DeliverySession:
 def rebuilt(subscription: str, count: Counting) -> None:
     """Say that a subscription had lost its place."""
     count(Count.REBUILT, 1)
-    log.error("subscription had lost its place; it is made again", extra={"subscription": subscription})
+    log.error("subscription rebuilt; it had lost its place", extra={"subscription": subscription})
 
 
 def _look_at_claimed(entry: Entry) -> None:

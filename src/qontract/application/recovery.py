@@ -43,7 +43,7 @@ def recover_all(
     try:
         events.flush()
     except (EventPublisherError, IntentsError) as error:  # a damaged spool keeps back no intent that Redis has
-        log.debug("spool cannot be republished; it is tried again", extra={"error": str(error)})
+        log.debug("spooled events cannot be republished; they are tried again", extra={"error": str(error)})
     now = datetime.now(UTC)
     for lock, waiting in pending.items():
         integration = integrations.get(lock.partition("/")[0])
@@ -52,7 +52,7 @@ def recover_all(
             continue
         later[lock] = now + PAUSE
         if integration is None:
-            log.warning("intents stay pending; their integration is not installed", extra={"scope": lock})
+            log.warning("intents stay pending; their integration is not installed", extra={"lock": lock})
             continue
         try:
             with jobs.locked(lock) as free:
@@ -60,4 +60,4 @@ def recover_all(
                     recover(lock, integration=integration, events=events)
         except Exception as error:
             expected = isinstance(error, IntentsError | JobQueueError | IntegrationError)
-            log.warning("intents not resolved yet", extra={"scope": lock, "error": str(error)}, exc_info=not expected)
+            log.warning("intents not resolved yet", extra={"lock": lock, "error": str(error)}, exc_info=not expected)
