@@ -87,7 +87,7 @@ def _run(job: Job, runners: Runners, turn: Turn) -> JobProgress | Continues:
     try:
         progress = runner(job, turn)
     except Exception as error:
-        log.exception("job failed", extra={"job": job.id})
+        log.exception("job failed", extra={"job_id": job.id})
         return _ended(turn.progress, JobStatus.FAILED, (*reasons, f"{type(error).__name__}: {error}"))
     if isinstance(progress, Continues):
         return progress

@@ -87,7 +87,7 @@ def _events(changes: list[ChangedLetter], correlation_id: str | None) -> Iterato
         for start in range(0, len(letters), MOST_LETTERS):
             part = letters[start : start + MOST_LETTERS]
             first = part[0]
-            extra = {"subscription": subscription, "group": group, "number": len(part), "by": first.by}
+            extra = {"subscription": subscription, "group": group, "count": len(part), "by": first.by}
             log.info("dead letters redriven" if what == "redriven" else "dead letters discarded", extra=extra)
             event_class = DeadLettersRedriven if what == "redriven" else DeadLettersDiscarded
             yield event_class(

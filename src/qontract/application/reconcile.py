@@ -97,7 +97,7 @@ def _resolve(
     not_applied: list[DomainEvent] = []
     for event in pending:
         if not isinstance(event.data, Action) or not isinstance(event, integration.events):
-            log.error("intent is of a version with other actions; it stays pending", extra={"event_id": event.id})
+            log.error("intent is of another version; it stays pending", extra={"event_id": event.id})
             continue
         action = integration.observed(event.data, state)
         (applied if action else not_applied).append(event.model_copy(update={"data": action or event.data}))
@@ -128,7 +128,7 @@ class _Run:
                 over = not self._cancelled() and self._work_on_scope(lock, scope, desired)
             except RateLimitedError as error:
                 if self.record.idle_slices < _MAX_IDLE_SLICES:
-                    log.info("job waits for a rate limit", extra={"scope": scope, "seconds": error.seconds})
+                    log.info("job waits for the end of a rate limit", extra={"scope": scope, "seconds": error.seconds})
                     return error.seconds
                 self._fail(Failure(scope=scope, subject=scope, error=f"given up after many pauses: {error}"))
                 over = False

@@ -43,7 +43,7 @@ def recover_all(
             continue
         later[lock] = now + PAUSE
         if integration is None:
-            log.warning("intents stay pending; their integration is not installed", extra={"scope": lock})
+            log.warning("intents stay pending; their integration is not installed", extra={"lock": lock})
         else:
             _resolve(lock, integration, events, jobs)
 
@@ -67,7 +67,7 @@ def _flush(events: EventManager) -> None:
     try:
         events.flush()
     except (EventPublisherError, IntentsError) as error:  # a damaged spool holds up no intent that Redis has
-        log.debug("spool cannot be republished; it is tried again", extra={"error": str(error)})
+        log.debug("spooled events cannot be republished; they are tried again", extra={"error": str(error)})
 
 
 def _resolve(lock: str, integration: AnyIntegration, events: EventManager, jobs: JobQueue) -> None:
@@ -78,4 +78,4 @@ def _resolve(lock: str, integration: AnyIntegration, events: EventManager, jobs:
                 recover(lock, integration=integration, events=events)
     except Exception as error:
         expected = isinstance(error, IntentsError | JobQueueError | IntegrationError)
-        log.warning("intents not resolved yet", extra={"scope": lock, "error": str(error)}, exc_info=not expected)
+        log.warning("intents not resolved yet", extra={"lock": lock, "error": str(error)}, exc_info=not expected)

@@ -112,5 +112,5 @@ def _refusal_of_removal(busy: str) -> str:
     return f"{busy}; {hint}" if busy else ""
 
 
-def _log(what: str, name: str, by: str, **more: str) -> None:
-    log.info(what, extra={"subscription": name, "by": by, **more})
+def _log(message: str, name: str, by: str, **more: str) -> None:
+    log.info(message, extra={"subscription": name, "by": by, **more})

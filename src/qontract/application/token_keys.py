@@ -103,9 +103,9 @@ class TokenKeys:
             self._fail(type(error).__name__)
             return
         if self._error:
-            log.info("key set is read again")
+            log.info("key set read again")
         if (names := _names(keys)) != _names(self._keys) or not self.usable:
-            log.info("token keys taken", extra={"keys": names})
+            log.info("key set changed", extra={"keys": names})
         self._keys, self._read_at, self._error = keys, begun_at, ""
 
     def _fail(self, error: str) -> None:

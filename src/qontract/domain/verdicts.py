@@ -187,7 +187,7 @@ def _retrying(facts: DeliveryFacts, held: Held) -> SubscriptionFinding:
         facts,
         Verdict.RETRYING,
         f"attempt {number}{f' of {of}' if of else ''} {when}; the last: {error}",
-        f"mend what the error says; `handler failed` in the log of {held.replica} has all of it",
+        f"mend what the error says; `attempt failed` in the log of {held.replica} has all of it",
         attempt=number,
         of=of,
         error=error,

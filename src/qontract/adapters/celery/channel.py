@@ -10,7 +10,7 @@ from qontract.adapters.celery.celery_app import QUEUE
 from qontract.adapters.celery.messages import job_message
 from qontract.adapters.unreadable import Unreadable
 
-_UNREADABLE = Unreadable("messages", "a message names no job; it is dropped")
+_UNREADABLE = Unreadable("messages", "message names no job; it is dropped")
 
 
 class _Redis(PrefixedStrictRedis):
