@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 
 from qontract.adapters.memory import faults
-from qontract.adapters.memory.events import InMemoryEvents, Kept, Pending, Place, Record
+from qontract.adapters.memory.events import AttemptRecord, InMemoryEvents, Kept, Pending, Place
 from qontract.application.ports.event_log import Entry, EventLog, EventLogError, GoneError, LeaseLostError, Measures
 from qontract.domain.delivery_states import Interest
 
@@ -128,7 +128,7 @@ class InMemoryEventLog(EventLog):
             place = self._place()
             for entry in entries:
                 if (number := _number(entry)) in place.pending:
-                    self._known.records[number] = Record(entry.failures, entry.due, entry.begun)
+                    self._known.records[number] = AttemptRecord(entry.failures, entry.due, entry.begun)
                     entry.recorded = True
 
     async def dead_letter(self, entry: Entry) -> None:

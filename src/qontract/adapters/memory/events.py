@@ -43,7 +43,7 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class AttemptRecord:
     """The record of the attempts at an entry."""
 
     failures: tuple[FailedAttempt, ...]
@@ -62,7 +62,7 @@ class Place:
 
 
 @dataclass(slots=True)
-class Subscription:
+class SubscriptionState:
     """The state of one subscription. `place` is None before it is made, and after it was lost.
 
     - `leader` is the name of the leader, and until when it leads.
@@ -74,7 +74,7 @@ class Subscription:
 
     place: Place | None = None
     redriven: dict[int, Kept] = field(default_factory=dict)
-    records: dict[int, Record] = field(default_factory=dict)
+    records: dict[int, AttemptRecord] = field(default_factory=dict)
     remembered: dict[str, float] = field(default_factory=dict)
     leader: tuple[str, float] = ("", 0)
     releases: int = 0
@@ -122,7 +122,7 @@ class InMemoryEvents:
         self.newest = 0
         self._latest = 0.0
         self._offsets: WeakKeyDictionary[asyncio.AbstractEventLoop, float] = WeakKeyDictionary()
-        self._subscriptions: dict[str, Subscription] = {}
+        self._subscriptions: dict[str, SubscriptionState] = {}
         self._numbers = count(1)
         self._waiting: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
 
@@ -169,12 +169,12 @@ class InMemoryEvents:
             self.of(subscription).place = None
         self.wake()
 
-    def of(self, subscription: str) -> Subscription:
+    def of(self, subscription: str) -> SubscriptionState:
         """Return the state of a subscription."""
-        return self._subscriptions.setdefault(subscription, Subscription())
+        return self._subscriptions.setdefault(subscription, SubscriptionState())
 
     @property
-    def subscriptions(self) -> Mapping[str, Subscription]:
+    def subscriptions(self) -> Mapping[str, SubscriptionState]:
         """The states of all subscriptions that anybody has asked for."""
         return self._subscriptions
 
