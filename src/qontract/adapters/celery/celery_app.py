@@ -1,28 +1,37 @@
 """Celery's own settings: each message is acknowledged when its job has ended, and holds nothing but JSON."""
 
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from celery import Celery
 
+from qontract.adapters.celery.channel import JobsTransport
+from qontract.adapters.celery.messages import LONGEST_COUNTDOWN, QUEUE
+from qontract.domain.server_address import server_address
+
 GRACE_SECONDS = 90
 """How long after its time limit a process that did not end its job is killed: enough to outlast storing the result."""
 
-QUEUE = "jobs"
-TASK = "qontract.run"
 
-LONGEST_COUNTDOWN = 300
-"""Seconds that a message may wait with a worker: shorter than the time after which Celery takes the worker for dead."""
+class _Celery(Celery):
+    def _connection(self, *args: Any, **how: Any) -> Any:
+        """Return a connection whose channels are ours, whatever its URL is."""
+        connection = super()._connection(*args, **how)  # type: ignore[misc] # celery-types leave it out
+        connection.transport_cls = JobsTransport
+        return connection
 
 
 def celery_app(url: str, *, prefix: str, time_limit: int) -> Celery:
     """Return the Celery application, not connected; its keys in Redis are below `prefix`, its limit is in seconds."""
-    app = Celery("qontract", broker=broker_url(url), set_as_current=False)
+    address = server_address(url)
+    app = _Celery("qontract", broker=broker_url(address.url), set_as_current=False)
     app.conf.update(
         accept_content=["json"],
         broker_channel_error_retry=True,  # Redis is full, or refuses: the worker goes on when that is over
         broker_connection_max_retries=None,
         broker_connection_retry_on_startup=True,
         broker_transport_options={
+            "address": address,
             "global_keyprefix": prefix,
             "max_retries": 1,
             "socket_connect_timeout": 2,

@@ -4,11 +4,12 @@ import json
 from functools import partial
 from typing import Any
 
-from kombu.transport.redis import Channel, PrefixedStrictRedis, QoS
+from kombu.transport.redis import Channel, PrefixedStrictRedis, QoS, Transport
 
-from qontract.adapters.celery.celery_app import QUEUE
-from qontract.adapters.celery.messages import job_message
+from qontract.adapters.celery.messages import QUEUE, job_message
+from qontract.adapters.redis.connections import noticing
 from qontract.adapters.unreadable import Unreadable
+from qontract.domain.server_address import ServerAddress
 
 _UNREADABLE = Unreadable("messages", "a message names no job; it is dropped")
 
@@ -41,6 +42,12 @@ class JobsChannel(Channel):
     """Takes and puts back messages of jobs; what else is in the queue is dropped, named and counted."""
 
     QoS = _QoS
+    from_transport_options = (*Channel.from_transport_options, "address")
+    address: ServerAddress
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        params: dict[str, Any] = super()._connparams(asynchronous)  # type: ignore[misc] # kombu-stubs leave it out
+        return params | {"connection_class": noticing(params["connection_class"], self.address)}
 
     def _get_client(self) -> Any:
         return partial(_Redis, global_keyprefix=self.global_keyprefix)
@@ -52,3 +59,9 @@ class JobsChannel(Channel):
             (pipe.lpush if leftmost else pipe.rpush)(QUEUE, job_message(raw))
         except ValueError as error:
             _UNREADABLE.report(raw, error)
+
+
+class JobsTransport(Transport):
+    """Kombu's own, with channels of ours."""
+
+    Channel = JobsChannel

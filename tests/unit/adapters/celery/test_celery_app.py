@@ -3,7 +3,8 @@ import ssl
 import pytest
 from kombu import Connection
 
-from qontract.adapters.celery.celery_app import LONGEST_COUNTDOWN, broker_url, celery_app
+from qontract.adapters.celery.celery_app import broker_url, celery_app
+from qontract.adapters.celery.messages import LONGEST_COUNTDOWN
 
 
 @pytest.mark.parametrize(
