@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from celery import Celery
+from kombu.transport import TRANSPORT_ALIASES
 
 from qontract.adapters.celery.channel import JobsTransport
 from qontract.adapters.celery.messages import LONGEST_COUNTDOWN, QUEUE
@@ -13,16 +14,21 @@ GRACE_SECONDS = 90
 """How long after its time limit a process that did not end its job is killed: enough to outlast storing the result."""
 
 
+_TRANSPORT = "qontract-redis"
+"""What kombu has as the transport's name, and shows in its log lines."""
+
+
 class _Celery(Celery):
     def _connection(self, *args: Any, **how: Any) -> Any:
         """Return a connection whose channels are ours, whatever its URL is."""
         connection = super()._connection(*args, **how)  # type: ignore[misc] # celery-types leave it out
-        connection.transport_cls = JobsTransport
+        connection.transport_cls = _TRANSPORT
         return connection
 
 
 def celery_app(url: str, *, prefix: str, time_limit: int) -> Celery:
     """Return the Celery application, not connected; its keys in Redis are below `prefix`, its limit is in seconds."""
+    TRANSPORT_ALIASES[_TRANSPORT] = f"{JobsTransport.__module__}:{JobsTransport.__name__}"
     address = server_address(url)
     app = _Celery("qontract", broker=broker_url(address.url), set_as_current=False)
     app.conf.update(
