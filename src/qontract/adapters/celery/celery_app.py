@@ -1,8 +1,5 @@
 """Celery's own settings: each message is acknowledged when its job has ended, and holds nothing but JSON."""
 
-from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
-
 from celery import Celery
 from kombu.transport import TRANSPORT_ALIASES
 
@@ -15,29 +12,20 @@ GRACE_SECONDS = 90
 
 
 _TRANSPORT = "qontract-redis"
-"""What kombu has as the transport's name, and shows in its log lines."""
-
-
-class _Celery(Celery):
-    def _connection(self, *args: Any, **how: Any) -> Any:
-        """Return a connection whose channels are ours, whatever its URL is."""
-        connection = super()._connection(*args, **how)  # type: ignore[misc] # celery-types leave it out
-        connection.transport_cls = _TRANSPORT
-        return connection
+"""The name of our transport among those of kombu: its own would read another URL than redis-py does."""
 
 
 def celery_app(url: str, *, prefix: str, time_limit: int) -> Celery:
     """Return the Celery application, not connected; its keys in Redis are below `prefix`, its limit is in seconds."""
     TRANSPORT_ALIASES[_TRANSPORT] = f"{JobsTransport.__module__}:{JobsTransport.__name__}"
-    address = server_address(url)
-    app = _Celery("qontract", broker=broker_url(address.url), set_as_current=False)
+    app = Celery("qontract", broker=f"{_TRANSPORT}://", set_as_current=False)
     app.conf.update(
         accept_content=["json"],
         broker_channel_error_retry=True,  # Redis is full, or refuses: the worker goes on when that is over
         broker_connection_max_retries=None,
         broker_connection_retry_on_startup=True,
         broker_transport_options={
-            "address": address,
+            "address": server_address(url),
             "global_keyprefix": prefix,
             "max_retries": 1,
             "socket_connect_timeout": 2,
@@ -60,18 +48,3 @@ def celery_app(url: str, *, prefix: str, time_limit: int) -> Celery:
         worker_send_task_events=False,
     )
     return app
-
-
-def broker_url(url: str) -> str:
-    """Return a URL for redis-py as Celery's transport wants it, with the same meaning.
-
-    The transport has another name for unix sockets, and would not verify certificates unless it is told to.
-    """
-    parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query))
-    if parts.scheme == "unix":
-        query["virtual_host"] = query.pop("db", "0")
-        return f"redis+socket://{parts.netloc}{parts.path}?{urlencode(query)}"
-    if parts.scheme == "rediss":
-        query.setdefault("ssl_cert_reqs", "required")
-    return parts._replace(query=urlencode(query)).geturl()

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 import redis
+from redis.asyncio import ConnectionPool as AsyncConnectionPool
 from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio.connection import parse_url as parse_async_url
 from redis.asyncio.retry import Retry as AsyncRetry
@@ -50,7 +51,8 @@ def async_client(url: str, *, timeout: float) -> AsyncRedis:
     """Return a client for one event loop; as `client`."""
     plain, kind = async_kind(url)
     options: dict[str, Any] = {"socket_timeout": timeout, "socket_connect_timeout": timeout, "retry": once_more()}
-    return AsyncRedis.from_url(plain, connection_class=kind, **options)
+    options |= parse_async_url(plain) | {"connection_class": kind}  # from_url would take the class of the URL
+    return AsyncRedis.from_pool(AsyncConnectionPool(**options))
 
 
 def async_kind(url: str) -> tuple[str, type[Any]]:
