@@ -25,6 +25,7 @@ from qontract.application.subscription import Subscription
 from qontract.domain.events import DomainEvent
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.subscriber.deliveries import deliveries_of, quiet_collector
+from qontract.entrypoints.subscriptions import Loaded
 
 GROUP = "bench"
 LOOP = "redis-py loop, hiredis"
@@ -105,7 +106,8 @@ async def ours(url: str, handler: Counting) -> float:
 async def delivering(handlers: Mapping[str, EventHandler[Any]]) -> AsyncIterator[None]:
     """Run subscriptions as the subscriber's process does, while the body runs."""
     container = Container()
-    deliveries = deliveries_of(container, [Subscription(name, handler) for name, handler in handlers.items()])
+    subscriptions = [Subscription(name, handler) for name, handler in handlers.items()]
+    deliveries = deliveries_of(container, Loaded(subscriptions, {}, {}))
     quiet_collector()
     async with container.event_logs() as event_logs:
         await deliveries.start(event_logs)

@@ -10,14 +10,18 @@ import redis
 
 from qontract.adapters.redis.acl import Process, grants
 from tests.contracts.job_queue_runner import a_job
-from tests.support import acl_work
+from tests.support import acl_parts, acl_subscriber, acl_work
 from tests.support.acl import CHANNEL, STREAM, Seen, refused, url_of, watching
 from tests.support.jobs import final
 from tests.support.worker_process import Worker, submitted
 
 pytestmark = pytest.mark.anyio
 
-Work = Callable[[str, redis.Redis], Awaitable[None]]
+WORKS: dict[Process, Callable[[str, redis.Redis], Awaitable[None]]] = {
+    Process.API: acl_work.work_as_api,
+    Process.OPERATOR: acl_work.work_as_operator,
+    Process.SUBSCRIBER: acl_subscriber.work_as_subscriber,
+}
 
 
 @pytest.fixture
@@ -28,11 +32,11 @@ def admin(valkey_url: str) -> Iterator[redis.Redis]:
         yield client
 
 
-@pytest.mark.parametrize("process", [Process.API, Process.OPERATOR, Process.SUBSCRIBER])
+@pytest.mark.parametrize("process", list(WORKS))
 async def test_a_process_does_all_that_it_does_as_its_user_and_needs_all_that_its_rule_has(
     valkey_url: str, admin: redis.Redis, process: Process
 ) -> None:
-    work: Work = getattr(acl_work, f"work_as_{process}")
+    work = WORKS[process]
     url = url_of(process, valkey_url)
     with watching(admin) as seen:
         await work(url, admin)
@@ -44,7 +48,7 @@ def test_a_worker_runs_jobs_as_its_user_and_needs_all_that_its_rule_has(
 ) -> None:
     url, jobs = url_of(Process.WORKER, valkey_url), [a_job("a"), a_job("a")]
     for job in jobs:
-        acl_work.queue_at(valkey_url).submit(job)
+        acl_parts.queue_at(valkey_url).submit(job)
     with watching(admin) as seen:
         acl_work.work_as_worker(url, admin, *jobs)
     queue, in_worker = submitted(valkey_url)

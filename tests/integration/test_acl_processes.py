@@ -68,7 +68,7 @@ def test_a_process_whose_user_may_not_do_what_it_needs_ends_at_once_with_a_line_
         said, _ = running.communicate(timeout=50)
     assert running.returncode == 1
     line = "qontract: QAPI_CACHE_BROKER_URL: the user of Redis may not TIME"
-    assert said.splitlines()[-1] == f"{line}; `qontract acl {name}` prints what it needs"
+    assert f"{line}; `qontract acl {name}` prints what it needs" in said.splitlines()
     assert "Traceback" not in said
 
 

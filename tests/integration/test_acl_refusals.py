@@ -11,7 +11,15 @@ from tests.support.acl import CHANNEL, STREAM, url_of
 
 PREFIX = "qontract:{main}:"
 ADMINISTRATION = [
-    *("ACL LIST", "ACL SETUSER me +@all", "BGSAVE", "CLIENT KILL TYPE normal", "CLIENT LIST", "CONFIG GET *"),
+    *(
+        "ACL LIST",
+        "ACL SETUSER me +@all",
+        "BGSAVE",
+        "CLIENT KILL TYPE normal",
+        "CLIENT TRACKING ON BCAST",
+        "CLIENT LIST",
+        "CONFIG GET *",
+    ),
     *("CONFIG SET maxmemory 1", "FLUSHALL", "FLUSHDB", "KEYS *", "MODULE LIST", "MONITOR"),
     *("REPLICAOF NO ONE", "SCAN 0", "SCRIPT FLUSH", "SHUTDOWN NOSAVE", "FUNCTION FLUSH", "SWAPDB 0 1"),
 ]
@@ -24,12 +32,13 @@ STREAM_IS_KEPT = [
     *(f"XDEL {STREAM} 1-1", f"XSETID {STREAM} 9-9", f"RENAME {PREFIX}dead {STREAM}", f"RESTORE {STREAM} 0 x"),
 ]
 NOT_TRIMMED = [f"XTRIM {STREAM} MAXLEN 0"]
-JOBS = [
-    *(f"HGETALL {PREFIX}job:1", f"HGET {PREFIX}job:1 job", f"HSET {PREFIX}job:1 job x", f"SET {PREFIX}lock:a me"),
-    *(f"LPUSH {PREFIX}celery:jobs x", f"LRANGE {PREFIX}celery:jobs 0 -1", f"HVALS {PREFIX}celery:unacked"),
+JOBS = [f"HGETALL {PREFIX}job:1", f"HGET {PREFIX}job:1 job", f"HSET {PREFIX}job:1 job x", f"ZADD {PREFIX}jobs 1 x"]
+MESSAGES = [
+    *(f"SET {PREFIX}lock:a me", f"LPUSH {PREFIX}celery:jobs x", f"LRANGE {PREFIX}celery:jobs 0 -1"),
+    *(f"HVALS {PREFIX}celery:unacked", f"INCR {PREFIX}job-number"),
 ]
 RUN_BY_OTHERS = [f"BRPOP {PREFIX}celery:jobs 1", f"SET {PREFIX}lock:a me", f"HDEL {PREFIX}celery:unacked tag"]
-INTENTS = [f"HSET {PREFIX}intents x y", f"HGETALL {PREFIX}intents", f"DEL {PREFIX}intents"]
+INTENTS = [f"HSET {PREFIX}intents x y", f"DEL {PREFIX}intents"]
 FORGED_LETTERS = [f"XADD {PREFIX}dead * a b", f"DEL {PREFIX}dead", f"DEL {PREFIX}redrives"]
 LETTERS = [*FORGED_LETTERS, f"XRANGE {PREFIX}dead - +", f"XDEL {PREFIX}dead 1-1"]
 HANDLED_BY_OTHERS = [
@@ -41,8 +50,14 @@ STEERED_BY_OTHERS = [f"XGROUP DESTROY {STREAM} g", f"HSETNX {PREFIX}paused s x",
 REFUSED: dict[Process, Sequence[Sequence[str]]] = {
     Process.API: (RUN_BY_OTHERS, INTENTS, FORGED_LETTERS, HANDLED_BY_OTHERS, NOT_TRIMMED),
     Process.WORKER: (LETTERS, HANDLED_BY_OTHERS, STEERED_BY_OTHERS, NOT_TRIMMED, [f"XRANGE {STREAM} - +"]),
-    Process.SUBSCRIBER: (JOBS, INTENTS, STEERED_BY_OTHERS, [f"XRANGE {PREFIX}dead - +", f"XREVRANGE {STREAM} + -"]),
-    Process.OPERATOR: (JOBS, INTENTS, HANDLED_BY_OTHERS, NOT_TRIMMED),
+    Process.SUBSCRIBER: (
+        JOBS,
+        MESSAGES,
+        INTENTS,
+        STEERED_BY_OTHERS,
+        [f"XRANGE {PREFIX}dead - +", f"XREVRANGE {STREAM} + -"],
+    ),
+    Process.OPERATOR: (MESSAGES, INTENTS, HANDLED_BY_OTHERS, NOT_TRIMMED),
 }
 BY_ITSELF_ONLY = {"MONITOR", "SUBSCRIBE"}
 """What no script may do, whoever runs it."""

@@ -84,7 +84,7 @@ class InMemoryBench(Bench):
         self.counts = {each: sum(count.get(each, 0) for count in counts) for each in Count}
 
     def deliver_again(self, event: DomainEvent) -> None:
-        self._subscriber._log.append(FORMAT.encode(event))
+        self._subscriber.events.append(FORMAT.encode(event))
         self.deliver()
 
     def redrive(self) -> None:

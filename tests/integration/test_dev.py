@@ -95,6 +95,7 @@ def test_dev_says_where_everything_is_and_a_secret_is_good_for_the_next_start_to
             token = run("token", **settings).stdout.strip()
             assert run("reconcile", "slack-usergroups", str(SLACK.desired), **settings | {"QAPI_TOKEN": token}).stdout
             assert run("dead-letters", "list", **settings).returncode == 0
+            assert settings["QAPI_EVENTS__SPOOL"] == str(tmp_path / "events.sqlite")
             secrets.append(settings["QAPI_AUTH__SECRET"])
             assert dev.end(signal.SIGINT) == 130
         for where in (f":{port}/docs", f":{port + 1}/docs/asyncapi", settings["QAPI_CACHE_BROKER_URL"], "sandbox of"):

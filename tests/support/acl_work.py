@@ -1,11 +1,9 @@
 """All that each process does on Redis, in a few calls of its adapters, at the URL of its user."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import patch
 
-import redis
 from kombu.exceptions import OperationalError
 
 from qontract.adapters.celery import CeleryJobQueue, job_ledger
@@ -14,62 +12,28 @@ from qontract.adapters.redis import (
     RedisBroker,
     RedisDeadLetters,
     RedisDeliveryStates,
-    RedisEventPublisher,
     RedisIntents,
     RedisKeptEvents,
     RedisPresence,
-    RedisServerCheck,
     RedisServerInfo,
     RedisSubscriptions,
 )
 from qontract.adapters.redis.acl import Process
-from qontract.adapters.redis.event_logs import RedisEventLogs
-from qontract.adapters.redis.faststream import faststream_broker
 from qontract.adapters.redis.measures import measure
 from qontract.application.jobs import Continues
-from qontract.application.ports.event_handler import Delivery, EventHandler, Policy
-from qontract.application.ports.event_log import EventLog
 from qontract.application.ports.job_queue import JobQueueError
 from qontract.application.ports.kept_events import Span
-from qontract.application.ports.server_check import ServerState
 from qontract.application.why import Stores, Why
-from qontract.domain.endings import Ending
 from qontract.domain.events import DomainEvent
 from qontract.domain.jobs import Job, JobProgress
 from qontract.domain.kept_jobs import CancelOutcome
 from tests.contracts.job_queue_runner import SUCCESS, Runner, a_job, running
 from tests.contracts.presence import a_process
 from tests.processes import until
-from tests.redis_event_log import KEYS, LONG
+from tests.redis_event_log import KEYS
 from tests.support.acl import CHANNEL, STREAM, admin_url
 from tests.support.acl_letters import change_letters
-
-LAST = "18446744073709551615-18446744073709551615"
-
-
-class _Ordered(EventHandler[DomainEvent]):
-    async def handle(self, event: DomainEvent, delivery: Delivery) -> None:
-        """Nobody calls it."""
-
-
-class _Shared(_Ordered):
-    policy = Policy(shared=True)
-
-
-def an_event() -> DomainEvent:
-    return DomainEvent(type="a.b", source="/there", data={})
-
-
-def publish(url: str, *events: DomainEvent) -> None:
-    """Publish as every process does."""
-    with RedisBroker(url) as broker:
-        RedisEventPublisher(broker, channel=CHANNEL, stream=STREAM, source="/here").publish(events or [an_event()])
-
-
-def queue_at(url: str, runner: Runner | None = None) -> CeleryJobQueue:
-    """Return the queue of the API, or of the worker that has this runner."""
-    runners: Any = {"test": runner} if runner else {}
-    return CeleryJobQueue(url, runners, prefix=KEYS.prefix, time_limit=30, lock_seconds=0.4, keys=[b"a key of these"])
+from tests.support.acl_parts import an_event, is_well, publish, queue_at, raises, show
 
 
 async def work_as_api(url: str, admin: Any) -> None:
@@ -80,15 +44,15 @@ async def work_as_api(url: str, admin: Any) -> None:
     queue.submit(job)
     assert queue.result(job.id)
     assert queue.about(job.id)
-    with patch.object(queue, "_send", side_effect=OperationalError("away")), _raises(JobQueueError):
+    with patch.object(queue, "_send", side_effect=OperationalError("away")), raises(JobQueueError):
         queue.submit(a_job("b"))
     _look_at_jobs(url, admin)
     _steer(url, admin)
     change_letters(url, admin)
     await measure(url, channel=CHANNEL, stream=STREAM)
-    _show(url, admin)
+    show(url, admin)
     _ask(url, admin)
-    _is_well(url, Process.API, writes=True)
+    is_well(url, Process.API, writes=True)
 
 
 async def work_as_operator(url: str, admin: Any) -> None:
@@ -97,7 +61,7 @@ async def work_as_operator(url: str, admin: Any) -> None:
     _steer(url, admin)
     change_letters(url, admin)
     _ask(url, admin)
-    _is_well(url, Process.OPERATOR, writes=False)
+    is_well(url, Process.OPERATOR, writes=False)
 
 
 def work_as_worker(url: str, admin: Any, job: Job, later: Job) -> None:
@@ -135,8 +99,8 @@ def work_as_worker(url: str, admin: Any, job: Job, later: Job) -> None:
         intents.resolve([event], applied=False)
     publish(url)
     _mend_jobs(queue, admin)
-    _show(url, admin)
-    _is_well(url, Process.WORKER, writes=True)
+    show(url, admin)
+    is_well(url, Process.WORKER, writes=True)
 
 
 def _end_of_another_run(queue: CeleryJobQueue, admin: Any) -> None:
@@ -193,119 +157,6 @@ def _mend_jobs(queue: CeleryJobQueue, admin: Any) -> None:
     queue.resubmit_lost()
 
 
-async def work_as_subscriber(url: str, admin: Any) -> None:
-    """Run subscriptions, ordered and shared, and keep the stream bounded."""
-    logs = RedisEventLogs(
-        faststream_broker(url), replica="one", channel=CHANNEL, stream=STREAM, source="/here", claim_seconds=0.2
-    )
-    async with logs:
-        await _read_together([logs.of(name, _Ordered()) for name in ("both", "of them")], logs.publisher.publish, admin)
-        for name, handler in (("ordered", _Ordered()), ("shared", _Shared())):
-            log = logs.of(name, handler)
-            await log.open()
-            await _deliver(log, admin, name, lambda: logs.publisher.publish([an_event(), an_event()]))
-            await log.abdicate()
-            await log.close()
-        await logs.evicting_policy()
-        await logs.measures()
-        await logs.show_alive(("ordered", "shared"))
-        admin.hset(KEYS.alive, "ordered", 1)
-        await logs.trim(LONG, LONG)
-        await logs.trim(0, LONG)
-        hashes = (
-            KEYS.intents,
-            KEYS.dead_counts,
-            KEYS.alive,
-            KEYS.paused,
-            KEYS.redrive_runs,
-            KEYS.interests,
-            KEYS.places,
-            KEYS.records("ordered"),
-        )
-        for kind in (*hashes, KEYS.redrives):
-            _make(admin, kind, lambda key: admin.set(key, ""))
-        _make(admin, KEYS.lease("ordered"), lambda key: admin.set(key, "two"))
-        for stream in (KEYS.dead, KEYS.dead_changes, KEYS.redriven("ordered"), KEYS.endings("ordered")):
-            _make(admin, stream, lambda key: [admin.xadd(key, {"a": "b"}, id=each) for each in ("1-1", LAST)])
-        await logs.show_alive(("ordered",))
-    with redis.Redis.from_url(url) as client, client.pubsub() as listening:
-        listening.subscribe(CHANNEL)
-        listening.get_message(timeout=5)
-        listening.unsubscribe(CHANNEL)
-        listening.get_message(timeout=5)
-    _show(url, admin)
-    _is_well(url, Process.SUBSCRIBER, writes=False)
-
-
-async def _read_together(behind: Sequence[EventLog], keep: Any, admin: Any) -> None:
-    """Let those that are behind read the same part of the stream."""
-    event = an_event()
-    admin.hset(KEYS.intents, f"{event.source}:{event.id}", "")
-    await keep([an_event(), an_event(), event])
-    for log in behind:
-        await log.open()
-        await log.lead(LONG)
-        await log.claim_all()
-    kept: Any = admin.xrange(STREAM)
-    for log in behind:
-        await log.read(1, 1000, 0)
-    admin.xdel(STREAM, kept[1][0])  # now Redis does not know how far behind they are
-    for log in behind:
-        await log.measures()
-        await log.abdicate()
-
-
-async def _deliver(log: EventLog, admin: Any, name: str, keep: Any) -> None:
-    await keep()
-    await log.lead(LONG)
-    await log.claim_all() if name == "ordered" else None
-    assert not await log.paused()
-    first, *others = [*await log.read(100, 1_000_000, 0)]
-    await log.record([first, *others])
-    await log.heartbeat([first])
-    await log.release([first])
-    await log.content_of(first)
-    await log.remember(["id-1"], LONG)
-    assert await log.known("id-1")
-    admin.hset(KEYS.dead_counts, name, "no count")
-    await log.dead_letter(first)
-    others[0].ending, others[0].ended = Ending.HANDLED, 1.0
-    await log.acknowledge(others)
-    admin.xadd(KEYS.redriven(name), {"__data__": b"{}"})
-    [again] = [*await log.read(100, 1_000_000, 0)]
-    await log.record([again])
-    await log.heartbeat([again])
-    await log.measures()
-    admin.xack(KEYS.redriven(name), name, str(again.key).rpartition("/")[2])
-    await log.dead_letter(again)  # which is not, for another has ended it
-    await log.acknowledge([again])
-    await log.read(10, 1000, 0.1)
-    await _lose_and_claim(log, admin, name, keep)
-
-
-async def _lose_and_claim(log: EventLog, admin: Any, name: str, keep: Any) -> None:
-    await keep()
-    admin.xreadgroup(name, "dead", {STREAM: ">"})
-    await keep()
-    admin.xreadgroup(name, "dead", {STREAM: ">"}, count=1)
-    until(lambda: min(one["time_since_delivered"] for one in _pending(admin, name)) > 300)
-    await log.open()
-    await log.claim_all() if name == "ordered" else None
-    found: Sequence[Any] = ()
-    while len(found) < 4:
-        found = [*found, *await log.read(10, 10_000, 0)]
-    await log.acknowledge(found)
-
-
-def _pending(admin: Any, name: str) -> Any:
-    return admin.xpending_range(STREAM, name, "-", "+", 10)
-
-
-def _make(admin: Any, key: str, make: Any) -> None:
-    admin.delete(key)
-    make(key)
-
-
 def _steer(url: str, admin: Any) -> None:
     """Publish, look at kept events, and do to a subscription all that can be done."""
     event = an_event()
@@ -333,17 +184,6 @@ def _steer(url: str, admin: Any) -> None:
     assert subscriptions.preview("s", "start")
     assert subscriptions.resume("s")
     assert subscriptions.remove("s")
-
-
-def _show(url: str, admin: Any) -> None:
-    """Show that a process runs, beside what is not what it should be, what is old, and what is too much."""
-    presence, now = RedisPresence(url, channel=CHANNEL), datetime.now(UTC).timestamp() * 1000
-    for key in (KEYS.processes, KEYS.processes_seen):
-        _make(admin, key, lambda key: admin.set(key, "of another type"))
-        presence.show(a_process())
-    admin.zadd(KEYS.processes_seen, {"old": 1} | {f"process-{number}": now for number in range(501)})
-    presence.show(a_process())
-    presence.withdraw(a_process())
 
 
 def _ask(url: str, admin: Any) -> None:
@@ -375,13 +215,3 @@ def _ask_why(url: str, admin: Any, event: DomainEvent) -> None:
             assert passport
             assert not any("NOPERM" in text for found in passport.findings for text in found.missing)
         assert why.event("nowhere") is None
-
-
-def _is_well(url: str, process: Process, *, writes: bool) -> None:
-    assert RedisServerCheck(url, process, channel=CHANNEL, stream=STREAM, writes=writes).state() == ServerState()
-
-
-def _raises(error: type[Exception]) -> Any:
-    import pytest
-
-    return pytest.raises(error)

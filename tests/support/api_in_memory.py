@@ -6,7 +6,7 @@ from typing import Any
 from dependency_injector import providers
 from fastapi import FastAPI
 
-from qontract.adapters.memory import InMemoryJobQueue, InMemoryKeptJobs, InMemoryPresence, InMemoryServerCheck
+from qontract.adapters.memory import InMemoryJobQueue, InMemoryPresence, InMemoryServerCheck
 from qontract.application.ports.event_log import Measures
 from qontract.application.ports.server_check import ServerCheck
 from qontract.entrypoints.api import create_app
@@ -30,7 +30,6 @@ def api_in_memory(
     settings = Settings(auth=AuthSettings(**{"secret": SECRET, **auth}), api=ApiSettings(**api))
     container.settings.override(providers.Object(settings))
     container.job_queue.override(providers.Object(queue))
-    container.kept_jobs.override(providers.Object(InMemoryKeptJobs(queue)))
     container.installed_integrations.override(providers.Object(installed))
     container.server_check.override(providers.Object(server or InMemoryServerCheck()))
     container.measure.override(providers.Object(_measure))

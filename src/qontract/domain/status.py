@@ -160,7 +160,7 @@ def _intents(facts: Facts) -> Iterator[Finding]:
 
 def _dead_letters(view: SubscriptionView) -> Finding:
     letters = counted(view.dead_letters, "dead letter")
-    step = f"qontract dead-letters list --subscription {quote(view.name)}"
+    step = f"qontract dead-letters groups --subscription {quote(view.name)}"
     return not_well("dead letters", letters, name=view.name, brief=f"{view.name} has {letters}", next_step=step)
 
 

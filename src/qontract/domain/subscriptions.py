@@ -102,7 +102,9 @@ def state_of(view: SubscriptionView, abandoned_seconds: float) -> tuple[State, s
 _NEXT = {
     State.BEHIND: "look for `handler failed` in the log of the replica that leads it",
     State.STANDING_BY: "if it stays so, look for `replica lost the lease` and `event log does not answer` in the logs",
-    State.NO_REPLICA: "start a subscriber that has the handler: see `subscriptions loaded` in its log",
+    State.NO_REPLICA: (
+        "start a subscriber that has its handler; if it is gone for good: qontract subscriptions remove {name}"
+    ),
     State.ABANDONED: "run it, or `qontract subscriptions remove {name}`",
     State.PAUSED: "qontract subscriptions resume {name}",
 }

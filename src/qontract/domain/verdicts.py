@@ -7,7 +7,7 @@ from qontract.domain.delivery_states import Held
 from qontract.domain.endings import Ending
 from qontract.domain.events import type_pattern
 from qontract.domain.passport import Before, Facts, Finding, Verdict
-from qontract.domain.subscriptions import ALIVE_SECONDS, duration
+from qontract.domain.subscriptions import ALIVE_SECONDS, State, duration, next_step
 
 _LONGEST_TYPE = 200
 
@@ -103,7 +103,7 @@ def _held_up(facts: Facts) -> Finding | None:
             facts,
             Verdict.NO_REPLICA,
             seen if view.made else f"its place is lost, and {seen}",
-            "start a subscriber that has its handler; qontract subscriptions show " + view.name,
+            next_step(State.NO_REPLICA, view.name) or "",
             silent_seconds=silent,
         )
     return None

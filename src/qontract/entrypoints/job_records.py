@@ -6,7 +6,7 @@ from typing import Any
 
 from qontract.domain.kept_jobs import JobView
 from qontract.domain.subscriptions import duration
-from qontract.entrypoints.shown import line, safe
+from qontract.entrypoints.shown import cut, line, safe
 
 _GAP = 2
 _NARROW = 24
@@ -75,7 +75,8 @@ def listed(records: Sequence[Mapping[str, Any]], columns: int | None) -> Iterato
         widths[4] = 0 if room < _NARROW else min(widths[4], room // 3)
         widths[3] = min(widths[3], room - widths[4] - _GAP if widths[4] else room)
     for text in texts:
-        cells = [one for one in zip(text, widths, strict=True) if one[1]]
+        scopes = cut(text[3], widths[3], at_start=True) if widths[3] else ""  # its end says more: the scope
+        cells = [one for one in zip([*text[:3], scopes, text[4]], widths, strict=True) if one[1]]
         yield line([cell for cell, _ in cells], [width for _, width in cells])
 
 
@@ -96,6 +97,8 @@ def said(found: Mapping[str, Any]) -> str:
     status, result = found["status"], found["result"]
     if status == "pending":
         return "waiting"
+    if status == "running" and found["worker_alive"] is None:  # between two slices
+        status = "waiting"
     progress = f" {result['done']}/{result['of']}" if result["of"] and not found["dry_run"] else ""
     return f"{status}{progress}{' plan' if found['dry_run'] else ''}"
 

@@ -40,7 +40,8 @@ def lines_of_story(story: Story) -> Iterator[str]:
     for mention in story.events:
         yield from _lines(mention)
     seen = f"the newest {story.looked_at}" if story.more else f"all {story.looked_at}"
-    yield safe(f"{len(story.events)} events concern {story.name}; {seen} that are kept were looked at")
+    concern = "1 event concerns" if len(story.events) == 1 else f"{len(story.events)} events concern"
+    yield safe(f"{concern} {story.name}; {seen} that are kept were looked at")
     yield from (safe(f"not read: {one}") for one in story.missing)
 
 

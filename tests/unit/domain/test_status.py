@@ -56,7 +56,7 @@ def test_no_subscriber_and_30000_events_that_wait_are_not_well() -> None:
     subscriber, subscription = wrong(**facts)
     assert subscriber.next_step == "qontract subscriber"
     assert subscription.says == "no replica: nobody has run it for 12 min 5 s; 30000 events, the oldest 12 min old"
-    assert subscription.next_step.startswith("start a subscriber that has the handler")
+    assert subscription.next_step.startswith("start a subscriber that has its handler")
 
 
 def test_a_server_that_does_not_answer_is_not_known_whatever_else_is_and_the_spool_here_is_told() -> None:
@@ -87,13 +87,13 @@ def test_what_is_known_to_be_not_well_counts_more_than_what_is_not_known() -> No
     [
         (replace(AUDIT_LOG, leader="", replicas=()), "audit-log is standing by", "if it stays so, look for"),
         (replace(AUDIT_LOG, lag=1, oldest_seconds=901), "audit-log is behind", "look for `handler failed`"),
-        (SubscriptionView("crm", alive_seconds=60), "nobody runs crm", "start a subscriber that has the handler"),
+        (SubscriptionView("crm", alive_seconds=60), "nobody runs crm", "start a subscriber that has its handler"),
         (SubscriptionView("crm", pending=1, alive_seconds=2000), "1 event waits for crm", "run it, or `qontract"),
         (replace(AUDIT_LOG, paused=Pause(None, "alice")), "audit-log is paused", "qontract subscriptions resume"),
         (
             replace(AUDIT_LOG, dead_letters=4),
             "audit-log has 4 dead letters",
-            "qontract dead-letters list --subscription",
+            "qontract dead-letters groups --subscription",
         ),
     ],
     ids=["standing by", "behind", "no replica", "abandoned", "paused", "dead letters"],

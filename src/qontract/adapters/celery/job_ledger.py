@@ -2,10 +2,9 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from threading import Event, Thread
-from time import monotonic
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +12,7 @@ import redis
 from pydantic import BaseModel
 
 from qontract.adapters.celery import scripts
+from qontract.adapters.celery.calling import called
 from qontract.adapters.celery.connection import connected
 from qontract.adapters.celery.records import Run, ScopeEnd, Wait, sizes
 from qontract.adapters.celery.signatures import FORGED, ForgedError, Signatures
@@ -196,28 +196,14 @@ class JobLedger:
             yield False
             return
         try:
-            with self.kept(lambda: self._run("extend", [lock], holder, self._lock_milliseconds), seconds=seconds):
+            every, extend = (
+                self.lock_seconds / 20,
+                partial(self._run, "extend", [lock], holder, self._lock_milliseconds),
+            )
+            with called(extend, every=every, seconds=seconds):
                 yield True
         finally:
             self._run("free", [lock], holder)
-
-    @contextmanager
-    def kept(self, renew: Any, *, seconds: float) -> Iterator[None]:
-        """Call `renew` again and again while the body runs, for as many seconds at most."""
-        ended, until = Event(), monotonic() + seconds
-
-        def keep() -> None:
-            while monotonic() < until and not ended.wait(self.lock_seconds / 20):
-                with suppress(redis.RedisError, OSError):
-                    renew()
-
-        thread = Thread(target=keep, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
 
     def resubmit(self, job_id: str, where: str) -> int | None:
         """Say with which turn a job is to get a new message if it is lost; `where` its message is: see the script."""

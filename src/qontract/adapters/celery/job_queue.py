@@ -16,6 +16,7 @@ from kombu.exceptions import KombuError
 from prometheus_client import Counter, Histogram
 from structlog.contextvars import bound_contextvars
 
+from qontract.adapters.celery.calling import called
 from qontract.adapters.celery.celery_app import GRACE_SECONDS, celery_app
 from qontract.adapters.celery.job_ledger import BUSY_SECONDS, JobLedger
 from qontract.adapters.celery.kept_jobs import CeleryKeptJobs
@@ -145,7 +146,7 @@ class CeleryJobQueue(JobQueue):
         known = job.model_dump(include={"integration", "correlation_id", "requested_by", "reason"})
         with bound_contextvars(job_id=job_id, **known), tracing.job_slice(job, begun.attempt):
             mine = CeleryTurn(self._ledger, begun, asked=asked, slice_seconds=self._slice_seconds)
-            with self._ledger.kept(mine.renew, seconds=self._time_limit + GRACE_SECONDS):
+            with called(mine.renew, every=self._ledger.lock_seconds / 20, seconds=self._time_limit + GRACE_SECONDS):
                 return True, self._run(begun, mine)
 
     def _run(self, begun: Run, turn: CeleryTurn) -> Wait | None:

@@ -7,32 +7,13 @@ from datetime import UTC, datetime
 from threading import Lock
 from time import monotonic
 
+from qontract.adapters.memory.job_record import Record
+from qontract.adapters.memory.kept_jobs import InMemoryKeptJobs
 from qontract.application import tracing
 from qontract.application.jobs import Continues, Runners, Turn, run
 from qontract.application.ports.job_queue import JobQueue
 from qontract.domain.jobs import Job, JobAbout, JobProgress, JobResult, JobStatus
 from qontract.domain.kept_jobs import CancelOutcome, ScopeView, cancelled, status_of_scope
-
-
-class Record:
-    """A job, and how far it has come."""
-
-    def __init__(self, number: int, job: Job) -> None:
-        self.number = number
-        self.job = job
-        self.progress = JobProgress()
-        self.running = False
-        self.due = 0.0
-        self.attempt = 0
-        self.slice = 0
-        self.began_at: datetime | None = None
-        self.ended_at: datetime | None = None
-        self.cancelled_by: str | None = None
-
-    def end(self, progress: JobProgress) -> None:
-        """Enter how the job ended."""
-        self.progress = progress
-        self.ended_at = datetime.now(UTC)
 
 
 class _Turn(Turn):
@@ -73,6 +54,11 @@ class InMemoryJobQueue(JobQueue):
         self._begun: dict[str, int] = {}
         self._memberships: dict[str, int] = {}
         self._locks: defaultdict[str, Lock] = defaultdict(Lock)
+
+    @property
+    def kept(self) -> InMemoryKeptJobs:
+        """Its jobs, for who looks at them and cancels them."""
+        return InMemoryKeptJobs(self)
 
     def submit(self, job: Job) -> None:
         """Accept the job."""

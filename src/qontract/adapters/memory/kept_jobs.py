@@ -4,16 +4,27 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from time import monotonic
+from typing import Protocol
 
-from qontract.adapters.memory.job_queue import InMemoryJobQueue, Record
+from qontract.adapters.memory.job_record import Record
 from qontract.application.ports.kept_jobs import KeptJobs
+from qontract.domain.jobs import JobResult
 from qontract.domain.kept_jobs import CancelOutcome, JobCounts, JobView, ScopeView
+
+
+class _Queue(Protocol):
+    records: dict[str, Record]
+    scopes: dict[str, ScopeView]
+
+    def result(self, job_id: str) -> JobResult | None: ...
+
+    def cancel(self, job_id: str, by: str) -> CancelOutcome: ...
 
 
 class InMemoryKeptJobs(KeptJobs):
     """The jobs of `queue`, which forgets none."""
 
-    def __init__(self, queue: InMemoryJobQueue) -> None:
+    def __init__(self, queue: _Queue) -> None:
         self._queue = queue
 
     def list(

@@ -2,7 +2,8 @@
 
 A rule has a root, for what names no key, and for scripts: a script runs with the rights of its user, so each of its
 commands is checked again. Every other command may touch only the keys that are in parentheses with it (a selector).
-`@connection` is what clients say of themselves, which differs from one version to the next.
+`@connection` is what clients say of themselves, which differs from one version to the next; tracking would tell them of
+keys of others.
 """
 
 import re
@@ -263,7 +264,7 @@ def rule(process: Process, *, channel: str, stream: str, user: str, password: st
     patterns = sorted({grant.key for grant in root if grant.command == "eval"})
     parts = ["ACL SETUSER", user, "reset", "on", password, "resetchannels", f"&{_literal(channel)}"]
     parts += [f"~{pattern}" for pattern in patterns]
-    parts += ["+@connection", "-@dangerous", *sorted({f"+{grant.command}" for grant in root})]
+    parts += ["+@connection", "-@dangerous", "-client|tracking", *sorted({f"+{grant.command}" for grant in root})]
     return " ".join([*parts, *_selectors(granted - root)])
 
 

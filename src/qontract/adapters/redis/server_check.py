@@ -54,7 +54,7 @@ class RedisServerCheck(ServerCheck):
     def _failed(self, error: Exception) -> ServerState:
         match error:
             case redis.AuthenticationError():
-                return ServerState(refused="Redis does not know the user, or the password is another")
+                return ServerState(failing="Redis does not know the user, or the password is another")
             case redis.exceptions.NoPermissionError():
                 return ServerState(refused=f"the user of Redis may not EVAL{self._hint()}")
             case redis.ResponseError() if "unknown command" in str(error).lower():

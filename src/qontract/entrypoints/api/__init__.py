@@ -28,8 +28,8 @@ def main() -> None:
     from qontract.entrypoints.container import get_container
     from qontract.entrypoints.serving import health, serve
 
-    health.refuse_to_start(get_container().server_check("api", writes=True))
     app, api = _app(), get_container().settings().api
+    health.refuse_to_start(get_container().server_check("api", writes=True))
     serve(
         app,
         api.host,

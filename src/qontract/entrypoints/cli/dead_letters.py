@@ -95,6 +95,8 @@ def groups(
         found = groups_of(find(dead_letters, subscription))
     for line in map(to_json, map(group_record, found)) if as_json else group_lines(found, width()):
         typer.echo(line)
+    if found and not as_json:
+        typer.echo("next: mend a cause; then qontract dead-letters redrive --group GROUP", err=True)
 
 
 @app.command(epilog=examples("qontract dead-letters show 1769851802000-0"))

@@ -13,6 +13,7 @@ from qontract.application.ports.subscriptions import SubscriptionsError
 from qontract.application.subscription_steering import Steering
 from qontract.domain.causes import UNREADABLE
 from qontract.domain.dead_letters import Group
+from qontract.domain.findings import counted
 from qontract.entrypoints.cli.asking import is_certain
 from qontract.entrypoints.cli.who import operating_user
 from qontract.entrypoints.container import get_container
@@ -39,7 +40,9 @@ def redrive_group(group_id: str, rate: float, *, yes: bool, dry_run: bool, as_js
     if group.cause.kind == UNREADABLE:
         raise SystemExit(f"qontract: {group_id}: they cannot be read; qontract dead-letters discard --group {group_id}")
     _check_read(steering, group)
-    preview = f"{group.count} dead letters of {group.subscription}: {group.cause}; at most {rate:g} in a second"
+    preview = (
+        f"{counted(group.count, 'dead letter')} of {group.subscription}: {group.cause}; at most {rate:g} in a second"
+    )
     if not is_certain(safe(preview), yes=yes, dry_run=dry_run, quiet=as_json):
         if as_json:
             typer.echo(to_json({"group": group_id, "end": None, "count": group.count}))

@@ -115,8 +115,7 @@ def _submitted(asked: Asked, desired: Desired, notes: Console, *, apply: bool) -
     except KeyboardInterrupt:
         _refuse("interrupted before the API had answered: it may have accepted the request", _INTERRUPTED)
     kind = "" if apply else ", a dry run,"
-    how = f"; Ctrl-C does not stop it, but this does: {_jobs(asked, 'cancel', job)}"
-    notes.print(f"job {one_line(job.id)}{kind} is accepted{'' if asked.no_wait else how}", soft_wrap=True)
+    notes.print(f"job {one_line(job.id)}{kind} is accepted", soft_wrap=True)
     return job
 
 

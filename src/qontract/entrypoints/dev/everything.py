@@ -58,6 +58,7 @@ def _environment(stack: Stack) -> str:
         "QAPI_API_URL": stack.urls["api"],
         "QAPI_CACHE_BROKER_URL": stack.redis_url,
         "QAPI_AUTH__SECRET": stack.secret,
+        "QAPI_EVENTS__SPOOL": str(stack.spool),
     }
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in settings.items())
 

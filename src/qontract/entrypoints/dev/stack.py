@@ -35,6 +35,7 @@ class Stack:
     urls: Mapping[str, str]
     redis_url: str
     secret: str
+    spool: Path
     lost: Lost
     processes: Mapping[str, Process] = field(default_factory=dict)
     sandboxes: dict[str, Process] = field(default_factory=dict)
@@ -87,9 +88,10 @@ def running_stack(
     urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
     show = shower(console, width=max(map(len, names)))
     with running_valkey(data, keep=keep) as redis_url:
-        stack = Stack(urls, redis_url, _secret(data) if keep else token_urlsafe(32), lost)
+        secret, spool = _secret(data) if keep else token_urlsafe(32), (data / "events.sqlite").resolve()
+        stack = Stack(urls, redis_url, secret, spool, lost)
         commands, leading = _sandboxes(sandboxes, stack)
-        environment = os.environ | leading | _settings(stack, ports, data / "events.sqlite", audit_file)
+        environment = os.environ | leading | _settings(stack, ports, audit_file)
         ours = {name: (f"qontract.entrypoints.{name}",) for name in _OURS}
         # The sandboxes end after the others, and Valkey last: by then nobody is at work with them.
         with running(commands, environment, show) as started, running(ours, environment, show) as stack.processes:
@@ -122,13 +124,13 @@ def _sandboxes(
     return commands, settings
 
 
-def _settings(stack: Stack, ports: Mapping[str, int], spool: Path, audit_file: str) -> dict[str, str]:
+def _settings(stack: Stack, ports: Mapping[str, int], audit_file: str) -> dict[str, str]:
     addresses = {f"QAPI_{name}__PORT".upper(): str(ports[name]) for name in _OURS}
     addresses |= {f"QAPI_{name}__HOST".upper(): "127.0.0.1" for name in _OURS}
     return addresses | {
         "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
         "QAPI_CACHE_BROKER_URL": stack.redis_url,
-        "QAPI_EVENTS__SPOOL": str(spool),
+        "QAPI_EVENTS__SPOOL": str(stack.spool),
         "QAPI_AUTH__SECRET": stack.secret,
         "QAPI_AUDIT_LOG__FILE": audit_file,
     }

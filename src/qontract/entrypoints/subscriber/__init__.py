@@ -44,9 +44,9 @@ def main() -> None:
     from qontract.entrypoints.container import get_container
     from qontract.entrypoints.serving import health, serve
 
+    app, settings = _app(), get_container().settings().subscriber
     health.refuse_to_start(get_container().server_check("subscriber", writes=False))
-    settings = get_container().settings().subscriber
-    serve(_app(), settings.host, settings.port)
+    serve(app, settings.host, settings.port)
 
 
 def _app() -> "AsgiFastStream":

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict
-from functools import partial
 from typing import Any
 
 from faststream.asgi import AsgiFastStream, AsgiResponse, get
@@ -59,6 +58,9 @@ def application(container: Container) -> AsgiFastStream:
         stack.callback(keeping_up.cancel)
         stack.push_async_callback(deliveries.stop)
 
+    async def close_tracing() -> None:  # FastStream gives what has no signature arguments of its own
+        await asyncio.to_thread(tracing.close)
+
     async def asyncapi(_: Scope) -> AsgiResponse:
         return AsgiResponse(json.dumps(document()).encode(), 200, {"content-type": "application/json"})
 
@@ -79,7 +81,7 @@ def application(container: Container) -> AsgiFastStream:
         logger=log,
         specification=AsyncAPI(title="qontract", version="0.1.0", description="What qontract did, as CloudEvents"),
         on_startup=[start],
-        on_shutdown=[stack.aclose, partial(asyncio.to_thread, tracing.close)],
+        on_shutdown=[stack.aclose, close_tracing],
         asgi_routes=[
             *((path, pages) for path in ("/health/live", "/health/ready", "/metrics")),
             ("/docs/asyncapi", get(docs, include_in_schema=False)),

@@ -26,7 +26,7 @@ def failing(text: str) -> ServerState:
         (BusyLoadingError("loading"), failing("Redis does not answer")),
         (redis.TimeoutError("hush"), failing("Redis does not answer")),
         (OSError("hush"), failing("Redis does not answer")),
-        (AuthenticationError("hush"), refused("Redis does not know the user, or the password is another")),
+        (AuthenticationError("hush"), failing("Redis does not know the user, or the password is another")),
         (NoPermissionError("hush"), refused("the user of Redis may not EVAL; `qontract acl api` prints what it needs")),
         ([[], [], b""], ServerState()),
         ([[], [], b"MISCONF Errors writing"], failing("Redis takes no writes: MISCONF Errors writing")),

@@ -79,6 +79,16 @@ def test_a_list_fits_the_terminal_and_has_the_ids_whole(columns: int) -> None:
     assert "running 2/3" in line
 
 
+def test_on_a_narrow_terminal_the_scope_of_a_job_is_whole() -> None:
+    _, line = listed([record(VIEW, whole=False)], 80)
+    assert line.endswith("sergroups: acme")
+
+
+def test_between_slices_a_job_waits_in_the_list_as_in_the_counts() -> None:
+    _, line = listed([record(replace(VIEW, worker_alive=None), whole=False)], None)
+    assert "  waiting 2/3  " in line
+
+
 def test_a_job_that_runs_is_shown_with_what_is_applied_and_how_to_stop_it(api: Api) -> None:
     said = shown(api, VIEW)
     assert "  asked by  alice@sre\n  reason    she left\n  to do     slack-usergroups: acme\n" in said
