@@ -239,7 +239,7 @@ def _opened() -> Iterator[DeadLetters]:
     try:
         yield get_container().dead_letters()
     except DeadLettersError as error:
-        where = "" if error.of_letter else "QAPI_CACHE_BROKER_URL: "
+        where = "" if error.of_letter else f"{get_container().settings().events_url_name}: "
         raise SystemExit(f"qontract: {where}{safe(error)}") from None
 
 

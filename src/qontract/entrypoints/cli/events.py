@@ -241,9 +241,11 @@ def _say_whether_it_answers(error: KeptEventsError | None) -> None:
 @contextmanager
 def _one_line() -> Iterator[None]:
     """Say in one line what cannot be reached, or where nobody can go on."""
+    from qontract.entrypoints.container import get_container
+
     try:
         yield
     except KeptEventsError as error:
-        raise SystemExit(f"qontract: QAPI_CACHE_BROKER_URL: {error}") from None
+        raise SystemExit(f"qontract: {get_container().settings().events_url_name}: {error}") from None
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None

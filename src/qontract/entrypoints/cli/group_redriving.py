@@ -92,7 +92,7 @@ def _check_read(steering: Steering, group: Group) -> None:
         hint = f"see qontract subscriptions show {group.subscription}"
         raise SystemExit(f"qontract: {group.id}: not redriven: {safe(error)}; {hint}") from None
     except SubscriptionsError as error:
-        raise SystemExit(f"qontract: QAPI_CACHE_BROKER_URL: {safe(error)}") from None
+        raise SystemExit(f"qontract: {get_container().settings().events_url_name}: {safe(error)}") from None
 
 
 class _Read:

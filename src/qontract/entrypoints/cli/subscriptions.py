@@ -190,4 +190,4 @@ def _steering(*, logs: bool = False) -> "Iterator[Steering]":
     except BusyError as error:
         raise SystemExit(f"qontract: refused: {safe(error)}") from None
     except SubscriptionsError as error:
-        raise SystemExit(f"qontract: QAPI_CACHE_BROKER_URL: {safe(error)}") from None
+        raise SystemExit(f"qontract: {get_container().settings().events_url_name}: {safe(error)}") from None

@@ -42,7 +42,7 @@ def why(
     try:
         found = (container.stories_with_jobs() if knows_jobs else container.stories()).about(name, source)
     except (KeptEventsError, SubscriptionsError) as error:
-        raise SystemExit(f"qontract: QAPI_CACHE_BROKER_URL: {safe(error)}") from None
+        raise SystemExit(f"qontract: {container.settings().events_url_name}: {safe(error)}") from None
     hint = "" if knows_jobs else "; jobs were not looked at: QAPI_AUTH__SECRET is not set"
     if found is None:
         typer.echo(f"qontract: {safe(name)}: nothing is known of it: see `qontract events list`{hint}", err=True)
