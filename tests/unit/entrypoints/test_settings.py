@@ -47,6 +47,7 @@ def test_without_any_variable_all_have_the_documented_defaults(monkeypatch):
     assert settings.cache_broker_url.get_secret_value() == "redis://localhost:6379/0"
     assert settings.events.model_dump() == {
         "enabled": True,
+        "url": None,
         "channel": "main",
         "stream": "qontract:{main}:events",
         "source": "qontract-api",
@@ -58,12 +59,16 @@ def test_without_any_variable_all_have_the_documented_defaults(monkeypatch):
     assert settings.auth.secret is None
 
 
+MUST_BEGIN = "must begin with redis://, rediss:// or unix://, or redis+sentinel:// or rediss+sentinel://"
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
         ("QAPI_START_MODE", "everything", "Input should be 'api', 'worker' or 'subscriber'"),
         ("QAPI_LOG_LEVEL", "debug", "Input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
-        ("QAPI_CACHE_BROKER_URL", f"http://:{SECRET}@host", "must begin with redis://, rediss:// or unix://"),
+        ("QAPI_CACHE_BROKER_URL", f"http://:{SECRET}@host", MUST_BEGIN),
+        ("QAPI_EVENTS__URL", f"http://:{SECRET}@host", MUST_BEGIN),
         ("QAPI_EVENTS__BACKENDD", "redis", "Extra inputs are not permitted"),
         ("QAPI_EVENTS__ENABLED", "perhaps", "Input should be a valid boolean, unable to interpret input"),
         ("QAPI_EVENTS__CHANNEL", "two words", "String should match pattern '^[A-Za-z0-9._:-]+$'"),
@@ -184,3 +189,10 @@ def test_a_url_whose_password_has_to_be_encoded_is_refused_without_showing_it(mo
     assert "QAPI_CACHE_BROKER_URL" in str(refused.value)
     assert "%2F" in str(refused.value)
     assert "hush" not in str(refused.value)
+
+
+def test_the_events_are_with_the_jobs_unless_they_have_a_redis_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(monkeypatch, QAPI_CACHE_BROKER_URL="redis://jobs")
+    assert (settings.events_url, settings.events_url_name) == ("redis://jobs", "QAPI_CACHE_BROKER_URL")
+    settings = load(monkeypatch, QAPI_CACHE_BROKER_URL="redis://jobs", QAPI_EVENTS__URL="redis://events")
+    assert (settings.events_url, settings.events_url_name) == ("redis://events", "QAPI_EVENTS__URL")

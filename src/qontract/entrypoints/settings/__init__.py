@@ -30,6 +30,16 @@ class Settings(Sources):
     worker: WorkerSettings = WorkerSettings()
     subscriber: SubscriberSettings = SubscriberSettings()
 
+    @property
+    def events_url(self) -> str:
+        """Where the events are: with the jobs, unless they have a Redis of their own."""
+        return (self.events.url or self.cache_broker_url).get_secret_value()
+
+    @property
+    def events_url_name(self) -> str:
+        """Return the variable that says it."""
+        return "QAPI_EVENTS__URL" if self.events.url else "QAPI_CACHE_BROKER_URL"
+
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -4,21 +4,17 @@ import os
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+
+from qontract.domain.server_address import server_address
 
 SECRET_BYTES = 32
 """The shortest key for HS256 (RFC 7518, 3.2): as long as the hash."""
 
 
 def redis_url(url: SecretStr) -> SecretStr:
-    if not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError("must begin with redis://, rediss:// or unix://")
-    try:
-        urlsplit(url.get_secret_value()).port  # noqa: B018 - reading it checks it
-    except ValueError:
-        raise ValueError("is no URL; in a password, write / : @ # as %2F %3A %40 %23") from None
+    server_address(url.get_secret_value())
     return url
 
 
@@ -53,6 +49,9 @@ class EventsSettings(Group):
     """`QAPI_EVENTS__…`: what becomes of the events. They wait in the file `spool` while Redis does not take them."""
 
     enabled: bool = True
+    url: Annotated[SecretStr, AfterValidator(redis_url)] | None = Field(
+        default=None, description="The Redis of the events, if they have one of their own"
+    )
     channel: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]+$")] = "main"
     stream: str = Field(default_factory=lambda data: f"qontract:{{{data.get('channel', 'main')}}}:events")
     source: str = Field(default="qontract-api", min_length=1)
