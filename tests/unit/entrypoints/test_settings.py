@@ -59,7 +59,8 @@ def test_without_any_variable_all_have_the_documented_defaults(monkeypatch):
     assert settings.auth.secret is None
 
 
-MUST_BEGIN = "must begin with redis://, rediss:// or unix://; redis+sentinel:// or redis+cluster://, or rediss+ in place of redis+"
+FORMS = "redis://, rediss:// or unix://; redis+sentinel:// or redis+cluster://, or rediss+ in place of redis+"
+MUST_BEGIN = f"must begin with {FORMS}"
 NO_JOBS = "is a cluster, which cannot hold the jobs; the events can be there: QAPI_EVENTS__URL"
 
 
