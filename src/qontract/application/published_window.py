@@ -111,8 +111,13 @@ class PublishedWindow(EventPublisher):
         if not self._asked:
             self._ask_first()
         history = self._number  # before they go out: what is known later may be of another server
-        self._publisher.publish(events)
-        self._remember([event.model_dump_json().encode() for event in events], history)
+        try:
+            self._publisher.publish(events)
+        except EventPublisherError as error:
+            if error.unreplicated:
+                self._remember(events, history)
+            raise
+        self._remember(events, history)
 
     def look(self) -> bool:
         """Ask for the history, forget or publish again, and say whether to look again later. Raises nothing."""
@@ -140,7 +145,8 @@ class PublishedWindow(EventPublisher):
             self._number += 1
         self._known = found
 
-    def _remember(self, texts: Sequence[bytes], history: int) -> None:
+    def _remember(self, events: Sequence[DomainEvent], history: int) -> None:
+        texts = [event.model_dump_json().encode() for event in events]
         now, forgotten = self._clock(), 0
         with self._lock:
             for text in texts:
@@ -190,8 +196,9 @@ class PublishedWindow(EventPublisher):
             try:
                 self._send([event for one in batch if (event := _read(one.text))])
             except EventPublisherError as failure:
-                error = failure
-                break
+                if not failure.unreplicated:  # a new primary has no replica yet, and the events are remembered anew
+                    error = failure
+                    break
             again += len(batch)
             lost += sum(one.history != _UNKNOWN for one in batch)
             with self._lock:

@@ -8,6 +8,7 @@ from prometheus_client import Counter
 
 from qontract.adapters.cloudevents import to_cloudevent
 from qontract.adapters.redis.broker import RedisBroker
+from qontract.adapters.redis.replicas import NotReplicatedError
 from qontract.application import tracing
 from qontract.application.ports.event_publisher import EventPublisher, EventPublisherError
 from qontract.domain.events import DomainEvent
@@ -39,11 +40,14 @@ class RedisEventPublisher(EventPublisher):
 
 @contextmanager
 def counted(events: Sequence[DomainEvent], destination: str) -> Iterator[None]:
-    """Count the events as published, unless something goes wrong: then EventPublisherError is raised for it."""
+    """Count the events as published, if they are. EventPublisherError is raised for whatever goes wrong."""
     causes = (event.extensions.get(tracing.TRACEPARENT) for event in events)
     try:
         with tracing.publishing(destination, causes, len(events)):
             yield
+    except NotReplicatedError as error:
+        PUBLISHED.inc(len(events))
+        raise EventPublisherError(str(error), unreplicated=True) from error
     except (redis.RedisError, OSError, ValueError) as error:
         refused = isinstance(error, ValueError)
         raise EventPublisherError(f"{type(error).__name__}: {error}", refused=refused) from error

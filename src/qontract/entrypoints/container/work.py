@@ -37,16 +37,19 @@ def event_manager(settings: Settings) -> EventManager | None:
     """Return the event manager. A Redis that does not answer takes half a second, every quarter of a minute."""
     from qontract.adapters.redis import RedisBroker, RedisEventPublisher, RedisIntents
     from qontract.adapters.redis.event_publisher import NOT_PUBLISHED
+    from qontract.adapters.redis.replicas import Replicas
     from qontract.adapters.sqlite import SqliteEventSpool
 
     events = settings.events
     if not events.enabled:
         return None
-    broker = RedisBroker(settings.cache_broker_url.get_secret_value(), timeout=0.5, pause=15)
+    replicas = Replicas(events.replicas, events.replicas_timeout) if events.replicas else None
+    broker = RedisBroker(settings.cache_broker_url.get_secret_value(), timeout=0.5, pause=15, replicas=replicas)
     publisher = RedisEventPublisher(broker, channel=events.channel, stream=events.stream, source=events.source)
     return EventManager(
         _remembering(publisher, broker) if events.stream else publisher,
         spool=SqliteEventSpool(events.spool, max_bytes=events.spool_max_bytes),
+        unreplicated=SqliteEventSpool(events.unreplicated, max_bytes=events.spool_max_bytes),
         intents=RedisIntents(broker, channel=events.channel, source=events.source),
         count_not_published=NOT_PUBLISHED.inc,
     )
