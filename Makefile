@@ -50,4 +50,4 @@ lock: $(READY) ## Write requirements.lock anew from pyproject.toml
 		--custom-compile-command "make lock" --quiet --output-file requirements.lock
 
 sbom: $(READY) ## Write qontract.cdx.json: what a deployment has, as a CycloneDX document
-	$(BIN)/python -m tests.sbom > qontract.cdx.json
+	$(BIN)/python -m tools.sbom > qontract.cdx.json

@@ -20,9 +20,9 @@ from qontract.application.delivery_session import _look_at_claimed
 from qontract.application.ports.event_log import Entry, EventLogError
 from qontract.domain.dead_letters import FailedAttempt
 from qontract.domain.events import DomainEvent
-from tests.redis_event_log import KEYS, a_log, append, opened, read
 from tests.support.hostile import ODD_BYTES, odd_objects, other_types
 from tests.support.redis_delivery import ask
+from tests.support.redis_event_log import KEYS, a_log, append, opened, read
 
 SCOPE = "slack-usergroups/coreos"
 FAILURE = {"time": "2026-01-31T09:30:00+00:00", "error": "ValueError: no"}
