@@ -20,8 +20,8 @@ from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.application.ports.intents import IntentsError
 from qontract.domain.events import DomainEvent
 from qontract.entrypoints.container import Container
-from tests.processes import until
 from tests.support.failover import Pair, at, behind_a_name, pair, synced
+from tests.support.waiting import until
 
 STREAM = "qontract:{main}:events"
 
@@ -41,7 +41,8 @@ def manager(port: int, spool: Path, monkeypatch: pytest.MonkeyPatch, *, replicas
     monkeypatch.setenv("QAPI_CACHE_BROKER_URL", f"redis://127.0.0.1:{port}/0")
     monkeypatch.setenv("QAPI_EVENTS__SPOOL", str(spool))
     monkeypatch.setenv("QAPI_EVENTS__REPLICAS", str(replicas))
-    made: EventManager = Container().event_manager()
+    made = Container().event_manager()
+    assert made
     return made
 
 

@@ -17,7 +17,7 @@ from weakref import ref
 from qontract.application.ports.event_publisher import EventPublisher, EventPublisherError
 from qontract.application.ports.server_history import ServerHistory, ServerHistoryError
 from qontract.domain.events import DomainEvent, read_event
-from qontract.domain.server_history import History
+from qontract.domain.server_history import DataHistory
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ class PublishedWindow(EventPublisher):
         self._lock = Lock()
         self._events: deque[_Published] = deque()
         self._bytes = 0
-        self._known: History | None = None
+        self._known: DataHistory | None = None
         self._number = _UNKNOWN
         self._asked = self._watched = self._overflowed = self._failing = False
 
@@ -140,7 +140,7 @@ class PublishedWindow(EventPublisher):
                     log.debug("history of Redis cannot be read; it is read again", extra={"error": str(error)})
                 self._asked = True
 
-    def _know(self, found: History) -> None:
+    def _know(self, found: DataHistory) -> None:
         if self._known is None or not found.continues(self._known):
             self._number += 1
         self._known = found

@@ -13,7 +13,7 @@ from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.application.ports.server_history import ServerHistoryError
 from qontract.application.published_window import BATCH, KEPT_SECONDS, PublishedWindow, _watch
 from qontract.domain.events import DomainEvent
-from qontract.domain.server_history import History
+from qontract.domain.server_history import DataHistory
 from qontract.testing.contracts.event_publisher import SOURCE, EventPublisherContract, Published
 
 AWAY = ServerHistoryError("away")
@@ -48,7 +48,7 @@ class Site:
 
     def fail_over(self, run: str = "second") -> None:
         """Lose all that is published, and what is known of it, as a replica does that was behind."""
-        self.server.history = History(run, run, 0)
+        self.server.history = DataHistory(run, run, 0)
         self.publisher.events.clear()
         self.publisher._known.clear()
 
@@ -93,7 +93,7 @@ def test_what_a_failover_lost_is_published_again_in_order(site: Site, caplog: py
 
 def test_what_was_not_lost_is_there_once(site: Site) -> None:
     site.publish(0, 1)
-    site.server.history = History("second", "second", 0)
+    site.server.history = DataHistory("second", "second", 0)
     site.window.look()
     assert site.numbers == [0, 1]
 
@@ -190,7 +190,7 @@ def test_an_event_that_was_on_its_way_when_the_history_changed_is_published_agai
             super().publish(events)
             if not self.looked:
                 self.looked = True
-                site.server.history = History("second", "second", 0)
+                site.server.history = DataHistory("second", "second", 0)
                 window.look()
                 self.events.clear()
                 self._known.clear()
