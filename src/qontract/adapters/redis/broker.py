@@ -25,6 +25,8 @@ from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis.keys import intent_name, keys_of
 from qontract.adapters.redis.replicas import Replicas
 from qontract.adapters.redis.scripts import run_now
+from qontract.application.ports.event_sender import EncodedEvent
+from qontract.application.tracing import TRACEPARENT
 
 BREAKER = Gauge(
     "qontract_redis_breaker_open", "1 while Redis is not asked, for it did not answer", multiprocess_mode="mostrecent"
@@ -104,7 +106,11 @@ class RedisBroker:
         NotReplicatedError if all was, and not on as many replicas as it has to be.
         """
         ours = [event if isinstance(event, Event) else Event.from_sdk(event) for event in events]
-        keys, arguments = publication(ours, channel, stream)
+        self.send(list(map(encoded, ours)), channel=channel, stream=stream)
+
+    def send(self, events: Sequence[EncodedEvent], *, channel: str = "", stream: str = "") -> None:
+        """Publish events that are encoded, as `publish_all` does."""
+        keys, arguments = publication(events, channel, stream)
         run_now(self.write, "publish", keys, *arguments)
 
     def write(self, *command: str | bytes | int) -> Any:
@@ -192,7 +198,14 @@ def _both(connection: Any, command: _Command, then: _Command) -> tuple[Any, Any]
     return answers[0], answers[1]
 
 
-def publication(events: Sequence[Event], channel: str, stream: str) -> tuple[list[str], list[str | bytes | int]]:
+def encoded(event: Event) -> EncodedEvent:
+    """Return the event as it goes out."""
+    traceparent = event.extensions.get(TRACEPARENT)
+    trace = traceparent if isinstance(traceparent, str) else None
+    return EncodedEvent(event.source, event.id, event.type, event.to_json(), trace)
+
+
+def publication(events: Sequence[EncodedEvent], channel: str, stream: str) -> tuple[list[str], list[str | bytes | int]]:
     """Return the keys and the arguments of the script that publishes the events.
 
     Raises ValueError if they would go nowhere.
@@ -205,7 +218,7 @@ def publication(events: Sequence[Event], channel: str, stream: str) -> tuple[lis
     name_at = len(prefix.encode()) + 1
     arguments: list[str | bytes | int] = [int(bool(stream)), channel, REMEMBERED_SECONDS, name_at]
     for event in events:
-        arguments += (event.to_json(), event.type)
+        arguments += (event.content, event.type)
     return [stream or keys.intents, keys.intents, *marks], arguments  # an empty key would be in another slot
 
 

@@ -10,6 +10,7 @@ from qontract.application.event_manager import EventManager
 from qontract.application.guards import Guards
 from qontract.application.jobs import Continues, Runners, Turn
 from qontract.application.ports.event_publisher import EventPublisher
+from qontract.application.ports.event_sender import EventSender
 from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.kept_jobs import KeptJobs
 from qontract.application.ports.tracer import Tracer
@@ -55,13 +56,13 @@ def event_manager(settings: Settings) -> EventManager | None:
     )
 
 
-def _remembering(publisher: EventPublisher, broker: "RedisBroker") -> EventPublisher:
+def _remembering(sender: EventSender, broker: "RedisBroker") -> EventPublisher:
     """Return what publishes again what a failover may have lost."""
     from qontract.adapters.redis import RedisServerHistory
     from qontract.adapters.redis.server_history import FORGOTTEN, PUBLISHED_AGAIN
 
     server = RedisServerHistory(broker)
-    return PublishedWindow(publisher, server, count_again=PUBLISHED_AGAIN.inc, count_forgotten=FORGOTTEN.inc)
+    return PublishedWindow(sender, server, count_again=PUBLISHED_AGAIN.inc, count_forgotten=FORGOTTEN.inc)
 
 
 def tracer(service: str) -> Tracer | None:
