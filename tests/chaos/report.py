@@ -54,6 +54,7 @@ _API = ("requests", "2xx", "4xx", "5xx", "not as documented", "seconds")
 COLUMNS: dict[str, tuple[str, ...]] = (
     dict.fromkeys(("ordered", "shared", "plain"), _SUBSCRIBER)
     | dict.fromkeys(("publishing", "unsafe"), _PUBLISHER)
+    | dict.fromkeys(("failover", "failover-unkept", "failover-replicated"), (*_PUBLISHER, "submitted again"))
     | {"hostile": _HOSTILE, "api": _API}
 )
 _EXPLAINED_BELOW = {"hostile", "api"}

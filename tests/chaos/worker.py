@@ -3,13 +3,14 @@
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from resource import RLIMIT_FSIZE, setrlimit
 from threading import Timer
 from time import sleep
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import redis
 
@@ -23,6 +24,7 @@ from qontract.application.ports.job_queue import JobQueueError
 from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
 from qontract.domain.jobs import Job, JobProgress
+from tests.chaos.handlers import append
 from tests.chaos.systems import SYSTEMS
 
 log = logging.getLogger(__name__)
@@ -35,13 +37,14 @@ STREAM, PREFIX = "qontract:{main}:events", "qontract:{main}:"
 
 
 class Place(NamedTuple):
-    """Where a worker works. Without `safe` it has neither a spool nor intents."""
+    """Where a worker works. Without `safe` it has neither a spool nor intents. `lives`: it recovers before it ends."""
 
     redis_url: str
     system: str
     system_url: str
     directory: Path
     safe: bool
+    lives: bool
 
 
 class Steps:
@@ -96,6 +99,7 @@ class Worker:
         self.events = EventManager(publisher, spool=spool, intents=intents) if place.safe else EventManager(publisher)
         self._integration = steps.at(system.integration(place.system_url))
         self._integration.in_doubt_seconds = 0.2
+        self._directory = place.directory
         self._queue = CeleryJobQueue(
             place.redis_url,
             {place.system: self._run},
@@ -108,13 +112,27 @@ class Worker:
     def _run(self, job: Job, turn: Turn) -> JobProgress | Continues:
         return reconcile(job, turn, integration=self._integration, events=self.events, guards=NONE)
 
-    def run(self, job_id: str) -> None:
-        """Run the job to its end, slice by slice, as often as its message would be delivered again."""
+    def run(self, job_id: str, later: Sequence[str] = ()) -> None:
+        """Run the job to its end, slice by slice, as often as its message would be delivered again.
+
+        One that Redis does not know is submitted, and so is one that it has forgotten: as by a client that waits for
+        its end; but not when another client has submitted a `later` one, which it would overwrite. The file of the job
+        has it, and another one the ids that it got.
+        """
+        ids = self._directory / f"{job_id}.ids"
         while True:
+            now_id = ids.read_text().split()[-1] if ids.exists() else job_id
             try:
-                self._queue.run(job_id)
-                result = self._queue.result(job_id)
-                if result is None or result.status.final:
+                self._queue.run(now_id)
+                result = self._queue.result(now_id)
+                if result is None and any((self._directory / f"{other}.ids").exists() for other in later):
+                    return
+                if result is None:
+                    job = Job.model_validate_json((self._directory / job_id).read_text())
+                    job = job.model_copy(update={"id": str(uuid4())})
+                    self._queue._ledger.record(job)
+                    append(ids, f"{job.id}\n")
+                elif result.status.final:
                     return
             except (redis.RedisError, OSError, JobQueueError) as error:
                 log.warning("again: %s", error)
@@ -152,8 +170,9 @@ def work(place: Place, jobs: list[str], plan: dict[int, str], harness: Connectio
 
     steps = Steps(plan, happen)
     worker = Worker(place, steps)
-    for job_id in jobs:
-        worker.run(job_id)
-    if not jobs:
+    for number, job_id in enumerate(jobs, 1):
+        worker.run(job_id, later=jobs[number:])
+    happen("all jobs are done")
+    if not jobs or place.lives:
         worker.recover()
     harness.send(steps.number)
