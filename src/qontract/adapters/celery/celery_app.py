@@ -1,5 +1,7 @@
 """Celery's own settings: each message is acknowledged when its job has ended, and holds nothing but JSON."""
 
+from uuid import uuid4
+
 from celery import Celery
 from kombu.transport import TRANSPORT_ALIASES
 
@@ -28,6 +30,7 @@ def celery_app(url: str, *, prefix: str, time_limit: int) -> Celery:
             "address": server_address(url),
             "global_keyprefix": prefix,
             "max_retries": 1,
+            "pool": uuid4().hex,  # kombu shares the connections of equal options, and the address does not show all of it
             "socket_connect_timeout": 2,
             "socket_timeout": 10,
             "unacked_restore_throttle": 1,

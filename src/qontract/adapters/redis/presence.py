@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import redis
 from pydantic import TypeAdapter
 
 from qontract.adapters.redis.connections import client

@@ -249,8 +249,6 @@ def _say_whether_it_answers(error: KeptEventsError | None) -> None:
 @contextmanager
 def _one_line() -> Iterator[None]:
     """Say in one line what cannot be reached, or where nobody can go on."""
-    from qontract.entrypoints.container import get_container
-
     try:
         yield
     except KeptEventsError as error:

@@ -1,6 +1,7 @@
 import ssl
 from typing import Any
 
+import kombu.pools
 import pytest
 import redis
 from kombu.transport.redis import Channel
@@ -48,6 +49,13 @@ def test_the_certificate_of_the_broker_is_verified_unless_the_url_says_no() -> N
 def test_what_is_shown_of_where_the_broker_is_has_no_password() -> None:
     app = celery_app("redis://user:hush@h:6380/0", prefix="p:", time_limit=5)
     assert app.connection_for_read().as_uri() == "h:6380"
+
+
+def test_applications_for_different_servers_share_no_connections() -> None:
+    first, second = (
+        celery_app(f"redis://h/{database}", prefix="p:", time_limit=5).connection_for_write() for database in (0, 1)
+    )
+    assert kombu.pools.connections[first] is not kombu.pools.connections[second]
 
 
 def test_only_json_is_sent_and_accepted() -> None:
