@@ -123,6 +123,7 @@ _RUNNING: _Uses = [
 ]
 
 _INTENDING: _Uses = [
+    ("info", ""),
     ("hset hgetall", "intents"),
     ("rename", "intents"),
 ]

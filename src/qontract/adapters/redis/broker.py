@@ -1,10 +1,11 @@
 """One connection to Redis, for producers: any thread, any script."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from threading import Lock
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import redis
 from cloudevents.core.base import BaseCloudEvent
@@ -28,6 +29,8 @@ from qontract.adapters.redis.scripts import run_now
 BREAKER = Gauge(
     "qontract_redis_breaker_open", "1 while Redis is not asked, for it did not answer", multiprocess_mode="mostrecent"
 )
+
+T = TypeVar("T")
 
 REMEMBERED_SECONDS = 24 * 3600
 """How long an event that was published is known, so that sending it again changes nothing."""
@@ -57,6 +60,7 @@ class RedisBroker:
         """Begin in this process: neither the connection of the one that it was forked from, nor its locks."""
         self._pid = os.getpid()
         self._connection: Any = None
+        self._in_use = Lock()
         self._breaker = CircuitBreaker(
             fail_max=1,
             reset_timeout=self._pause,
@@ -108,15 +112,39 @@ class RedisBroker:
         except CircuitBreakerError:
             raise redis.ConnectionError("Redis did not answer a moment ago, and is not asked for a while") from None
 
+    def renew(self, read: Callable[[Any], T], *command: str | bytes | int) -> T:
+        """Give a command on a new connection, and return what `read` makes of the answer.
+
+        It is used for everything from then on; if Redis does not answer, or `read` raises, the one before is.
+        Raises redis.RedisError.
+        """
+        if self._pid != os.getpid():
+            self._begin()
+        if self._connection is None or self._breaker.current_state == STATE_OPEN:  # none, or one that is closed
+            return read(self.command(*command))
+        connection: Any = self._connect().make_connection()
+        try:
+            connection.send_command(*command)
+            answer = read(connection.read_response())
+        except BaseException:
+            connection.disconnect()
+            raise
+        with self._in_use:
+            before, self._connection = self._connection, connection
+        if before:
+            before.disconnect()
+        return answer
+
     def _command(self, *command: str | bytes | int) -> Any:
         try:
-            if self._connection is None:  # a bare one: a client takes as long for a command as all that is done here
-                self._connection = self._connect().make_connection()
-            connection = self._connection
-            return connection.retry.call_with_retry(
-                lambda: (connection.send_command(*command), connection.read_response())[1],
-                lambda _: connection.disconnect(),
-            )
+            with self._in_use:
+                if self._connection is None:  # a bare one: a client takes as long as all that is done here
+                    self._connection = self._connect().make_connection()
+                connection = self._connection
+                return connection.retry.call_with_retry(
+                    lambda: (connection.send_command(*command), connection.read_response())[1],
+                    lambda _: connection.disconnect(),
+                )
         except redis.RedisError:
             raise
         except (ValueError, TypeError) as error:  # of the URL: a host or an option that cannot be one
