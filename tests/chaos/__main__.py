@@ -22,6 +22,7 @@ SEEDS = {
     "plain": 4,
     "publishing": 200,
     "unsafe": 20,
+    "failover": 100,
     "failover-unkept": 20,
     "hostile": 1,
     "api": 1,

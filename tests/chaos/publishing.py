@@ -15,6 +15,7 @@ from time import monotonic, sleep
 from typing import Any, NamedTuple
 
 from qontract.adapters.celery import CeleryJobQueue
+from qontract.application.published_window import MAX_EVENTS
 from qontract.application.reconcile import job
 from tests.chaos.changes import compare, overwritten
 from tests.chaos.deployments import DEADLINE, Alone, Deployment
@@ -35,12 +36,13 @@ JOBS, JOBS_OVER = 5, 10
 class Kind(NamedTuple):
     """What befalls the workers of a kind, and Redis.
 
-    `safe`: they have a spool and intents. `dies`: they get kill -9, and others follow. `fails_over`: another server
-    becomes the primary, or one forgets what it was told last; each job is submitted when the one before has ended, and
-    a worker that lives to the end of the jobs ends when all is well.
+    `safe`: they have a spool and intents. `remembers`: how many events they can publish again. `dies`: they get kill
+    -9, and others follow. `fails_over`: another server becomes the primary, or one forgets what it was told last; each
+    job is submitted when the one before has ended, and a worker that lives to the end of the jobs ends when all is well.
     """
 
     safe: bool = True
+    remembers: int = MAX_EVENTS
     dies: bool = True
     fails_over: bool = False
 
@@ -48,7 +50,8 @@ class Kind(NamedTuple):
 KINDS = {
     "publishing": Kind(),
     "unsafe": Kind(safe=False),
-    "failover-unkept": Kind(dies=False, fails_over=True),
+    "failover": Kind(dies=False, fails_over=True),
+    "failover-unkept": Kind(remembers=0, dies=False, fails_over=True),
 }
 
 
@@ -90,8 +93,8 @@ class _Run:
             sandbox = stack.enter_context(self._system.running())
             recorded = self._system.begin(sandbox, self._desired)
             start = recorded.fields()
-            safe, lives = self._of.safe, self._of.fails_over
-            place = Place(self._deployment.url, self._name, sandbox.url, self._directory, safe, lives)
+            of = self._of.safe, self._of.remembers, self._of.fails_over
+            place = Place(self._deployment.url, self._name, sandbox.url, self._directory, *of)
             deaths, steps = self._work(place, self._submit())
             self._heal()
             if self._of.safe and self._one(place, [], {}) is None:

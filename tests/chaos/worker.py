@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from resource import RLIMIT_FSIZE, setrlimit
-from threading import Timer
+from threading import Thread, Timer
 from time import sleep
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -15,12 +15,13 @@ from uuid import uuid4
 import redis
 
 from qontract.adapters.celery import CeleryJobQueue
-from qontract.adapters.redis import RedisBroker, RedisEventPublisher, RedisIntents
+from qontract.adapters.redis import RedisBroker, RedisEventPublisher, RedisIntents, RedisServerHistory
 from qontract.adapters.sqlite import SqliteEventSpool
 from qontract.application.event_manager import EventManager
 from qontract.application.guards import Guards
 from qontract.application.jobs import Continues, Turn
 from qontract.application.ports.job_queue import JobQueueError
+from qontract.application.published_window import PublishedWindow
 from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
 from qontract.domain.jobs import Job, JobProgress
@@ -32,18 +33,24 @@ log = logging.getLogger(__name__)
 SOON = 0.05
 LOCK_SECONDS = 0.5
 SLICE_SECONDS = 0.3
+LOOK_SECONDS = 0.3
 NONE = Guards(max_removal_share=1)
 STREAM, PREFIX = "qontract:{main}:events", "qontract:{main}:"
 
 
 class Place(NamedTuple):
-    """Where a worker works. Without `safe` it has neither a spool nor intents. `lives`: it recovers before it ends."""
+    """Where a worker works.
+
+    Without `safe` it has neither a spool nor intents. `remembers`: how many events it can publish again. `lives`: it
+    recovers before it ends.
+    """
 
     redis_url: str
     system: str
     system_url: str
     directory: Path
     safe: bool
+    remembers: int
     lives: bool
 
 
@@ -96,7 +103,9 @@ class Worker:
         publisher = steps.at(RedisEventPublisher(broker, channel="main", stream=STREAM, source="chaos"))
         spool = steps.at(SqliteEventSpool(place.directory / "spool" / "events", max_bytes=10_000_000))
         intents = steps.at(RedisIntents(broker, channel="main", source="chaos"))
-        self.events = EventManager(publisher, spool=spool, intents=intents) if place.safe else EventManager(publisher)
+        server = RedisServerHistory(broker)
+        self.window = PublishedWindow(publisher, server, max_events=place.remembers, watch=_watch)
+        self.events = EventManager(self.window, spool=spool, intents=intents) if place.safe else EventManager(publisher)
         self._integration = steps.at(system.integration(place.system_url))
         self._integration.in_doubt_seconds = 0.2
         self._directory = place.directory
@@ -139,8 +148,12 @@ class Worker:
             sleep(SOON)
 
     def recover(self) -> None:
-        """Recover until nothing is pending or spooled."""
+        """Recover until nothing is pending or spooled, or to be published again."""
         while True:
+            self.window.look()
+            if any(event.history != self.window._number for event in self.window._events):
+                sleep(SOON)
+                continue
             recover_all(self.events, self._queue, {self._integration.name: self._integration}, later={})
             try:
                 if not self.events.pending() and not self.events.flush():
@@ -148,6 +161,16 @@ class Worker:
             except Exception as error:  # noqa: BLE001 - whatever it is, the next time shows
                 log.warning("again: %s", error)
             sleep(SOON)
+
+
+def _watch(window: PublishedWindow) -> None:
+    """Look into the window as a process does, but more often."""
+
+    def look() -> None:
+        while window.look():
+            sleep(LOOK_SECONDS)
+
+    Thread(target=look, daemon=True).start()
 
 
 def work(place: Place, jobs: list[str], plan: dict[int, str], harness: Connection) -> None:
