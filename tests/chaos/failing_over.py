@@ -68,8 +68,8 @@ class Replicated(Deployment):
             self._primary.start()
             for server in self._servers[1:]:
                 server.start(self._primary)
-            Replicated.heal(self)
             self._run_more(stack)
+            self.heal()
             yield
 
     @abstractmethod
@@ -155,14 +155,8 @@ class Watched(Replicated):
     def _run_more(self, stack: ExitStack) -> None:
         self._sentinels.start(stack)
 
-    def heal(self) -> None:
-        """Wait for the Sentinels too."""
-        end = monotonic() + DEADLINE
-        super().heal()
-        while not self._sentinels.idle():
-            if monotonic() > end:
-                raise RuntimeError("the Sentinels do not end a failover")
-            sleep(0.05)
+    def _is_whole(self) -> bool:
+        return super()._is_whole() and self._sentinels.idle()
 
     def _promoted(self, old: Server, random: Random) -> Steps:
         del random

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from qontract.adapters.celery import CeleryJobQueue
 from qontract.application.published_window import MAX_EVENTS
 from qontract.application.reconcile import job
-from tests.chaos.changes import compare, overwritten
+from tests.chaos.changes import compare, late, overwritten
 from tests.chaos.deployments import DEADLINE, Alone, Deployment
 from tests.chaos.failing_over import Forgetful, Named, Watched
 from tests.chaos.report import Outcome
@@ -37,8 +37,8 @@ class Kind(NamedTuple):
     """What befalls the workers of a kind, and Redis.
 
     `safe`: they have a spool and intents. `remembers`: how many events they can publish again. `dies`: they get kill
-    -9, and others follow. `fails_over`: another server becomes the primary, or one forgets what it was told last; each
-    job is submitted when the one before has ended, and a worker that lives to the end of the jobs ends when all is well.
+    -9, and others follow. `fails_over`: another server becomes the primary, or one forgets what it was told last. Each
+    job is submitted when the one before has ended, and a worker that lives to their end ends when all is well.
     """
 
     safe: bool = True
@@ -102,8 +102,11 @@ class _Run:
             entries: Any = self._deployment.client().xrange(STREAM)
         events = [json.loads(fields[b"__data__"]) for _, fields in entries]
         ids = Counter(event["id"] for event in events)
-        published = [self._system.published(event) for event in events]
+        told = sorted(events, key=lambda event: str(event["time"])) if self._of.fails_over else events
+        published = [self._system.published(event) for event in told]
         numbers = compare(start, recorded.changes, recorded.halfway, published)
+        if self._of.fails_over:
+            numbers["out of order"] = late(events)
         numbers |= Counter(
             {
                 "steps": steps,

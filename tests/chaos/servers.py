@@ -1,5 +1,6 @@
 """Servers and Sentinels that a run configures itself: they are killed, cut off, and made another's replica."""
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -151,13 +152,13 @@ class Sentinels:
         ]
 
     def primary(self) -> Server | None:
-        """Return the primary that all of them name; None while they name none, or several."""
-        named = set()
+        """Return the primary that two of them name; None while there is none."""
+        named = Counter[int]()
         for client in self._clients:
             with suppress(redis.RedisError):
-                named.add(client.sentinel_get_master_addr_by_name(NAME))
-        ports = {int(place[1]) for place in named if place}
-        return next((server for server in self._servers if {server.port} == ports), None)
+                if place := client.sentinel_get_master_addr_by_name(NAME):
+                    named[int(place[1])] += 1
+        return next((server for server in self._servers if named[server.port] > 1), None)
 
     def idle(self) -> bool:
         """Say whether none of them is making another server the primary."""
