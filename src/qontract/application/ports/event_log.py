@@ -22,6 +22,10 @@ class GoneError(EventLogError):
     """The place of this subscription was lost, and deliveries with it: `open`, and claim again."""
 
 
+class RewoundError(GoneError):
+    """The log went back: it lost what it had accepted last, and how far its subscriptions had come since."""
+
+
 @dataclass(eq=False, slots=True)
 class Entry:
     """One kept event. What `key` means only the adapter knows; `str(key)` is how people find the entry.
@@ -96,7 +100,9 @@ class EventLog(Protocol):
     - `paused` says whether somebody has paused the subscription: nobody reads it then.
     - `remember` keeps ids for so many seconds; `known` says whether one is kept.
     - `measures` reads no events. `close` takes this replica from the subscription, if it holds nothing any more.
-    - Every method raises EventLogError and nothing else: GoneError if the subscription's place is lost.
+    - Every method raises EventLogError and nothing else: GoneError if the subscription's place is lost, or
+      the log cannot tell whether something that was done is. `read` says RewoundError, once, where it went back: events
+      may come again then, and others under the keys of those that are lost.
     """
 
     @abstractmethod

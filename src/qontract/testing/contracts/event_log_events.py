@@ -44,6 +44,10 @@ class Events(Protocol):
         """Remove the entry with these bytes, and nothing else, behind everybody's back."""
         ...
 
+    async def fork(self) -> Callable[[], Awaitable[None]]:
+        """Return what takes events, and how far each subscription has come, back to now, as a failover to a replica."""
+        ...
+
     async def lose(self, subscription: str) -> None:
         """Lose the place of the subscription, and what is known of its deliveries."""
         ...
