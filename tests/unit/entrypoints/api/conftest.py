@@ -34,6 +34,15 @@ def bearer(*scopes: str, subject: str = "ci", secret: str = SECRET, **claims: An
     return {"authorization": f"Bearer {issue_token(secret, subject, scopes, **about)}"}
 
 
+MakeApp = Callable[..., FastAPI]
+"""Makes the API on a queue; what may be set besides is what `make_app` takes."""
+
+
+def in_bytes(headers: Mapping[str, str | bytes]) -> dict[bytes, bytes]:
+    """The headers of a request as they are sent: values may be anything."""
+    return {name.encode(): value if isinstance(value, bytes) else value.encode() for name, value in headers.items()}
+
+
 PLANS = bearer("reconcile:plan")
 APPLIES = bearer("reconcile:apply")
 
@@ -50,7 +59,7 @@ def coreos() -> InMemorySlackUsergroups:
 
 
 @pytest.fixture
-def make_app() -> Callable[..., FastAPI]:
+def make_app() -> MakeApp:
     def make(
         queue: JobQueue,
         installed: Installed = SLACK,
@@ -64,7 +73,7 @@ def make_app() -> Callable[..., FastAPI]:
 
 
 @pytest.fixture
-def app(make_app: Callable[..., FastAPI], queue: InMemoryJobQueue) -> FastAPI:
+def app(make_app: MakeApp, queue: InMemoryJobQueue) -> FastAPI:
     return make_app(queue)
 
 
