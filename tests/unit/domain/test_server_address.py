@@ -37,6 +37,13 @@ def test_sentinels_have_their_own_password_and_the_same_tls_as_the_primary() -> 
     )
 
 
+@pytest.mark.parametrize("end", ["", "/", "/0"])
+def test_nodes_of_a_cluster_have_hosts_and_ports_and_what_is_left_is_for_each_of_them(end: str) -> None:
+    assert server_address(f"rediss+cluster://user:p%40w@h1:7000,[::1]{end}?ssl_ca_certs=/ca.pem") == ServerAddress(
+        "rediss://user:p%40w@h1:7000/0?ssl_ca_certs=/ca.pem", nodes=(("h1", 7000), ("::1", 6379))
+    )
+
+
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
@@ -44,6 +51,7 @@ def test_sentinels_have_their_own_password_and_the_same_tls_as_the_primary() -> 
         (f"rediss://user:{SECRET}@redis-1", "redis-1:6379"),
         ("redis://[::1]:6380", "[::1]:6380"),
         ("unix:///run/redis.sock", "/run/redis.sock"),
+        (f"redis+cluster://:{SECRET}@h1:1,[::1]", "the cluster of h1:1, [::1]:6379"),
         (
             f"redis+sentinel://:{SECRET}@h1:1,h2/main?sentinel_password={SECRET}",
             "main at the Sentinels h1:1, h2:26379",
@@ -61,7 +69,7 @@ def test_what_is_shown_of_it_has_no_password(url: str, shown: str) -> None:
     [
         (f"http://:{SECRET}@h", "must begin with redis://"),
         (SECRET, "must begin with redis://"),
-        (f"sentinel://:{SECRET}@h:26379", "or redis[+]sentinel://"),
+        (f"sentinel://:{SECRET}@h:26379", "redis[+]sentinel:// or redis[+]cluster://"),
         (f"redis://:{SECRET}/x@h:6379/0", "%2F"),
         (f"redis://:{SECRET}@h:0", "port 0"),
         (f"redis://:{SECRET}@h1,h2/0", "names several hosts"),
@@ -74,6 +82,10 @@ def test_what_is_shown_of_it_has_no_password(url: str, shown: str) -> None:
         (f"redis+sentinel://:{SECRET}@::1/main", "must have the form"),
         (f"redis+sentinel://:{SECRET}@h/main/zero", "must have the form"),
         (f"redis+sentinel://:{SECRET}@h:65536/main", "1 to 65535"),
+        (f"redis+cluster://:{SECRET}@h/1", "no database but 0"),
+        (f"redis+cluster://:{SECRET}@h,/0", "must have the form redis[+]cluster"),
+        (f"redis+cluster://:{SECRET}/x@h", "%2F"),
+        (f"redis+cluster://:{SECRET}@h:0", "1 to 65535"),
     ],
     ids=lambda text: text[:30],
 )

@@ -59,7 +59,9 @@ def test_without_any_variable_all_have_the_documented_defaults(monkeypatch: pyte
     assert settings.auth.secret is None
 
 
-MUST_BEGIN = "must begin with redis://, rediss:// or unix://, or redis+sentinel:// or rediss+sentinel://"
+FORMS = "redis://, rediss:// or unix://; redis+sentinel:// or redis+cluster://, or rediss+ in place of redis+"
+MUST_BEGIN = f"must begin with {FORMS}"
+NO_JOBS = "is a cluster, which cannot hold the jobs; the events can be there: QAPI_EVENTS__URL"
 
 
 @pytest.mark.parametrize(
@@ -69,6 +71,7 @@ MUST_BEGIN = "must begin with redis://, rediss:// or unix://, or redis+sentinel:
         ("QAPI_LOG_LEVEL", "debug", "Input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
         ("QAPI_CACHE_BROKER_URL", f"http://:{SECRET}@host", MUST_BEGIN),
         ("QAPI_EVENTS__URL", f"http://:{SECRET}@host", MUST_BEGIN),
+        ("QAPI_CACHE_BROKER_URL", f"redis+cluster://:{SECRET}@host", NO_JOBS),
         ("QAPI_EVENTS__BACKENDD", "redis", "Extra inputs are not permitted"),
         ("QAPI_EVENTS__ENABLED", "perhaps", "Input should be a valid boolean, unable to interpret input"),
         ("QAPI_EVENTS__CHANNEL", "two words", "String should match pattern '^[A-Za-z0-9._:-]+$'"),
@@ -201,3 +204,15 @@ def test_the_events_are_with_the_jobs_unless_they_have_a_redis_of_their_own(monk
     assert (settings.events_url, settings.events_url_name) == ("redis://jobs", "QAPI_CACHE_BROKER_URL")
     settings = load(monkeypatch, QAPI_CACHE_BROKER_URL="redis://jobs", QAPI_EVENTS__URL="redis://events")
     assert (settings.events_url, settings.events_url_name) == ("redis://events", "QAPI_EVENTS__URL")
+
+
+@pytest.mark.parametrize("stream", ["events", "{other}:events", "x{}{main}"])
+def test_a_stream_that_a_cluster_could_keep_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch, stream: str) -> None:
+    with pytest.raises(SystemExit, match=r"QAPI_EVENTS__STREAM: .*has to contain \{main\}"):
+        load(monkeypatch, QAPI_EVENTS__URL="redis+cluster://h", QAPI_EVENTS__STREAM=stream)
+
+
+@pytest.mark.parametrize("stream", ["", "{main}events"])
+def test_a_stream_in_the_slot_of_its_channel_is_taken(monkeypatch: pytest.MonkeyPatch, stream: str) -> None:
+    settings = load(monkeypatch, QAPI_EVENTS__URL="redis+cluster://h", QAPI_EVENTS__STREAM=stream)
+    assert settings.events.stream == stream

@@ -30,7 +30,7 @@ def celery_app(url: str, *, prefix: str, time_limit: int) -> Celery:
             "address": server_address(url),
             "global_keyprefix": prefix,
             "max_retries": 1,
-            "pool": uuid4().hex,  # kombu shares the connections of equal options, and the address does not show all of it
+            "pool": uuid4().hex,  # of its own: kombu shares connections where options look equal
             "socket_connect_timeout": 2,
             "socket_timeout": 10,
             "unacked_restore_throttle": 1,

@@ -2,11 +2,13 @@
 
 After a failover, connections to the old primary may stay open: the name moved, and nobody cut them. Such a server
 refuses to write. The connection is then closed, so that the name, or a Sentinel, is asked anew; and what was refused
-may be sent again, for nothing of it was done.
+may be sent again, for nothing of it was done. A node of a cluster that has not our keys says which one has them: the
+next connection goes there. All keys of a channel are in one slot, so that one node has them all.
 """
 
+from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import redis
 from redis.asyncio import ConnectionPool as AsyncConnectionPool
@@ -15,15 +17,19 @@ from redis.asyncio.connection import parse_url as parse_async_url
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.connection import parse_url
-from redis.exceptions import BusyLoadingError, ClusterDownError, ReadOnlyError
+from redis.exceptions import AskError, BusyLoadingError, ClusterDownError, MovedError, ReadOnlyError, TryAgainError
 from redis.retry import Retry
 
 from qontract.adapters.unreadable import excerpt
 from qontract.domain.server_address import ServerAddress, server_address
 
+T = TypeVar("T")
+
 _REFUSALS = ("NOREPLICAS", "UNBLOCKED", "MASTERDOWN", "CLUSTERDOWN", "LOADING", "READONLY")
 _IN_A_TRANSACTION = "instance is now a read-only replica"
 _SENTINEL_SECONDS = 2.0
+_ASKED_FIRST: dict[ServerAddress, Any] = {}
+"""Of each address, the Sentinel that answered, or the node that has the keys: the first to ask the next time."""
 
 
 class NotPrimaryError(redis.ConnectionError):
@@ -65,14 +71,14 @@ def async_kind(url: str) -> tuple[str, type[Any]]:
 @cache
 def noticing(kind: type[Any], address: ServerAddress) -> type[Any]:
     """Return a class of connections of this kind, which connect to where the primary is, and notice where it is not."""
-    bases = (_Noticing, _Finding, kind) if address.sentinels else (_Noticing, kind)
-    return type(f"Noticing{kind.__name__}", bases, {"address": address, "order": address.sentinels})
+    finding = (_Finding,) if address.sentinels else (_Following,) if address.nodes else ()
+    return type(f"Noticing{kind.__name__}", (_Noticing, *finding, kind), {"address": address})
 
 
 @cache
 def _async_noticing(kind: type[Any], address: ServerAddress) -> type[Any]:
-    bases = (_AsyncNoticing, _AsyncFinding, kind) if address.sentinels else (_AsyncNoticing, kind)
-    return type(f"Noticing{kind.__name__}", bases, {"address": address, "order": address.sentinels})
+    finding = (_AsyncFinding,) if address.sentinels else (_AsyncFollowing,) if address.nodes else ()
+    return type(f"Noticing{kind.__name__}", (_AsyncNoticing, *finding, kind), {"address": address})
 
 
 class _Noticing:
@@ -81,7 +87,7 @@ class _Noticing:
         try:
             return super().read_response(*args, **how)  # type: ignore[misc] # of redis-py's connection
         except redis.RedisError as error:
-            if not _refused(error):
+            if not _is_elsewhere(self, error):
                 raise
             self.disconnect()  # type: ignore[attr-defined] # as above
             raise NotPrimaryError(_said(error)) from None
@@ -93,7 +99,7 @@ class _AsyncNoticing:
         try:
             return await super().read_response(*args, **how)  # type: ignore[misc] # of redis-py's connection
         except redis.RedisError as error:
-            if not _refused(error):
+            if not _is_elsewhere(self, error):
                 raise
             await self.disconnect(nowait=True)  # type: ignore[attr-defined] # as above
             raise NotPrimaryError(_said(error)) from None
@@ -101,7 +107,6 @@ class _AsyncNoticing:
 
 class _Finding:
     address: ServerAddress
-    order: tuple[str, ...]
     socket_connect_timeout: float | None
 
     def _connect(self) -> Any:
@@ -110,12 +115,12 @@ class _Finding:
 
     def _primary(self) -> tuple[str, int]:
         reason = "it is not known there"
-        for url in self.order:
+        for url in _order(self.address, self.address.sentinels):
             options = _within(self.socket_connect_timeout)
             try:
                 with redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **options) as sentinel:
                     if found := sentinel.sentinel_get_master_addr_by_name(self.address.name):
-                        type(self).order = _first(url, self.order)
+                        _ASKED_FIRST[self.address] = url
                         return _place(found)
             except (redis.RedisError, OSError) as error:
                 reason = excerpt(f"{type(error).__name__}: {error}")
@@ -124,7 +129,6 @@ class _Finding:
 
 class _AsyncFinding:
     address: ServerAddress
-    order: tuple[str, ...]
     socket_connect_timeout: float | None
 
     async def _connect(self) -> None:
@@ -133,16 +137,55 @@ class _AsyncFinding:
 
     async def _primary(self) -> tuple[str, int]:
         reason = "it is not known there"
-        for url in self.order:
+        for url in _order(self.address, self.address.sentinels):
             options = _within(self.socket_connect_timeout)
             try:
                 async with AsyncRedis.from_url(url, retry=AsyncRetry(NoBackoff(), 0), **options) as sentinel:
                     if found := await sentinel.sentinel_get_master_addr_by_name(self.address.name):
-                        type(self).order = _first(url, self.order)
+                        _ASKED_FIRST[self.address] = url
                         return _place(found)
             except (redis.RedisError, OSError) as error:
                 reason = excerpt(f"{type(error).__name__}: {error}")
         raise _not_found(self.address, reason)
+
+
+class _Following:
+    address: ServerAddress
+
+    def _connect(self) -> Any:
+        """Connect to the node that has the keys, as far as that is known, or else to one that says which."""
+        failed: Exception = redis.ConnectionError("no node")
+        for node in _order(self.address, self.address.nodes):
+            self.host, self.port = node
+            try:
+                return super()._connect()  # type: ignore[misc] # of redis-py's connection
+            except (redis.RedisError, OSError) as error:
+                failed = error
+        raise failed
+
+
+class _AsyncFollowing:
+    address: ServerAddress
+
+    async def _connect(self) -> None:
+        """Connect as `_Following` does."""
+        failed: Exception = redis.ConnectionError("no node")
+        for node in _order(self.address, self.address.nodes):
+            self.host, self.port = node
+            try:
+                return await super()._connect()  # type: ignore[misc, no-any-return] # of redis-py's connection
+            except (redis.RedisError, OSError) as error:
+                failed = error
+        raise failed
+
+
+def _is_elsewhere(connection: Any, error: Exception) -> bool:
+    """Say whether what was asked has to be asked of another server, or later; a node that says which is believed."""
+    if connection.address.nodes and isinstance(error, AskError | TryAgainError):
+        if isinstance(error, MovedError):
+            _ASKED_FIRST[connection.address] = (error.host or connection.host, error.port)
+        return True
+    return _refused(error)
 
 
 def _refused(error: Exception) -> bool:
@@ -162,9 +205,12 @@ def _place(found: Any) -> tuple[str, int]:
     return host.decode() if isinstance(host, bytes) else str(host), int(port)
 
 
-def _first(url: str, order: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the Sentinels in the order in which they are asked the next time: the one that answered is the first."""
-    return (url, *(other for other in order if other != url))
+def _order(address: ServerAddress, known: Sequence[T]) -> Iterator[T]:
+    """Yield which to ask, in this order; who is known to answer is the first."""
+    first = _ASKED_FIRST.get(address)
+    if first is not None:
+        yield first
+    yield from (other for other in known if other != first)
 
 
 def _not_found(address: ServerAddress, reason: str) -> redis.ConnectionError:

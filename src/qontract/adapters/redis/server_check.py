@@ -59,6 +59,8 @@ class RedisServerCheck(ServerCheck):
                 return ServerState(refused=f"the user of Redis may not EVAL{self._hint()}")
             case redis.ResponseError() if "unknown command" in str(error).lower():
                 return ServerState(refused=f"Redis has no EVAL: it has to be {OLDEST} or later")
+            case redis.exceptions.MovedError():
+                return ServerState(refused="Redis is a node of a cluster: for the events, write redis+cluster://")
             case redis.ResponseError() | NotPrimaryError():
                 return ServerState(failing=f"Redis refuses: {excerpt(error)}")
         return ServerState(failing="Redis does not answer")

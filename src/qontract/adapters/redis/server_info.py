@@ -8,6 +8,7 @@ from typing import Any
 import redis
 
 from qontract.adapters.redis.connections import client
+from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.unreadable import excerpt
 from qontract.application.ports.server_info import ServerInfo, ServerInfoError
 from qontract.domain.server import ServerReplica, ServerView
@@ -17,9 +18,10 @@ _LONGEST = 100
 
 
 class RedisServerInfo(ServerInfo):
-    """Asks the server at `url`; `timeout` bounds connecting and each answer, in seconds."""
+    """Asks the server at `url`, in a cluster the node of `channel`; `timeout` bounds each answer, in seconds."""
 
-    def __init__(self, url: str, *, timeout: float = 2.0) -> None:
+    def __init__(self, url: str, *, channel: str = "main", timeout: float = 2.0) -> None:
+        self._processes = keys_of(channel).processes
         self._address = str(server_address(url))
         self._redis = client(url, timeout=timeout)
 
@@ -27,9 +29,10 @@ class RedisServerInfo(ServerInfo):
         """Return what the server says of itself now."""
         try:
             step: Any = self._redis.pipeline(transaction=False)
+            step.hget(self._processes, "")  # for the node of a cluster that has our keys: INFO names none
             step.info()
             step.time()
-            info, now = step.execute(raise_on_error=False)
+            _, info, now = step.execute(raise_on_error=False)
             if isinstance(info, redis.RedisError):
                 raise info
         except (redis.RedisError, OSError) as error:

@@ -94,7 +94,7 @@ def status(
     events, url = settings.events, settings.events_url
     kept = events.enabled and events.stream
     return SystemStatus(
-        RedisServerInfo(url),
+        RedisServerInfo(url, channel=events.channel),
         presence,
         kept_jobs if settings.auth.secret else None,
         RedisSubscriptions(url, channel=events.channel, stream=events.stream, timeout=_QUICK) if kept else None,

@@ -12,7 +12,7 @@ from qontract.entrypoints.settings.groups import (
     GuardsSettings,
     SubscriberSettings,
     WorkerSettings,
-    redis_url,
+    broker_url,
 )
 from qontract.entrypoints.settings.reading import SettingsProblemsError, Sources, read
 
@@ -21,7 +21,7 @@ class Settings(Sources):
     """All settings."""
 
     start_mode: Literal["api", "worker", "subscriber"] = "api"
-    cache_broker_url: Annotated[SecretStr, AfterValidator(redis_url)] = SecretStr("redis://localhost:6379/0")
+    cache_broker_url: Annotated[SecretStr, AfterValidator(broker_url)] = SecretStr("redis://localhost:6379/0")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     events: EventsSettings = Field(default_factory=EventsSettings)  # home is asked for then, not at import
     guards: GuardsSettings = GuardsSettings()

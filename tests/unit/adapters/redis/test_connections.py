@@ -4,7 +4,16 @@ from typing import Any
 
 import pytest
 import redis
-from redis.exceptions import BusyLoadingError, ClusterDownError, MasterDownError, ReadOnlyError, ResponseError
+from redis.exceptions import (
+    AskError,
+    BusyLoadingError,
+    ClusterDownError,
+    MasterDownError,
+    MovedError,
+    ReadOnlyError,
+    ResponseError,
+    TryAgainError,
+)
 
 from qontract.adapters.redis.connections import NotPrimaryError, async_client, client, noticing, pool
 from qontract.domain.server_address import server_address
@@ -54,6 +63,35 @@ def test_any_other_error_leaves_the_connection_as_it_is(answer: Exception) -> No
     assert not asked.closed
 
 
+@pytest.mark.parametrize("answer", [MovedError("12 h2:7001"), AskError("12 h2:7001"), TryAgainError("later")], ids=repr)
+def test_a_node_of_a_cluster_that_has_not_the_keys_is_left(answer: Exception) -> None:
+    asked = noticing(_Connection, server_address("redis+cluster://h1"))(answer)
+    with pytest.raises(NotPrimaryError):
+        asked.read_response()
+    assert asked.closed
+    with pytest.raises(type(answer)):  # where nobody said that it is a cluster
+        connection(answer).read_response()
+
+
+def test_the_node_that_has_the_keys_is_asked_next_and_the_others_if_it_does_not_answer() -> None:
+    tried: list[tuple[str, int]] = []
+
+    class Connection(_Connection):
+        host, port = "", 0
+
+        def _connect(self) -> None:
+            tried.append((self.host, self.port))
+            if self.port == 7001:
+                raise ConnectionRefusedError
+
+    asked = noticing(Connection, server_address("redis+cluster://h1:1,h2:2"))(MovedError("12 h3:7001"))
+    asked._connect()
+    with pytest.raises(NotPrimaryError):
+        asked.read_response()
+    asked._connect()
+    assert tried == [("h1", 1), ("h3", 7001), ("h1", 1)]
+
+
 def test_the_error_says_it_if_no_sentinel_answers_and_has_no_password() -> None:
     url = "redis+sentinel://:hush@127.0.0.1:1,127.0.0.1:2/main?sentinel_password=hush"
     with pytest.raises(redis.ConnectionError, match=r"^no Sentinel says where main is; the last one: Conn") as failed:
@@ -62,7 +100,11 @@ def test_the_error_says_it_if_no_sentinel_answers_and_has_no_password() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["redis://h", "rediss://h", "unix:///s", "redis+sentinel://h/n", "rediss+sentinel://h/n"]
+    "url",
+    [
+        *("redis://h", "rediss://h", "unix:///s", "redis+sentinel://h/n", "rediss+sentinel://h/n"),
+        *("redis+cluster://h", "rediss+cluster://h"),
+    ],
 )
 def test_connections_of_each_form_notice_it(url: str) -> None:
     sync, asynchronous = pool(url, 1).connection_class, async_client(url, timeout=1).connection_pool.connection_class
