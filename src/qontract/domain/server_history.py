@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class History:
+class DataHistory:
     """Of a server: its run (another one after each start), the line of changes that it has, and how far it has come.
 
     `offset` counts the bytes of changes; it stays where it is while the server never had a replica.
@@ -14,7 +14,7 @@ class History:
     replication_id: str
     offset: int
 
-    def continues(self, earlier: "History") -> bool:
+    def continues(self, earlier: "DataHistory") -> bool:
         """Say whether the server still has all that it had at the time of the earlier history."""
         same = (self.run_id, self.replication_id) == (earlier.run_id, earlier.replication_id)
         return same and self.offset >= earlier.offset

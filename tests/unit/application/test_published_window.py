@@ -10,10 +10,11 @@ import pytest
 
 from qontract.adapters.memory import InMemoryEventPublisher, InMemoryServerHistory
 from qontract.application.ports.event_publisher import EventPublisherError
+from qontract.application.ports.event_sender import EncodedEvent
 from qontract.application.ports.server_history import ServerHistoryError
 from qontract.application.published_window import BATCH, KEPT_SECONDS, PublishedWindow, _watch
 from qontract.domain.events import DomainEvent
-from qontract.domain.server_history import History
+from qontract.domain.server_history import DataHistory
 from qontract.testing.contracts.event_publisher import SOURCE, EventPublisherContract, Published
 
 AWAY = ServerHistoryError("away")
@@ -48,7 +49,7 @@ class Site:
 
     def fail_over(self, run: str = "second") -> None:
         """Lose all that is published, and what is known of it, as a replica does that was behind."""
-        self.server.history = History(run, run, 0)
+        self.server.history = DataHistory(run, run, 0)
         self.publisher.events.clear()
         self.publisher._known.clear()
 
@@ -93,7 +94,7 @@ def test_what_a_failover_lost_is_published_again_in_order(site: Site, caplog: py
 
 def test_what_was_not_lost_is_there_once(site: Site) -> None:
     site.publish(0, 1)
-    site.server.history = History("second", "second", 0)
+    site.server.history = DataHistory("second", "second", 0)
     site.window.look()
     assert site.numbers == [0, 1]
 
@@ -143,7 +144,7 @@ def test_what_cannot_be_published_again_stays_and_is_tried_at_the_next_look(
 ) -> None:
     site.publish(*range(BATCH + 1))
     site.fail_over()
-    site.publisher.fail("publish", EventPublisherError("away"), times=2)
+    site.publisher.fail("send", EventPublisherError("away"), times=2)
     for _ in range(2):
         site.now += KEPT_SECONDS
         assert site.window.look()
@@ -159,7 +160,7 @@ def test_the_history_is_read_before_the_first_event_and_not_again_while_publishi
     read: list[int] = []
 
     class Looking(InMemoryEventPublisher):
-        def publish(self, events: Sequence[DomainEvent]) -> None:
+        def send(self, events: Sequence[EncodedEvent]) -> None:
             read.append(site.server.reads)
 
     window = PublishedWindow(Looking(), site.server, watch=lambda _: None)
@@ -186,11 +187,11 @@ def test_an_event_that_was_on_its_way_when_the_history_changed_is_published_agai
     class Slow(InMemoryEventPublisher):
         looked = True
 
-        def publish(self, events: Sequence[DomainEvent]) -> None:
-            super().publish(events)
+        def send(self, events: Sequence[EncodedEvent]) -> None:
+            super().send(events)
             if not self.looked:
                 self.looked = True
-                site.server.history = History("second", "second", 0)
+                site.server.history = DataHistory("second", "second", 0)
                 window.look()
                 self.events.clear()
                 self._known.clear()
@@ -207,7 +208,7 @@ def test_an_event_that_was_on_its_way_when_the_history_changed_is_published_agai
 
 
 def test_what_is_not_published_is_not_remembered(site: Site) -> None:
-    site.publisher.fail("publish", EventPublisherError("away"))
+    site.publisher.fail("send", EventPublisherError("away"))
     with pytest.raises(EventPublisherError):
         site.publish(0)
     assert (site.remembered, site.begun) == (0, 0)
@@ -227,7 +228,7 @@ def test_so_many_events_are_remembered_and_no_more_and_one_line_says_that_the_ol
 
 
 def test_so_many_bytes_are_remembered_and_no_more() -> None:
-    one = len(an_event(0).model_dump_json())
+    one = len(InMemoryEventPublisher().encode([an_event(0)])[0].content)
     site = Site(max_bytes=2 * one + one // 2)
     site.publish(0, 1, 2, 3)
     assert (site.remembered, site.forgotten) == (2, [2])
@@ -248,16 +249,26 @@ def test_an_event_is_published_again_as_it_was_whatever_its_producer_did_with_it
     assert site.numbers == [0]
 
 
-def test_an_event_that_is_refused_when_it_is_published_again_keeps_back_no_other(
-    site: Site, caplog: pytest.LogCaptureFixture
-) -> None:
-    site.publish(0, 1)
+def test_an_event_that_is_refused_is_not_remembered(site: Site) -> None:
+    site.publisher.fail("encode", EventPublisherError("no", refused=True))
+    with pytest.raises(EventPublisherError):
+        site.publish(0)
+    assert site.remembered == 0
+
+
+def test_what_a_new_primary_has_and_its_replicas_lack_counts_as_published_again(site: Site) -> None:
+    site.publish(*range(BATCH + 1))
     site.fail_over()
-    site.publisher.fail("publish", EventPublisherError("no", refused=True), times=2)
+    site.publisher.fail("send", EventPublisherError("on 0 of 1", unreplicated=True), times=2, after=True)
     site.window.look()
-    assert site.numbers == [1]
-    assert caplog.records[0].message == "event refused"
-    assert site.again == [2]
+    assert (site.numbers, site.again) == (list(range(BATCH + 1)), [BATCH + 1])
+
+
+def test_what_is_published_and_replicas_lack_is_remembered_too(site: Site) -> None:
+    site.publisher.fail("send", EventPublisherError("on 0 of 1", unreplicated=True), after=True)
+    with pytest.raises(EventPublisherError):
+        site.publish(0)
+    assert site.remembered == 1
 
 
 def test_it_is_watched_from_the_first_event_until_it_is_empty_and_again_from_the_next(site: Site) -> None:

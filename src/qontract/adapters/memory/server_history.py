@@ -2,7 +2,7 @@
 
 from qontract.adapters.memory import faults
 from qontract.application.ports.server_history import ServerHistory
-from qontract.domain.server_history import History
+from qontract.domain.server_history import DataHistory
 
 
 class InMemoryServerHistory(ServerHistory):
@@ -10,11 +10,11 @@ class InMemoryServerHistory(ServerHistory):
 
     fail = faults.fail
 
-    def __init__(self, history: History | None = None) -> None:
-        self.history = history or History("memory", "first", 0)
+    def __init__(self, history: DataHistory | None = None) -> None:
+        self.history = history or DataHistory("memory", "first", 0)
         self.reads = 0
 
-    def read(self) -> History:
+    def read(self) -> DataHistory:
         """Return the history."""
         self.reads += 1
         return self.history

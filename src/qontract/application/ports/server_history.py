@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from typing import Protocol
 
-from qontract.domain.server_history import History
+from qontract.domain.server_history import DataHistory
 
 
 class ServerHistoryError(Exception):
@@ -21,5 +21,5 @@ class ServerHistory(Protocol):
     """
 
     @abstractmethod
-    def read(self) -> History:
+    def read(self) -> DataHistory:
         """Return the history of the server, which takes writes."""

@@ -7,6 +7,7 @@ from qontract.adapters.memory import InMemoryAsyncEventPublisher, InMemoryEventP
 from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.domain.events import DomainEvent
 from qontract.testing.contracts.event_publisher import SOURCE, EventPublisherContract, Published, events
+from tests.contracts.event_sender import EventSenderContract, Sent
 
 
 class TestInMemoryEventPublisher(EventPublisherContract):
@@ -19,6 +20,14 @@ class TestInMemoryEventPublisher(EventPublisherContract):
 class TestInMemoryEventPublisherWithALog(EventPublisherContract):
     @pytest.fixture
     def published(self) -> Published:
+        log, format_ = InMemoryEvents(), CloudEventsEventFormat(SOURCE)
+        publisher = InMemoryEventPublisher(SOURCE, log=log, encode=format_.encode)
+        return publisher, lambda: [format_.decode(kept.content) for kept in log.kept.values()]
+
+
+class TestInMemoryEventSender(EventSenderContract):
+    @pytest.fixture
+    def sent(self) -> Sent:
         log, format_ = InMemoryEvents(), CloudEventsEventFormat(SOURCE)
         publisher = InMemoryEventPublisher(SOURCE, log=log, encode=format_.encode)
         return publisher, lambda: [format_.decode(kept.content) for kept in log.kept.values()]

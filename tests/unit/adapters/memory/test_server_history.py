@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from qontract.adapters.memory import InMemoryServerHistory
-from qontract.domain.server_history import History
+from qontract.domain.server_history import DataHistory
 from tests.contracts.server_history import ServerHistoryContract
 
 
@@ -16,4 +16,4 @@ class TestInMemoryServerHistory(ServerHistoryContract):
 
     @pytest.fixture
     def lose(self, server: InMemoryServerHistory) -> Callable[[], object]:
-        return lambda: setattr(server, "history", History("another", "second", 0))
+        return lambda: setattr(server, "history", DataHistory("another", "second", 0))
