@@ -23,6 +23,7 @@ SEEDS = {
     "publishing": 200,
     "unsafe": 20,
     "failover": 100,
+    "failover-replicated": 100,
     "failover-unkept": 20,
     "hostile": 1,
     "api": 1,

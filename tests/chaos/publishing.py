@@ -36,13 +36,15 @@ JOBS, JOBS_OVER = 5, 10
 class Kind(NamedTuple):
     """What befalls the workers of a kind, and Redis.
 
-    `safe`: they have a spool and intents. `remembers`: how many events they can publish again. `dies`: they get kill
+    `safe`: they have a spool and intents. `remembers`: how many events they can publish again. `replicas`: how many of
+    Redis have to have what they publish: then some die together with the primary. `dies`: they get kill
     -9, and others follow. `fails_over`: another server becomes the primary, or one forgets what it was told last. Each
     job is submitted when the one before has ended, and a worker that lives to their end ends when all is well.
     """
 
     safe: bool = True
     remembers: int = MAX_EVENTS
+    replicas: int = 0
     dies: bool = True
     fails_over: bool = False
 
@@ -51,6 +53,7 @@ KINDS = {
     "publishing": Kind(),
     "unsafe": Kind(safe=False),
     "failover": Kind(dies=False, fails_over=True),
+    "failover-replicated": Kind(replicas=1, fails_over=True),
     "failover-unkept": Kind(remembers=0, dies=False, fails_over=True),
 }
 
@@ -67,6 +70,8 @@ def run(kind: str, seed: int, *, stop: Flag | None = None, keep: Path | None = N
 def _deployment(kind: Kind, seed: int, directory: Path) -> Deployment:
     if not kind.fails_over:
         return Alone(directory / "valkey")
+    if kind.replicas:
+        return (Named, Watched)[seed // 2 % 2](directory)
     return (Named, Watched, Forgetful)[seed // 2 % 3](directory)
 
 
@@ -93,7 +98,7 @@ class _Run:
             sandbox = stack.enter_context(self._system.running())
             recorded = self._system.begin(sandbox, self._desired)
             start = recorded.fields()
-            of = self._of.safe, self._of.remembers, self._of.fails_over
+            of = self._of.safe, self._of.remembers, self._of.replicas, self._of.fails_over
             place = Place(self._deployment.url, self._name, sandbox.url, self._directory, *of)
             deaths, steps = self._work(place, self._submit())
             self._heal()
@@ -140,8 +145,9 @@ class _Run:
         """
         random, plans = self._random, list[dict[int, str]]()
         if self._of.dies:
-            plans += [{1 + self._seed % STEPS: "kill -9"}]
-            plans += [{random.randrange(1, STEPS): random.choice(["kill -9", "kill -9 soon"])} for _ in range(2)]
+            deaths = ["killed with the primary"] if self._of.replicas else ["kill -9", "kill -9 soon"]
+            plans += [{1 + self._seed % STEPS: deaths[0]}]
+            plans += [{random.randrange(1, STEPS): random.choice(deaths)} for _ in range(2)]
         plans.append({})
         for deaths, plan in enumerate(plans):
             plan |= {step: fault for step, fault in self._chosen().items() if step not in plan}
@@ -204,7 +210,9 @@ class _Run:
         return steps
 
     def _happen(self, fault: str) -> None:
-        if fault != "spool unwritable":
+        if fault == "killed with the primary":
+            self._faults[fault] += self._deployment.happen("primary killed", self._random)
+        elif fault != "spool unwritable":
             self._waiting.append(fault)
             self._begin_what_waits()
         elif self._spool.is_dir():  # root may write in any directory, but not below a file

@@ -16,6 +16,7 @@ import redis
 
 from qontract.adapters.celery import CeleryJobQueue
 from qontract.adapters.redis import RedisBroker, RedisEventPublisher, RedisIntents, RedisServerHistory
+from qontract.adapters.redis.replicas import Replicas
 from qontract.adapters.sqlite import SqliteEventSpool
 from qontract.application.event_manager import EventManager
 from qontract.application.guards import Guards
@@ -41,8 +42,8 @@ STREAM, PREFIX = "qontract:{main}:events", "qontract:{main}:"
 class Place(NamedTuple):
     """Where a worker works.
 
-    Without `safe` it has neither a spool nor intents. `remembers`: how many events it can publish again. `lives`: it
-    recovers before it ends.
+    Without `safe` it has neither a spool nor intents. `remembers`: how many events it can publish again. `replicas`:
+    how many of Redis have to have what it publishes. `lives`: it recovers before it ends.
     """
 
     redis_url: str
@@ -51,6 +52,7 @@ class Place(NamedTuple):
     directory: Path
     safe: bool
     remembers: int
+    replicas: int
     lives: bool
 
 
@@ -74,7 +76,7 @@ class Steps:
 
     def at(self, adapter: Any) -> Any:
         """Return the adapter, with a step before and after each call."""
-        for name in ("publish", "record", "pending", "resolve", "append", "oldest", "remove", "read", "apply"):
+        for name in ("publish", "send", "record", "pending", "resolve", "append", "oldest", "remove", "read", "apply"):
             if hasattr(adapter, name):
                 setattr(adapter, name, self.wrap(getattr(adapter, name), stops=name != "apply"))
         return adapter
@@ -99,13 +101,19 @@ class Worker:
         system = SYSTEMS[place.system]
         for name in system.methods:
             setattr(system.calls, name, steps.wrap(getattr(system.calls, name), stops=False))
-        broker = RedisBroker(place.redis_url, timeout=0.3, pause=0.3)
+        replicas = Replicas(place.replicas, seconds=0.3) if place.replicas else None
+        broker = RedisBroker(place.redis_url, timeout=0.3, pause=0.3, replicas=replicas)
         publisher = steps.at(RedisEventPublisher(broker, channel="main", stream=STREAM, source="chaos"))
         spool = steps.at(SqliteEventSpool(place.directory / "spool" / "events", max_bytes=10_000_000))
         intents = steps.at(RedisIntents(broker, channel="main", source="chaos"))
         server = RedisServerHistory(broker)
         self.window = PublishedWindow(publisher, server, max_events=place.remembers, watch=_watch)
-        self.events = EventManager(self.window, spool=spool, intents=intents) if place.safe else EventManager(publisher)
+        unreplicated = SqliteEventSpool(place.directory / "spool" / "unreplicated", max_bytes=10_000_000)
+        self.events = (
+            EventManager(self.window, spool=spool, unreplicated=unreplicated, intents=intents)
+            if place.safe
+            else EventManager(publisher)
+        )
         self._integration = steps.at(system.integration(place.system_url))
         self._integration.in_doubt_seconds = 0.2
         self._directory = place.directory
@@ -190,6 +198,8 @@ def work(place: Place, jobs: list[str], plan: dict[int, str], harness: Connectio
             case _:
                 harness.send(fault)
                 harness.recv()
+                if fault == "killed with the primary":
+                    os.kill(os.getpid(), signal.SIGKILL)
 
     steps = Steps(plan, happen)
     worker = Worker(place, steps)
