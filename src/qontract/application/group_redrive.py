@@ -97,7 +97,7 @@ class GroupRedrive:
         return (letter for letter in letters if letter.group == self._group.id)
 
     def step(self, count: int, pause: Callable[[], object] = lambda: None) -> int:
-        """Redrive so many more, with a pause after each, and tell of it; say how many letters it found."""
+        """Redrive so many more, with a pause after each, and report it; say how many letters it found."""
         found = 0
         try:
             for letter in islice(self._letters, count):

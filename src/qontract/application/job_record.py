@@ -11,7 +11,7 @@ from qontract.domain.kept_jobs import cancelled
 
 
 def key_of(shown: Mapping[str, Any]) -> str:
-    """Return what tells an action, as a result shows it, from any other that a job may plan."""
+    """Return what distinguishes an action, as a result shows it, from any other that a job may plan."""
     return _key(_text(shown))
 
 
@@ -55,7 +55,7 @@ class JobRecord:
             self._keep(shown, only=self._finished)
 
     def plan(self, plan: Plan[Any]) -> list[Action]:
-        """Enter a plan, and return those of its actions that are not settled yet."""
+        """Enter a plan, and return those of its actions that are not finished yet."""
         open_actions = {}
         for action in plan.actions:
             key = self._keep(action.shown())

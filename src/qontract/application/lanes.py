@@ -15,7 +15,7 @@ _TURNS = 20
 class Lanes:
     """Runs entries: those of one lane one after the other, up to `concurrency` lanes at once.
 
-    `run` gets an entry and the current task. It returns None if the entry is done with, or after how many seconds to
+    `run` gets an entry and the current task. It returns None if the entry has ended, or after how many seconds to
     run it again; until then its lane waits, and no other does. What waits behind it keeps its place but not its
     content, and takes no capacity. Of the entries that are suspected of having ended a replica, one runs at a time: it
     is known which one it was, if it does so again.
@@ -99,7 +99,7 @@ class Lanes:
                 self._idle.set()
 
     def _next(self, lane: Hashable) -> None:
-        """Go on with what waits behind the first entry of the lane, which is done with."""
+        """Go on with what waits behind the first entry of the lane, which has ended."""
         behind = self._behind[lane]
         self._first[lane] = behind.popleft()
         if not behind:

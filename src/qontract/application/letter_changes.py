@@ -1,4 +1,4 @@
-"""Use case: somebody redrives and discards dead letters, and events tell who did what."""
+"""Use case: somebody redrives and discards dead letters, and events say who did what."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -15,9 +15,9 @@ from qontract.domain.events import DomainEvent
 log = logging.getLogger(__name__)
 
 MOST_LETTERS = 100
-"""Of how many letters one event tells."""
+"""How many letters one event names."""
 LEFT_SECONDS = 60.0
-"""After how long a change is told by somebody else than who made it: he was killed meanwhile."""
+"""After how long somebody else publishes the event of a change: who made it was killed meanwhile."""
 
 _NAMES = UUID("7b1b8f4e-2f0e-4b7a-9d0a-53c1d0c4a9ee")
 
@@ -25,8 +25,8 @@ _NAMES = UUID("7b1b8f4e-2f0e-4b7a-9d0a-53c1d0c4a9ee")
 class LetterChanges:
     """Changes letters on behalf of somebody. Raises DeadLettersError.
 
-    Each change is put on record in the same step, and events tell of it, published or spooled: after 100 changes, and
-    at `publish`. What somebody left who was killed before is told then too. `events` is None if events are disabled.
+    Each change is put on record in the same step, and events say it, published or spooled: after 100 changes, and
+    at `publish`. What somebody left who was killed before is published then too. `events`: None if they are disabled.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class LetterChanges:
         return self._done(self._dead_letters.discard(letter_id, self._asked("")))
 
     def publish(self) -> None:
-        """Publish the events of what was changed and is not told yet."""
+        """Publish the events of changes that have none yet."""
         if self._events is None:
             return
         batch, self._batch, self._count = self._batch, str(uuid4()), 0
@@ -77,7 +77,7 @@ def _by_batch(changes: Iterable[ChangedLetter]) -> list[list[ChangedLetter]]:
 
 
 def _events(changes: list[ChangedLetter], correlation_id: str | None) -> Iterator[DomainEvent]:
-    """Yield the events of a batch. Their ids follow from it: told twice, it is published once."""
+    """Yield the events of a batch. Their ids follow from it: made twice, it is published once."""
 
     def kind(change: ChangedLetter) -> tuple[str, str, str]:
         return change.what, change.subscription, change.group
@@ -85,14 +85,14 @@ def _events(changes: list[ChangedLetter], correlation_id: str | None) -> Iterato
     for (what, subscription, group), some in groupby(sorted(changes, key=kind), kind):
         letters = list(some)
         for start in range(0, len(letters), MOST_LETTERS):
-            told = letters[start : start + MOST_LETTERS]
-            first = told[0]
-            extra = {"subscription": subscription, "group": group, "count": len(told), "by": first.by}
+            part = letters[start : start + MOST_LETTERS]
+            first = part[0]
+            extra = {"subscription": subscription, "group": group, "count": len(part), "by": first.by}
             log.info("dead letters redriven" if what == "redriven" else "dead letters discarded", extra=extra)
             event_class = DeadLettersRedriven if what == "redriven" else DeadLettersDiscarded
             yield event_class(
                 id=str(uuid5(_NAMES, f"{first.batch} {first.key}")),
-                time=told[-1].time,
+                time=part[-1].time,
                 subject=subscription or None,
                 correlation_id=correlation_id,
                 extensions={"authtype": "unknown", "authid": first.by},
@@ -101,6 +101,6 @@ def _events(changes: list[ChangedLetter], correlation_id: str | None) -> Iterato
                     group=group,
                     cause=first.cause,
                     by=first.by,
-                    letters=tuple(Letter(id=one.letter, entry=one.entry, event_id=one.event_id) for one in told),
+                    letters=tuple(Letter(id=one.letter, entry=one.entry, event_id=one.event_id) for one in part),
                 ),
             )

@@ -185,7 +185,7 @@ def attempt(subscription: str, event: DomainEvent, number: int) -> Span:
 
 
 def _message(operation: str, destination: str | None) -> dict[str, str | int | None]:
-    """Return the attributes of what is done with messages (SC, messaging)."""
+    """Return the attributes of sending, making and processing messages (SC, messaging)."""
     return {
         "messaging.system": "redis",
         "messaging.operation.name": operation,

@@ -25,7 +25,9 @@ from qontract.adapters.redis.keys import intent_name, keys_of
 from qontract.adapters.redis.scripts import run_now
 
 BREAKER = Gauge(
-    "qontract_redis_breaker_open", "1 while Redis is not asked, for it did not answer", multiprocess_mode="mostrecent"
+    "qontract_redis_breaker_open",
+    "1 while the breaker is open: Redis is not asked, for it did not answer",
+    multiprocess_mode="mostrecent",
 )
 
 REMEMBERED_SECONDS = 24 * 3600

@@ -29,9 +29,9 @@ class SubscriptionGoneError(DeadLettersError):
 
 @dataclass(frozen=True)
 class ChangedBy:
-    """Who changes a letter; in which `run`, if it is one of a group; and as part of what, which an event is to tell.
+    """Who changes a letter; in which `run`, if it is one of a group; and in which batch, which an event names.
 
-    `batch` names all the changes of which the event tells. Without it nothing is kept for an event.
+    `batch` is the name of all the changes of one event. Without it nothing is kept for an event.
     """
 
     who: str = ""

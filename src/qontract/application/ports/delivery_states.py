@@ -13,9 +13,9 @@ class DeliveryStatesError(Exception):
 class DeliveryStates(Protocol):
     """Where an event is, for each subscription. Looking changes nothing.
 
-    - `state` is about the entry of an event, whether it is kept or not; of one that was redriven, about what was given
-      back, as long as that is not acknowledged. Any text may be an entry, and a subscription: of what is none, nothing
-      is known.
+    - `state` is about the entry of an event, whether it is kept or not; of one that was redriven, about what was
+      redriven, as long as that is not acknowledged. Any text may be an entry, and a subscription: of what is none,
+      nothing is known.
     - What was read and is not acknowledged has its holder, and what is on record of its attempts. What a replica
       acknowledges meanwhile is `ended` or `held`, and never neither.
     - `ended` is known for as long as the event is kept. It is looked for from the event on, up to a bound; where that
