@@ -52,8 +52,8 @@ NAMES_NOT_OURS = re.compile(r"(?<![a-z])(told|untold|tell|tells)(?![a-z])", re.I
 VERBS = """
 accepted answer answered applied are begins begun blocked blocks broke cannot cancelled changed cut dead-lettered did
 discarded does dropped ended expired fails failed goes had has interrupted is lapsed left listens loaded lost may moved
-names narrowed not paused published read rebuilt redriven refused removed renewed republished resolved resumed stay
-stored trimmed waits wants works
+names narrowed not paused published read rebuilt redriven refused removed renewed republished resolved resumed rewound
+stay stored trimmed waits wants works
 """
 """How a log message says what happened: with one of these in its first clause."""
 
@@ -64,8 +64,8 @@ publishing record request result row sandbox server settings size tracing values
 """What a log message is about, beside what the glossary has."""
 
 PLAIN = """
-background build duration errors failures http info lost not open redis requests request seconds sent settings total
-values
+background build duration errors failures http info lost missing not open redis requests request seconds sent settings
+total values
 """
 """Words in the names of metrics, beside what the glossary has."""
 _UNITS = {"total", "seconds", "info", "http"}

@@ -1,4 +1,4 @@
-"""Use case: somebody redrives and discards dead letters, and events say who did what."""
+"""Use case: redrive and discard dead letters, and publish events that say who did it."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -15,18 +15,18 @@ from qontract.domain.events import DomainEvent
 log = logging.getLogger(__name__)
 
 MOST_LETTERS = 100
-"""How many letters one event names."""
-LEFT_SECONDS = 60.0
-"""After how long somebody else publishes the event of a change: who made it was killed meanwhile."""
+"""How many letters one event has at most."""
+ORPHANED_SECONDS = 60.0
+"""After so long, a change counts as orphaned: its process died before it published the event."""
 
 _NAMES = UUID("7b1b8f4e-2f0e-4b7a-9d0a-53c1d0c4a9ee")
 
 
 class LetterChanges:
-    """Changes letters on behalf of somebody. Raises DeadLettersError.
+    """Changes letters in the name of somebody (`by`). Raises DeadLettersError.
 
-    Each change is put on record in the same step, and events say it, published or spooled: after 100 changes, and
-    at `publish`. What somebody left who was killed before is published then too. `events`: None if they are disabled.
+    Each change is recorded in the same step. Events of the recorded changes are published or spooled after 100 changes,
+    and at `publish`; also those of orphaned changes. `events` is None if events are disabled.
     """
 
     def __init__(
@@ -40,29 +40,29 @@ class LetterChanges:
         self._count = 0
 
     def redrive(self, letter_id: str, *, run: str = "") -> bool:
-        """Give an event back to its subscription; say whether its letter was there."""
-        return self._done(self._dead_letters.redrive(letter_id, self._asked(run)))
+        """Redrive the event of a letter; return whether the letter was there."""
+        return self._counted(self._dead_letters.redrive(letter_id, self._changed_by(run)))
 
     def discard(self, letter_id: str) -> bool:
-        """Remove a letter for good; say whether it was there."""
-        return self._done(self._dead_letters.discard(letter_id, self._asked("")))
+        """Remove a letter for good; return whether it was there."""
+        return self._counted(self._dead_letters.discard(letter_id, self._changed_by("")))
 
     def publish(self) -> None:
-        """Publish the events of changes that have none yet."""
+        """Publish the events of all recorded changes that have none yet."""
         if self._events is None:
             return
         batch, self._batch, self._count = self._batch, str(uuid4()), 0
         for changes in _by_batch(self._dead_letters.changes()):
             of_another = changes[0].batch != batch
-            if of_another and (datetime.now(UTC) - changes[-1].time).total_seconds() < LEFT_SECONDS:
+            if of_another and (datetime.now(UTC) - changes[-1].time).total_seconds() < ORPHANED_SECONDS:
                 continue
             if self._events.publish_events([*_events(changes, None if of_another else self._correlation_id)]):
                 self._dead_letters.forget(changes)
 
-    def _asked(self, run: str) -> ChangedBy:
+    def _changed_by(self, run: str) -> ChangedBy:
         return ChangedBy(self.by, run, self._batch if self._events else "")
 
-    def _done(self, done: bool) -> bool:
+    def _counted(self, done: bool) -> bool:
         self._count += done
         if self._count >= MOST_LETTERS:
             self.publish()
@@ -77,7 +77,7 @@ def _by_batch(changes: Iterable[ChangedLetter]) -> list[list[ChangedLetter]]:
 
 
 def _events(changes: list[ChangedLetter], correlation_id: str | None) -> Iterator[DomainEvent]:
-    """Yield the events of a batch. Their ids follow from it: made twice, it is published once."""
+    """Yield the events of a batch. Their ids depend on the batch alone: published twice, they count once."""
 
     def kind(change: ChangedLetter) -> tuple[str, str, str]:
         return change.what, change.subscription, change.group

@@ -17,10 +17,11 @@ from prometheus_client import Counter, Histogram
 from structlog.contextvars import bound_contextvars
 
 from qontract.adapters.celery.calling import called
-from qontract.adapters.celery.celery_app import GRACE_SECONDS, LONGEST_COUNTDOWN, QUEUE, TASK, celery_app
+from qontract.adapters.celery.celery_app import GRACE_SECONDS, celery_app
 from qontract.adapters.celery.job_ledger import BUSY_SECONDS, JobLedger
 from qontract.adapters.celery.kept_jobs import CeleryKeptJobs
 from qontract.adapters.celery.lost_jobs import mend, resubmit_lost
+from qontract.adapters.celery.messages import LONGEST_COUNTDOWN, QUEUE, TASK
 from qontract.adapters.celery.records import Run, Wait
 from qontract.adapters.celery.signatures import Signatures
 from qontract.adapters.celery.turn import CeleryTurn, clock

@@ -5,9 +5,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from qontract.adapters.redis.connections import client
 from qontract.adapters.redis.dead_letter_entries import change_from, change_to_json, letter_from
 from qontract.adapters.redis.entries import is_entry_id
 from qontract.adapters.redis.keys import keys_of
@@ -42,9 +41,7 @@ class RedisDeadLetters(DeadLetters):
     def __init__(self, url: str, *, channel: str, stream: str, timeout: float = 5.0) -> None:
         self._keys = keys_of(channel, stream)
         self._dead = self._keys.dead
-        self._redis = redis.Redis.from_url(
-            url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
-        )
+        self._redis = client(url, timeout=timeout)
 
     def iterate(self, *, after: str = "", until: str = "") -> Iterator[DeadLetter]:
         """Yield the letters, page by page, up to the one that is the last now."""
