@@ -128,7 +128,7 @@ class PublishedWindow(EventPublisher):
         except ServerHistoryError as error:
             log.debug("history of Redis cannot be read; it is read again", extra={"error": str(error)})
         except Exception:
-            log.exception("look at the published events broke off; it is made again")
+            log.exception("history check broke off; it is made again")
         with self._lock:
             self._watched = bool(self._events)
             return self._watched
@@ -207,7 +207,7 @@ class PublishedWindow(EventPublisher):
                     one.history, one.at = number, self._clock()
         self._count_again(again)
         if lost:
-            log.warning("Redis has another history; events published again", extra={"count": lost})
+            log.warning("events published again; Redis has another history", extra={"count": lost})
         if error and not self._failing:
             log.warning("events cannot be published again; it is tried again", extra={"error": str(error)})
         self._failing = error is not None
