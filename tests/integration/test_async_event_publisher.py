@@ -13,8 +13,8 @@ from qontract.adapters.redis import RedisAsyncEventPublisher
 from qontract.application.ports.event_publisher import EventPublisher, EventPublisherError
 from qontract.domain.events import DomainEvent
 from qontract.testing.contracts.event_publisher import SOURCE, EventPublisherContract, Published
-from tests.processes import free_port
-from tests.redis_event_log import KEYS
+from tests.support.processes import free_port
+from tests.support.redis_event_log import KEYS
 
 
 class EachOnALoopOfItsOwn(EventPublisher):

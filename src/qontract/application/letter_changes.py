@@ -7,7 +7,7 @@ from itertools import groupby
 from uuid import UUID, uuid4, uuid5
 
 from qontract.application.event_manager import EventManager
-from qontract.application.ports.dead_letters import By, DeadLetters
+from qontract.application.ports.dead_letters import ChangedBy, DeadLetters
 from qontract.domain.dead_letter_events import ChangedLetters, DeadLettersDiscarded, DeadLettersRedriven, Letter
 from qontract.domain.dead_letters import ChangedLetter
 from qontract.domain.events import DomainEvent
@@ -59,8 +59,8 @@ class LetterChanges:
             if self._events.publish_events([*_events(changes, None if of_another else self._correlation_id)]):
                 self._dead_letters.forget(changes)
 
-    def _asked(self, run: str) -> By:
-        return By(self.by, run, self._batch if self._events else "")
+    def _asked(self, run: str) -> ChangedBy:
+        return ChangedBy(self.by, run, self._batch if self._events else "")
 
     def _done(self, done: bool) -> bool:
         self._count += done

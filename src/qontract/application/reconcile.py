@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 AnyIntegration = Integration[Any, Any, Any]
 
-_MOST_FRUITLESS = 30
+_MAX_IDLE_SLICES = 30
 """Slices in a row that may do nothing: a system may ask to be asked later, but not for ever."""
 
 
@@ -127,7 +127,7 @@ class _Run:
             try:
                 over = not self._cancelled() and self._scope(lock, scope, desired)
             except RateLimitedError as error:
-                if self.record.fruitless < _MOST_FRUITLESS:
+                if self.record.idle_slices < _MAX_IDLE_SLICES:
                     log.info("job waits for a rate limit", extra={"scope": scope, "seconds": error.seconds})
                     return error.seconds
                 self._fail(Failure(scope=scope, subject=scope, error=f"given up after many pauses: {error}"))
@@ -150,15 +150,15 @@ class _Run:
             return False
         plan = self.integration.plan(desired, state)
         actions = self.record.plan(plan)
-        self.record.find_fault(lock, plan)
+        self.record.record_errors(lock, plan)
         if self._stopped(lock, scope, plan):
             return False
         if self.desired.dry_run:
             for action in actions:
-                self.record.settle(action)
+                self.record.finish(action)
             return False
-        unmade = {action.subject for action in plan.actions if action.creates and self.record.settled(action)}
-        return self._apply_all(lock, scope, actions, unmade)
+        not_created = {action.subject for action in plan.actions if action.creates and self.record.is_finished(action)}
+        return self._apply_all(lock, scope, actions, not_created)
 
     def _resolved(self, lock: str, state: object, events: EventManager) -> bool:
         """Resolve what earlier runs left pending in the scope; say whether the lock is still held.
@@ -177,19 +177,19 @@ class _Run:
                 self.record.apply(lock, event.data)  # an earlier slice of this job, whose worker was lost
         return True
 
-    def _apply_all(self, lock: str, scope: str, actions: Sequence[Action], unmade: set[str]) -> bool:
+    def _apply_all(self, lock: str, scope: str, actions: Sequence[Action], not_created: set[str]) -> bool:
         """Apply the actions, except those on what could not be made; say whether the time was over before the last."""
         for number, action in enumerate(actions, 1):
             if self._cancelled():
                 return False
-            if unmade.intersection((action.subject, *action.needs)):
+            if not_created.intersection((action.subject, *action.needs)):
                 self._give_up(scope, action, "not tried, for what it needs could not be created")
             elif names := self.guards.protected_of(action, lock):
                 self._give_up(scope, action, f"not tried, for it would remove {', '.join(names)}, who is protected")
             elif not self._apply_traced(lock, scope, action):
                 if self.record.superseded(lock):
                     return False
-                unmade.update({action.subject} if action.creates else ())
+                not_created.update({action.subject} if action.creates else ())
             self.turn.show(self.record.running)
             if self.turn.over and number < len(actions):
                 return True
@@ -257,7 +257,7 @@ class _Run:
             self.events.resolve((), (event,))
 
     def _give_up(self, scope: str, action: Action, error: str) -> None:
-        self.record.settle(action)
+        self.record.finish(action)
         self._fail(Failure(scope=scope, subject=action.subject, action_type=action.action_type, error=error))
 
     def _cancelled(self) -> bool:

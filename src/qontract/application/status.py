@@ -14,7 +14,7 @@ from qontract.application.ports.server_info import ServerInfo
 from qontract.application.ports.subscriptions import Subscriptions
 from qontract.domain.findings import Unanswered
 from qontract.domain.processes import ProcessKind, SpoolView
-from qontract.domain.status import Facts
+from qontract.domain.status import SystemFacts
 
 T = TypeVar("T")
 
@@ -53,19 +53,19 @@ class SystemStatus:
         self._abandoned_seconds = abandoned_seconds
         self._seconds = seconds
 
-    def look(self) -> Facts:
+    def look(self) -> SystemFacts:
         """Return what is known now. It never raises, and takes no longer than it may."""
         kept_jobs = self._jobs() if self._jobs else None  # before the time begins: it may have much to import
         until = monotonic() + self._seconds
         server = _Question(self._server.look)
-        processes = _Question(self._presence.seen)
+        processes = _Question(self._presence.all)
         jobs = _Question(lambda: _known(kept_jobs).counts())
         scopes = _Question(lambda: _known(kept_jobs).scopes())
         subscriptions = _Question(self._subscriptions.all if self._subscriptions else tuple)
         intents = _Question(self._intents)
         spool = _Question(self._spool_here)
         here = spool.answer(until)
-        return Facts(
+        return SystemFacts(
             now=datetime.now(UTC),
             needed=self._needed,
             server=server.answer(until),

@@ -49,7 +49,7 @@ class TokenKeys:
 
         Raises KeySetError: that cannot be said, for they were never read, or not for too long, or it may be a new one.
         """
-        await self.look()
+        await self.refresh()
         found = self._found(key_id)
         if not found:
             await self._read()
@@ -58,7 +58,7 @@ class TokenKeys:
             raise KeySetError(self._error or "they were not read yet")
         return found
 
-    async def look(self) -> str:
+    async def refresh(self) -> str:
         """Read the keys if it is time; return why they cannot be read, or "": they can be."""
         if self._age > self._fresh:
             await self._read(wait=not self.usable or not self._error)

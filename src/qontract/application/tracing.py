@@ -66,7 +66,7 @@ def request(method: str, path: str, scheme: str, cause: str | None) -> Span:
     return _span(method, Kind.SERVER, about, parent=cause)
 
 
-def answered(method: str, route: str, status: int) -> None:
+def request_ended(method: str, route: str, status: int) -> None:
     """Enter how the request ended (SC, HTTP server); `status` 0: there was no answer."""
     if _here.tracer:
         _here.tracer.call(f"{method} {route}")
@@ -130,7 +130,7 @@ def calling(method: str, endpoint: str, operation: str | None = None) -> Span:
     return _span(f"{method} {endpoint}", Kind.CLIENT, about)
 
 
-def asking(url: str) -> None:
+def call_to(url: str) -> None:
     """Enter where the request goes; of the URL, neither who it names nor its query."""
     if _here.tracer:
         parts = urlsplit(url)
@@ -140,7 +140,7 @@ def asking(url: str) -> None:
         _here.tracer.set_attributes(_bounded({"server.address": parts.hostname, "server.port": port, "url.full": full}))
 
 
-def called(status: int) -> None:
+def call_ended(status: int) -> None:
     """Enter the status of the answer (SC, HTTP client)."""
     if _here.tracer:
         _here.tracer.set_attributes({"http.response.status_code": status})

@@ -1,4 +1,4 @@
-"""What the text of an event's attribute may be."""
+"""Texts that CloudEvents allows in an event's attributes."""
 
 import re
 from typing import Annotated
@@ -22,4 +22,4 @@ def _allowed(text: str) -> str:
 
 
 AttributeText = Annotated[str, AfterValidator(_allowed)]
-"""A text that can be an attribute of an event."""
+"""A text that an event can have as an attribute."""

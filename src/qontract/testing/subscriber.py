@@ -19,7 +19,7 @@ from qontract.adapters.memory import (
 )
 from qontract.application.attempts import Count
 from qontract.application.delivery import DeliveryLoop, keep_alive
-from qontract.application.delivery_session import Limits, Surroundings
+from qontract.application.delivery_session import Dependencies, Limits
 from qontract.application.event_manager import EventManager
 from qontract.application.follow_ups import FollowUps
 from qontract.application.lease import Lease
@@ -176,11 +176,11 @@ class InMemorySubscriber:
             counts[what] = counts.get(what, 0) + number
             outcome.seconds = loop.time() - begun
 
-        surroundings = Surroundings(
+        dependencies = Dependencies(
             self._format, follow_ups.publish, count, loop.time, lambda: self._started + loop.time()
         )
         lease = None if shared else Lease(_LIMITS.claim_seconds / 2, loop.time)
-        return DeliveryLoop(_watched(subscription, outcome), event_log, lease, _LIMITS, surroundings), event_log
+        return DeliveryLoop(_watched(subscription, outcome), event_log, lease, _LIMITS, dependencies), event_log
 
 
 async def _settled(event_logs: Sequence[InMemoryEventLog], outcome: Outcome) -> None:

@@ -1,5 +1,6 @@
 """The plan: what is done to bring usergroups to their desired state, and what is left alone."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ def desired(*usergroups: dict[str, Any], managed: list[str] | None = None) -> De
     return DesiredWorkspace.model_validate({"name": "coreos", "usergroups": usergroups, "managed_usergroups": managed})
 
 
-def actions(wanted: DesiredWorkspace, *usergroups: SlackUsergroup) -> tuple[UsergroupAction, ...]:
+def actions(wanted: DesiredWorkspace, *usergroups: SlackUsergroup) -> Sequence[UsergroupAction]:
     planned = plan(wanted, workspace(*usergroups))
     assert planned.errors == ()
     return planned.actions

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from qontract.adapters.memory import faults
 from qontract.adapters.memory.events import InMemoryEvents, Place
-from qontract.application.ports.dead_letters import NOBODY, By, DeadLetters
+from qontract.application.ports.dead_letters import NOBODY, ChangedBy, DeadLetters
 from qontract.domain.dead_letters import ChangedLetter, DeadLetter, Discarded, Redriven
 
 
@@ -40,7 +40,7 @@ class InMemoryDeadLetters(DeadLetters):
         """Return the letter."""
         return self._events.letters.get(letter_id)
 
-    def redrive(self, letter_id: str, by: By = NOBODY) -> bool:
+    def redrive(self, letter_id: str, by: ChangedBy = NOBODY) -> bool:
         """Move the event to what its subscription reads next."""
         letter = self.get(letter_id)
         if letter is None or letter.unreadable or not self._events.redrive(letter, by):
@@ -48,7 +48,7 @@ class InMemoryDeadLetters(DeadLetters):
         self._keep_change("redriven", letter, by)
         return True
 
-    def discard(self, letter_id: str, by: By = NOBODY) -> bool:
+    def discard(self, letter_id: str, by: ChangedBy = NOBODY) -> bool:
         """Remove the letter."""
         letter = self._events.letters.pop(letter_id, None)
         if letter:
@@ -74,7 +74,7 @@ class InMemoryDeadLetters(DeadLetters):
         for change in changes:
             self._events.changes.pop(change.key, None)
 
-    def _keep_change(self, what: str, letter: DeadLetter, by: By) -> None:
+    def _keep_change(self, what: str, letter: DeadLetter, by: ChangedBy) -> None:
         if by.batch:
             key = f"{what} {letter.id}"
             self._events.changes[key] = ChangedLetter(

@@ -86,7 +86,7 @@ class InMemoryEventLog(EventLog):
         with self._events.lock:
             for pending in self._place_of_a_leader().pending.values():
                 pending.owner, pending.shown, pending.again = self._replica, self._now(), True
-            self._known.given_back += 1
+            self._known.released += 1
 
     async def read(self, count: int, max_bytes: int, wait: float) -> Sequence[Entry]:
         """Return entries to deliver: first those that were delivered before, then those that were redriven."""
@@ -156,7 +156,7 @@ class InMemoryEventLog(EventLog):
         with self._events.lock:
             for pending in self._mine(self._place_of_a_leader(), entries):
                 pending.owner = None
-            self._known.given_back += 1
+            self._known.released += 1
         self._events.wake()
 
     async def remember(self, ids: Collection[str], seconds: float) -> None:
@@ -256,12 +256,12 @@ class InMemoryEventLog(EventLog):
 
     def _claimable(self, place: Place) -> list[int]:
         """Return which pending entries this replica may read. It does not look again before there can be one."""
-        now, given_back = self._now(), self._known.given_back
-        if self._looked[0] == given_back and now < self._looked[1]:
+        now, released = self._now(), self._known.released
+        if self._looked[0] == released and now < self._looked[1]:
             return []
         found = {number: self._claimable_from(pending) for number, pending in place.pending.items()}
         first = min(found.values(), default=float("inf"))
-        self._looked = (given_back, min(first, now + self._claim_seconds))  # what others read meanwhile is theirs
+        self._looked = (released, min(first, now + self._claim_seconds))  # what others read meanwhile is theirs
         return sorted(number for number, since in found.items() if since <= now) if first <= now else []
 
     def _claimable_from(self, pending: Pending) -> float:

@@ -9,7 +9,7 @@ from itertools import count
 from threading import Lock
 from weakref import WeakKeyDictionary
 
-from qontract.application.ports.dead_letters import By, SubscriptionGoneError
+from qontract.application.ports.dead_letters import ChangedBy, SubscriptionGoneError
 from qontract.application.ports.event_log import Entry
 from qontract.application.ports.redrive_runs import Run
 from qontract.domain.dead_letters import ChangedLetter, DeadLetter, Discarded, FailedAttempt, Redriven
@@ -66,7 +66,7 @@ class Subscription:
     """What is known of one subscription. `place` is None before it is made, and after it was lost.
 
     `leader` is who leads, and until when; `paused` is since when nobody is to read, and who said so. `remembered` has
-    ids of events, and until when they are known. `given_back` counts how often entries became anybody's, or are to be
+    ids of events, and until when they are known. `released` counts how often entries became anybody's, or are to be
     read again. For who asks later: `interest`; with which event it `begins`, since when, and whether it was moved
     there; and `endings`, by the entries that the events had first.
     """
@@ -76,7 +76,7 @@ class Subscription:
     records: dict[int, Record] = field(default_factory=dict)
     remembered: dict[str, float] = field(default_factory=dict)
     leader: tuple[str, float] = ("", 0)
-    given_back: int = 0
+    released: int = 0
     interest: Interest | None = None
     begins: tuple[int, float, bool] | None = None
     endings: dict[str, Ended] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class Subscription:
         place.replicas.add(replica)
         for pending in place.pending.values():
             pending.again |= pending.owner == replica
-        self.given_back += 1
+        self.released += 1
         self.interest = interest or self.interest
         return made
 
@@ -195,7 +195,7 @@ class InMemoryEvents:
         self.letter_numbers[letter.id] = len(self.letter_numbers) + 1
         self.letters[letter.id] = letter
 
-    def redrive(self, letter: DeadLetter, by: By) -> bool:
+    def redrive(self, letter: DeadLetter, by: ChangedBy) -> bool:
         """Give an event back to its subscription; say whether its letter was there."""
         with self.lock:
             known = self.of(letter.subscription)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from qontract.adapters.memory import faults
 from qontract.application.ports.presence import Presence
-from qontract.domain.processes import Process, Seen
+from qontract.domain.processes import Process, ProcessView
 
 _DAY = 86_400.0
 
@@ -27,8 +27,8 @@ class InMemoryPresence(Presence):
         """Show that the process has ended."""
         self._shown[process.name] = (process, self._clock(), True)
 
-    def seen(self) -> Sequence[Seen]:
+    def all(self) -> Sequence[ProcessView]:
         """Return who was seen."""
         now = self._clock()
-        seen = [Seen(process, now - at, ended) for process, at, ended in self._shown.values()]
+        seen = [ProcessView(process, now - at, ended) for process, at, ended in self._shown.values()]
         return sorted((one for one in seen if one.seconds < _DAY), key=lambda one: one.seconds)

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 from qontract.adapters.memory import faults
 from qontract.adapters.memory.events import InMemoryEvents
-from qontract.application.ports.redrive_runs import RedriveRuns, Run, Settling
+from qontract.application.ports.redrive_runs import RedriveRuns, Run, Unacknowledged
 
 
 class InMemoryRedriveRuns(RedriveRuns):
@@ -21,7 +21,7 @@ class InMemoryRedriveRuns(RedriveRuns):
         with self._events.lock:
             return self._events.runs.setdefault(group, Run(str(uuid4()), group, subscription, newest, by))
 
-    def settling(self, run: Run) -> Settling:
+    def unacknowledged(self, run: Run) -> Unacknowledged:
         """Look at what is not acknowledged."""
         with self._events.lock:
             known = self._events.of(run.subscription)
@@ -29,7 +29,7 @@ class InMemoryRedriveRuns(RedriveRuns):
                 number for number, kept in known.redriven.items() if kept.redriven and kept.redriven.run == run.id
             ]
             records = [known.records[number] for number in numbers if number in known.records]
-            return Settling(len(numbers), tuple(record.failures[-1] for record in records if record.failures))
+            return Unacknowledged(len(numbers), tuple(record.failures[-1] for record in records if record.failures))
 
     def end(self, run: Run) -> None:
         """End the run."""

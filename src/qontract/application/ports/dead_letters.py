@@ -28,7 +28,7 @@ class SubscriptionGoneError(DeadLettersError):
 
 
 @dataclass(frozen=True)
-class By:
+class ChangedBy:
     """Who changes a letter; in which `run`, if it is one of a group; and as part of what, which an event is to tell.
 
     `batch` names all the changes of which the event tells. Without it nothing is kept for an event.
@@ -39,7 +39,7 @@ class By:
     batch: str = ""
 
 
-NOBODY = By()
+NOBODY = ChangedBy()
 
 
 class DeadLetters(Protocol):
@@ -77,11 +77,11 @@ class DeadLetters(Protocol):
         """Return the letter."""
 
     @abstractmethod
-    def redrive(self, letter_id: str, by: By = NOBODY) -> bool:
+    def redrive(self, letter_id: str, by: ChangedBy = NOBODY) -> bool:
         """Give the event back to its subscription."""
 
     @abstractmethod
-    def discard(self, letter_id: str, by: By = NOBODY) -> bool:
+    def discard(self, letter_id: str, by: ChangedBy = NOBODY) -> bool:
         """Remove the letter for good."""
 
     @abstractmethod

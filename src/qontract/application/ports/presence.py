@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Protocol
 
-from qontract.domain.processes import Process, Seen
+from qontract.domain.processes import Process, ProcessView
 
 
 class PresenceError(Exception):
@@ -31,5 +31,5 @@ class Presence(Protocol):
         """Show that the process has ended."""
 
     @abstractmethod
-    def seen(self) -> Sequence[Seen]:
+    def all(self) -> Sequence[ProcessView]:
         """Return who was seen."""

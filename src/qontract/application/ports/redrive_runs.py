@@ -23,7 +23,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Settling:
+class Unacknowledged:
     """How many events of a run are not acknowledged, and the last failures of those of them that have failed again."""
 
     waiting: int
@@ -35,7 +35,7 @@ class RedriveRuns(Protocol):
 
     - `begin` puts a run on record, up to the letter that is the newest now; or returns the one that has begun and has
       not ended, whoever began it.
-    - `settling` looks at the events of a run that were redriven (`By.run`) and are not acknowledged yet.
+    - `unacknowledged` looks at the events of a run that were redriven (`ChangedBy.run`) and are not acknowledged yet.
     - `end` ends a run; repeating it changes nothing, and it ends no later run of that group.
     - DeadLettersError, and nothing else, is raised.
     """
@@ -45,7 +45,7 @@ class RedriveRuns(Protocol):
         """Begin a run, or go on with the one that there is."""
 
     @abstractmethod
-    def settling(self, run: Run) -> Settling:
+    def unacknowledged(self, run: Run) -> Unacknowledged:
         """Look at what was redriven in the run and is not acknowledged."""
 
     @abstractmethod

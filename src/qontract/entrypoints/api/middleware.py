@@ -101,7 +101,7 @@ def _log_and_count(scope: Scope, status: int, seconds: float) -> None:
     SECONDS.labels(method, route).observe(seconds)
     extra = {"method": method, "path": scope["path"], "status": status, "seconds": round(seconds, 4)}
     log.info("request", extra=extra)
-    tracing.answered(method, route, status)
+    tracing.request_ended(method, route, status)
 
 
 class LimitedBody:

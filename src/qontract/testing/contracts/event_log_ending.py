@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from qontract.application.ports.dead_letters import By
+from qontract.application.ports.dead_letters import ChangedBy
 from qontract.domain.causes import Cause
 from qontract.domain.dead_letters import FailedAttempt
 from qontract.testing.contracts.event_log_events import (
@@ -165,7 +165,7 @@ class EndingContract:
         for run in ("first", "second"):
             [letter] = events.dead_letters.iterate()
             assert letter.entry == first
-            assert events.dead_letters.redrive(letter.id, By("alice", run))
+            assert events.dead_letters.redrive(letter.id, ChangedBy("alice", run))
             [again] = await read(log, 1)
             await log.dead_letter(again)
             [letter] = events.dead_letters.iterate()

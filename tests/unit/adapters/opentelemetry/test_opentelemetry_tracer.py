@@ -18,7 +18,7 @@ from qontract.adapters.opentelemetry import OpenTelemetryTracer, tracer
 from qontract.adapters.opentelemetry.sending import LOST, SENT, CountedBatches, CountedExporter, Seldom
 from qontract.application.ports.tracer import Kind, Tracer
 from tests.contracts.tracer import Recorded, TracerContract
-from tests.processes import until
+from tests.support.waiting import until
 
 
 class Kept(InMemorySpanExporter):

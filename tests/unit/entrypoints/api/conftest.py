@@ -34,6 +34,15 @@ def bearer(*scopes: str, subject: str = "ci", secret: str = SECRET, **claims: An
     return {"authorization": f"Bearer {issue_token(secret, subject, scopes, **about)}"}
 
 
+MakeApp = Callable[..., FastAPI]
+"""Makes the API on a queue; what may be set besides is what `make_app` takes."""
+
+
+def in_bytes(headers: Mapping[str, str | bytes]) -> dict[bytes, bytes]:
+    """The headers of a request as they are sent: values may be anything."""
+    return {name.encode(): value if isinstance(value, bytes) else value.encode() for name, value in headers.items()}
+
+
 PLANS = bearer("reconcile:plan")
 APPLIES = bearer("reconcile:apply")
 
@@ -60,7 +69,7 @@ class QueueOfTheTest:
 
 
 @pytest.fixture(scope="session")
-def make_app() -> Callable[..., FastAPI]:
+def make_app() -> MakeApp:
     def make(
         queue: JobQueue,
         installed: Installed = SLACK,
@@ -74,7 +83,7 @@ def make_app() -> Callable[..., FastAPI]:
 
 
 @pytest.fixture(scope="session")
-def made(make_app: Callable[..., FastAPI]) -> tuple[FastAPI, QueueOfTheTest]:
+def made(make_app: MakeApp) -> tuple[FastAPI, QueueOfTheTest]:
     """One for all tests that need no settings of their own: without limits, so that none is refused for the others."""
     queue: Any = QueueOfTheTest()
     return make_app(queue, api={"requests_at_once": 1_000_000, "open_jobs": 1_000_000}), queue

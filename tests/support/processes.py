@@ -1,19 +1,18 @@
 """Processes of ours, for tests: started on a free port, waited for, stopped."""
 
 import os
+import secrets
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import httpx
 
 from tests.support.forked import Forked
-
-T = TypeVar("T")
+from tests.support.waiting import until
 
 
 def free_port() -> int:
@@ -21,6 +20,17 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+def ports_in_a_row(many: int) -> int:
+    """Return the first of so many that nobody listens on, of those that the system gives to no connection by itself."""
+    for _ in range(100):
+        first = 10_000 + secrets.randbelow(20_000)
+        with ExitStack() as sockets, suppress(OSError):
+            for port in range(first, first + many):
+                sockets.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            return first
+    raise AssertionError(f"no {many} ports in a row are free")
 
 
 @contextmanager
@@ -36,11 +46,7 @@ def process(
         output = stack.enter_context(log.open("a")) if log else subprocess.PIPE
         running = Forked(arguments, env=environment, stdout=output, stderr=subprocess.STDOUT)
         try:
-            deadline = time.monotonic() + seconds
-            while ready and not _answers(ready):
-                assert running.poll() is None, log.read_text() if log else running.stdout and running.stdout.read()
-                assert time.monotonic() < deadline, f"{ready} is not ready"
-                time.sleep(0.05)
+            until(partial(_is_ready, running, ready, log), seconds, f"{ready} is not ready")
             yield running
         finally:
             running.kill()
@@ -49,13 +55,12 @@ def process(
                 running.stdout.close()
 
 
-def until(condition: Callable[[], T], seconds: float = 20) -> T:
-    """Wait for the condition, and return it. Fails if it does not become true in time."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.02)
-    return value
+def _is_ready(running: subprocess.Popen[str], url: str, log: Path | None) -> bool:
+    """Say whether the URL answers, if there is one. Fails if the process has ended."""
+    if url and not _answers(url):
+        assert running.poll() is None, log.read_text() if log else running.stdout and running.stdout.read()
+        return False
+    return True
 
 
 def _answers(url: str) -> bool:

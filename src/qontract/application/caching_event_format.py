@@ -1,4 +1,4 @@
-"""Events that several subscriptions of a process read: each is decoded once."""
+"""A cache of decoded events: several subscriptions of a process read the same ones."""
 
 from qontract.application.ports.event_format import EventFormat
 from qontract.domain.events import DomainEvent
@@ -8,12 +8,12 @@ _REMEMBERED_BYTES = 4 * 2**20
 _LARGEST_REMEMBERED = 64 * 2**10
 
 
-class DecodedOnce(EventFormat):
-    """Another format that remembers what it decoded last. For one subscription alone it would cost, and save nothing.
+class CachingEventFormat(EventFormat):
+    """Decodes as another format does, and caches the latest events. It is of no use to one subscription alone.
 
-    That is at least half of, and at most, 4,000 events and 4 MiB of content, none of them over 64 KiB, in two halves:
-    the one that is being filled, and the one before it. Threads may share it: what is not locked may be lost when they
-    meet, and is decoded again.
+    The cache has two generations: the one that is being filled, and the full one before. Together they hold up to 4,000
+    events and 4 MiB of content; events over 64 KiB are not cached. Threads may share it. There is no lock: if two
+    threads collide, an event may be lost from the cache, and is decoded again.
     """
 
     def __init__(self, event_format: EventFormat) -> None:
@@ -27,7 +27,7 @@ class DecodedOnce(EventFormat):
         return self._format.type_of(content)
 
     def decode(self, content: bytes) -> DomainEvent:
-        """Return the event, the same object for equal bytes."""
+        """Return the event: mostly the same object for equal bytes."""
         event = self._newer.get(content) or self._older.get(content)
         if event is None:
             event = self._format.decode(content)

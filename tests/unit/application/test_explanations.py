@@ -13,15 +13,15 @@ from qontract.adapters.memory import (
     InMemoryKeptJobs,
     InMemorySubscriptions,
 )
+from qontract.application.event_explanations import EventExplanations, Stores
+from qontract.application.explanations import Explanations
 from qontract.application.jobs import Turn
 from qontract.application.ports.kept_events import KeptEventsError
 from qontract.application.ports.kept_jobs import KeptJobsError
-from qontract.application.stories import Stories
-from qontract.application.why import Stores, Why
 from qontract.domain.events import DomainEvent
+from qontract.domain.explanations import EventExplanation, Fate
+from qontract.domain.history import History
 from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
-from qontract.domain.passport import Fate, Passport
-from qontract.domain.stories import Story
 from tests.support.delivering import FORMAT, publish
 
 JOINS = {"subject": "acme/team-a", "users_to_add": ["alice@example.com"]}
@@ -60,56 +60,56 @@ class Deployment:
         self.kept = InMemoryKeptEvents(events, datetime.now(UTC))
         self.states, self.letters = InMemoryDeliveryStates(events), InMemoryDeadLetters(events=events)
         stores = Stores(self.kept, InMemorySubscriptions(events), self.states, self.letters, FORMAT)
-        self.stories = Stories(Why(stores), self.jobs, most=most)
+        self.explanations = Explanations(EventExplanations(stores), self.jobs, most=most)
 
-    def about(self, name: str) -> Story:
-        found = self.stories.about(name)
-        assert isinstance(found, Story)
+    def about(self, name: str) -> History:
+        found = self.explanations.about(name)
+        assert isinstance(found, History)
         return found
 
 
 def test_a_subject_has_its_jobs_and_its_events() -> None:
-    story = Deployment().about("acme/team-a")
-    assert [note.fate for note in story.jobs] == [Fate.PUBLISHED]
-    assert [(one.passport.entry, one.places) for one in story.events] == [("1", ())]
-    assert (story.looked_at, story.more) == (2, False)
+    history = Deployment().about("acme/team-a")
+    assert [note.fate for note in history.jobs] == [Fate.PUBLISHED]
+    assert [(one.explanation.entry, one.places) for one in history.events] == [("1", ())]
+    assert (history.scanned, history.more) == (2, False)
 
 
 def test_of_a_person_it_is_said_where_events_name_them_the_newest_first() -> None:
-    story = Deployment().about("alice@example.com")
-    assert [one.places for one in story.events] == [("users_to_remove",), ("users_to_add",)]
-    assert [note.fate for note in story.jobs] == [Fate.PUBLISHED]
+    history = Deployment().about("alice@example.com")
+    assert [one.places for one in history.events] == [("users_to_remove",), ("users_to_add",)]
+    assert [note.fate for note in history.jobs] == [Fate.PUBLISHED]
 
 
 def test_a_change_that_failed_has_no_event_and_a_job_that_says_why() -> None:
-    story = Deployment().about("bob@example.com")
-    [note] = story.jobs
-    assert (note.fate, story.events) == (Fate.ACTION_FAILED, ())
+    history = Deployment().about("bob@example.com")
+    [note] = history.jobs
+    assert (note.fate, history.events) == (Fate.ACTION_FAILED, ())
     assert "bob@example.com has no account" in note.reason
 
 
 def test_a_job_has_the_events_of_its_request() -> None:
     deployment = Deployment()
-    story = deployment.about(deployment.job.id)
-    [note] = story.jobs
+    history = deployment.about(deployment.job.id)
+    [note] = history.jobs
     assert note.fate is Fate.ACTION_FAILED
-    assert [one.passport.entry for one in story.events] == ["1"]
+    assert [one.explanation.entry for one in history.events] == ["1"]
 
 
 def test_an_event_is_found_by_its_id_and_what_nobody_names_is_nothing() -> None:
     deployment = Deployment()
-    found = deployment.stories.about(deployment.left.id)
-    assert isinstance(found, Passport)
+    found = deployment.explanations.about(deployment.left.id)
+    assert isinstance(found, EventExplanation)
     assert (found.entry, found.job) == ("2", "")
-    found = deployment.stories.about(deployment.joined.id)
-    assert isinstance(found, Passport)
+    found = deployment.explanations.about(deployment.joined.id)
+    assert isinstance(found, EventExplanation)
     assert (found.entry, found.job) == ("1", deployment.job.id)
-    assert deployment.stories.about("carol@example.com") is None
+    assert deployment.explanations.about("carol@example.com") is None
 
 
 def test_a_search_that_stops_says_how_far_it_looked() -> None:
-    story = Deployment(most=1).about("alice@example.com")
-    assert (len(story.events), story.looked_at, story.more) == (1, 1, True)
+    history = Deployment(most=1).about("alice@example.com")
+    assert (len(history.events), history.scanned, history.more) == (1, 1, True)
 
 
 @pytest.mark.parametrize("method", ["get", "list"])
@@ -120,9 +120,9 @@ def test_jobs_that_cannot_be_read_are_named_and_the_events_are_told(method: str)
         raise KeptJobsError("Redis did not answer")
 
     setattr(deployment.jobs, method, away)
-    story = deployment.about("acme/team-a")
-    assert (story.jobs, story.missing) == ((), ("jobs: Redis did not answer",))
-    assert len(story.events) == 1
+    history = deployment.about("acme/team-a")
+    assert (history.jobs, history.missing) == ((), ("jobs: Redis did not answer",))
+    assert len(history.events) == 1
 
 
 @pytest.mark.parametrize("name", ["1", "an-id", "acme/team-a", "alice@example.com"])
@@ -137,5 +137,5 @@ def test_if_the_events_cannot_be_reached_nothing_else_is_asked(name: str) -> Non
         setattr(store, method, asked.append)
     deployment.kept.page = away  # type: ignore[method-assign,assignment]
     with pytest.raises(KeptEventsError):
-        deployment.stories.about(name)
+        deployment.explanations.about(name)
     assert asked == []

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from qontract.adapters.cloudevents import CloudEventsEventFormat
-from qontract.application import decoded_once
-from qontract.application.decoded_once import DecodedOnce
+from qontract.application import caching_event_format
+from qontract.application.caching_event_format import CachingEventFormat
 from qontract.application.ports.event_format import EventFormat
 from qontract.testing.contracts.event_format import EventFormatContract
 
@@ -19,7 +19,7 @@ def content(**attributes: Any) -> bytes:
 
 @pytest.fixture
 def form() -> EventFormat:
-    return DecodedOnce(CloudEventsEventFormat("/of-the-settings"))
+    return CachingEventFormat(CloudEventsEventFormat("/of-the-settings"))
 
 
 class TestDecodedOnce(EventFormatContract):
@@ -55,7 +55,7 @@ def test_what_is_remembered_is_bounded_in_number_and_bytes(form: EventFormat, si
 
 
 def test_threads_share_a_format(form: EventFormat, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoded_once, "_REMEMBERED_EVENTS", 4)
+    monkeypatch.setattr(caching_event_format, "_REMEMBERED_EVENTS", 4)
     ids = [str(number % 20) for number in range(2_000)]
     with ThreadPoolExecutor(4) as threads:
         assert [event.id for event in threads.map(form.decode, [content(id=one) for one in ids])] == ids

@@ -1,4 +1,4 @@
-"""The passport of an event: what became of it, for each subscription."""
+"""Why an event was delivered, or was not: one verdict for each subscription."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ Details = Mapping[str, str | int | float | None]
 
 
 class Verdict(StrEnum):
-    """What became of an event for one subscription; or what the rest has to wait for."""
+    """What became of an event for one subscription, or what it still waits for."""
 
     HANDLED = "handled"
     DEDUPLICATED = "deduplicated"
@@ -32,12 +32,12 @@ class Verdict(StrEnum):
 
     @property
     def waits(self) -> bool:
-        """Whether something is still to come, or to be done."""
+        """Whether the event is still to be handled."""
         return self in _WAITING
 
     @property
     def is_given_up(self) -> bool:
-        """Whether the subscription will not handle it, though it wants it."""
+        """Whether the subscription wanted the event, and does not handle it any more."""
         return self in {Verdict.DEAD_LETTERED, Verdict.EXPIRED}
 
 
@@ -52,36 +52,36 @@ _WAITING = {
 
 
 @dataclass(frozen=True)
-class Before:
-    """The event of the same order key that has to end first: its entry and id, and who holds it."""
+class Predecessor:
+    """The event of the same order key that is handled before this one: its entry, its holder, and its id."""
 
     held: Held
     event_id: str | None
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What was read about an event for one subscription. What is None could not be read, or is not there.
+class DeliveryFacts:
+    """What the stores know of an event for one subscription. None: it could not be read, or is not there.
 
-    `before`: what it waits for, if it does. `letter`: the dead letter that it is now. `redriven`: when it was last
-    given back, and by whom; `discarded`: when its last letter was removed, and by whom.
+    `predecessor` is the event that it waits for. `letter` is the dead letter that it is now. `redriven` and `discarded`
+    say when its last letter was redriven or discarded, and by whom.
     """
 
     now: datetime
     event_type: str | None
     view: SubscriptionView
     state: DeliveryState
-    before: Before | None = None
+    predecessor: Predecessor | None = None
     letter: DeadLetter | None = None
     redriven: Redriven | None = None
     discarded: Discarded | None = None
 
 
 @dataclass(frozen=True)
-class Finding:
-    """The verdict on an event for one subscription: a line that says why, and the next command or step, if any.
+class SubscriptionFinding:
+    """The verdict on an event for one subscription, a line that says why, and the next command or step, if any.
 
-    `details` is for scripts: times are RFC 3339. `missing`: what could not be read, and might have said more.
+    `details` is for scripts: times are RFC 3339. `missing` says what could not be read, and might have said more.
     """
 
     subscription: str
@@ -93,7 +93,7 @@ class Finding:
 
 
 class Fate(StrEnum):
-    """What became of an event, or of what was asked for, before any subscription has to do with it."""
+    """What became of an event, or of a request for it, before any subscription read it."""
 
     PUBLISHED = "published"
     SPOOLED_ON = "spooled-on"
@@ -108,12 +108,12 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True)
-class Passport:
-    """What is known of an event, from its birth to each subscription.
+class EventExplanation:
+    """What is known of an event: whether it was published, and what each subscription did with it.
 
-    `event` is what was kept, or waits to be; None if its bytes are gone. `entry` is where it is, or was, in the log; ""
-    if it is not there. `reason` and `next` are about its `fate`; `findings` are those of the subscriptions, by name.
-    `missing` says what could not be read, or not to the end. `job` is the one that it is of, where that is known.
+    `event` is the event; None if its bytes are gone. `entry` is its entry in the log; "" if it has none. `reason` and
+    `next` explain its `fate`. `findings` has one finding for each subscription, by name. `missing` says what could not
+    be read, or not to the end. `job` is the id of the job that published it, if that is known.
     """
 
     fate: Fate
@@ -121,6 +121,6 @@ class Passport:
     event: KeptEvent | None = None
     entry: str = ""
     next: str | None = None
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[SubscriptionFinding, ...] = ()
     missing: tuple[str, ...] = ()
     job: str = ""

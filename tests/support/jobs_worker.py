@@ -1,4 +1,4 @@
-"""A worker with a runner for tests, which tells what it does in files; run it with `python -m tests.jobs_worker`."""
+"""A worker with a runner for tests, which tells what it does in files: `python -m tests.support.jobs_worker`."""
 
 import os
 import time

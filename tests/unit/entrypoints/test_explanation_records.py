@@ -1,18 +1,20 @@
-"""A passport as lines and as an exit code."""
+"""A explanation as lines and as an exit code."""
 
 from datetime import UTC, datetime
 
 import pytest
 
+from qontract.domain.explanations import EventExplanation, Fate, SubscriptionFinding, Verdict
 from qontract.domain.kept_events import KeptEvent
-from qontract.domain.passport import Fate, Finding, Passport, Verdict
-from qontract.entrypoints.passports import exit_code, lines, record
+from qontract.entrypoints.explanation_records import exit_code, lines, record
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
-def passport(*verdicts: Verdict, fate: Fate = Fate.PUBLISHED) -> Passport:
-    return Passport(fate, "why", findings=tuple(Finding("s", verdict, "so") for verdict in verdicts))
+def explanation(*verdicts: Verdict, fate: Fate = Fate.PUBLISHED) -> EventExplanation:
+    return EventExplanation(
+        fate, "why", findings=tuple(SubscriptionFinding("s", verdict, "so") for verdict in verdicts)
+    )
 
 
 @pytest.mark.parametrize(
@@ -28,12 +30,12 @@ def passport(*verdicts: Verdict, fate: Fate = Fate.PUBLISHED) -> Passport:
     ids=["none", "done", "waits", "unknown", "dead", "expired"],
 )
 def test_the_exit_code_is_of_what_is_worst(verdicts: tuple[Verdict, ...], code: int) -> None:
-    assert exit_code(passport(*verdicts)) == code
+    assert exit_code(explanation(*verdicts)) == code
 
 
 @pytest.mark.parametrize(("fate", "code"), [(Fate.SPOOLED_ON, 3), (Fate.INTENT_PENDING, 3), (Fate.ACTION_FAILED, 4)])
 def test_what_is_not_published_waits_or_was_given_up(fate: Fate, code: int) -> None:
-    assert exit_code(passport(fate=fate)) == code
+    assert exit_code(explanation(fate=fate)) == code
 
 
 def test_every_verdict_is_done_waits_is_given_up_or_is_not_known() -> None:
@@ -43,8 +45,8 @@ def test_every_verdict_is_done_waits_is_given_up_or_is_not_known() -> None:
 
 def test_the_lines_say_all_of_it_and_only_what_a_terminal_shows() -> None:
     event = KeptEvent("1-0", NOON, b'{"id": "7", "type": "a.b\\u001b[2J", "authid": "alice", "reason": "on call"}')
-    found = Finding("crm", Verdict.RETRYING, "no\nsuch", "mend it", {"attempt": 2}, ("endings: away",))
-    made = Passport(Fate.PUBLISHED, "as entry 1-0", event, "1-0", None, (found,), ("letters: away",))
+    found = SubscriptionFinding("crm", Verdict.RETRYING, "no\nsuch", "mend it", {"attempt": 2}, ("endings: away",))
+    made = EventExplanation(Fate.PUBLISHED, "as entry 1-0", event, "1-0", None, (found,), ("letters: away",))
     assert list(lines(made)) == [
         "id         7",
         r"type       a.b\u001b[2J",

@@ -1,11 +1,11 @@
-"""What a passport says beside the verdicts, and of stores that cannot be read."""
+"""What a explanation says beside the verdicts, and of stores that cannot be read."""
 
 import pytest
 
 from qontract.application.ports.dead_letters import DeadLettersError
 from qontract.application.ports.delivery_states import DeliveryStatesError
 from qontract.application.ports.kept_events import KeptEventsError
-from qontract.domain.passport import Fate, Verdict
+from qontract.domain.explanations import Fate, Verdict
 from tests.support.asking_why import Deployment, delivering
 from tests.support.delivering import (
     NAME,
@@ -17,14 +17,14 @@ from tests.support.delivering import (
 
 
 @on_virtual_clock
-async def test_the_passport_says_who_asked_why_and_where_it_is() -> None:
+async def test_the_explanation_says_who_asked_why_and_where_it_is() -> None:
     deployment = Deployment()
     asked = an_event(1).model_copy(update={"extensions": {"authid": "alice", "reason": "on call"}})
     publish(deployment.events, an_event(0), asked)
-    passport = deployment.why.event(asked.id)
-    assert passport
-    assert passport.event
-    assert (passport.fate, passport.entry, passport.event.who) == (Fate.PUBLISHED, "2", "alice")
+    explanation = deployment.why.event(asked.id)
+    assert explanation
+    assert explanation.event
+    assert (explanation.fate, explanation.entry, explanation.event.who) == (Fate.PUBLISHED, "2", "alice")
     assert deployment.why.event(asked.id, "elsewhere") is None
 
 
@@ -53,10 +53,10 @@ async def test_what_cannot_be_read_is_named_and_no_verdict_is_made_of_it() -> No
         assert (found.verdict, found.missing) == (Verdict.UNKNOWN, ("Redis did not answer",))
         deployment.events.of(NAME).endings.clear()
         deployment.letters.fail("iterate", DeadLettersError("away"))
-        passport = deployment.why.event("1")
-        assert passport
-        assert passport.findings[0].verdict is Verdict.UNKNOWN
-        assert passport.missing == ("dead letters: away",)
+        explanation = deployment.why.event("1")
+        assert explanation
+        assert explanation.findings[0].verdict is Verdict.UNKNOWN
+        assert explanation.missing == ("dead letters: away",)
         deployment.kept.fail("get", KeptEventsError("away"))
         with pytest.raises(KeptEventsError):
             deployment.why.event("1")

@@ -1,4 +1,4 @@
-"""`python -m tests.sbom`: what a deployment has, as a CycloneDX document in JSON, of the versions installed here.
+"""`python -m tools.sbom`: what a deployment has, as a CycloneDX document in JSON, of the versions installed here.
 
 It has no time and no random number in it: the same versions make the same document.
 """

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from qontract.application.delivery_session import Limits
-from qontract.application.ports.dead_letters import By
+from qontract.application.ports.dead_letters import ChangedBy
 from qontract.application.ports.event_handler import Policy, Reject, RetryLater
-from qontract.domain.passport import Verdict
+from qontract.domain.explanations import Verdict
 from tests.support.asking_why import Deployment, delivering
 from tests.support.delivering import (
     NAME,
@@ -168,7 +168,7 @@ async def test_dead_lettered_is_also_what_somebody_discarded_until_it_is_handled
             await again(deployment, Reject("not mine"))
         found = await deployment.becomes(1, Verdict.DEAD_LETTERED)
         (letter,) = letters(deployment.events)
-        assert deployment.letters.discard(letter.id, By("night"))
+        assert deployment.letters.discard(letter.id, ChangedBy("night"))
         found = deployment.of(1)
         assert found.verdict is Verdict.DEAD_LETTERED
         assert "after 1 attempt" in found.reason
@@ -200,9 +200,9 @@ async def test_expired_was_removed_before_it_was_handled() -> None:
         assert "in the stream no more" in deployment.of(2).reason  # a replica may have it yet
         await deployment.becomes(1, Verdict.HANDLED)
         await until(lambda: pending(deployment.events) == 0)
-        passport = deployment.why.event("2")
-        assert passport
-        (found,) = passport.findings
+        explanation = deployment.why.event("2")
+        assert explanation
+        (found,) = explanation.findings
         assert found.verdict is Verdict.EXPIRED
         assert found.details["when"]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from traceback import walk_tb
 
 from qontract.application.ports.event_handler import Policy, Reject, RetryLater
-from qontract.domain.causes import REJECTED, TIMED_OUT, Cause, Place, where_raised
+from qontract.domain.causes import REJECTED, TIMED_OUT, Cause, Frame, where_raised
 
 SOONEST_RETRY = 0.1
 """Seconds: a handler that asks to be retried at once is not asked in an endless loop."""
@@ -22,13 +22,13 @@ class Retry:
 
 
 @dataclass(frozen=True)
-class DeadLetter:
+class GiveUp:
     """Give the event up. `failure` says why."""
 
     failure: str
 
 
-def after(error: BaseException, failures: int, policy: Policy, chance: float) -> Retry | DeadLetter:
+def decide(error: BaseException, failures: int, policy: Policy, chance: float) -> Retry | GiveUp:
     """Decide, by what the handler raised and how many attempts had failed before.
 
     `chance`, from 0 to 1, is how much of the random part of the backoff is left out.
@@ -36,9 +36,9 @@ def after(error: BaseException, failures: int, policy: Policy, chance: float) ->
     if isinstance(error, RetryLater):
         return Retry(max(error.seconds, SOONEST_RETRY), None)
     if isinstance(error, Reject):
-        return DeadLetter(f"rejected by the handler: {_text(error)}")
+        return GiveUp(f"rejected by the handler: {_text(error)}")
     if failures + 1 >= policy.max_attempts:
-        return DeadLetter(describe(error))
+        return GiveUp(describe(error))
     doubled = policy.backoff * 2.0 ** min(failures, 100)
     return Retry(min(policy.max_backoff, doubled) * (1 - chance / 2), describe(error))
 
@@ -61,9 +61,9 @@ def cause_of(error: BaseException, home: str) -> Cause:
     )
 
 
-def _places(error: BaseException) -> list[Place]:
+def _places(error: BaseException) -> list[Frame]:
     return [
-        Place(str(frame.f_globals.get("__name__", "")), frame.f_code.co_qualname, line)
+        Frame(str(frame.f_globals.get("__name__", "")), frame.f_code.co_qualname, line)
         for frame, line in walk_tb(error.__traceback__)
     ]
 

@@ -2,10 +2,10 @@
 
 import pytest
 
+from qontract.domain.explanations import Fate
+from qontract.domain.history import explain_job, places_of
 from qontract.domain.jobs import JobResult, JobStatus
 from qontract.domain.kept_jobs import UNREADABLE, JobView
-from qontract.domain.passport import Fate
-from qontract.domain.stories import note_of, places_of
 
 JOIN = {"action_type": "update_users", "subject": "acme/team-a", "users_to_add": ["alice"]}
 LEAVE = {"action_type": "update_users", "subject": "acme/team-b", "users_to_remove": ["bob"]}
@@ -32,13 +32,13 @@ def a_view(status: JobStatus, *, dry_run: bool = False, applied: int = 0, **resu
     ids=lambda value: value.value if isinstance(value, Fate) else "",
 )
 def test_a_job_has_a_fate_and_a_reason(view: JobView, fate: Fate, says: str) -> None:
-    note = note_of(view)
+    note = explain_job(view)
     assert note.fate is fate
     assert says in note.reason
 
 
 def test_a_plan_that_a_guard_stopped_says_how_it_is_accepted() -> None:
-    assert "--accept-plan 9f" in str(note_of(a_view(JobStatus.BLOCKED, plan_digest="9f")).next)
+    assert "--accept-plan 9f" in str(explain_job(a_view(JobStatus.BLOCKED, plan_digest="9f")).next)
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,14 @@ def test_a_plan_that_a_guard_stopped_says_how_it_is_accepted() -> None:
 )
 def test_the_part_of_a_subject_or_a_person_has_a_fate_of_its_own(name: str, fate: Fate) -> None:
     errors = ("something else", "acme/team-b: bob is not there")
-    note = note_of(a_view(JobStatus.FAILED, applied=1, errors=errors), name)
+    note = explain_job(a_view(JobStatus.FAILED, applied=1, errors=errors), name)
     assert note.fate is fate
     if fate is Fate.ACTION_FAILED:
         assert "acme/team-b" in note.reason
 
 
 def test_what_a_result_leaves_out_is_not_known_to_be_unplanned() -> None:
-    assert note_of(a_view(JobStatus.SUCCESS, actions_left_out=3), "acme/team-c").fate is Fate.UNKNOWN
+    assert explain_job(a_view(JobStatus.SUCCESS, actions_left_out=3), "acme/team-c").fate is Fate.UNKNOWN
 
 
 def test_a_name_is_found_anywhere_in_data_however_deep() -> None:

@@ -1,9 +1,9 @@
-"""A passport, as JSON and as lines for people; and what it means for scripts."""
+"""A explanation, as JSON and as lines for people; and what it means for scripts."""
 
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from qontract.domain.passport import Fate, Finding, Passport, Verdict
+from qontract.domain.explanations import EventExplanation, Fate, SubscriptionFinding, Verdict
 from qontract.entrypoints.event_lines import record as record_of_event
 from qontract.entrypoints.shown import safe
 
@@ -28,10 +28,10 @@ _CODES = {
 }
 
 
-def exit_code(passport: Passport) -> int:
+def exit_code(explanation: EventExplanation) -> int:
     """Return the exit code: of several, what was given up goes before what is unknown, and that before what waits."""
-    verdicts = [finding.verdict for finding in passport.findings]
-    codes = {code_of(passport.fate)}
+    verdicts = [finding.verdict for finding in explanation.findings]
+    codes = {code_of(explanation.fate)}
     codes |= {GIVEN_UP for one in verdicts if one.is_given_up}
     codes |= {UNKNOWN for one in verdicts if one is Verdict.UNKNOWN}
     codes |= {WAITS for one in verdicts if one.waits}
@@ -48,43 +48,43 @@ def worst(codes: Collection[int]) -> int:
     return next((code for code in (GIVEN_UP, UNKNOWN, WAITS) if code in codes), 0)
 
 
-def record(passport: Passport) -> dict[str, Any]:
+def record(explanation: EventExplanation) -> dict[str, Any]:
     """Return all that is known, for JSON."""
-    event = passport.event
+    event = explanation.event
     return {
-        "fate": passport.fate.value,
-        "reason": passport.reason,
-        "next": passport.next,
-        "entry": passport.entry or None,
-        "job": passport.job or None,
+        "fate": explanation.fate.value,
+        "reason": explanation.reason,
+        "next": explanation.next,
+        "entry": explanation.entry or None,
+        "job": explanation.job or None,
         "event": record_of_event(event) if event else None,
-        "subscriptions": [_record(finding) for finding in passport.findings],
-        "missing": list(passport.missing),
+        "subscriptions": [_record(finding) for finding in explanation.findings],
+        "missing": list(explanation.missing),
     }
 
 
-def lines(passport: Passport) -> Iterator[str]:
+def lines(explanation: EventExplanation) -> Iterator[str]:
     """Yield all that is known, in lines that a terminal only shows."""
-    if event := passport.event:
+    if event := explanation.event:
         for name in ("id", "type", "subject", "source"):
             yield f"{name:10} {safe(event.text(name) or '-')}"
         for label, name in _BORN.items():
             if text := event.text(name):
                 yield f"{label:10} {safe(text)}"
-    if passport.job:
-        yield safe(f"{'job':10} {passport.job}")
-    yield safe(f"{passport.fate:10} {passport.reason}")
-    if passport.next:
-        yield safe(f"  next: {passport.next}")
-    for finding in passport.findings:
+    if explanation.job:
+        yield safe(f"{'job':10} {explanation.job}")
+    yield safe(f"{explanation.fate:10} {explanation.reason}")
+    if explanation.next:
+        yield safe(f"  next: {explanation.next}")
+    for finding in explanation.findings:
         yield ""
         yield from _lines(finding)
-    if passport.missing:
+    if explanation.missing:
         yield ""
-        yield from (safe(f"not read: {one}") for one in passport.missing)
+        yield from (safe(f"not read: {one}") for one in explanation.missing)
 
 
-def _record(finding: Finding) -> dict[str, Any]:
+def _record(finding: SubscriptionFinding) -> dict[str, Any]:
     return {
         "name": finding.subscription,
         "verdict": finding.verdict.value,
@@ -95,7 +95,7 @@ def _record(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _lines(finding: Finding) -> Iterator[str]:
+def _lines(finding: SubscriptionFinding) -> Iterator[str]:
     yield safe(f"{finding.subscription}: {finding.verdict}")
     yield safe(f"  {finding.reason}")
     if finding.next:

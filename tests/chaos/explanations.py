@@ -10,10 +10,10 @@ from time import monotonic
 
 from qontract.adapters.cloudevents import CloudEventsEventFormat
 from qontract.adapters.redis import RedisDeadLetters, RedisDeliveryStates, RedisKeptEvents, RedisSubscriptions
+from qontract.application.event_explanations import EventExplanations, Stores
 from qontract.application.ports.kept_events import KeptEventsError
 from qontract.application.ports.subscriptions import SubscriptionsError
-from qontract.application.why import Stores, Why
-from qontract.domain.passport import Verdict
+from qontract.domain.explanations import Verdict
 from tests.chaos.system import STREAM, SUBSCRIPTION
 
 SAMPLE, RARE = 50, 10
@@ -40,12 +40,12 @@ class Known:
         return right | ({Verdict.EXPIRED} if event in self.removed else set())
 
 
-def why_of(url: str) -> Why:
+def why_of(url: str) -> EventExplanations:
     kept = RedisKeptEvents(url, stream=STREAM)
     subscriptions = RedisSubscriptions(url, channel="main", stream=STREAM)
     states = RedisDeliveryStates(url, channel="main", stream=STREAM, source="chaos")
     letters = RedisDeadLetters(url, channel="main", stream=STREAM)
-    return Why(Stores(kept, subscriptions, states, letters, CloudEventsEventFormat("chaos")))
+    return EventExplanations(Stores(kept, subscriptions, states, letters, CloudEventsEventFormat("chaos")))
 
 
 def sample_of(accepted: Collection[str], known: Known, random: Random) -> list[str]:
@@ -70,10 +70,10 @@ def wrong(url: str, sample: Collection[str], known: Callable[[], Known], tend: C
     return Counter()
 
 
-def _verdict(why: Why, event: str) -> Verdict | str:
+def _verdict(why: EventExplanations, event: str) -> Verdict | str:
     with suppress(KeptEventsError, SubscriptionsError):
-        passport = why.event(event, "chaos")
-        found = [one for one in passport.findings if one.subscription == SUBSCRIPTION] if passport else []
+        explanation = why.event(event, "chaos")
+        found = [one for one in explanation.findings if one.subscription == SUBSCRIPTION] if explanation else []
         return found[0].verdict if found else "nothing"
     return "no answer"
 
