@@ -43,7 +43,7 @@ def test_the_demo_shows_plan_changes_events_and_an_empty_second_run_keeps_the_lo
     assert f"What the processes logged is in\n  {file}\n" in done.stdout
     assert "api job accepted" in file.read_text()
     assert max(len(line) for line in done.stdout.splitlines() if str(file) not in line) <= 80
-    assert "serving" not in done.stdout + done.stderr, "the story is not told among the logs"
+    assert "server listens" not in done.stdout + done.stderr, "the story is not told among the logs"
 
 
 @needs_data

@@ -187,7 +187,7 @@ def test_a_sandbox_runs_alone_from_its_example_or_from_a_file(mark: str, tmp_pat
     both = ["--state", str(file), "--state", str(SLACK.state)]
     for states, workspaces in (([], ["acme"]), (both, ["other", "acme"])):
         with running("sandbox", "slack-usergroups", *states, "--port", str(port), MARK=mark) as sandbox:
-            sandbox.line("serving")
+            sandbox.line("server listens")
             until(lambda: _answers(port))
             assert httpx.get(f"http://127.0.0.1:{port}{SLACK.ready}").json() == {"workspaces": workspaces}
             assert httpx.get(f"http://127.0.0.1:{port}{SLACK.calls}").json() == []

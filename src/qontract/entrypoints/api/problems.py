@@ -64,7 +64,7 @@ def add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(JobQueueError)
     async def no_queue(_: Request, error: JobQueueError) -> Response:
-        log.error("job queue", extra={"error": str(error)})
+        log.error("job queue does not answer", extra={"error": str(error)})
         return problem(503, "The job queue cannot be reached; try again.", {"retry-after": "5"})
 
 
