@@ -62,7 +62,7 @@ class EventManager:
             count += self._send(older)
             self._spool.remove(older)
         if count:
-            log.info("spooled events sent", extra={"count": count})
+            log.info("spooled events republished", extra={"count": count})
             self._report("publishing", None)
         return count
 

@@ -21,6 +21,7 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from qontract.adapters.cloudevents import Event
+from qontract.adapters.redis.connections import NotPrimaryError, pool
 from qontract.adapters.redis.keys import intent_name, keys_of
 from qontract.adapters.redis.scripts import run_now
 
@@ -35,19 +36,18 @@ REMEMBERED_SECONDS = 24 * 3600
 class RedisBroker:
     """Publishes CloudEvents, on one long-lived connection a process that all threads share.
 
-    `url` is `redis://`, `rediss://` or `unix://`; `timeout` bounds connecting and each answer, in seconds. Nothing is
-    connected before the first event. A forked process gets a connection of its own. What is published is
-    repeated once if the connection breaks, for Redis leaves out an event that it has seen.
+    `url` has one of the forms in docs/operations.md, "Where Redis is"; `timeout` bounds connecting and each answer, in
+    seconds. Nothing is connected before the first event. A forked process gets a connection of its own. What is
+    published is repeated once if the connection breaks, for Redis leaves out an event that it has seen.
 
     For `pause` seconds after Redis did not answer it is not asked, and what needs it fails at once (a circuit breaker).
     """
 
     def __init__(self, url: str, *, timeout: float = 2.0, pause: float = 0.0) -> None:
         self._connect = partial(
-            redis.ConnectionPool.from_url,
+            pool,
             url,
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
+            timeout,
             retry=Retry(ExponentialBackoff(cap=0.1, base=0.05), 1, supported_errors=(redis.ConnectionError,)),
         )
         self._pause = pause
@@ -144,8 +144,10 @@ def publication(events: Sequence[Event], channel: str, stream: str) -> tuple[lis
 
 
 def _answered(error: BaseException) -> bool:
-    """Say whether Redis is there; it may have refused."""
-    return not isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError)
+    """Say whether Redis is there; it may have refused, as one does that is not the primary."""
+    return isinstance(error, NotPrimaryError) or not isinstance(
+        error, redis.ConnectionError | redis.TimeoutError | OSError
+    )
 
 
 class _Shown(CircuitBreakerListener):

@@ -39,7 +39,7 @@ def event_manager(settings: Settings) -> EventManager | None:
     events = settings.events
     if not events.enabled:
         return None
-    broker = RedisBroker(settings.cache_broker_url.get_secret_value(), timeout=0.5, pause=15)
+    broker = RedisBroker(settings.events_url, timeout=0.5, pause=15)
     return EventManager(
         RedisEventPublisher(broker, channel=events.channel, stream=events.stream, source=events.source),
         spool=SqliteEventSpool(events.spool, max_bytes=events.spool_max_bytes),
