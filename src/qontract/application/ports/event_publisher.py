@@ -10,12 +10,14 @@ from qontract.domain.events import DomainEvent
 class EventPublisherError(Exception):
     """The events may not have been published. The message has no secret in it.
 
-    `refused`: one of them is not acceptable, now or later.
+    `refused`: one of them is not acceptable, now or later. `unreplicated`: all of them are published, and fewer
+    replicas have them than have to; they are to be published again until that is so.
     """
 
-    def __init__(self, message: str, *, refused: bool = False) -> None:
+    def __init__(self, message: str, *, refused: bool = False, unreplicated: bool = False) -> None:
         super().__init__(message)
         self.refused = refused
+        self.unreplicated = unreplicated
 
 
 class EventPublisher(Protocol):

@@ -9,7 +9,14 @@ from qontract.domain.events import DomainEvent
 
 
 class IntentsError(Exception):
-    """Nobody knows whether the record was made, read or changed. The message has no secret in it."""
+    """Nobody knows whether the record was made, read or changed. The message has no secret in it.
+
+    `unreplicated`: it was made, and fewer replicas have it than have to.
+    """
+
+    def __init__(self, message: str, *, unreplicated: bool = False) -> None:
+        super().__init__(message)
+        self.unreplicated = unreplicated
 
 
 class Intents(Protocol):
