@@ -22,6 +22,10 @@ class Proxy:
         """Close every connection; new ones are accepted."""
         self._portal.call(self._cut)
 
+    def move(self, upstream: int) -> None:
+        """Forward new connections to another port; those that are open stay where they are, as when a name moves."""
+        self._upstream = upstream
+
     def _cut(self) -> None:
         for connection in self._connections:
             connection.cancel()

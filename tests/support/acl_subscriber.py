@@ -39,7 +39,7 @@ async def work_as_subscriber(url: str, admin: Any) -> None:
         for name, handler in (("ordered", _Ordered()), ("shared", _Shared())):
             log = logs.of(name, handler)
             await log.open()
-            await _deliver(log, admin, name, lambda: logs.publisher.publish([an_event(), an_event()]))
+            await _deliver(log, admin, name, lambda: logs.publisher.publish([*2 * [an_event()], an_event()]))
             await log.abdicate()
             await log.close()
         await logs.evicting_policy()

