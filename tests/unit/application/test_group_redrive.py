@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from qontract.adapters.memory import InMemoryEvents, InMemorySubscriptions
 from qontract.adapters.memory.events import AttemptRecord
 from qontract.application.group_redrive import (
     GroupRedrive,
@@ -15,6 +16,7 @@ from qontract.application.group_redrive import (
     redrive_all,
 )
 from qontract.application.ports.dead_letters import DeadLettersError, SubscriptionGoneError
+from qontract.application.subscription_steering import SubscriptionSteering
 from qontract.domain.dead_letter_events import ChangedLetters
 from tests.support.dying import NAME, Site, dying
 
@@ -205,3 +207,10 @@ def test_a_subscription_that_is_gone_paused_or_not_read_is_named_with_what_to_do
         with pytest.raises(SubscriptionGoneError):
             run(site, site.redrive(site.group()))
         assert len(list(site.dead_letters.iterate())) == 1
+
+
+def test_a_subscription_of_which_only_the_pause_is_left_is_gone() -> None:
+    paused = InMemorySubscriptions(InMemoryEvents())
+    paused.pause(NAME, "alice")
+    with pytest.raises(SubscriptionGoneError):
+        check_read(SubscriptionSteering(paused, abandoned_seconds=1000), NAME)
