@@ -51,7 +51,10 @@ def offset(client: redis.Redis) -> int:
 @contextmanager
 def pair() -> Iterator[Pair]:
     """Run a primary and its replica while the body runs."""
-    with ValkeyServer(config=_CONFIG) as first, ValkeyServer(config=_CONFIG) as second:
+    with (
+        ValkeyServer(port=free_port(), config=_CONFIG) as first,
+        ValkeyServer(port=free_port(), config=_CONFIG) as second,
+    ):
         with at(second.port) as replica:
             replica.replicaof("127.0.0.1", str(first.port))
             until(lambda: synced(replica))
