@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test chaos bench lint format lock sbom
+.PHONY: help setup demo dev test chaos bench lint format lock docs sbom release
 
 help: ## Say what there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -46,8 +46,14 @@ format: $(READY) ## Format, and fix what can be fixed
 	$(BIN)/ruff check --fix
 
 lock: $(READY) ## Write requirements.lock anew from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --generate-hashes --upgrade \
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --group docs --universal --generate-hashes --upgrade \
 		--custom-compile-command "make lock" --quiet --output-file requirements.lock
 
+docs: $(READY) ## Build the site of the documentation into site/, and fail if a link leads nowhere
+	$(BIN)/mkdocs build --strict --quiet
+
 sbom: $(READY) ## Write qontract.cdx.json: what a deployment has, as a CycloneDX document
-	$(BIN)/python -m tests.sbom > qontract.cdx.json
+	$(BIN)/python -m tools.sbom > qontract.cdx.json
+
+release: $(READY) ## Cut the changelog, tag, build and try the packages: make release VERSION=1.2.3. Publishes nothing
+	$(BIN)/python -m tools.release $(VERSION)

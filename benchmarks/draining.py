@@ -16,7 +16,7 @@ import redis
 from faststream.redis import StreamSub
 from redis.asyncio import Redis
 
-from benchmarks.events import DATA, STREAM, domain_events
+from benchmarks.events import DATA, STREAM, an_event_manager, domain_events
 from benchmarks.measuring import AtLeast, Result, in_turns
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis.faststream import faststream_broker
@@ -76,7 +76,7 @@ def drain(url: str, rounds: int, *, events: int = 20_000, subjects: int = 1000) 
 
 def publish(events: int, subjects: int) -> None:
     """Publish a backlog."""
-    manager = Container().event_manager()
+    manager = an_event_manager()
     for _ in range(events // 100):
         manager.publish_events(domain_events(100, subjects))
 

@@ -4,13 +4,23 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+from qontract.application.event_manager import EventManager
 from qontract.domain.events import DomainEvent
 from qontract.domain.slack_usergroups import UpdateUsers, UsergroupUsersUpdated
+from qontract.entrypoints.container import Container
 
 CHANNEL = "main"
 STREAM = "qontract:{main}:events"
 DATA = "__data__"
 TYPE = "qontract-api.slack-usergroups.update_users"
+
+
+def an_event_manager() -> EventManager:
+    """Return a new one, wired as in a process of ours."""
+    manager = Container().event_manager()
+    if manager is None:
+        raise RuntimeError("QAPI_EVENTS__ENABLED switches events off, and there is nothing to measure")
+    return manager
 
 
 def domain_events(count: int, subjects: int = 1000) -> list[DomainEvent]:

@@ -17,8 +17,8 @@ from celery import Celery
 from benchmarks.measuring import AtMost, Result, in_turns, seconds
 from qontract.entrypoints.settings.groups import AuthSettings
 from qontract.entrypoints.tokens import issue_token
-from tests.processes import free_port, process
-from tests.slack_sandbox import user, usergroup
+from tests.support.processes import free_port, process
+from tests.support.slack_sandbox import user, usergroup
 
 SECRET = "a secret that is used by this benchmark only"
 PATH = "/api/v1/integrations/slack-usergroups/reconcile"
@@ -87,7 +87,7 @@ def _system(directory: Path, audit: Path, usergroups: int) -> Iterator[httpx.Cli
         for name in ports:
             arguments = ["-m", f"qontract.entrypoints.{name}", *(sandbox if name == "slack_sandbox" else [])]
             ready = f"{at[name]}/{'sandbox' if name == 'slack_sandbox' else 'health'}/ready"
-            stack.enter_context(process(*arguments, ready=ready, log=directory / f"{name}.log", **settings))
+            stack.enter_context(process(*arguments, ready=ready, log=directory / f"{name}.log", seconds=60, **settings))
         auth, lifetime = AuthSettings(), timedelta(hours=1)
         token = issue_token(SECRET, "bench", ["reconcile:apply"], lifetime, audience=auth.audience, issuer=auth.issuer)
         headers = {"authorization": f"Bearer {token}"}

@@ -15,11 +15,10 @@ import redis
 from redis.asyncio import Redis
 
 from benchmarks.draining import delivering
-from benchmarks.events import DATA, dicts, domain_events
+from benchmarks.events import DATA, an_event_manager, dicts, domain_events
 from benchmarks.measuring import AtMost, Result, in_turns
 from qontract.application.ports.event_handler import Delivery, EventHandler
 from qontract.domain.events import DomainEvent
-from qontract.entrypoints.container import Container
 
 PEER_STREAM = "peer"
 LONGEST_SECONDS = 10
@@ -39,7 +38,7 @@ class Telling(EventHandler):
 def latency(url: str, rounds: int, *, events: int = 100) -> list[Result]:
     """Measure the middle and the slowest hundredth of each round."""
     middles: dict[str, list[float]] = {"ours": [], "redis-py": []}
-    manager = Container().event_manager()
+    manager = an_event_manager()
     with redis.Redis.from_url(url) as client, _reader(_ours, url) as ours, _reader(_redis_py, url) as peer:
 
         def add(event: dict[str, Any]) -> None:

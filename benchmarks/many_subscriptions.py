@@ -10,10 +10,9 @@ from typing import Any
 import redis
 
 from benchmarks.draining import LONGEST_SECONDS, Counting, acknowledged, delivering
-from benchmarks.events import STREAM, domain_events
+from benchmarks.events import STREAM, an_event_manager, domain_events
 from benchmarks.measuring import AtLeast, AtMost, Result, in_turns
 from qontract.domain.events import DomainEvent
-from qontract.entrypoints.container import Container
 
 MANY = 20
 IDLE_SECONDS = 10.0
@@ -57,7 +56,7 @@ def _type(number: int) -> str:
 
 def _publish(events: int) -> None:
     """Publish events whose types take turns."""
-    manager = Container().event_manager()
+    manager = an_event_manager()
     for _ in range(events // 100):
         manager.publish_events(
             [

@@ -83,7 +83,7 @@ def in_turns(measures: Mapping[str, Measure], rounds: int) -> dict[str, tuple[fl
     """Return the figures of each; every second round goes the other way round, so that nobody always comes first."""
     figures: dict[str, list[float]] = {name: [] for name in measures}
     for number in range(rounds):
-        for name in reversed(measures) if number % 2 else measures:
+        for name in reversed(figures) if number % 2 else figures:
             gc.collect()
             figures[name].append(measures[name]())
     return {name: tuple(found) for name, found in figures.items()}

@@ -14,11 +14,10 @@ from pathlib import Path
 import redis
 
 from benchmarks.draining import Counting, ours
-from benchmarks.events import domain_events
+from benchmarks.events import an_event_manager, domain_events
 from benchmarks.measuring import AtMost, Result
 from qontract.application.ports.event_handler import Delivery
 from qontract.domain.events import DomainEvent
-from qontract.entrypoints.container import Container
 
 LARGE = ((120, 5_000_000, 320), (1500, 200_000, 320))
 """How many events, of how many bytes; and how many MiB they may take."""
@@ -28,7 +27,7 @@ def memory(
     url: str, _: int, *, events: int = 100_000, first: int = 10_000, large: tuple[tuple[int, int, int], ...] = LARGE
 ) -> list[Result]:
     """Publish in a process, and drain what it published in another one; then the same with large events."""
-    published, _ = _grown("publish", events, first)
+    published, _from_the_start = _grown("publish", events, first)
     drained, most = _grown("drain", events, first)
     results = [
         Result(f"memory: publish {events:,}, after {first:,}", "MiB", (published,), bar=AtMost(20)),
@@ -39,7 +38,7 @@ def memory(
         with redis.Redis.from_url(url) as client:
             client.flushall()
         _publish_large(count, size)
-        _, most = _grown("large", count, size)
+        _after, most = _grown("large", count, size)
         work = f"memory: drain {count:,} of {size / 1e6:g} MB, from the start"
         results.append(Result(work, "MiB", (most,), bar=AtMost(at_most)))
     return results
@@ -83,14 +82,14 @@ def _resident(which: str) -> float:
 
 
 def _publish(events: int, growth: Growth) -> None:
-    manager = Container().event_manager()
+    manager = an_event_manager()
     for published in range(100, events + 1, 100):
         manager.publish_events(domain_events(100))
         growth.look(published)
 
 
 def _publish_large(events: int, size: int) -> None:
-    manager = Container().event_manager()
+    manager = an_event_manager()
     for number, event in enumerate(domain_events(events)):
         text = f"{number:07}" * (size // 7)
         manager.publish_event(DomainEvent(type="bench.large", subject=event.subject, data={"text": text}))

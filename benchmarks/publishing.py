@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import multiprocessing
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,9 +12,8 @@ from typing import Any
 import redis
 from faststream.redis import RedisBroker
 
-from benchmarks.events import CHANNEL, DATA, STREAM, dicts, domain_events
+from benchmarks.events import CHANNEL, DATA, STREAM, an_event_manager, dicts, domain_events
 from benchmarks.measuring import AtLeast, AtMost, Result, in_turns, rate, seconds
-from qontract.entrypoints.container import Container
 
 Publish = Callable[[Any], object]
 
@@ -24,8 +24,9 @@ TURNS = 5
 
 def one(url: str, rounds: int, *, events: int = 200) -> list[Result]:
     """One event a call."""
-    manager, client = Container().event_manager(), redis.Redis.from_url(url)
-    broker = RedisBroker(url, logger=None)  # each connection adds a filter to FastStream's own, which slows its readers
+    manager, client = an_event_manager(), redis.Redis.from_url(url)
+    logger = logging.getLogger(__name__)  # each connection adds a filter to FastStream's own, which slows its readers
+    broker = RedisBroker(url, logger=logger)
     few = max(1, events // 10)  # the last one is slow
     with client:
         found = in_turns(
@@ -53,7 +54,7 @@ def one(url: str, rounds: int, *, events: int = 200) -> list[Result]:
 
 def together(url: str, rounds: int, *, calls: int = 5, events: int = 100) -> list[Result]:
     """The events of a task in one call."""
-    manager, client = Container().event_manager(), redis.Redis.from_url(url)
+    manager, client = an_event_manager(), redis.Redis.from_url(url)
 
     def tasks(make: Callable[[int], list[Any]]) -> list[list[Any]]:
         return [make(events) for _ in range(calls)]
@@ -124,7 +125,7 @@ def _check(client: redis.Redis, events: int) -> None:
 
 
 def _ours_in_parallel(url: str, run: "Run", count: int, events: int, lost: list[float]) -> float:
-    manager = Container().event_manager()
+    manager = an_event_manager()
     manager.publish_events(domain_events(1))  # a connection that the processes must not share
     with redis.Redis.from_url(url) as client:
         before: Any = client.xlen(STREAM)

@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.measuring import AtMost, Result
 from benchmarks.wiring import container
 from qontract.testing.reconciling import reconcile
-from tests.slack_sandbox import channel, running_sandbox, user, usergroup
+from tests.support.slack_sandbox import channel, running_sandbox, user, usergroup
 
 PAGE = 999
 """The most that Slack gives at once: `limit` is to be "under 1000" (conversations.list and users.list, Pagination)."""

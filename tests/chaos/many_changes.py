@@ -24,7 +24,7 @@ from qontract.entrypoints.sandbox_server import RateLimits
 from qontract.entrypoints.slack_sandbox import create_app
 from qontract.entrypoints.slack_sandbox.workspace import SandboxWorkspace, StartFile
 from tests.chaos.valkey import new_valkey
-from tests.slack_sandbox import running_sandbox, user, usergroup
+from tests.support.slack_sandbox import running_sandbox, user, usergroup
 from tests.support.worker_process import Worker, queue_at
 
 STREAM = "qontract:{main}:events"

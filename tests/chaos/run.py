@@ -16,7 +16,7 @@ import redis
 
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis import RedisBroker
-from tests.chaos import passports
+from tests.chaos import explanations
 from tests.chaos.faults import FAULTS, PLAIN
 from tests.chaos.handlers import poison
 from tests.chaos.report import Outcome, Record, causes, fates, out_of_order
@@ -164,11 +164,11 @@ class _Run:
     def _wrong_verdicts(self) -> int:
         """Ask why of some events, and count what does not agree with what is known here."""
 
-        def known() -> passports.Known:
-            return passports.Known({record.event for record in self._records()}, self._dead(), self._system.removed)
+        def known() -> explanations.Known:
+            return explanations.Known({record.event for record in self._records()}, self._dead(), self._system.removed)
 
-        sample = passports.sample_of(self._accepted, known(), Random(self._seed))
-        found = passports.wrong(self._system.url, sample, known, self._tend)
+        sample = explanations.sample_of(self._accepted, known(), Random(self._seed))
+        found = explanations.wrong(self._system.url, sample, known, self._tend)
         for what in found:
             self._system.note(f"wrong why: {what}")
         return found.total()

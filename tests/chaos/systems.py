@@ -16,9 +16,9 @@ from qontract.entrypoints.github_sandbox.organisation import SandboxOrganisation
 from qontract.entrypoints.slack_sandbox.workspace import SandboxWorkspace
 from qontract.entrypoints.slack_sandbox.workspace import StartFile as SlackStartFile
 from tests.chaos.changes import Change, Fields, Recorded, Recorder
-from tests.github_sandbox import running_github
-from tests.slack_sandbox import channel, user, usergroup
-from tests.slack_sandbox import running_sandbox as running_slack
+from tests.support.github_sandbox import running_github
+from tests.support.slack_sandbox import channel, user, usergroup
+from tests.support.slack_sandbox import running_sandbox as running_slack
 
 SCOPE = "acme"
 PEOPLE = [f"u{number}" for number in range(8)]

@@ -8,7 +8,7 @@ from qontract.application.jobs import Continues, Runners, Turn
 from qontract.domain.jobs import JobProgress, JobResult, JobStatus
 from tests.contracts.job_queue_runner import SUCCESS, HeldJobQueue, Runner, a_job, running
 
-HALF = running(1, 2, "é", settled={"k"}, removals={"a": 3}, memberships={"a": 9}, fruitless=2)
+HALF = running(1, 2, "é", finished={"k"}, removals={"a": 3}, memberships={"a": 9}, idle_slices=2)
 
 
 def ends(status: JobStatus = JobStatus.SUCCESS, **memberships: int) -> Callable[[Turn], JobProgress]:

@@ -15,8 +15,8 @@ class Issuer:
     """A key set, and its other side: `has` says which keys it has, by id (EdDSA); `breaks` that it can't be read."""
 
     key_set: KeySet
-    has: Callable[..., None]
-    breaks: Callable[[], None]
+    has: Callable[..., object]
+    breaks: Callable[[], object]
 
     def ids(self) -> Sequence[str | None]:
         return [key.key_id for key in self.key_set.read()]

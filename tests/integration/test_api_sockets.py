@@ -14,8 +14,8 @@ from subprocess import Popen
 import httpx
 import pytest
 
-from tests.processes import until
 from tests.support.api_process import PATH, ended, running_api, token
+from tests.support.waiting import until
 
 HEAD = b"GET /health/live HTTP/1.1\r\nHost: x\r\n"
 POST = b"POST " + PATH.encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"

@@ -15,10 +15,11 @@ from httpx import ASGITransport, AsyncClient
 
 from qontract.entrypoints.api import create_app
 from qontract.entrypoints.container import Container
-from tests.slack_sandbox import Sandbox
 from tests.support.api_process import PATH, token
 from tests.support.delivering import Seen
-from tests.support.redis_delivery import replica, until
+from tests.support.redis_delivery import replica
+from tests.support.slack_sandbox import Sandbox
+from tests.support.waiting import eventually
 from tests.support.worker_process import SECRET
 
 ROOT = Path(__file__).parents[2]
@@ -68,7 +69,7 @@ async def test_one_event_goes_from_the_request_to_the_handler_in_twelve_hops_at_
                 accepted = await client.post(PATH, json=DESIRED, headers=token("reconcile:apply", secret=SECRET))
                 assert accepted.status_code == 202, accepted.text
             assert queue.run(accepted.json()["id"])
-            await until(lambda: len(handler.events) == 1)
+            await eventually(lambda: len(handler.events) == 1)
     at = 0
     for hop in hops:
         assert hop in calls[at:], f"{hop} is not called after the one before it"

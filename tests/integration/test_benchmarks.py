@@ -1,12 +1,13 @@
 """`python -m benchmarks`: its table, its JSON and its exit code, with small works."""
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import pytest
-from click.testing import Result as Outcome
 from typer.testing import CliRunner
+from typer.testing import Result as Outcome
 
 from benchmarks import __main__ as benchmarks
 from benchmarks.draining import drain
@@ -18,7 +19,7 @@ from benchmarks.slack_calls import slack_calls
 from benchmarks.table import table
 
 
-def run(monkeypatch: pytest.MonkeyPatch, works: dict[str, object], *arguments: str) -> Outcome:
+def run(monkeypatch: pytest.MonkeyPatch, works: Mapping[str, object], *arguments: str) -> Outcome:
     monkeypatch.setattr(benchmarks, "WORKS", works)
     return CliRunner().invoke(benchmarks.app, ["--rounds", "1", *arguments])
 

@@ -11,7 +11,7 @@ from qontract.domain.causes import Cause
 from qontract.domain.dead_letters import FailedAttempt, group_id
 from qontract.entrypoints.cli.who import operating_user
 from qontract.testing.contracts.dead_letters import CAUSE, EVENT, FAILURES, Store
-from tests.redis_event_log import KEYS
+from tests.support.redis_event_log import KEYS
 from tests.support.redis_letters import DEAD, lines, qontract, store_at
 
 GROUP = group_id("s", CAUSE)
@@ -59,7 +59,7 @@ def test_a_letter_of_a_subscription_that_is_gone_is_refused_with_what_to_do(stor
 def test_who_redrove_and_who_discarded_is_an_event_and_a_mark(
     store: Store, server: redis.Redis, valkey_url: str
 ) -> None:
-    first, second = store.bury("s", EVENT, FAILURES, "7-0"), store.die("s")
+    first, second = store.dead_letter("s", EVENT, FAILURES, "7-0"), store.die("s")
     qontract("redrive", first, url=valkey_url)
     qontract("discard", second, "--yes", url=valkey_url)
     qontract("discard", "--all", "-y", url=valkey_url)
@@ -83,8 +83,8 @@ def test_where_events_are_disabled_letters_are_redriven_all_the_same(store: Stor
 
 def test_groups_have_a_line_for_what_the_cause_and_an_example_each(store: Store, valkey_url: str) -> None:
     for number in range(3):
-        store.bury("crm", EVENT, (FailedAttempt(FAILURES[0].time, f"KeyError: {number}", CAUSE),), "1-1")
-    other = store.bury("audit-log", b"?", (FailedAttempt(FAILURES[1].time, "cannot be read: no JSON"),), "1-1")
+        store.dead_letter("crm", EVENT, (FailedAttempt(FAILURES[0].time, f"KeyError: {number}", CAUSE),), "1-1")
+    other = store.dead_letter("audit-log", b"?", (FailedAttempt(FAILURES[1].time, "cannot be read: no JSON"),), "1-1")
     done = qontract("groups", url=valkey_url)
     assert done.stdout.splitlines() == [
         "GROUP         COUNT  FIRST           LAST            SUBSCRIPTION",

@@ -13,8 +13,8 @@ import redis
 from qontract.application.ports.dead_letters import DeadLettersError
 from qontract.domain.dead_letters import group_id
 from qontract.testing.contracts.dead_letters import CAUSE, EVENT, FAILURES, DeadLettersContract, Store
-from tests.processes import free_port
-from tests.redis_event_log import dead_letters_at
+from tests.support.processes import free_port
+from tests.support.redis_event_log import dead_letters_at
 from tests.support.redis_letters import DEAD, PREFIX, lines, qontract, store_at
 
 

@@ -5,9 +5,10 @@ import pytest
 from qontract.adapters.redis import RedisSubscriptions
 from qontract.application.ports.event_handler import Policy
 from qontract.application.ports.subscriptions import BusyError
-from tests.redis_event_log import KEYS
 from tests.support.delivering import NAME, Handler, an_event
-from tests.support.redis_delivery import publish, replica, until
+from tests.support.redis_delivery import publish, replica
+from tests.support.redis_event_log import KEYS
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -23,11 +24,11 @@ async def test_two_replicas_pause_are_moved_and_go_on_from_there(valkey_url: str
     publish(valkey_url, *map(an_event, range(5)))
     async with replica(valkey_url, first, "one") as one, replica(valkey_url, second, "two") as two:
         loops = one.loops[NAME], two.loops[NAME]
-        await until(lambda: handled() == [0, 1, 2, 3, 4])
+        await eventually(lambda: handled() == [0, 1, 2, 3, 4])
         with pytest.raises(BusyError):
             steering.seek(NAME, "start")
         assert steering.pause(NAME, "me")
-        await until(lambda: all(loop.paused and loop.session is None for loop in loops))
+        await eventually(lambda: all(loop.paused and loop.session is None for loop in loops))
         publish(valkey_url, an_event(5))
         view = steering.get(NAME)
         assert view
@@ -35,5 +36,5 @@ async def test_two_replicas_pause_are_moved_and_go_on_from_there(valkey_url: str
         assert handled() == [0, 1, 2, 3, 4]
         assert steering.seek(NAME, "start")
         assert steering.resume(NAME)
-        await until(lambda: handled() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5])
-        await until(lambda: (found := steering.get(NAME)) is not None and found.lag + found.pending == 0)
+        await eventually(lambda: handled() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5])
+        await eventually(lambda: (found := steering.get(NAME)) is not None and found.lag + found.pending == 0)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Protocol
 
 import pytest
@@ -14,9 +15,10 @@ from qontract.application.ports.event_handler import Delivery, EventHandler, Pol
 from qontract.domain.dead_letters import DeadLetter
 from qontract.domain.events import DomainEvent
 from qontract.testing import InMemorySubscriber
-from tests.redis_event_log import dead_letters_at
 from tests.support.delivering import an_event, number_of
-from tests.support.redis_delivery import STREAM, Replica, ask, publish, replica, until
+from tests.support.redis_delivery import STREAM, Replica, ask, publish, replica
+from tests.support.redis_event_log import dead_letters_at
+from tests.support.waiting import eventually
 
 FORMAT = CloudEventsEventFormat("qontract-api")
 FOLLOWED = "qontract-api.test.followed"
@@ -118,15 +120,14 @@ class RedisBench(Bench):
 
     async def _settle(self) -> None:
         async with replica(self._url, self._handlers) as running:
-            await until(lambda: all(loop.fresh(5) for loop in running.loops.values()))
-            while await _busy(running):
-                await asyncio.sleep(0.01)
+            await eventually(lambda: all(loop.fresh(5) for loop in running.loops.values()))
+            await eventually(partial(_idle, running))
             await running.stop()
             self.counts = running.counts
 
 
-async def _busy(running: Replica) -> bool:
-    return any(each.lag or each.pending for each in (await running.logs.measures()).values())
+async def _idle(running: Replica) -> bool:
+    return not any(each.lag or each.pending for each in (await running.logs.measures()).values())
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from qontract.application.ports.delivery_states import DeliveryStatesError
 from qontract.application.ports.event_log import EventLog
 from qontract.domain.events import DomainEvent
 from tests.contracts.delivery_states import ASKED, NAME, DeliveryStatesContract, Store, end, read
-from tests.processes import free_port
-from tests.redis_event_log import KEYS, a_log
+from tests.support.processes import free_port
+from tests.support.redis_event_log import KEYS, a_log
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def states_of(url: str) -> RedisDeliveryStates:
     return RedisDeliveryStates(url, channel="main", stream=KEYS.stream, source="here", timeout=2)
 
 
-class TestRedisTraces(DeliveryStatesContract):
+class TestRedisDeliveryStates(DeliveryStatesContract):
     @pytest.fixture
     async def store(self, valkey_url: str, server: redis.Redis) -> AsyncIterator[Store]:
         async with Redis.from_url(valkey_url) as client:
@@ -51,7 +51,7 @@ class TestRedisTraces(DeliveryStatesContract):
                 states_of(valkey_url),
                 keep,
                 log,
-                lambda entry: server.xdel(KEYS.stream, entry),  # type: ignore[arg-type, return-value]
+                lambda entry: server.xdel(KEYS.stream, entry),  # type: ignore[arg-type] # redis-py's types
                 subscriptions,
                 letters,
             )

@@ -22,7 +22,7 @@ from qontract.entrypoints import metrics
 from qontract.entrypoints.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def page(document: str) -> str:
@@ -60,23 +60,6 @@ def test_the_handler_of_the_subscriptions_page_works_in_the_test_beside_it() -> 
 def test_the_functions_of_the_events_page_are_called_in_the_test_beside_them() -> None:
     live, test, *_ = examples("docs/events.md", "python")
     assert run(f"{live}\n{test}") == "com.example.backup.done db-1\n"
-
-
-@pytest.mark.parametrize("document", ["README.md", "docs/subscriptions.md", "docs/events.md"])
-def test_the_examples_are_clean_under_mypy_strict(document: str, tmp_path: Path) -> None:
-    for number, code in enumerate(_programs(document)):
-        (tmp_path / f"example_{number}.py").write_text(code)
-    (tmp_path / "mypy.ini").write_text("[mypy]\nplugins = pydantic.mypy\n")
-    options = ["--strict", "--follow-imports", "silent", "--cache-dir", str(tmp_path / "cache")]
-    command = [sys.executable, "-m", "mypy", *options, "--config-file", str(tmp_path / "mypy.ini"), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=55, check=False)
-    assert done.stdout.startswith("Success"), done.stdout
-
-
-def _programs(document: str) -> list[str]:
-    """Return the examples, each test with what it tests."""
-    codes = examples(document, "python")
-    return ["\n".join(codes[:2]), *codes[2:]]
 
 
 def test_what_one_example_of_the_events_page_publishes_another_one_reads(valkey_url: str) -> None:

@@ -15,7 +15,7 @@ from qontract.application.ports.dead_letters import DeadLetters
 from qontract.application.ports.event_log import EventLog
 from qontract.testing.contracts.event_log import EventLogContract
 from qontract.testing.contracts.event_log_events import CLAIM_SECONDS, Events
-from tests.redis_event_log import KEYS, dead_letters_at
+from tests.support.redis_event_log import KEYS, dead_letters_at
 
 TYPES = ("a.b", "x.y")
 

@@ -8,8 +8,8 @@ from redis.asyncio import Redis
 
 from qontract.adapters.redis.retention import show_alive, trim
 from qontract.application.ports.event_log import EventLogError, GoneError
-from tests.processes import free_port
-from tests.redis_event_log import KEYS, a_log, append, opened, read
+from tests.support.processes import free_port
+from tests.support.redis_event_log import KEYS, a_log, append, opened, read
 
 pytestmark = pytest.mark.anyio
 

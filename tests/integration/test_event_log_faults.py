@@ -10,7 +10,17 @@ from redis.asyncio import Redis
 
 from qontract.application.ports.event_log import EventLogError, GoneError, LeaseLostError
 from qontract.domain.dead_letters import DeadLetter, FailedAttempt
-from tests.redis_event_log import KEYS, LONG, a_log, append, contents, dead_letters_at, lose_the_answer, opened, read
+from tests.support.redis_event_log import (
+    KEYS,
+    LONG,
+    a_log,
+    append,
+    contents,
+    dead_letters_at,
+    lose_the_answer,
+    opened,
+    read,
+)
 
 pytestmark = pytest.mark.anyio
 

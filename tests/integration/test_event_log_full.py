@@ -13,7 +13,7 @@ from qontract.adapters.redis.retention import show_alive, trim
 from qontract.application.ports.dead_letters import DeadLettersError
 from qontract.domain.dead_letters import FailedAttempt
 from qontract.testing.contracts.dead_letters import FAILURES
-from tests.redis_event_log import KEYS, LONG, a_log, append, contents, dead_letters_at, opened, read
+from tests.support.redis_event_log import KEYS, LONG, a_log, append, contents, dead_letters_at, opened, read
 
 pytestmark = pytest.mark.anyio
 

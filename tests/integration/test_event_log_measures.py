@@ -1,6 +1,5 @@
 """Who is in the groups of a subscription, what is measured of them, and how many dead letters they have."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,7 +8,19 @@ from redis.asyncio import Redis
 
 from qontract.adapters.redis.measures import measures_of_all
 from qontract.application.ports.event_log import Measures
-from tests.redis_event_log import KEYS, MUCH, a_log, append, calls, contents, dead_letters_at, opened, read, sent
+from tests.support.redis_event_log import (
+    KEYS,
+    MUCH,
+    a_log,
+    append,
+    calls,
+    contents,
+    dead_letters_at,
+    opened,
+    read,
+    sent,
+)
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -46,9 +57,11 @@ async def test_a_replica_that_is_silent_for_long_does_not_count(client: Redis) -
     log = await opened(a_log(client))
     await read(log)
     assert (await measures_of_all(client, KEYS))["s"].replicas == 1
-    async with asyncio.timeout(5):
-        while (await measures_of_all(client, KEYS, 0.01))["s"].replicas:
-            await asyncio.sleep(0.02)
+
+    async def none_counts() -> bool:
+        return not (await measures_of_all(client, KEYS, 0.01))["s"].replicas
+
+    await eventually(none_counts)
 
 
 async def test_without_a_stream_there_is_nothing_to_measure(client: Redis) -> None:
@@ -146,10 +159,12 @@ async def test_a_replica_that_leaves_with_entries_keeps_its_name_until_they_are_
     assert await names(client) == [b"one"]
     two = await opened(a_log(client, "two", shared=True, claim_seconds=0.02))
     assert contents(await read(two) + await read(two)) == [b"1"]
-    async with asyncio.timeout(5):
-        while await names(client) != [b"two"]:
-            await asyncio.sleep(0.02)
-            await two.open()
+
+    async def two_is_left() -> bool:
+        await two.open()
+        return await names(client) == [b"two"]
+
+    await eventually(two_is_left)
 
 
 async def test_closing_forgets_who_has_been_away_for_long_with_nothing_in_hand(client: Redis) -> None:
@@ -159,10 +174,12 @@ async def test_closing_forgets_who_has_been_away_for_long_with_nothing_in_hand(c
     await one.close()
     assert await names(client) == [b"dead"]
     other = a_log(client, "other", shared=True, claim_seconds=0.01)
-    async with asyncio.timeout(5):
-        while await names(client):
-            await asyncio.sleep(0.02)
-            await other.close()
+
+    async def none_is_left() -> bool:
+        await other.close()
+        return not await names(client)
+
+    await eventually(none_is_left)
 
 
 async def test_a_heartbeat_of_many_is_several_short_scripts(client: Redis) -> None:

@@ -14,7 +14,7 @@ from qontract.adapters.redis.globs import lua_patterns
 from qontract.adapters.redis.segments import Segments
 from qontract.application.ports.event_log import Entry
 from qontract.domain.events import type_pattern
-from tests.redis_event_log import KEYS, MUCH, a_log, append, calls, contents, opened, read, sent
+from tests.support.redis_event_log import KEYS, MUCH, a_log, append, calls, contents, opened, read, sent
 
 pytestmark = pytest.mark.anyio
 

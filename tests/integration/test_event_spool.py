@@ -9,13 +9,14 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
+from pydantic import JsonValue
 
 from qontract.adapters.sqlite import SqliteEventSpool
 from qontract.application.ports.event_spool import EventSpoolError
 from qontract.domain.events import DomainEvent
 from qontract.testing.contracts.event_spool import EventSpoolContract
 from qontract.testing.contracts.intents import SCOPE, an_event
-from tests.processes import until
+from tests.support.waiting import until
 
 
 def spool_at(path: Path, max_bytes: int = 50_000_000) -> SqliteEventSpool:
@@ -63,7 +64,7 @@ def test_processes_that_begin_one_spool_at_once_lose_nothing_and_keep_their_orde
     for process in processes:
         process.join()
         assert process.exitcode == 0
-    numbers = [event.data["number"] for event in spool_at(path).oldest(1000)]
+    numbers = [event.model_dump()["data"]["number"] for event in spool_at(path).oldest(1000)]
     for batch in range(4):
         assert [number for number in numbers if number // 1000 == batch] == [1000 * batch + n for n in range(20)]
 
@@ -89,7 +90,8 @@ def test_kill_9_loses_nothing_that_append_returned_for_and_leaves_no_half_call(t
     process.kill()
     assert process.wait() == -signal.SIGKILL
     returned = said.read_text().count("\n")
-    numbers = [(event.data["number"], event.data["half"]) for event in spool_at(path).oldest(1_000_000)]
+    found = [event.model_dump()["data"] for event in spool_at(path).oldest(1_000_000)]
+    numbers = [(data["number"], data["half"]) for data in found]
     assert numbers == [(number, half) for number in range(len(numbers) // 2) for half in (1, 2)]
     assert returned <= len(numbers) // 2 <= returned + 1
 
@@ -119,7 +121,7 @@ def test_the_database_of_another_program_is_refused_and_not_touched(tmp_path: Pa
 
 
 def test_an_event_that_could_not_be_read_back_is_refused(tmp_path: Path) -> None:
-    deep: dict[str, object] = {}
+    deep: JsonValue = {}
     for _ in range(300):
         deep = {"deeper": deep}
     spool = spool_at(tmp_path / "spool")

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from qontract.entrypoints.packages import EVENTS
-from tests.processes import free_port, process
+from tests.support.processes import free_port, process
 from tests.support.subscriber_process import ROOT, Site
 
 TYPES = """

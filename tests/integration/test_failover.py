@@ -8,13 +8,13 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.processes import until
 
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis import RedisBroker, RedisServerCheck, RedisServerInfo
 from qontract.adapters.redis.acl import Process
 from qontract.adapters.redis.faststream import faststream_broker
 from tests.chaos.proxy import Proxy
-from tests.processes import until
 from tests.support.api_process import DESIRED, PATH, SECRET, running_api
 from tests.support.failover import NAME, Pair, at, behind_a_name, pair, sentinel, sentinel_says
 from tests.support.subscriber_process import Site

@@ -3,14 +3,13 @@
 import re
 import shlex
 import signal
-import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.support.commands import nothing_left, run, running
+from tests.support.processes import ports_in_a_row
 
 ROOT = Path(__file__).parents[2]
 DEMO, DEV, *TYPED = re.findall(r"```text\n(.*?)```", (ROOT / "docs" / "first-five-minutes.md").read_text(), re.DOTALL)
@@ -35,15 +34,7 @@ def mark(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 @pytest.fixture
 def port() -> int:
     """The first of five ports in a row that nobody listens on."""
-    for first in range(30_000, 32_000, 5):
-        with ExitStack() as sockets:
-            try:
-                for port in range(first, first + 5):
-                    sockets.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return first
-    raise AssertionError("no five ports in a row are free")
+    return ports_in_a_row(5)
 
 
 def test_the_demo_is_as_the_page_shows_it(mark: str) -> None:

@@ -12,7 +12,7 @@ from qontract.adapters.github.settings import GithubSettings
 from qontract.application.ports.integration import IntegrationError, RateLimitedError
 from qontract.entrypoints.settings import load_settings_of
 from tests.contracts.github_teams import ACME, create, team
-from tests.github_sandbox import CREATE, MEMBERS, GithubSandbox
+from tests.support.github_sandbox import CREATE, MEMBERS, GithubSandbox
 
 ACCESS_TOKEN = "apps/create-installation-access-token"
 

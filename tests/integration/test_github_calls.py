@@ -8,7 +8,7 @@ from qontract.application.github_teams import GithubTeams
 from qontract.application.ports.integration import IntegrationError
 from qontract.domain.github_teams import TeamAction, UpdateMembers
 from tests.contracts.github_teams import create, delete, team, update_members, update_team
-from tests.github_sandbox import (
+from tests.support.github_sandbox import (
     CHILDREN,
     CREATE,
     DELETE,

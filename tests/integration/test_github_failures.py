@@ -11,7 +11,7 @@ from qontract.application.github_teams import GithubTeams
 from qontract.application.ports.integration import IntegrationError, RateLimitedError
 from qontract.domain.github_teams import TeamAction
 from tests.contracts.github_teams import create, delete, update_members, update_team
-from tests.github_sandbox import (
+from tests.support.github_sandbox import (
     CHILDREN,
     CREATE,
     DELETE,

@@ -14,7 +14,7 @@ from qontract.application.github_teams import GithubTeams
 from qontract.application.ports.integration import IntegrationError
 from qontract.domain.jobs import JobStatus
 from qontract.testing.reconciling import reconcile
-from tests.github_sandbox import GithubSandbox
+from tests.support.github_sandbox import GithubSandbox
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "kubernetes-github"
 

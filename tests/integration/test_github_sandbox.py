@@ -12,8 +12,8 @@ import pytest
 from qontract.entrypoints.github_sandbox import load
 from qontract.entrypoints.github_sandbox.sandbox import SANDBOX
 from qontract.entrypoints.sandbox_server import RateLimits
-from tests.github_sandbox import START, GithubSandbox
-from tests.processes import free_port, process
+from tests.support.github_sandbox import START, GithubSandbox
+from tests.support.processes import free_port, process
 
 TEAM = "orgs/acme/teams/team-a"
 TOO_MUCH = """

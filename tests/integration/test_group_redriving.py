@@ -18,10 +18,11 @@ from qontract.adapters.redis.attempt_records import failures_to_json
 from qontract.application.ports.event_handler import Policy
 from qontract.domain.causes import Cause
 from qontract.domain.dead_letters import FailedAttempt, group_id
-from tests.redis_event_log import KEYS, dead_letters_at, make
 from tests.support.commands import QONTRACT, environment, run, running
 from tests.support.delivering import FORMAT, Handler, an_event, failing
-from tests.support.redis_delivery import replica, until
+from tests.support.redis_delivery import replica
+from tests.support.redis_event_log import KEYS, dead_letters_at, make
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -32,7 +33,7 @@ TYPES = ("qontract-api.test.*",)
 TOLD = "qontract-api.dead-letters.redriven"
 
 
-def bury(server: redis.Redis, count: int) -> None:
+def dead_letter(server: redis.Redis, count: int) -> None:
     """Make so many letters: their numbers, and of five causes one after the other."""
     make(server, NAME)
     now, step = datetime.now(UTC), server.pipeline(transaction=False)
@@ -74,7 +75,7 @@ async def test_a_thousand_letters_are_five_groups_and_one_is_redriven_through_a_
     valkey_url: str, tmp_path: Path
 ) -> None:
     with redis.Redis.from_url(valkey_url) as server:
-        bury(server, 1000)
+        dead_letter(server, 1000)
         known = settings(valkey_url, tmp_path)
         listed = await asyncio.to_thread(run, "dead-letters", "groups", "--json", **known)
         groups = [json.loads(line) for line in listed.stdout.splitlines()]
@@ -83,11 +84,11 @@ async def test_a_thousand_letters_are_five_groups_and_one_is_redriven_through_a_
         command = ("dead-letters", "redrive", "--group", group(3), "--rate", "300/s", "--yes", "--json")
         async with replica(valkey_url, {NAME: crm}):
             with running(*command, **known) as first:
-                await until(lambda: server.xlen(KEYS.dead) < 950, seconds=30)
+                await eventually(lambda: server.xlen(KEYS.dead) < 950, seconds=30)
                 first.end(signal.SIGKILL)
             killed = 1000 - server.xlen(KEYS.dead)
             done = await asyncio.to_thread(run, *command, **known)
-            await until(lambda: len(crm.handled) >= 200)
+            await eventually(lambda: len(crm.handled) >= 200)
         assert done.returncode == 0, done.stderr
         ended = json.loads(done.stdout)
         assert (ended["end"], ended["redriven"], ended["came_back"]) == ("done", 200 - killed, 0)
@@ -102,7 +103,7 @@ async def test_a_thousand_letters_are_five_groups_and_one_is_redriven_through_a_
 
 async def test_it_stops_with_4_when_the_cause_comes_back_and_says_what_to_do(valkey_url: str, tmp_path: Path) -> None:
     with redis.Redis.from_url(valkey_url) as server:
-        bury(server, 100)
+        dead_letter(server, 100)
         broken = failing(ValueError("no place"), *range(30, 60))
         known = settings(valkey_url, tmp_path)
         async with replica(valkey_url, {NAME: Handler(QUICK, broken, types=TYPES)}):
@@ -122,7 +123,7 @@ async def test_it_stops_with_4_when_the_cause_comes_back_and_says_what_to_do(val
 
 async def test_a_terminal_shows_the_progress_and_asks_before(valkey_url: str, tmp_path: Path) -> None:
     with redis.Redis.from_url(valkey_url) as server:
-        bury(server, 50)
+        dead_letter(server, 50)
         known = settings(valkey_url, tmp_path)
         command = ("dead-letters", "redrive", "--group", group(1), "--rate", "100/s")
         asked = await asyncio.to_thread(run, *command, **known)

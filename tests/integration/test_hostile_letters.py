@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import redis
 
-from qontract.application.ports.dead_letters import By
-from tests.redis_event_log import KEYS, dead_letters_at, make
+from qontract.application.ports.dead_letters import ChangedBy
 from tests.support.hostile import ODD_BYTES, odd_letters, odd_objects
+from tests.support.redis_event_log import KEYS, dead_letters_at, make
 from tests.support.redis_letters import qontract
 
 OURS: dict[Any, Any] = {
@@ -142,12 +142,12 @@ def test_a_mark_that_is_none_is_as_if_it_was_not_there(server: redis.Redis, valk
 
 def test_a_record_of_a_change_that_is_none_is_dropped_and_hides_no_other(server: redis.Redis, valkey_url: str) -> None:
     dead_letters = dead_letters_at(valkey_url)
-    dead_letters.discard(add(server, OURS), By("alice", batch="one"))
+    dead_letters.discard(add(server, OURS), ChangedBy("alice", batch="one"))
     record = json.loads(server.xrange(KEYS.dead_changes)[0][1][b"change"])  # type: ignore[index] # redis-py's types
     for odd in (b"", *ODD_BYTES.values(), *(value for _, value in odd_objects(record))):
         server.xadd(KEYS.dead_changes, {"change": odd})
     server.xadd(KEYS.dead_changes, {"x": "y"})
-    dead_letters.discard(add(server, OURS), By("bob", batch="two"))
+    dead_letters.discard(add(server, OURS), ChangedBy("bob", batch="two"))
     found = dead_letters.changes()
     assert [(change.by, change.batch) for change in (found[0], found[-1])] == [("alice", "one"), ("bob", "two")]
     assert server.xlen(KEYS.dead_changes) == len(found)

@@ -16,13 +16,13 @@ from qontract.adapters.redis.attempt_records import failures_to_json, recall, re
 from qontract.adapters.redis.measures import measures_of_all
 from qontract.adapters.redis.mending import LONGEST_LEASE, mend
 from qontract.adapters.redis.retention import trim
-from qontract.application.delivery_session import _look_at_claimed
+from qontract.application.delivery_session import _judge_claimed
 from qontract.application.ports.event_log import Entry, EventLogError
 from qontract.domain.dead_letters import FailedAttempt
 from qontract.domain.events import DomainEvent
-from tests.redis_event_log import KEYS, a_log, append, opened, read
 from tests.support.hostile import ODD_BYTES, odd_objects, other_types
 from tests.support.redis_delivery import ask
+from tests.support.redis_event_log import KEYS, a_log, append, opened, read
 
 SCOPE = "slack-usergroups/coreos"
 FAILURE = {"time": "2026-01-31T09:30:00+00:00", "error": "ValueError: no"}
@@ -135,7 +135,7 @@ async def test_an_unreadable_record_of_attempts_counts_as_none_and_every_entry_i
     for entry in entries:
         assert 0 <= entry.due <= now + 367 * 24 * 3600
         assert all(len(failure.error) <= 1000 for failure in entry.failures)
-        _look_at_claimed(entry)
+        _judge_claimed(entry)
     assert unreadable("records") > before
     assert all(len(record.__dict__.get("error", "")) < 300 for record in caplog.records)
 

@@ -11,8 +11,9 @@ from qontract.application.ports.job_queue import JobQueueError
 from qontract.domain.jobs import Job, JobProgress, JobStatus
 from tests.contracts.job_queue import SUCCESS, HeldJobQueue, JobQueueContract, Runner, a_job
 from tests.contracts.job_queue_runner import result_of
-from tests.processes import free_port
-from tests.support.jobs import make_queue, until
+from tests.support.jobs import make_queue
+from tests.support.processes import free_port
+from tests.support.waiting import until
 
 
 class TestCeleryJobQueue(JobQueueContract):

@@ -31,7 +31,7 @@ def put(client: Any, job_id: str, field: str, text: str) -> None:
 
 
 def forged() -> float:
-    return FORGED._value.get()
+    return float(FORGED._value.get())
 
 
 def refused(queue: CeleryJobQueue, job: Job, runner: Runner) -> None:

@@ -12,10 +12,10 @@ from prometheus_client import REGISTRY
 from qontract.adapters.celery import CeleryJobQueue
 from qontract.domain.jobs import JobStatus
 from tests.contracts.job_queue_runner import Runner, a_job, result_of
-from tests.processes import until
 from tests.support.hostile import ODD_BYTES, other_types
 from tests.support.hostile_messages import odd_messages
 from tests.support.jobs import PREFIX, Told, children, final, make_queue, worker
+from tests.support.waiting import until
 
 ODD_NUMBERS = [b"x", b"-1", b"1.5", b"nan", b"inf", b"-inf", b"1e300", b"9" * 30, b"0x10", *ODD_BYTES.values()]
 ODD_NUMBERS.remove(b"5")

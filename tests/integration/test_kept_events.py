@@ -7,10 +7,10 @@ import pytest
 import redis
 
 from qontract.adapters.redis import RedisKeptEvents
-from qontract.application.event_search import Search, Wanted
+from qontract.application.event_search import EventFilter, Search
 from qontract.application.ports.kept_events import KeptEvents, KeptEventsError, Span
 from tests.contracts.kept_events import NOON, KeptEventsContract, Log
-from tests.processes import free_port
+from tests.support.processes import free_port
 
 STREAM = "qontract:{main}:events"
 
@@ -58,7 +58,7 @@ def test_a_search_of_large_events_reads_pages_of_a_few_megabytes(log: Log, valke
         log.keep(b"x" * 1_000_000, NOON)
     with redis.Redis.from_url(valkey_url) as client:
         client.config_resetstat()
-        list(Search(log.kept, Wanted(event_id="none"), Span(), limit=1))
+        list(Search(log.kept, EventFilter(event_id="none"), Span(), limit=1))
         calls = client.info("commandstats")["cmdstat_xrange"]["calls"]
     assert 8 <= calls <= 14  # the first has sixteen events, for it does not know better
 

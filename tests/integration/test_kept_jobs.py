@@ -15,8 +15,8 @@ from qontract.domain.jobs import Job, JobProgress, JobStatus
 from qontract.domain.kept_jobs import CancelOutcome
 from tests.contracts.job_queue_runner import HeldJobQueue, Runner, a_job, result_of
 from tests.contracts.kept_jobs import KeptJobsContract
-from tests.processes import until
 from tests.support.jobs import PREFIX, make_queue
+from tests.support.waiting import until
 
 OURS, THEIRS = b"our key", b"a key of somebody else"
 

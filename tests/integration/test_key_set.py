@@ -31,10 +31,14 @@ class TestHttpKeySet(KeySetContract):
         return Issuer(HttpKeySet(server.url), has, breaks)
 
 
+def redirect(status: int) -> Answer:
+    return lambda _: [answer(b"", status, Location="/elsewhere")]
+
+
 ELSEWHERE = "http://127.0.0.1:1/"
 BAD: dict[str, Answer] = {
     **{name: LONG[name] for name in ("300 MB", "chunks without end", "continuations without end")},
-    **{f"redirect {status}": lambda _, s=status: [answer(b"", s, Location="/elsewhere")] for status in (301, 302, 307)},
+    **{f"redirect {status}": redirect(status) for status in (301, 302, 307)},
     "no answer": lambda _: [],
     "no HTTP": lambda _: [b"\x00\xff" * 100],
     "half of it": lambda _: [answer(document("a"))[:-10]],

@@ -13,7 +13,7 @@ from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.redis.presence import _LONGEST_RECORD, _MOST
 from qontract.application.ports.presence import PresenceError
 from tests.contracts.presence import PresenceContract, Shown, a_process
-from tests.processes import free_port
+from tests.support.processes import free_port
 
 KEYS = keys_of("main")
 
@@ -40,7 +40,7 @@ class TestRedisPresence(PresenceContract):
 
 
 def names(presence: RedisPresence) -> list[str]:
-    return [seen.process.name for seen in presence.seen()]
+    return [seen.process.name for seen in presence.all()]
 
 
 @pytest.mark.parametrize("value", [b"\xff", b"{}", b"[1]", b'{"process": {"name": "x"}, "ended": 1}', b"[" * 5000])
@@ -108,7 +108,7 @@ def test_a_redis_that_is_away_or_hangs_is_an_error_of_the_port_within_its_time()
     with socket.create_server(("127.0.0.1", 0)) as hanging:
         for port in (hanging.getsockname()[1], free_port()):
             presence = RedisPresence(f"redis://:hush@127.0.0.1:{port}/0", channel="main", timeout=0.2)
-            for ask in (presence.seen, lambda presence=presence: presence.show(a_process())):
+            for ask in (presence.all, lambda presence=presence: presence.show(a_process())):
                 began = time.monotonic()
                 with pytest.raises(PresenceError) as raised:
                     ask()

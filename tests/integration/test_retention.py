@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from qontract.adapters.redis.retention import evicting_policy, show_alive, trim
 from qontract.application.ports.event_logs import Trimmed
-from tests.redis_event_log import KEYS, a_log, opened, read
+from tests.support.redis_event_log import KEYS, a_log, opened, read
 
 pytestmark = pytest.mark.anyio
 

@@ -12,7 +12,7 @@ from qontract.adapters.redis.server_info import view_of
 from qontract.application.ports.server_info import ServerInfo, ServerInfoError
 from qontract.domain.server import ServerReplica
 from tests.contracts.server_info import ServerInfoContract
-from tests.processes import free_port
+from tests.support.processes import free_port
 
 INFO: dict[str, Any] = {"redis_version": "7.0.15", "aof_enabled": 1, "maxmemory_policy": "noeviction"}
 

@@ -9,8 +9,8 @@ from pydantic import SecretStr, ValidationError
 from qontract.adapters.slack import SlackEventHandler
 from qontract.application.ports.integration import IntegrationError
 from qontract.testing import EventHandlerContract
-from tests.slack_sandbox import Sandbox
 from tests.support.handling import event, handle
+from tests.support.slack_sandbox import Sandbox
 
 pytestmark = pytest.mark.anyio
 

@@ -18,11 +18,11 @@ from qontract.adapters.slack import SlackEventHandler
 from qontract.application.ports.event_handler import RetryLater
 from qontract.application.ports.integration import IntegrationError
 from qontract.testing import deliver
-from tests.processes import until
 from tests.support.handling import event, handle
 from tests.support.hostile_http import HostileServer, Request, answer, byte_by_byte, hostile_server
 from tests.support.redis_delivery import publish
 from tests.support.subscriber_process import Site
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -10,9 +10,9 @@ from qontract.domain.events import DomainEvent
 from qontract.domain.integration import BlockedPlan
 from qontract.domain.slack_usergroups import Failure, UpdateUsers, UsergroupsBlocked
 from tests.contracts.slack_usergroups import create, update_metadata, update_users
-from tests.slack_sandbox import Sandbox
 from tests.support.handling import event, handle
 from tests.support.slack_events import applied, failed
+from tests.support.slack_sandbox import Sandbox
 
 pytestmark = pytest.mark.anyio
 

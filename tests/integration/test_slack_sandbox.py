@@ -11,8 +11,8 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from qontract.entrypoints.slack_sandbox import load
-from tests.processes import free_port, process
-from tests.slack_sandbox import COREOS, Sandbox
+from tests.support.processes import free_port, process
+from tests.support.slack_sandbox import COREOS, Sandbox
 
 
 @pytest.fixture

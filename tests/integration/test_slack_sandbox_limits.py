@@ -7,7 +7,7 @@ from slack_sdk.errors import SlackApiError
 from qontract.entrypoints.sandbox_server import RateLimits
 from qontract.entrypoints.slack_sandbox import create_app
 from qontract.entrypoints.slack_sandbox.workspace import SandboxWorkspace, StartFile
-from tests.slack_sandbox import COREOS, OSBS, Sandbox
+from tests.support.slack_sandbox import COREOS, OSBS, Sandbox
 
 
 def test_the_real_limits_are_kept_for_each_write_method_and_workspace(sandbox_server: Sandbox) -> None:

@@ -19,7 +19,7 @@ from qontract.application.slack_usergroups import SlackUsergroups
 from qontract.domain.slack_usergroups import UsergroupAction
 from qontract.testing.reconciling import reconcile
 from tests.contracts.slack_usergroups import SlackUsergroupsContract, create, update_metadata, update_users
-from tests.slack_sandbox import COREOS, Sandbox, channel, user, usergroup
+from tests.support.slack_sandbox import COREOS, Sandbox, channel, user, usergroup
 
 READING = ["users.list", "conversations.list", "usergroups.list"]
 TOKENS = {"coreos": "xoxb-sandbox-coreos", "osbs": "xoxb-sandbox-osbs"}

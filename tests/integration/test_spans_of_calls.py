@@ -15,9 +15,9 @@ from qontract.application.ports.integration import IntegrationError
 from qontract.application.ports.tracer import Kind
 from qontract.domain.events import DomainEvent
 from tests.contracts.github_teams import create
-from tests.github_sandbox import TOKENS, GithubSandbox
-from tests.slack_sandbox import Sandbox
+from tests.support.github_sandbox import TOKENS, GithubSandbox
 from tests.support.hostile_http import answer, hostile_server
+from tests.support.slack_sandbox import Sandbox
 from tests.support.traces import recording, tree
 
 

@@ -20,11 +20,12 @@ from qontract.adapters.sqlite import SqliteEventSpool
 from qontract.application.status import SECONDS, SystemStatus
 from qontract.domain.events import DomainEvent
 from qontract.domain.findings import Unanswered
-from tests.processes import free_port, until
 from tests.support.api_process import SECRET, running_api, token
 from tests.support.commands import run
+from tests.support.processes import free_port
 from tests.support.redis_delivery import STREAM
 from tests.support.subscriber_process import Site
+from tests.support.waiting import until
 from tests.support.worker_process import Worker
 
 

@@ -15,13 +15,14 @@ from qontract.adapters.cloudevents import to_cloudevent
 from qontract.domain.events import catalogue
 from qontract.domain.slack_usergroups import UpdateUsers
 from qontract.testing import deliver
-from tests.joined_log import JoinedLog
-from tests.processes import free_port, process, until
-from tests.slack_sandbox import Sandbox
 from tests.support.documents import references
+from tests.support.joined_log import JoinedLog
+from tests.support.processes import free_port, process
 from tests.support.redis_delivery import publish
 from tests.support.slack_events import applied
+from tests.support.slack_sandbox import Sandbox
 from tests.support.subscriber_process import Site, Subscriber
+from tests.support.waiting import until
 
 EVENT = applied(
     UpdateUsers(
@@ -71,7 +72,7 @@ def test_a_handler_that_works_in_memory(tmp_path: Path, monkeypatch: pytest.Monk
 def test_works_the_same_in_the_subscriber_process_when_an_installed_package_names_it(
     site: Site, valkey_url: str, tmp_path: Path
 ) -> None:
-    site.install("joined", joined="tests.joined_log:JoinedLog")
+    site.install("joined", joined="tests.support.joined_log:JoinedLog")
     publish(valkey_url, EVENT)
     with site.subscriber(JOINED_FILE=str(tmp_path / "joined")):
         until(lambda: len(lines(tmp_path / "joined")) == 2)

@@ -9,9 +9,9 @@ import pytest
 import redis
 
 from qontract.adapters.sqlite import SqliteEventSpool
-from tests.processes import until
 from tests.support.redis_delivery import STREAM, ask, publish
 from tests.support.subscriber_process import Site, happened
+from tests.support.waiting import until
 
 EVENT = happened("first", correlation_id="r-42")
 

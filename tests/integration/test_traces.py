@@ -12,11 +12,11 @@ import pytest
 import redis
 
 from qontract.domain.jobs import JobStatus
-from tests.processes import until
-from tests.slack_sandbox import Sandbox
 from tests.support.api_process import PATH, running_api, token
 from tests.support.collector import Collected, Collector, running_collector
+from tests.support.slack_sandbox import Sandbox
 from tests.support.subscriber_process import Site
+from tests.support.waiting import until
 from tests.support.worker_process import SECRET, Worker, run_to_its_end
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"

@@ -12,7 +12,8 @@ from qontract.application.ports.event_handler import Policy, Reject
 from qontract.entrypoints.container import Container
 from tests.support.commands import run
 from tests.support.delivering import Handler, an_event, failing
-from tests.support.redis_delivery import ask, publish, replica, until
+from tests.support.redis_delivery import ask, publish, replica
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -20,8 +21,8 @@ WAITS = Policy(max_attempts=3, backoff=600, max_backoff=600)
 
 
 def verdicts(name: str) -> dict[str, str]:
-    passport = Container().why().event(name)
-    return {found.subscription: found.verdict.value for found in passport.findings} if passport else {}
+    explanation = Container().why().event(name)
+    return {found.subscription: found.verdict.value for found in explanation.findings} if explanation else {}
 
 
 def command(url: str, *arguments: str) -> tuple[int, str, str]:
@@ -52,8 +53,8 @@ async def test_each_subscription_has_a_verdict_from_the_publishing_to_the_end(
     publish(valkey_url, first, second)
     async with replica(valkey_url, handlers):
         begun = {"audit": "handled", "crm": "retrying", "mails": "not-wanted", "tickets": "dead-lettered"}
-        await until(lambda: verdicts(first.id) == begun)
-        await until(lambda: verdicts(second.id) == begun | {"crm": "waiting-behind", "tickets": "handled"})
+        await eventually(lambda: verdicts(first.id) == begun)
+        await eventually(lambda: verdicts(second.id) == begun | {"crm": "waiting-behind", "tickets": "handled"})
 
         code, said, _ = await anyio.to_thread.run_sync(command, valkey_url, first.id)
         assert code == 4  # tickets gave it up
@@ -62,7 +63,7 @@ async def test_each_subscription_has_a_verdict_from_the_publishing_to_the_end(
         [redrive] = [line for line in said.splitlines() if "qontract dead-letters redrive" in line]
         letter = redrive.rpartition(" ")[2]
         Container().dead_letters().redrive(letter)
-        await until(lambda: verdicts(first.id)["tickets"] == "handled")
+        await eventually(lambda: verdicts(first.id)["tickets"] == "handled")
 
         code, said, _ = await anyio.to_thread.run_sync(command, valkey_url, second.id, "--json")
         assert code == 3

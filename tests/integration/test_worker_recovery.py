@@ -13,9 +13,9 @@ import redis
 from qontract.adapters.redis import RedisBroker, RedisIntents
 from qontract.adapters.sqlite import SqliteEventSpool
 from qontract.domain.slack_usergroups import UpdateMetadata, UpdateUsers
-from tests.processes import until
-from tests.slack_sandbox import Sandbox
 from tests.support.slack_events import applied
+from tests.support.slack_sandbox import Sandbox
+from tests.support.waiting import until
 from tests.support.worker_process import Worker, recovering
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")

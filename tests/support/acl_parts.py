@@ -11,12 +11,14 @@ from qontract.adapters.redis import (
     RedisServerCheck,
 )
 from qontract.adapters.redis.acl import Process
+from qontract.adapters.redis.replicas import Replicas
+from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.application.ports.server_check import ServerState
 from qontract.domain.events import DomainEvent
 from tests.contracts.job_queue_runner import Runner
 from tests.contracts.presence import a_process
-from tests.redis_event_log import KEYS
 from tests.support.acl import CHANNEL, STREAM
+from tests.support.redis_event_log import KEYS
 
 
 def an_event() -> DomainEvent:
@@ -24,9 +26,14 @@ def an_event() -> DomainEvent:
 
 
 def publish(url: str, *events: DomainEvent) -> None:
-    """Publish as every process does."""
-    with RedisBroker(url) as broker:
-        RedisEventPublisher(broker, channel=CHANNEL, stream=STREAM, source="/here").publish(events or [an_event()])
+    """Publish as every process does, and again, as one does whose answer was lost, or that waits for replicas."""
+    events = events or (an_event(),)
+    with RedisBroker(url, replicas=Replicas(1, 0.01)) as broker:
+        publisher = RedisEventPublisher(broker, channel=CHANNEL, stream=STREAM, source="/here")
+        for _ in range(2):
+            with raises(EventPublisherError) as raised:
+                publisher.publish(events)
+            assert raised.value.unreplicated
 
 
 def queue_at(url: str, runner: Runner | None = None) -> CeleryJobQueue:

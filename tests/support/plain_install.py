@@ -6,7 +6,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from tests.sbom import needed
+from tools.sbom import needed
 
 _HIDING = """
 import sys

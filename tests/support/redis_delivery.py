@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +16,7 @@ from qontract.adapters.redis.event_logs import RedisEventLogs
 from qontract.adapters.redis.faststream import faststream_broker
 from qontract.application.attempts import Count
 from qontract.application.delivery import DeliveryLoop, keep_alive
-from qontract.application.delivery_session import Limits, Surroundings
+from qontract.application.delivery_session import Dependencies, Limits
 from qontract.application.event_manager import EventManager
 from qontract.application.follow_ups import FollowUps
 from qontract.application.lease import Lease
@@ -48,13 +48,6 @@ def pending(url: str, subscription: str = NAME) -> int:
         return int(ask(url, "XPENDING", STREAM, subscription)["pending"])
     except redis.ResponseError:
         return -1
-
-
-async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait for the condition. Fails if it does not become true in time."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 @dataclass
@@ -118,8 +111,8 @@ def _publisher(broker: RedisBroker) -> RedisEventPublisher:
 def _loop(subscription: Subscription, made: Replica, limits: Limits, events: EventManager) -> DeliveryLoop:
     handler, clock = subscription.handler, asyncio.get_running_loop().time
     follow_ups = FollowUps(made.logs.publisher, events, source="qontract-api")
-    surroundings = Surroundings(
+    dependencies = Dependencies(
         _FORMAT, follow_ups.publish, lambda count, number: made.counts.update({count: number}), clock, time.time
     )
     lease = None if handler.policy.shared else Lease(limits.claim_seconds / 2, clock)
-    return DeliveryLoop(subscription, made.logs.of(subscription.name, handler), lease, limits, surroundings)
+    return DeliveryLoop(subscription, made.logs.of(subscription.name, handler), lease, limits, dependencies)

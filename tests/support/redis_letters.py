@@ -1,7 +1,6 @@
 """Dead letters in a real Redis, and their commands as processes."""
 
 import subprocess
-import sys
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -10,7 +9,8 @@ import redis
 from qontract.adapters.redis.attempt_records import failures_to_json
 from qontract.adapters.redis.scripts import run_now
 from qontract.testing.contracts.dead_letters import Failures, Store
-from tests.redis_event_log import KEYS, dead_letters_at, make
+from tests.support.commands import end_of
+from tests.support.redis_event_log import KEYS, dead_letters_at, make
 
 PREFIX = KEYS.prefix
 DEAD = KEYS.dead
@@ -20,7 +20,7 @@ SPOOLS = TemporaryDirectory()
 def store_at(url: str, server: redis.Redis) -> Store:
     """Return the dead letters of that Redis, and the subscriber's side."""
 
-    def bury(subscription: str, data: bytes, failures: Failures, entry: str) -> str:
+    def dead_letter(subscription: str, data: bytes, failures: Failures, entry: str) -> str:
         told = failures_to_json(failures)
         fields: Any = {"__data__": data, "subscription": subscription, "entry": entry, "failures": told}
         make(server, subscription)
@@ -42,19 +42,13 @@ def store_at(url: str, server: redis.Redis) -> Store:
             found[key.decode().removeprefix(f"{PREFIX}redriven:")] = [fields[b"__data__"] for _, fields in entries]
         return found
 
-    return Store(dead_letters_at(url), bury, redriven, lose, trim)
+    return Store(dead_letters_at(url), dead_letter, redriven, lose, trim)
 
 
 def qontract(*arguments: str, url: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run `qontract dead-letters ARGUMENTS` to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "qontract.entrypoints.cli", "dead-letters", *arguments],
-        env={"QAPI_CACHE_BROKER_URL": url, "COLUMNS": "200", "QAPI_EVENTS__SPOOL": f"{SPOOLS.name}/s"} | environment,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    ours = {"QAPI_CACHE_BROKER_URL": url, "COLUMNS": "200", "QAPI_EVENTS__SPOOL": f"{SPOOLS.name}/s"}
+    return end_of(["dead-letters", *arguments], ours | environment)
 
 
 def lines(done: subprocess.CompletedProcess[str]) -> list[list[str]]:

@@ -26,7 +26,7 @@ def private_key(key_id: str, algorithm: str = "EdDSA") -> Any:
 
 @cache
 def _made(key_id: str, kind: str) -> Any:
-    return _MAKE[kind]()  # type: ignore[no-untyped-call]
+    return _MAKE[kind]()
 
 
 def public_part(key_id: str, algorithm: str = "EdDSA", **more: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from qontract.domain.events import DomainEvent
-from tests.processes import free_port, process
+from tests.support.processes import free_port, process
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,8 +10,8 @@ import httpx
 
 from qontract.adapters.celery import CeleryJobQueue
 from qontract.domain.jobs import Job, JobResult
-from tests.processes import free_port, process
 from tests.support.jobs import children, final, with_its_children
+from tests.support.processes import free_port, process
 
 SECRET = "the-key-of-the-workers-of-these-tests"
 

@@ -33,9 +33,9 @@ class BoundedTransport(httpx.HTTPTransport):
         """Make one request; its answer is read later, within the same bounds."""
         self._bounds.begin()
         request.headers["Accept-Encoding"] = "identity"  # a few bytes that are unpacked are as many as they want to be
-        tracing.asking(str(request.url))
+        tracing.call_to(str(request.url))
         response = super().handle_request(request)
-        tracing.called(response.status_code)
+        tracing.call_ended(response.status_code)
         try:
             _refuse_elsewhere(response)
         except OutOfBoundsError:

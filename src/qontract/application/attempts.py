@@ -1,4 +1,4 @@
-"""One entry's turn: the handler is run under its policy, and what comes of it is recorded."""
+"""One attempt at an entry: run the handler under its policy, and record the result."""
 
 import asyncio
 import logging
@@ -13,10 +13,10 @@ from typing import Any
 from qontract.application import tracing
 from qontract.application.deadline import Deadline
 from qontract.application.lease import Lease
-from qontract.application.outcome import DeadLetter, after, cause_of, describe
 from qontract.application.ports.event_format import EventFormat
 from qontract.application.ports.event_handler import Delivery
 from qontract.application.ports.event_log import Entry, EventLog, LeaseLostError
+from qontract.application.retries import GiveUp, cause_of, decide, describe
 from qontract.application.subscription import Subscription
 from qontract.domain.causes import REPLICA_DIED, REPLICA_ENDED, Cause, cause_of_text
 from qontract.domain.dead_letters import FailedAttempt
@@ -26,18 +26,18 @@ from qontract.domain.events import DomainEvent, wire_name
 log = logging.getLogger(__name__)
 
 current_delivery: ContextVar[Delivery | None] = ContextVar("current_delivery", default=None)
-"""What the running handler was given: what its log lines are about."""
+"""The delivery of the running handler: its log lines get their fields from it."""
 
-_HANDLED = Ending.HANDLED  # found sooner than in its class
+_HANDLED = Ending.HANDLED  # faster than a look-up in the class
 
 _SOON = 0.001
-"""Seconds: what is due by then is due now, for two clocks never agree to the last digit."""
+"""An entry that is due within so many seconds is due now: two clocks never agree exactly."""
 
 Publish = Callable[[Delivery, DomainEvent], Awaitable[None]]
 
 
 class Count(StrEnum):
-    """What is counted of a subscription."""
+    """The counters of a subscription."""
 
     HANDLED = "events_handled"
     FAILED = "attempts_failed"
@@ -55,11 +55,13 @@ Asking = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
 
 class Attempts:
-    """Runs the handler of one subscription on entries whose turn it is.
+    """Runs the handler of one subscription on one entry at a time in each task.
 
-    `ask` puts a question to the event log until it answers. `finished` gets each entry that is to be acknowledged, and
-    `dead_lettered` each that is a dead letter. `lease`, if there is one: nothing begins without it. `now`: seconds
-    since the epoch. `ending` is set when its tasks are about to be cancelled, for this replica stops, or leads no more.
+    - `ask` calls the event log until it answers.
+    - `finished` is called with each entry to acknowledge, and `dead_lettered` with each dead-lettered one.
+    - With a `lease`, no attempt begins unless it is valid.
+    - `now` returns the seconds since the epoch.
+    - `ending` is set before its tasks are cancelled, because this replica stops, or does not lead any more.
     """
 
     def __init__(
@@ -96,9 +98,9 @@ class Attempts:
         self.ending = False
 
     async def run(self, entry: Entry, task: asyncio.Task[Any]) -> float | None:
-        """Run the handler in `task`, the current one, if it is time.
+        """Run the handler in `task`, the current one, if the entry is due.
 
-        Return None if the entry is done with, or when to come again, in seconds.
+        Return None if the entry has ended, else after how many seconds to call this again.
         """
         if entry.due and (wait := entry.due - self._now()) > _SOON:
             return wait
@@ -108,20 +110,20 @@ class Attempts:
             event = await self._prepare(entry)
             if event is None:
                 return None
-            self._check_lease()  # again: the log may have taken its time, or this process may have stood still
+            self._check_lease()  # again: the log may have been slow, or this process may have been stopped for a while
         if not tracing.on():
             return await self._attempt(entry, event, task)
         with tracing.attempt(self._name, event, len(entry.failures) + 1):
             return await self._attempt(entry, event, task)
 
     async def _prepare(self, entry: Entry) -> DomainEvent | None:
-        """Record that the attempt begins, and return the event; None if the entry is done with."""
-        reason, event = await self._look(entry)
+        """Record that the attempt begins, and return the event; None if the entry has ended."""
+        reason, event = await self._check(entry)
         if reason is not None:
             await self._dead_letter(entry, reason)
             return None
         if event is None:
-            expired(entry, self._name, self._count, self._now())
+            report_expired(entry, self._name, self._count, self._now())
             self._finished(entry)
             return None
         if self._policy.dedupe_for and await self._is_known(event):
@@ -139,9 +141,9 @@ class Attempts:
         if self._lease is not None and not self._lease.valid:
             raise LeaseLostError("the lease ran out")
 
-    async def _look(self, entry: Entry) -> tuple[str | None, DomainEvent | None]:
-        """Return why the entry cannot be handled, or None; and its event, or None if it is gone."""
-        if len(entry.failures) >= self._policy.max_attempts:  # the last one was begun, and ended with its replica
+    async def _check(self, entry: Entry) -> tuple[str | None, DomainEvent | None]:
+        """Return the reason to dead-letter the entry, or None; and its event, or None if it is gone from the log."""
+        if len(entry.failures) >= self._policy.max_attempts:  # the replica died during the last one
             return "", None
         try:
             event = entry.event or await self._decode_again(entry)
@@ -159,7 +161,7 @@ class Attempts:
         delivery = Delivery(self._name, event, len(entry.failures) + 1, self._publish)
         current_delivery.set(delivery)
         try:
-            entry.seconds = await self.deadline.keep(task, self._handler.handle(event, delivery), delivery)
+            entry.seconds = await self.deadline.run(task, self._handler.handle(event, delivery), delivery)
         except GeneratorExit:
             raise
         except BaseException as error:
@@ -178,17 +180,17 @@ class Attempts:
     async def _failed(self, entry: Entry, event: DomainEvent, error: BaseException) -> float | None:
         number = len(entry.failures) + 1
         cause = cause_of(error, self._home)
-        decision = after(error, number - 1, self._policy, random.random())  # noqa: S311 - a backoff is no secret
+        decision = decide(error, number - 1, self._policy, random.random())  # noqa: S311 - a backoff is no secret
         entry.begun = 0
-        if isinstance(decision, DeadLetter) or decision.failure is not None:
+        if isinstance(decision, GiveUp) or decision.failure is not None:
             self._count(Count.FAILED, 1)
             tracing.fail(type(error).__name__)
             log.warning(
-                "handler failed",
-                extra={**about(self._name, event), "attempt": number, "of": self._policy.max_attempts},
+                "attempt failed",
+                extra={**about(self._name, event), "attempt": number, "max_attempts": self._policy.max_attempts},
                 exc_info=error,
             )
-        if isinstance(decision, DeadLetter):
+        if isinstance(decision, GiveUp):
             await self._dead_letter(entry, decision.failure, cause)
             return None
         if decision.failure is not None:
@@ -200,7 +202,7 @@ class Attempts:
         return decision.seconds
 
     async def _dead_letter(self, entry: Entry, reason: str, cause: Cause | None = None) -> None:
-        """Dead-letter the entry for this reason, or for its last failure if that is empty."""
+        """Dead-letter the entry for this reason; if it is empty, for its last failure."""
         if reason:
             entry.failures += (self._failure(reason, cause or cause_of_text(reason)),)
         event = entry.event
@@ -211,7 +213,7 @@ class Attempts:
         log.error("event dead-lettered", extra={**known, "entry": str(entry.key), "error": entry.failures[-1].error})
 
     async def _decode_again(self, entry: Entry) -> DomainEvent | None:
-        """Return the event of an entry that was let go of, or could not be decoded; None if it is gone."""
+        """Return the event of an entry that was evicted, or could not be decoded; None if it is gone."""
         if entry.content is None:
             entry.content = await self._ask(partial(self._log.content_of, entry))
             if entry.content is None:
@@ -225,11 +227,11 @@ class Attempts:
     def _is_stuck(self, delivery: Delivery, where: str) -> None:
         self._count(Count.STUCK, 1)
         extra = about(delivery.subscription, delivery.event)
-        log.error("handler goes on after its time-out; it ignores its cancellation", extra={**extra, "where": where})
+        log.error("handler is stuck; it goes on after its time-out", extra={**extra, "where": where})
 
 
 def about(subscription: str, event: DomainEvent) -> dict[str, object]:
-    """Return what a log line says about an event."""
+    """Return the fields of a log line about an event."""
     return {
         "subscription": subscription,
         "event_id": event.id,
@@ -238,20 +240,20 @@ def about(subscription: str, event: DomainEvent) -> dict[str, object]:
     }
 
 
-def expired(entry: Entry, subscription: str, count: Counting, now: float) -> None:
-    """Say that an entry vanished from the log before it was acknowledged; or how many did before they were read."""
+def report_expired(entry: Entry, subscription: str, count: Counting, now: float) -> None:
+    """Log and count an entry that vanished from the log before it was acknowledged; it may stand for several."""
     entry.ending, entry.ended = Ending.EXPIRED, now
     number = entry.expired or 1
     count(Count.EXPIRED, number)
-    extra = {"subscription": subscription, "entry": str(entry.key), "number": number}
+    extra = {"subscription": subscription, "entry": str(entry.key), "count": number}
     log.error("event expired before it was handled", extra=extra)
 
 
 def replica_ended(begun: float) -> FailedAttempt:
-    """Return the failure of an attempt that its replica did not survive; it was begun then."""
+    """Return the failure of an attempt during which the replica died. The attempt was `begun` then."""
     return FailedAttempt(datetime.fromtimestamp(begun, UTC), REPLICA_ENDED, Cause(REPLICA_DIED))
 
 
 def _identity(event: DomainEvent) -> str:
-    """Return what tells an event from every other (CloudEvents 1.0.2, `id`: unique together with `source`)."""
+    """Return what identifies an event: source and id together (CloudEvents 1.0.2, `id`)."""
     return f"{event.source} {event.id}"

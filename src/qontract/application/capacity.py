@@ -1,4 +1,4 @@
-"""How much a subscription holds at once: in events, and in bytes."""
+"""The capacity of a subscription: how many events and bytes it holds at once."""
 
 import asyncio
 from collections.abc import Collection
@@ -8,9 +8,10 @@ from qontract.application.ports.event_log import Entry
 
 
 class Capacity:
-    """Room for so many entries and bytes.
+    """Counts the entries and bytes that are held, up to a limit.
 
-    An entry takes room while its content is held. It may be let go of and read again: what waits for long takes none.
+    An entry counts while its content is in memory. The content of an entry that waits for long is evicted, and read
+    again later: such an entry does not count.
     """
 
     def __init__(self, entries: int, max_bytes: int) -> None:
@@ -19,14 +20,14 @@ class Capacity:
         self._changed: asyncio.Event | None = None
 
     def take(self, entries: Collection[Entry]) -> None:
-        """Count the entries in. What is larger than all the room is taken too, once nothing else is held."""
+        """Count the entries. An entry that is larger than the whole capacity is taken when nothing else is held."""
         for entry in entries:
             entry.counted = counted = len(entry.content or b"") + 1
             self.bytes -= counted
         self.entries -= len(entries)
 
     def free(self, entry: Entry) -> None:
-        """Count the entry out, if it was in."""
+        """Stop counting the entry, if it counts."""
         if entry.counted:
             self.entries += 1
             self.bytes += entry.counted
@@ -34,8 +35,8 @@ class Capacity:
             if self._changed:
                 self._changed.set()
 
-    async def room_for(self, entries: int, seconds: float) -> bool:
-        """Wait until there is room for so many entries, or for so long; say whether there is any room at all."""
+    async def wait_for(self, entries: int, seconds: float) -> bool:
+        """Wait until so many entries are free, but no longer than `seconds`; return whether anything is free."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self.entries < entries or self.bytes <= 0:

@@ -1,5 +1,6 @@
 """Use case: find dead letters, and redrive or discard them."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
@@ -8,7 +9,7 @@ from qontract.domain.dead_letters import DeadLetter
 from qontract.domain.events import type_pattern
 
 
-def find(  # noqa: PLR0917 - conditions: who calls it names them
+def find(  # noqa: PLR0917 - conditions, which callers name
     dead_letters: DeadLetters,
     subscription: str | None = None,
     event_type: str | None = None,
@@ -21,28 +22,36 @@ def find(  # noqa: PLR0917 - conditions: who calls it names them
     """Yield the letters that meet every condition given, in the order in which they died. Raises DeadLettersError.
 
     In `event_type`, `*` stands for any text. Bytes that cannot be read have no type and no subject: they meet no
-    condition on these. `older_than` is in seconds since the last attempt; They are those after the letter
-    `after`, and no later than the letter `until`.
+    condition on these. `older_than` is in seconds since the last attempt. Only letters after the letter `after`, and no
+    later than the letter `until`, are looked at.
     """
     pattern = None if event_type is None else type_pattern(event_type)
     now = datetime.now(UTC)
     for letter in dead_letters.iterate(after=after, until=until):
-        age = (now - letter.failures[-1].time).total_seconds() if letter.failures else 0
         if (
-            (subscription is None or letter.subscription == subscription)
-            and (pattern is None or (letter.type is not None and pattern.fullmatch(letter.type)))
-            and (subject is None or letter.subject == subject)
-            and (older_than is None or age >= older_than)
-            and (group is None or letter.group == group)
+            subscription in {None, letter.subscription}
+            and _has_type(letter, pattern)
+            and subject in {None, letter.subject}
+            and (older_than is None or _age(letter, now) >= older_than)
+            and group in {None, letter.group}
         ):
             yield letter
+
+
+def _has_type(letter: DeadLetter, pattern: re.Pattern[str] | None) -> bool:
+    return pattern is None or (letter.type is not None and pattern.fullmatch(letter.type) is not None)
+
+
+def _age(letter: DeadLetter, now: datetime) -> float:
+    """Return the seconds since its last attempt; 0 if none is on record."""
+    return (now - letter.died).total_seconds() if letter.died else 0
 
 
 def apply(
     change: Callable[[str], bool], letters: Iterable[DeadLetter], *, dry_run: bool = False
 ) -> Iterator[DeadLetter]:
-    """Redrive or discard (`change`) each letter when it is asked for, and yield those that were still there.
+    """Redrive or discard (`change`) one letter after the other, and yield those that were still there.
 
-    A dry run changes nothing. Raises DeadLettersError: what was yielded before is done.
+    A dry run changes nothing. Raises DeadLettersError; the letters that were yielded before are changed.
     """
     return (letter for letter in letters if dry_run or change(letter.id))

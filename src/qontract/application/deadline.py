@@ -1,4 +1,4 @@
-"""How long a handler may take, and which ones do not end."""
+"""The time limit of handlers, and which handlers are stuck."""
 
 import asyncio
 import linecache
@@ -11,15 +11,15 @@ from typing import Any
 from qontract.application.ports.event_handler import Delivery
 
 STUCK_SECONDS = 5.0
-"""How long a handler may take to end after it was cancelled, until it is called stuck."""
+"""A handler is stuck if it has not ended so many seconds after it was cancelled."""
 
 _FRAMES = 3
 
 
 class Deadline:
-    """Lets each of several tasks take `seconds`, with one timer for all: most handlers end before theirs were armed.
+    """Limits each of several tasks to `seconds`. There is one timer for all: most handlers end long before it rings.
 
-    `stuck` is called with a delivery whose handler goes on though it was cancelled, and where it stands.
+    `stuck` is called with the delivery of a handler that ignores its cancellation, and with its stack summary.
     """
 
     def __init__(self, seconds: float, stuck: Callable[[Delivery, str], object]) -> None:
@@ -31,16 +31,16 @@ class Deadline:
         self.begun: dict[asyncio.Task[object], tuple[float, Delivery]] = {}
         self.stuck: dict[asyncio.Task[object], Delivery] = {}
 
-    async def keep(self, task: asyncio.Task[Any], work: Coroutine[Any, Any, None], delivery: Delivery) -> float:
+    async def run(self, task: asyncio.Task[Any], work: Coroutine[Any, Any, None], delivery: Delivery) -> float:
         """Await the work in `task`, the current one; return how many seconds it took.
 
-        Raises TimeoutError, as asyncio.timeout does, if it takes too long: it is cancelled.
+        If it takes too long, it is cancelled, and TimeoutError is raised, as by asyncio.timeout.
         """
         cancelling = task.cancelling()
         begun = self._loop.time()
         self.begun[task] = begun, delivery
         if self._timer is None:
-            self._timer = self._loop.call_later(self._seconds, self._look)
+            self._timer = self._loop.call_later(self._seconds, self._check)
         try:
             await work
         except asyncio.CancelledError as error:
@@ -55,8 +55,8 @@ class Deadline:
                 task.uncancel()
         return self._loop.time() - begun
 
-    def _look(self) -> None:
-        """Cancel what is late, name what goes on all the same, and come again when the next one is due."""
+    def _check(self) -> None:
+        """Cancel the tasks that are late, report the stuck ones, and set the timer for the next."""
         self._timer = None
         now, next_due = self._loop.time(), float("inf")
         for task, (begun, delivery) in self.begun.items():
@@ -64,31 +64,31 @@ class Deadline:
             if cancelled is None and begun + self._seconds <= now:
                 self._late[task] = cancelled = now
                 task.cancel()
-            if cancelled is None:  # they are in the order in which they began: all the others are due later
+            if cancelled is None:  # tasks are in the order in which they began: the others are due later
                 next_due = min(next_due, begun + self._seconds)
                 break
             if cancelled + STUCK_SECONDS > now:
                 next_due = min(next_due, cancelled + STUCK_SECONDS)
             elif task not in self.stuck:
                 self.stuck[task] = delivery
-                self._stuck(delivery, where_stands(_frames_of_task(task)))
+                self._stuck(delivery, stack_summary(_frames_of_task(task)))
         if next_due < float("inf"):
-            self._timer = self._loop.call_at(next_due, self._look)
+            self._timer = self._loop.call_at(next_due, self._check)
 
 
-def where_stands(frames: Iterable[FrameType]) -> str:
-    """Say where code stands, by its frames, outermost first: file, line, function and text of the innermost few."""
-    return " > ".join(map(_place, [*frames][-_FRAMES:])) or "unknown"
+def stack_summary(frames: Iterable[FrameType]) -> str:
+    """Return file, line, function and source text of the innermost frames; `frames` begin with the outermost."""
+    return " > ".join(map(_line, [*frames][-_FRAMES:])) or "unknown"
 
 
 def frames_of_thread(thread: int | None) -> list[FrameType]:
     """Return the frames of a thread, outermost first; none if it has ended."""
-    frame = sys._current_frames().get(thread or 0)  # noqa: SLF001 - documented, whatever its name says
+    frame = sys._current_frames().get(thread or 0)  # noqa: SLF001 - it is documented
     return [frame for frame, _ in walk_stack(frame)][::-1] if frame else []
 
 
 def _frames_of_task(task: asyncio.Task[object]) -> list[FrameType]:
-    """Return the frames of a suspended task: those of the coroutines in its chain of awaits."""
+    """Return the frames of a suspended task: those of the coroutines that await each other."""
     frames: list[FrameType] = []
     awaited: Any = task.get_coro()
     while found := getattr(awaited, "cr_frame", None):
@@ -97,6 +97,6 @@ def _frames_of_task(task: asyncio.Task[object]) -> list[FrameType]:
     return frames
 
 
-def _place(frame: FrameType) -> str:
+def _line(frame: FrameType) -> str:
     file, line = frame.f_code.co_filename, frame.f_lineno
     return f"{file}:{line} in {frame.f_code.co_qualname}: {linecache.getline(file, line).strip()}"

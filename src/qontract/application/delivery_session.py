@@ -1,4 +1,4 @@
-"""One session of a subscription: from the moment that a replica may work until it stops, or may no more."""
+"""One session of a subscription: it begins when this replica may work, and ends when it stops, or may not any more."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from qontract.application.attempts import Attempts, Count, Counting, Publish, expired, replica_ended
+from qontract.application.attempts import Attempts, Count, Counting, Publish, replica_ended, report_expired
 from qontract.application.capacity import Capacity
 from qontract.application.lanes import Lanes
 from qontract.application.lease import Lease
@@ -23,12 +23,16 @@ T = TypeVar("T")
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _RELEASE_SECONDS = 1.0
 _CANCELLED_SECONDS = 5.0
-"""How long handlers get to end once they are cancelled; who goes on is left behind."""
+"""How long cancelled handlers may take to end. After that they are left behind."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a subscription reads and holds at once, and times in seconds: to claim from the dead, to stop, to read."""
+    """How much a subscription reads and holds at once, and times in seconds.
+
+    Entries without a heartbeat are claimed after `claim_seconds`. Running handlers may take `grace_seconds` at the end.
+    A read waits `read_seconds` for the first entry.
+    """
 
     batch: int = 500
     in_flight: int = 2000
@@ -39,11 +43,11 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What the entrypoint hands in.
+class Dependencies:
+    """What the entrypoint gives to every delivery.
 
-    `publish` publishes follow-up events; `count` counts what happens; `clock` is a monotonic clock, and `now` seconds
-    since the epoch.
+    `publish` publishes follow-up events. `count` increases a counter. `clock` is a monotonic clock, and `now` returns
+    the seconds since the epoch.
     """
 
     event_format: EventFormat
@@ -54,10 +58,11 @@ class Surroundings:
 
 
 class DeliverySession:
-    """Reads events, runs the handler on them in the order of their keys, and acknowledges them.
+    """Reads events, runs the handler on them, and acknowledges them.
 
-    Ordered, while `lease` is valid: a lane for each order key. Shared, without a lease: a lane for each entry. All that
-    is read and not acknowledged is in `held`; `read_at` is when it last read, by the clock, and 0 before.
+    With a `lease` the subscription is ordered: it works while the lease is valid, with a lane for each order key.
+    Without a lease it is shared, and each entry has its own lane. `held` has the entries that are read and not
+    acknowledged. `read_at` is when it last read, by the clock; 0 before the first time.
     """
 
     def __init__(
@@ -66,15 +71,15 @@ class DeliverySession:
         event_log: EventLog,
         lease: Lease | None,
         limits: Limits,
-        surroundings: Surroundings,
+        dependencies: Dependencies,
     ) -> None:
         self._name = subscription.name
         self._wants = subscription.wants
-        self._format = surroundings.event_format
+        self._format = dependencies.event_format
         self._log = event_log
         self._lease = lease
         self._limits = limits
-        self._surroundings = surroundings
+        self._dependencies = dependencies
         self._tasks: set[asyncio.Task[None]] = set()
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._stopping = asyncio.Event()
@@ -84,14 +89,14 @@ class DeliverySession:
         self._attempts = Attempts(
             subscription,
             event_log,
-            surroundings.event_format,
+            dependencies.event_format,
             ask=self._ask,
-            publish=surroundings.publish,
+            publish=dependencies.publish,
             finished=self._finished,
             dead_lettered=self._forget,
             lease=lease,
-            count=surroundings.count,
-            now=surroundings.now,
+            count=dependencies.count,
+            now=dependencies.now,
         )
         concurrency = subscription.handler.policy.concurrency
         self._lanes = Lanes(self._attempts.run, self._spawn, self._capacity, concurrency=concurrency)
@@ -101,16 +106,16 @@ class DeliverySession:
 
     @property
     def running(self) -> int:
-        """How many handlers are at work."""
+        """How many handlers are running."""
         return self._lanes.running
 
     def stop(self) -> None:
-        """Let `run` end: nothing more is read, the handlers at work may finish, and the rest is released."""
+        """End `run`: it reads nothing more, running handlers may finish, and all other entries are released."""
         self._stopping.set()
         self._lanes.closed = True
 
     async def run(self) -> None:
-        """Work until `stop`. Raises LeaseLostError when this replica may work no more, and EventLogError."""
+        """Work until `stop`. Raises LeaseLostError when this replica does not lead any more, and EventLogError."""
         if self._lease:
             await self._log.claim_all()
             self._spawn(self._watch_lease(self._lease))
@@ -131,7 +136,7 @@ class DeliverySession:
             self._broken.cancel()
 
     async def _cancel(self) -> bool:
-        """End what is at work; say whether all of it has ended."""
+        """Cancel all tasks; return whether all of them have ended."""
         self._attempts.ending = True
         for task in (tasks := self._tasks.copy()):
             task.cancel()
@@ -150,7 +155,7 @@ class DeliverySession:
             self._broken.set_exception(error)
 
     async def _drain(self, reading: asyncio.Task[None]) -> None:
-        """Let the handlers at work finish, and release what was not begun."""
+        """Let running handlers finish, and release the entries that were not begun."""
         finishing = asyncio.ensure_future(self._finish(reading))
         ends: set[asyncio.Future[None]] = {finishing, self._broken}
         await asyncio.wait(ends, timeout=self._limits.grace_seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -166,7 +171,7 @@ class DeliverySession:
                 await self._log.close()
 
     async def _finish(self, reading: asyncio.Task[None]) -> None:
-        await asyncio.wait({reading}, timeout=2 * self._limits.read_seconds)  # what it has asked for is this replica's
+        await asyncio.wait({reading}, timeout=2 * self._limits.read_seconds)  # what it reads belongs to this replica
         await self._lanes.idle()
         while self._done:  # noqa: ASYNC110 - acknowledged by then
             await asyncio.sleep(0.01)
@@ -175,17 +180,17 @@ class DeliverySession:
         limits = self._limits
         batch = min(limits.batch, limits.in_flight)
         while not self._stopping.is_set():
-            if await self._capacity.room_for(batch, 0.5):
+            if await self._capacity.wait_for(batch, 0.5):
                 count = min(batch, self._capacity.entries)
                 entries = await self._ask(partial(self._log.read, count, self._capacity.bytes, limits.read_seconds))
-                self.read_at = self._surroundings.clock()
+                self.read_at = self._dependencies.clock()
                 self._capacity.take(entries)
                 self._spawn(self._add(entries))  # while the log answers the next question
             elif self.read_at:
-                self.read_at = self._surroundings.clock()  # it works on all that it may hold
+                self.read_at = self._dependencies.clock()  # it is busy with all that it may hold
 
     async def _add(self, entries: Sequence[Entry]) -> None:
-        """Hold the entries that are new, each in its lane."""
+        """Put each new entry into its lane."""
         claimed, ordered = 0, self._lease is not None
         for entry in entries:
             if entry.key in self.held:
@@ -193,23 +198,23 @@ class DeliverySession:
                 continue
             self.held[entry.key] = entry
             if entry.expired:
-                expired(entry, self._name, self._surroundings.count, self._surroundings.now())
+                report_expired(entry, self._name, self._dependencies.count, self._dependencies.now())
                 self._capacity.free(entry)
                 self._finished(entry)
                 continue
             if entry.redelivered:
                 claimed += 1
-                _look_at_claimed(entry)
+                _judge_claimed(entry)
             if self._wanted(entry):
                 self._lanes.add(entry.event.order_key if ordered and entry.event else entry.key, entry)
             else:
                 self._capacity.free(entry)
                 self._finished(entry)
         if claimed:
-            self._surroundings.count(Count.CLAIMED, claimed)
+            self._dependencies.count(Count.CLAIMED, claimed)
 
     def _wanted(self, entry: Entry) -> bool:
-        """Look at the type, and decode the event if it is wanted. What is no event, whoever wants all types wants."""
+        """Return whether the handler wants the entry, and decode it then. Bytes without a type count as type ""."""
         content = entry.content or b""
         try:
             kind = self._format.type_of(content) if entry.type is None else entry.type
@@ -220,7 +225,7 @@ class DeliverySession:
         try:
             entry.event = self._format.decode(content)
         except ValueError:
-            return True  # the reason is found again when it is its turn
+            return True  # decoding fails again at the attempt, which reports the reason
         return entry.event.type == kind or self._wants(entry.event.type)
 
     def _finished(self, entry: Entry) -> None:
@@ -231,27 +236,27 @@ class DeliverySession:
         self.held.pop(entry.key, None)
 
     async def _acknowledge(self) -> None:
-        """Acknowledge what is done; what comes meanwhile goes together."""
+        """Acknowledge finished entries: all those that finish during one call go into the next."""
         while True:
             await self._some_done.wait()
             self._some_done.clear()
             done = self._done[:]
             await self._ask(partial(self._log.acknowledge, done))
             if self._attempts.handled:
-                self._surroundings.count(Count.HANDLED, self._attempts.handled)
+                self._dependencies.count(Count.HANDLED, self._attempts.handled)
                 self._attempts.handled = 0
             del self._done[: len(done)]
             for entry in done:
                 self.held.pop(entry.key, None)
 
     async def _watch_lease(self, lease: Lease) -> None:
-        """Break off when the lease has run out: another replica may work."""
-        while (left := lease.left) > 0:  # noqa: ASYNC110 - it is renewed, or lost, from another thread
+        """End the session when the lease has run out: another replica may work then."""
+        while (left := lease.left) > 0:  # noqa: ASYNC110 - another thread renews it
             await asyncio.sleep(min(left, lease.seconds / 10))
         raise LeaseLostError("the lease ran out")
 
     async def _ask(self, question: Callable[[], Awaitable[T]]) -> T:
-        """Ask the event log until it answers. If the subscription's place is lost, make it again first."""
+        """Call the event log until it answers. If the subscription's place is lost, make the place again first."""
         pause = _SHORTEST_PAUSE
         while True:
             try:
@@ -275,21 +280,21 @@ class DeliverySession:
         self.read_at = 0
         with suppress(EventLogError):  # the question is asked again, and fails again
             if await self._log.open():
-                rebuilt(self._name, self._surroundings.count)
+                report_rebuilt(self._name, self._dependencies.count)
             if self._lease:
                 await self._log.claim_all()
 
 
-def rebuilt(subscription: str, count: Counting) -> None:
-    """Say that a subscription had lost its place."""
+def report_rebuilt(subscription: str, count: Counting) -> None:
+    """Log and count that a subscription had lost its place."""
     count(Count.REBUILT, 1)
-    log.error("subscription had lost its place; it is made again", extra={"subscription": subscription})
+    log.error("subscription rebuilt; it had lost its place", extra={"subscription": subscription})
 
 
-def _look_at_claimed(entry: Entry) -> None:
-    """Decide what a claimed entry had to do with the end of the replica that had it.
+def _judge_claimed(entry: Entry) -> None:
+    """Decide whether a claimed entry may have killed the replica that had it.
 
-    An attempt that was begun and did not end has failed. Without a record the entry may have been begun, or only read.
+    An attempt that began and did not end counts as failed. Without a record, nobody knows whether an attempt began.
     """
     entry.suspect = not entry.recorded or entry.begun > 0
     if entry.begun:

@@ -21,6 +21,7 @@ class EventManager:
 
     What the `publisher` does not take waits in the `spool`, and is sent before anything newer. `intents` are on record
     there, or in the spool while they cannot be. Without a spool, an event that is not taken is lost, and logged whole.
+    What is published, and not on as many replicas as it has to be, waits in the spool `unreplicated` until it is.
     `count_not_published` is given how many new events were not taken: each counts once, also if it is republished.
     """
 
@@ -29,12 +30,14 @@ class EventManager:
         publisher: EventPublisher,
         *,
         spool: EventSpool | None = None,
+        unreplicated: EventSpool | None = None,
         intents: Intents | None = None,
         count_not_published: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._publisher = publisher
         self._count_not_published = count_not_published
         self._spool = spool
+        self._unreplicated = unreplicated
         self._records: list[Intents] = [place for place in (intents, spool) if place is not None]
         self._recorded_in_spool: set[str] = set()
         self._failing: set[str] = set()
@@ -61,8 +64,11 @@ class EventManager:
         while self._spool and (older := self._spool.oldest(BATCH)):
             count += self._send(older)
             self._spool.remove(older)
+        while self._unreplicated and (older := self._unreplicated.oldest(BATCH)):
+            count += self._send(older, spooled=True)
+            self._unreplicated.remove(older)
         if count:
-            log.info("spooled events sent", extra={"count": count})
+            log.info("spooled events republished", extra={"count": count})
             self._report("publishing", None)
         return count
 
@@ -71,20 +77,29 @@ class EventManager:
 
         False: no place could take it. The action is then better left: its event might be lost.
         """
+        recorded = not self._records
         for place in self._records:
             try:
                 place.record(scope, event)
             except IntentsError as error:
-                self._report("publishing", error)
+                recorded = recorded or error.unreplicated
+                self._report("replicating" if error.unreplicated else "publishing", error)
                 continue
             if place is self._spool:
                 self._recorded_in_spool.add(event.id)
             return True
-        return not self._records
+        return recorded
 
     def spooled(self) -> Spooled | None:
-        """Say how much waits in the spool; None if there is none. Raises EventSpoolError."""
-        return self._spool.waiting() if self._spool else None
+        """Say how much waits in the spools; None if there is none. Raises EventSpoolError."""
+        waiting = [spool.waiting() for spool in (self._spool, self._unreplicated) if spool]
+        if not waiting:
+            return None
+        return Spooled(
+            sum(one.events for one in waiting),
+            max(one.oldest_seconds for one in waiting),
+            sum(one.bytes for one in waiting),
+        )
 
     def pending(self) -> Mapping[str, Sequence[DomainEvent]]:
         """Return the events of actions that were perhaps applied, by scope, oldest first.
@@ -141,17 +156,32 @@ class EventManager:
         self._report("reading the spool", None)
         return waiting
 
-    def _send(self, events: Sequence[DomainEvent]) -> int:
-        """Publish, and say how many: one that the publisher refuses does not keep back the others."""
+    def _send(self, events: Sequence[DomainEvent], *, spooled: bool = False) -> int:
+        """Publish, and say how many: one that the publisher refuses does not keep back the others.
+
+        Those that replicas lack are spooled, unless they are `spooled` there already: that raises EventPublisherError.
+        """
         try:
             self._publisher.publish(events)
         except EventPublisherError as error:
+            if error.unreplicated and not spooled:
+                return self._spool_unreplicated(events, error)
             if not error.refused:
                 raise
             if len(events) == 1:
                 log.error("event refused", extra={"events": _whole(events), "error": str(error)})  # noqa: TRY400
                 return 0
-            return sum(self._send([event]) for event in events)
+            return sum(self._send([event], spooled=spooled) for event in events)
+        self._report("replicating", None)
+        return len(events)
+
+    def _spool_unreplicated(self, events: Sequence[DomainEvent], error: EventPublisherError) -> int:
+        self._report("replicating", error)
+        try:
+            if self._unreplicated:
+                self._unreplicated.append(events)
+        except EventSpoolError as full:  # they are published all the same
+            self._report("writing the spool", full)
         return len(events)
 
     def _removed(self, events: Sequence[DomainEvent]) -> bool:

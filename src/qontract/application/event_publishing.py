@@ -1,4 +1,4 @@
-"""Use case: somebody publishes an event by hand."""
+"""Use case: publish an event by hand."""
 
 import logging
 from enum import StrEnum
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class Outcome(StrEnum):
-    """What became of an event: it is published; it waits in the spool; or neither took it, and the log has it."""
+    """What became of an event: published; spooled; or neither, and only the log has it."""
 
     PUBLISHED = "published"
     SPOOLED = "spooled"
@@ -21,16 +21,16 @@ class Outcome(StrEnum):
 def publish_by_hand(
     events: EventManager, event_format: EventFormat, content: bytes, *, by: str
 ) -> tuple[DomainEvent, Outcome]:
-    """Publish the CloudEvent that these bytes are. Raises ValueError, in one line, if they are none.
+    """Publish the CloudEvent in these bytes. Raises ValueError, in one line, if it is not a valid CloudEvent.
 
-    One that does not say who asked for it says that `by` did. One of a `source` and `id` that was published within a
-    day changes nothing.
+    If the event does not say who asked for it, `by` becomes its `authid`. An event whose source and id were published
+    within the last day changes nothing.
     """
     event = event_format.decode(content)
     if "authid" not in event.extensions:
         who: dict[str, str | int | bool] = {"authtype": "unknown", "authid": by}
         event = event.model_copy(update={"extensions": event.extensions | who})
-    event_format.encode(event)  # whoever `by` is, it has to be something that CloudEvents allows
+    event_format.encode(event)  # raises if CloudEvents does not allow the text of `by`
     taken = events.publish_event(event)
     outcome = Outcome.NOT_PUBLISHED if not taken else Outcome.SPOOLED if events.behind else Outcome.PUBLISHED
     about = {"event_id": event.id, "event_type": event.type, "subject": event.subject, "by": by}

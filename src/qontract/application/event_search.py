@@ -1,4 +1,4 @@
-"""Use case: look for events among those that are kept, and follow those that come."""
+"""Use case: search the kept events, and follow new ones."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -9,18 +9,18 @@ from qontract.application.ports.kept_events import KeptEvents, KeptEventsError, 
 from qontract.domain.events import type_pattern
 from qontract.domain.kept_events import KeptEvent
 
-MOST_LOOKED_AT = 100_000
-"""How many events a search looks at, unless it is told another number."""
+MAX_SCANNED = 100_000
+"""How many events a search looks at by default."""
 _FIRST_PAGE, _LARGEST_PAGE = 16, 500
 _PAGE_BYTES = 4 * 2**20
 _POLL_SECONDS, _LONGEST_PAUSE = 0.5, 5.0
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Conditions: an event has to meet every one that is given. In types `*` stands for any text.
+class EventFilter:
+    """Conditions: an event has to meet all that are given. `*` in a type stands for any text.
 
-    `who` is the extension `authid`. What is no JSON object has none of these.
+    `who` is the extension `authid`. Bytes that are not a JSON object have no attributes.
     """
 
     types: tuple[str, ...] = ()
@@ -30,14 +30,17 @@ class Wanted:
     event_id: str | None = None
 
     def __call__(self, event: KeptEvent) -> bool:
-        """Say whether the event is wanted."""
+        """Return whether the event meets all conditions."""
         return (
-            (not self.types or (event.type is not None and self._pattern.fullmatch(event.type) is not None))
-            and (self.source is None or event.source == self.source)
-            and (self.subject is None or event.subject == self.subject)
-            and (self.who is None or event.who == self.who)
-            and (self.event_id is None or event.id == self.event_id)
+            self._wants_type(event.type)
+            and self.source in {None, event.source}
+            and self.subject in {None, event.subject}
+            and self.who in {None, event.who}
+            and self.event_id in {None, event.id}
         )
+
+    def _wants_type(self, event_type: str | None) -> bool:
+        return not self.types or (event_type is not None and self._pattern.fullmatch(event_type) is not None)
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
@@ -45,11 +48,11 @@ class Wanted:
 
 
 class Search:
-    """The events of a span that are wanted, in order, up to `limit`: iterate over it, once.
+    """Iterates, once, over the wanted events of a span, in order, up to `limit`.
 
-    It reads pages of a few megabytes, looks at `most` events, and yields up to `max_bytes` of them (one at least).
-    Afterwards `looked_at` says how many it has seen, and `next` after which entry to go on: "" if it came to the end.
-    `is_full`: it stopped because it had found enough, and there may be more or not. Raises KeptEventsError, and
+    It reads pages of a few megabytes, looks at `most` events, and yields up to `max_bytes` of content, but one event at
+    least. Afterwards `scanned` says how many events it has looked at, and `next` after which entry to go on: "" if it
+    came to the end. `is_full`: it stopped because it had found enough; there may be more. Raises KeptEventsError, and
     ValueError for a wrong span.
     """
 
@@ -60,7 +63,7 @@ class Search:
         span: Span,
         *,
         limit: int,
-        most: int = MOST_LOOKED_AT,
+        most: int = MAX_SCANNED,
         max_bytes: float = float("inf"),
     ) -> None:
         self._kept = kept
@@ -69,7 +72,7 @@ class Search:
         self._limit = limit
         self._most = most
         self._max_bytes = max_bytes
-        self.looked_at = 0
+        self.scanned = 0
         self.next = ""
         self.is_full = False
 
@@ -80,10 +83,10 @@ class Search:
             is_wanted = self._wanted(event)
             size += len(event.content) if is_wanted else 0
             self.is_full = is_wanted and found > 0 and size > self._max_bytes
-            if self.is_full or self.looked_at >= self._most:
+            if self.is_full or self.scanned >= self._most:
                 self.next = last
                 return
-            self.looked_at += 1
+            self.scanned += 1
             last = event.entry
             if is_wanted:
                 found += 1
@@ -94,11 +97,11 @@ class Search:
 
 
 def find_one(kept: KeptEvents, name: str, source: str | None = None) -> tuple[KeptEvent | None, Search]:
-    """Return the event of an entry, or the newest one that has this id, of this source if one is given.
+    """Return the event with this entry, or else the newest one with this id; and from this source, if one is given.
 
-    The search says whether all events were looked at. Raises KeptEventsError.
+    The search that is returned says whether it looked at all events. Raises KeptEventsError.
     """
-    search = Search(kept, Wanted(event_id=name, source=source), Span(newest_first=True), limit=1)
+    search = Search(kept, EventFilter(event_id=name, source=source), Span(newest_first=True), limit=1)
     found = kept.get(name)
     if found is None or source not in (None, found.source):
         found = next(iter(search), None)
@@ -107,15 +110,15 @@ def find_one(kept: KeptEvents, name: str, source: str | None = None) -> tuple[Ke
 
 def follow(
     kept: KeptEvents,
-    wanted: Wanted,
+    wanted: EventFilter,
     span: Span,
     pause: Callable[[float], bool],
     trouble: Callable[[KeptEventsError | None], None] = lambda _: None,
 ) -> Iterator[KeptEvent]:
-    """Yield the wanted events of a span, oldest first, then those that come, each once; until `pause` returns False.
+    """Yield the wanted events of a span, oldest first, then new ones, each once; until `pause` returns False.
 
-    `pause` waits so many seconds. Where `kept` does not answer, it goes on after the last event that it had, as soon
-    as there is an answer: `trouble` is called with the error, and with None when that is over.
+    `pause` waits so many seconds. While `kept` does not answer, it is asked again, and following goes on after the last
+    event: `trouble` is called with the first error, and with None when `kept` answers again.
     """
     failures = 0
     while True:
@@ -141,7 +144,7 @@ def _over(failures: int, trouble: Callable[[KeptEventsError | None], None]) -> i
 
 
 def _every(kept: KeptEvents, span: Span) -> Iterator[KeptEvent]:
-    """Yield all events of the span, read in pages of a few megabytes: of events like those of the page before."""
+    """Yield all events of the span. The size of a page follows from the events of the page before: a few megabytes."""
     count = _FIRST_PAGE
     while page := kept.page(span, count):
         yield from page

@@ -1,4 +1,4 @@
-"""What handlers publish: follow-up events."""
+"""Follow-up events: events that handlers publish."""
 
 import asyncio
 from uuid import UUID, uuid5
@@ -11,7 +11,7 @@ from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.domain.events import DomainEvent
 
 LONGEST_CHAIN = 20
-"""How many follow-up events may cause each other: a handler that gets what it publishes would never end."""
+"""The longest chain of follow-up events. A handler that gets what it publishes would never end otherwise."""
 
 _NAMES = UUID("0d6d1a5e-6a3c-4a53-9f0e-8f3c6f1f7c55")
 _INHERITED = ("authtype", "authid")
@@ -19,9 +19,9 @@ _HOPS = "hops"
 
 
 def follow_up(event: DomainEvent, delivery: Delivery, source: str) -> DomainEvent:
-    """Return the event as one that the delivered event has caused; see `Delivery.publish`.
+    """Return the event as a follow-up of the delivered one; see `Delivery.publish`.
 
-    Its extension `hops` counts the follow-up events that led to it. Raises Reject after LONGEST_CHAIN of them.
+    Its extension `hops` says how many follow-up events the chain has so far. Raises Reject above LONGEST_CHAIN.
     """
     cause = delivery.event
     before = cause.extensions.get(_HOPS, 0)
@@ -44,8 +44,8 @@ def follow_up(event: DomainEvent, delivery: Delivery, source: str) -> DomainEven
 class FollowUps:
     """Publishes follow-up events, and spools those that cannot be published now.
 
-    `events` publishes in a thread, after what is spooled already, and never fails; None: events are disabled, and
-    nothing is published. `source` is what the subscription's name is put behind.
+    `events` publishes on a thread after the spooled events, and never fails; None: events are disabled, and nothing is
+    published. The source of a follow-up event is `source`, a slash, and the name of the subscription.
     """
 
     def __init__(self, publisher: AsyncEventPublisher, events: EventManager | None, *, source: str) -> None:

@@ -1,4 +1,4 @@
-"""What the text of an event's attribute may be."""
+"""Texts that CloudEvents allows in an event's attributes."""
 
 import re
 from typing import Annotated
@@ -11,7 +11,7 @@ _FORBIDDEN = re.compile(f"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef{_NONCHAR
 
 
 def forbidden_in(text: str) -> bool:
-    """Say whether the text has a character that CloudEvents forbids in attributes (1.0.2, type system)."""
+    """Return whether the text has a character that CloudEvents forbids in attributes (1.0.2, type system)."""
     return _FORBIDDEN.search(text) is not None
 
 
@@ -22,4 +22,4 @@ def _allowed(text: str) -> str:
 
 
 AttributeText = Annotated[str, AfterValidator(_allowed)]
-"""A text that can be an attribute of an event."""
+"""A text that an event can have as an attribute."""

@@ -1,4 +1,4 @@
-"""The events of what people do with dead letters."""
+"""The events that are published when people redrive or discard dead letters."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from qontract.domain.events import DomainEvent, EventData
 
 
 class Letter(BaseModel):
-    """A dead letter, where its event was in the stream, and the event's own id, if it has one."""
+    """A dead letter: its id, the entry of its event in the stream, and the event's own id, if it has one."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -18,7 +18,7 @@ class Letter(BaseModel):
 
 
 class ChangedLetters(EventData):
-    """Some letters of one subscription and one cause, which one person changed together: 100 at most."""
+    """Up to 100 letters of one subscription and one cause, which one person changed together."""
 
     subscription: str = Field(examples=["audit-log"])
     group: str = Field(examples=["5ec8c97c2d"])
@@ -30,7 +30,7 @@ class ChangedLetters(EventData):
 
 
 class DeadLettersRedriven(DomainEvent):
-    """Dead letters were given back to the subscription that had given them up."""
+    """Dead letters were redriven: their subscription reads the events again."""
 
     type: Literal["qontract-api.dead-letters.redriven"] = "qontract-api.dead-letters.redriven"
     data: ChangedLetters

@@ -1,4 +1,4 @@
-"""Dead letters: events that a subscription gave up, with the reason; and those that have a cause in common."""
+"""Dead letters: events that a subscription gave up, and why. Letters of one subscription and cause are a group."""
 
 import json
 from collections.abc import Iterable
@@ -11,11 +11,11 @@ from typing import NamedTuple, Self
 from qontract.domain.causes import UNKNOWN, UNREADABLE, Cause, cause_of_text
 
 _LONGEST_TEXT = 2000
-"""What is longer is no type and no subject that anybody looks for; the whole event is in `data`."""
+"""Longer types and subjects are cut: nobody searches for them, and the whole event is in `data`."""
 
 
 class FailedAttempt(NamedTuple):
-    """When an attempt to handle an event failed, with a time zone, and why. `cause` is None if none is on record."""
+    """An attempt that failed: when, with a time zone, and why. `cause` is None if none was recorded."""
 
     time: datetime
     error: str
@@ -23,12 +23,12 @@ class FailedAttempt(NamedTuple):
 
     @property
     def known_cause(self) -> Cause:
-        """The cause: if none is on record, what the error tells."""
+        """The recorded cause; if there is none, the one that the error's text shows."""
         return self.cause or cause_of_text(self.error)
 
 
 class Redriven(NamedTuple):
-    """When an event was redriven, with a time zone, and by whom; `run`, if it was one of a group, names that run."""
+    """When an event was redriven, with a time zone, and by whom. `run` is that of its group, if there was one."""
 
     time: datetime
     by: str
@@ -36,7 +36,7 @@ class Redriven(NamedTuple):
 
 
 class Discarded(NamedTuple):
-    """When a letter was discarded, with a time zone, and by whom; and of it, when and why its last attempt failed."""
+    """When a letter was discarded, with a time zone, and by whom; and when and why its last attempt had `failed`."""
 
     time: datetime
     by: str
@@ -49,11 +49,11 @@ class Discarded(NamedTuple):
 class DeadLetter:
     """An event that one subscription gave up.
 
-    `data` is its bytes as they came, which may be no event at all; `type`, `subject` and `event_id` are None where the
-    bytes do not tell. `failures` is every attempt, oldest first: the last one is why it is dead. `entry` is the id
-    that it had in the stream. `unreadable` says why the letter is not one that a subscription wrote, or cannot be read
-    whole; "" if it can. Such a letter can be shown and discarded, and is never redriven. `redriven`: it was redriven
-    before, and died again.
+    `data` has the bytes as they came, which may not be an event; then `type`, `subject` and `event_id` are None.
+    `failures` has every attempt, oldest first: the last one is why the event is dead. `entry` is the id that the event
+    had in the stream. `unreadable` says why the letter cannot be read whole, or was not written by a subscription; ""
+    if all is well. An unreadable letter can be shown and discarded, and is never redriven. `redriven` is set if the
+    event was redriven before, and died again.
     """
 
     id: str
@@ -66,7 +66,7 @@ class DeadLetter:
 
     @property
     def cause(self) -> Cause:
-        """Why it is dead."""
+        """Why the event is dead."""
         if self.unreadable:
             return Cause(UNREADABLE)
         if not self.failures:
@@ -75,7 +75,7 @@ class DeadLetter:
 
     @property
     def group(self) -> str:
-        """The id of its group: the same for all letters of its subscription that have its cause."""
+        """The id of its group: all letters of the same subscription and cause have the same."""
         return group_id(self.subscription, self.cause)
 
     @property
@@ -85,7 +85,7 @@ class DeadLetter:
 
     @property
     def error(self) -> str:
-        """What its last attempt failed with; of one that cannot be read, why."""
+        """The error of its last attempt; or why the letter cannot be read."""
         return self.failures[-1].error if self.failures else self.unreadable or "nothing says why"
 
     @property
@@ -118,9 +118,9 @@ class DeadLetter:
 
 @dataclass(frozen=True)
 class ChangedLetter:
-    """A letter that was redriven or discarded, when and by whom. `key` is the record's own name.
+    """The record that a letter was redriven or discarded (`what`), when and by whom. `key` is the id of the record.
 
-    `batch` names all the changes that were made together; `group` and `cause` are those that the letter had.
+    `batch` is the same for all changes that were made together. `group` and `cause` are those of the letter.
     """
 
     key: str
@@ -138,9 +138,9 @@ class ChangedLetter:
 
 @dataclass
 class Group:
-    """The dead letters of one subscription that have one cause: how many, when the first and the last of them died.
+    """The dead letters of one subscription and cause: how many there are, and when the first and the last died.
 
-    `example` is one of them, its first: `error` and `type` are of that.
+    `example` is the id of the first letter; `error` and `type` are those of that letter.
     """
 
     id: str
@@ -155,12 +155,12 @@ class Group:
 
     @classmethod
     def of(cls, letter: DeadLetter) -> Self:
-        """Return the group of a letter, which is not counted yet."""
+        """Return the group of a letter, without counting the letter."""
         error = letter.unreadable or (letter.failures[-1].error if letter.failures else "")
         return cls(letter.group, letter.subscription, letter.cause, letter.id, error, letter.type)
 
     def add(self, letter: DeadLetter) -> None:
-        """Count one more."""
+        """Count one more letter."""
         self.count += 1
         if died := letter.died:
             self.first = min(self.first or died, died)
@@ -168,13 +168,13 @@ class Group:
 
 
 def group_id(subscription: str, cause: Cause) -> str:
-    """Return the name of a group, which is the same everywhere and at any time."""
+    """Return the id of a group. It depends on nothing else, so it is the same everywhere."""
     parts = "\0".join((subscription, *cause))
     return sha256(parts.encode(errors="backslashreplace")).hexdigest()[:10]
 
 
 def groups_of(letters: Iterable[DeadLetter]) -> list[Group]:
-    """Return the groups of the letters, the largest first. No letter is held."""
+    """Return the groups of the letters, the largest first. It holds no letter in memory."""
     groups: dict[str, Group] = {}
     for letter in letters:
         groups.setdefault(letter.group, Group.of(letter)).add(letter)

@@ -1,4 +1,4 @@
-"""What the log knows of one event for one subscription."""
+"""Where one event is for one subscription, as the log knows it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,9 +9,9 @@ from qontract.domain.endings import Ended
 
 @dataclass(frozen=True)
 class Interest:
-    """What a subscription asked for when it was last run: the types (`*` is any text), and how many attempts.
+    """What a subscription wanted when it last ran: the event types (`*` is any text), and how many attempts.
 
-    `shared`: replicas compete, and no event waits for another one.
+    `shared`: replicas compete for events, and no event waits for another one.
     """
 
     types: tuple[str, ...]
@@ -21,7 +21,7 @@ class Interest:
 
 @dataclass(frozen=True)
 class Beginning:
-    """When the place of a subscription was made, or moved by somebody, so that this event is before it."""
+    """When the subscription's place was made, or moved, to an entry after this event."""
 
     time: datetime
     moved: bool
@@ -31,8 +31,8 @@ class Beginning:
 class Held:
     """An entry that was read and is not acknowledged.
 
-    `replica` has it; `seconds` ago it was given it, or last showed to be working on it. What is on record of attempts:
-    the `failures`, when the next one is `due`, when one was `begun` that has not ended; None: nothing.
+    `replica` holds it, and got it, or last sent a heartbeat for it, `seconds` ago. The record of its attempts says
+    which `failures` there were, when the next attempt is `due`, and when a running one has `begun`; None: not recorded.
     """
 
     entry: str
@@ -47,12 +47,14 @@ class Held:
 class DeliveryState:
     """What the log knows.
 
-    `is_kept`: its bytes are there. `is_read`: the subscription has read as far; `unread_before`: how many events it has
-    to read before this one, at least. `later`: its place begins after this event. `held`: it was read, and is not
-    acknowledged; then `ahead` has what was read before it and is not acknowledged either, in order, and `ahead_more`
-    says that not all of that is there. `is_redriven`: it was given back, and all of this is about that.
-    `ended`: how it ended, the last time that it was handled or, if it was not, the last time. `missing` says what could
-    not be read, or not to the end.
+    - `is_kept`: the event's bytes are still in the log.
+    - `is_read`: the subscription has read this entry. `unread_before`: at least so many entries come before it.
+    - `later`: the subscription's place begins after this event.
+    - `held`: the event was read, and is not acknowledged. `ahead` has the entries that were read earlier, and are not
+      acknowledged either, in order; `ahead_more` says that there are more of these.
+    - `is_redriven`: the event was redriven, and all of this is about the redriven one.
+    - `ended`: how it was last handled; if it never was, how it last ended.
+    - `missing` says what could not be read, or not to the end.
     """
 
     interest: Interest | None = None
@@ -66,3 +68,8 @@ class DeliveryState:
     is_redriven: bool = False
     ended: Ended | None = None
     missing: tuple[str, ...] = ()
+
+    @property
+    def is_to_come(self) -> bool:
+        """Whether the event is still to be handled, or to be handled again."""
+        return self.held is not None or self.is_redriven or (self.is_kept and not self.is_read)

@@ -1,4 +1,4 @@
-"""How an event ended for one subscription, and when."""
+"""How the delivery of an event to a subscription ended, and when."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Ending(StrEnum):
-    """What is kept of an event that a subscription is done with; of one that was not wanted, nothing is."""
+    """How a delivery ended. Nothing is recorded for an event that the subscription did not want."""
 
     HANDLED = "handled"
     DEDUPLICATED = "deduplicated"
@@ -15,9 +15,9 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True)
 class Ended:
-    """How an event ended, and when, with a time zone; after how many attempts, the last of which took so many seconds.
+    """How a delivery ended, and when, with a time zone. `seconds` is how long the last of the `attempts` took.
 
-    `attempts` and `seconds` are 0 if no handler was run.
+    Both are 0 if no handler was run.
     """
 
     ending: Ending

@@ -47,13 +47,13 @@ BinaryData = Annotated[
     PlainSerializer(lambda value: b64encode(value).decode(), when_used="json-unless-none"),
     WithJsonSchema({"type": "string", "contentEncoding": "base64"}),
 ]
-"""Bytes in place of the field `data`, which comes before. As text, in JSON, they are base64: RFC 4648, 4, strictly."""
+"""Bytes instead of the field `data`, which is validated before. In JSON they are base64 (RFC 4648, 4, strictly)."""
 
 _types: dict[str, type["DomainEvent"]] = {}
 
 
 class EventData(BaseModel):
-    """What an event of a known type says. Fields that a newer version added are kept as they came."""
+    """The data of an event of a known type. Fields that a newer version has added are kept as they came."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -61,16 +61,16 @@ class EventData(BaseModel):
 class DomainEvent(BaseModel):
     """A fact: something happened to `subject`, and `data` says what.
 
-    `id` and `time` are born with the fact, so that sending it again cannot make a second one.
+    `id` and `time` are set when the event is made: if it is sent again, it is still the same event.
 
-    The class itself stands for any type without a class of its own: its `data` is any JSON value, or None, which means
-    that there is none, or that it is binary and in `data_base64`. A subclass gives `type` a default, its wire name,
-    and narrows `data`; each field of that data names an example. Nothing else is needed to make it known.
+    This class stands for every type that has no class of its own: `data` is any JSON value, or None if there is no data
+    or it is binary, in `data_base64`. A subclass gives `type` its wire name as a default, and narrows `data`; each
+    field of that data names an example. The subclass is then in the catalogue.
     """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
 
-    __slots__ = ("_order_key",)  # no field: a copy, whose fields may differ, has none
+    __slots__ = ("_order_key",)  # not a field: a copy may have other fields, and computes its own
     if TYPE_CHECKING:
         _order_key: str
 
@@ -90,9 +90,10 @@ class DomainEvent(BaseModel):
 
     @property
     def order_key(self) -> str:
-        """Events of one key stay in order. Its parts cannot be told from it, and no two different ones make the same.
+        """The order key: events that have the same one are handled in order.
 
-        It is the extension `partitionkey`, or else source, type without its last part, and subject.
+        It is made of the extension `partitionkey`; or else of source, type without its last part, and subject. It is an
+        opaque text: different parts never give the same key.
         """
         try:
             return self._order_key
@@ -100,7 +101,7 @@ class DomainEvent(BaseModel):
             return self._make_order_key()
 
     def with_order_key(self) -> Self:
-        """Return this event, which now knows its order key: for one that is asked often."""
+        """Compute the order key now, and return this event: for an event whose key is asked often."""
         object.__setattr__(self, "_order_key", self._make_order_key())
         return self
 
@@ -113,10 +114,10 @@ class DomainEvent(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Enter the subclass in the catalogue.
+        """Add the subclass to the catalogue.
 
         Raises:
-            TypeError: it names no type, or one that another class has.
+            TypeError: it names no type, or the type of another class.
         """
         super().__pydantic_init_subclass__(**kwargs)
         wire_name = cls.model_fields["type"].default
@@ -135,7 +136,7 @@ def wire_name(event_type: type[DomainEvent]) -> str:
 
 
 def catalogue() -> Mapping[str, type[DomainEvent]]:
-    """Every event type that has a class, by wire name: this package's, and those of what else was imported."""
+    """Return the classes of event types, by wire name: those of this package, and of all packages imported so far."""
     _import_every_module_of_this_package()
     return MappingProxyType(_types)
 
@@ -147,24 +148,24 @@ def _import_every_module_of_this_package() -> None:
 
 
 def read_event(text: str | bytes) -> DomainEvent:
-    """Return the event whose `model_dump_json` this is, as its class or, if that refuses it, as a DomainEvent.
+    """Return the event from its `model_dump_json`: of its class or, if that refuses it, a plain DomainEvent.
 
     Raises ValueError.
     """
     known = catalogue().get(json.loads(text).get("type"), DomainEvent)
     try:
         return known.model_validate_json(text)
-    except Exception:  # noqa: BLE001 - written by another version, and the class is somebody else's code
+    except Exception:  # noqa: BLE001 - another version wrote it, and an author's class may raise anything
         return DomainEvent.model_validate_json(text)
 
 
 def type_pattern(*types: str) -> re.Pattern[str]:
-    """Return what an event type has to match in full to be one of these; in them, `*` stands for any text."""
+    """Return the pattern that fully matches these event types; `*` in them stands for any text."""
     return re.compile("|".join(map(_glob, types)), re.DOTALL)
 
 
 def _glob(wanted: str) -> str:
-    """Return the pattern of one type: each text between two `*` is where it is first found, and looked for once."""
+    """Return the pattern of one type. A text between two `*` is matched where it is first found: no backtracking."""
     first, *between = map(re.escape, wanted.split("*"))
     if not between:
         return first

@@ -1,11 +1,11 @@
-"""What was found when somebody looked whether all is well."""
+"""Findings: how well each part of the system is, and what to do about it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Wellness(StrEnum):
-    """How well a thing is; `NOT_KNOWN`: who was asked did not answer."""
+    """How well a part is. `NOT_KNOWN`: it did not answer."""
 
     WELL = "well"
     NOT_WELL = "not well"
@@ -14,9 +14,9 @@ class Wellness(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found of one thing, such as the `redis`, or of one of several, such as the subscription `name`.
+    """How well a `thing` is (`redis`), or one of several (`subscription`, by `name`).
 
-    `says` is all there is to say of it. What is not well has a `brief` reason, and a step to take next.
+    `says` is the whole finding. If the thing is not well, there is also a `brief` reason, and the step to take next.
     """
 
     thing: str
@@ -29,18 +29,18 @@ class Finding:
 
 @dataclass(frozen=True)
 class Unanswered:
-    """A question that was not answered, and why."""
+    """The reason why a part did not answer."""
 
     why: str
 
 
 def not_well(thing: str, says: str, *, next_step: str, name: str = "", brief: str = "") -> Finding:
-    """Return the finding that a thing is not well. Without a `brief` reason, it is what the finding says."""
+    """Return the finding that a thing is not well. The brief reason is `says` if none is given."""
     return Finding(thing, says, name, Wellness.NOT_WELL, brief or says, next_step)
 
 
 def not_known(thing: str, unanswered: Unanswered, *, next_step: str = "") -> Finding:
-    """Return the finding that a thing could not be looked at."""
+    """Return the finding that it is not known how well a thing is."""
     brief = f"{thing}: {unanswered.why}"
     return Finding(thing, unanswered.why, wellness=Wellness.NOT_KNOWN, brief=brief, next_step=next_step)
 
@@ -51,14 +51,14 @@ def counted(number: int, noun: str) -> str:
 
 
 def events_wait(events: int) -> str:
-    """Return that so many events wait: `1 event waits`, `2 events wait`."""
+    """Return a clause: `1 event waits`, `2 events wait`."""
     return f"{counted(events, 'event')} wait{'s' if events == 1 else ''}"
 
 
 def size(number: float) -> str:
     """Return a number of bytes as people say it: `12.3 MB`."""
     for unit in ("bytes", "kB", "MB", "GB"):
-        if number < 1000:  # noqa: PLR2004 - of SI
+        if number < 1000:  # noqa: PLR2004 - SI prefixes
             return f"{number:.0f} {unit}" if unit == "bytes" else f"{number:.1f} {unit}"
         number /= 1000
     return f"{number:.1f} TB"

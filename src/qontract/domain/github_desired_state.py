@@ -1,4 +1,4 @@
-"""GitHub teams as a request desires them."""
+"""The desired state of GitHub teams, as a request has it."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Self
@@ -18,7 +18,7 @@ def _each_login_once(logins: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _first_of_each(names: Iterable[str], key: Callable[[str], str]) -> tuple[str, ...]:
-    """Return the names but for those that mean the same as an earlier one."""
+    """Return the names without those that mean the same as an earlier one."""
     first: dict[str, str] = {}
     for name in names:
         first.setdefault(key(name), name)
@@ -59,10 +59,11 @@ _NoParent = Annotated[str, StringConstraints(max_length=0)]
 
 
 class DesiredTeam(BaseModel):
-    """A team as it should be. None leaves a field as it is on GitHub; a new team is closed unless it says otherwise.
+    """A team as it should be. None leaves a field as it is on GitHub; a new team is closed by default.
 
-    `parent` is a team's name, or empty for none. Order, repetition, `@` and letter case of logins mean nothing. A team
-    without members and maintainers is emptied. An owner of the organisation is a maintainer, whatever is asked for.
+    `parent` is the name of a team, or "" for none. Order, repetition, `@` and letter case of logins mean nothing. A
+    team without members and maintainers is emptied. An owner of the organisation is always a maintainer: GitHub has it
+    so.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -76,7 +77,7 @@ class DesiredTeam(BaseModel):
 
     @property
     def slug(self) -> str:
-        """What GitHub makes from the name; two teams of one slug are the same to it."""
+        """The slug that GitHub makes from the name. To GitHub, two teams with one slug are the same."""
         return slug_of(self.name)
 
     @model_validator(mode="after")
@@ -94,10 +95,10 @@ class DesiredTeam(BaseModel):
 
 
 class DesiredOrganisation(BaseModel):
-    """The teams of one organisation. Those in `managed_teams` that are not desired (any more) are emptied.
+    """The teams of one organisation. Teams in `managed_teams` that are not desired (any more) are emptied.
 
-    `delete_teams` are deleted if they are there. With `invite`, who is not in the organisation is invited to it;
-    without, he is reported.
+    Teams in `delete_teams` are deleted if they are there. With `invite`, people who are not in the organisation are
+    invited to it; without, they are reported as errors.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,4 +1,4 @@
-"""GitHub teams: what shows of an action that was applied."""
+"""GitHub teams: how much of an action the organisation shows as applied."""
 
 from collections.abc import Iterable
 
@@ -9,8 +9,8 @@ from qontract.domain.github_teams import CreateTeam, DeleteTeam, TeamAction, Upd
 def observed(action: TeamAction, organisation: GithubOrganisation) -> TeamAction | None:
     """Return the action as far as it was applied; None if the organisation shows nothing of it.
 
-    Members are changed one by one, also when a team is made: that may have been done in part. Who is invited counts as
-    in the team, in the role that the action gave him.
+    Members are changed one by one, also in a new team, so an action may be applied in part. People who are invited
+    count as in the team, with the role that the action gave them.
     """
     team = organisation.by_slug().get(action.slug)
     match action:
@@ -43,7 +43,7 @@ def _members(action: UpdateMembers, team: GithubTeam) -> UpdateMembers | None:
 
 
 def _people(action: CreateTeam | UpdateMembers, team: GithubTeam) -> dict[str, tuple[str, ...]]:
-    """Return who is in the team, in which role, and who of them the action invited."""
+    """Return the members and the maintainers of the team, and those of them whom the action invited."""
     everybody = team.logins()
     as_maintainers = by_login(action.maintainers).keys() & by_login(team.invited).keys()
     maintainers = by_login(team.maintainers).keys() | as_maintainers
@@ -55,5 +55,5 @@ def _people(action: CreateTeam | UpdateMembers, team: GithubTeam) -> dict[str, t
 
 
 def _those(logins: Iterable[str], people: dict[str, str], *, there: bool = True) -> tuple[str, ...]:
-    """Return those of the logins that are among the people, or are not."""
+    """Return the logins that are among the people; with `there` false, those that are not."""
     return tuple(login for login in logins if (login.casefold() in people) == there)

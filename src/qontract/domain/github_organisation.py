@@ -11,7 +11,7 @@ Privacy = Literal["closed", "secret"]
 
 
 def plain_login(text: str) -> str:
-    """Return the login as logins are compared: letter case means nothing in them."""
+    """Return the login in the form in which logins are compared: without letter case."""
     return text.casefold()
 
 
@@ -24,7 +24,7 @@ def slug_of(name: str) -> str:
 class GithubTeam(BaseModel):
     """A team as it is, without the members of its children. `parent` is a slug.
 
-    Who is invited to the team has no role that can be read, until he accepts.
+    GitHub does not say which role an invited person will have.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,12 +39,12 @@ class GithubTeam(BaseModel):
     invited: tuple[str, ...] = ()
 
     def logins(self) -> dict[str, str]:
-        """Return the login of everybody who is in it, or invited, by how it is compared."""
+        """Return the logins of everybody who is in it, or invited, by the form in which they are compared."""
         return by_login((*self.members, *self.maintainers, *self.invited))
 
 
 class GithubOrganisation(BaseModel):
-    """One organisation as it is. `members` are those who are no owners; `invited` have not accepted yet."""
+    """An organisation as it is. `members` are not owners; `invited` people have not accepted yet."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -55,11 +55,11 @@ class GithubOrganisation(BaseModel):
     teams: tuple[GithubTeam, ...] = ()
 
     def logins(self) -> dict[str, str]:
-        """Return the login of everybody who is in it, or invited, by how it is compared."""
+        """Return the logins of everybody who is in it, or invited, by the form in which they are compared."""
         return by_login((*self.owners, *self.members, *self.invited))
 
     def team(self, name: str) -> GithubTeam | None:
-        """Return the team of this name or, if there is none, the one whose slug is made from such a name."""
+        """Return the team with this name or, if there is none, with the slug that GitHub makes from this name."""
         named = (team for team in self.teams if team.name.casefold() == name.casefold())
         return next(named, None) or self.by_slug().get(slug_of(name))
 
@@ -69,5 +69,5 @@ class GithubOrganisation(BaseModel):
 
 
 def by_login(logins: Iterable[str]) -> dict[str, str]:
-    """Return the logins by how they are compared, in that order."""
+    """Return the logins by the form in which they are compared, sorted by it."""
     return dict(sorted((plain_login(login), login) for login in logins))

@@ -1,4 +1,4 @@
-"""GitHub teams: what can be done to them, and the events of what was done."""
+"""GitHub teams: the actions on them, and the events of applied actions."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -22,7 +22,7 @@ class _OnTeam(Action):
 
 
 class CreateTeam(_OnTeam):
-    """Make a team with its settings, members and maintainers; of these, `invited` are not in the organisation yet."""
+    """Create a team with its settings, members and maintainers. Those in `invited` are not in the organisation yet."""
 
     action_type: Literal["create"] = "create"
     description: str = Field(examples=["The people of team A"])
@@ -35,13 +35,13 @@ class CreateTeam(_OnTeam):
 
     @property
     def summary(self) -> str:
-        """What the team begins with."""
+        """The settings and people of the new team."""
         settings = (self.privacy, quoted(self.description), f"in {self.parent}" if self.parent else "")
         return " ".join(filter(None, (*settings, *_added(self, (*self.members, *self.maintainers)))))
 
     @property
     def creates(self) -> bool:
-        """Whether it makes its subject: it does."""
+        """True: it creates its subject."""
         return True
 
     @property
@@ -81,9 +81,10 @@ class UpdateTeam(_OnTeam):
 
 
 class UpdateMembers(_OnTeam):
-    """Give a team exactly these members and maintainers. What differs from before is in the other lists.
+    """Give a team exactly these members and maintainers. The other lists have the differences.
 
-    Of those who are added, `invited` are not in the organisation yet. Who is promoted or demoted was in the team.
+    Those of `added` who are in `invited` are not in the organisation yet. People in `promoted` and `demoted` stay in
+    the team.
     """
 
     action_type: Literal["update_members"] = "update_members"
@@ -110,7 +111,7 @@ class UpdateMembers(_OnTeam):
 
 
 class DeleteTeam(_OnTeam):
-    """Delete a team, whose members and maintainers were these."""
+    """Delete a team. `members` and `maintainers` are those that it had."""
 
     action_type: Literal["delete"] = "delete"
     members: tuple[str, ...] = Field(examples=[("alice", "bob")])
@@ -118,12 +119,12 @@ class DeleteTeam(_OnTeam):
 
     @property
     def summary(self) -> str:
-        """Who was in it."""
+        """Everybody in the team, as removed."""
         return " ".join(("deleted:", *(f"-{login}" for login in self.removes))) if self.removes else "deleted, empty"
 
     @property
     def removes(self) -> tuple[str, ...]:
-        """Everybody who was in it."""
+        """Everybody in the team."""
         return (*self.members, *self.maintainers)
 
 
@@ -131,7 +132,7 @@ TeamAction = CreateTeam | UpdateTeam | UpdateMembers | DeleteTeam
 
 
 def _added(action: CreateTeam | UpdateMembers, logins: Iterable[str]) -> list[str]:
-    """Return how those who are added are shown, members first."""
+    """Return the texts for people who are added, members first."""
     shown = []
     for login in logins:
         notes = (("maintainer", login in action.maintainers), ("invited", login in action.invited))

@@ -1,4 +1,4 @@
-"""What is common to the knowledge of every integration: its desired state, its actions, its plan, and what failed."""
+"""What every integration has: a desired state, actions, a plan, and failures."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ _NO_CONTROL = r"^[^\x00-\x1f\x7f-\x9f]+$"
 
 
 class DesiredState(BaseModel, Generic[D]):
-    """What a reconcile is asked for: the fields of a subclass, and these. A dry run plans and changes nothing."""
+    """A request to reconcile: the fields of a subclass, and these. A dry run plans, and changes nothing."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,11 +33,11 @@ class DesiredState(BaseModel, Generic[D]):
 
     @abstractmethod
     def scopes(self) -> Mapping[str, D]:
-        """Return the desired state of each scope by its name. Of two jobs that share a scope, one runs at a time."""
+        """Return the desired state of each scope, by name. Two jobs that share a scope do not run at the same time."""
 
 
 class Action(EventData):
-    """One change of the external system. Once it is applied, it is the data of its event.
+    """One change of the external system. When it is applied, it becomes the data of its event.
 
     A subclass gives `action_type` a default, `Literal["create"] = "create"`, and each field an example.
     """
@@ -47,30 +47,30 @@ class Action(EventData):
     @property
     @abstractmethod
     def subject(self) -> str:
-        """What is changed: `coreos/team-a`. It is the subject of the event."""
+        """The thing that it changes: `coreos/team-a`. It is the subject of the event."""
 
     @property
     @abstractmethod
     def summary(self) -> str:
-        """What changes, for people: old and new, in one line."""
+        """What changes, in one line for people: old and new."""
 
     @property
     def removes(self) -> Sequence[str]:
-        """Whom it takes away, by the name that people know: one entry for each membership that ends."""
+        """Whom it removes, by the name that people know: one entry for each membership that ends."""
         return ()
 
     @property
     def creates(self) -> bool:
-        """Whether it makes its subject. If it fails, no later action of the run on, or inside, that is tried."""
+        """Whether it creates its subject. If it fails, later actions that need this subject are not tried."""
         return False
 
     @property
     def needs(self) -> Sequence[str]:
-        """Other subjects that have to be there first: the parent of a team."""
+        """Other subjects that have to exist first: the parent of a team."""
         return ()
 
     def shown(self) -> dict[str, JsonValue]:
-        """Return the action as a job's result shows it: with whether it makes its subject, and whom it takes away."""
+        """Return the action as a job's result shows it: its fields, subject, summary, `creates` and `removes`."""
         about = {"subject": self.subject, "summary": self.summary}
         return self.model_dump(mode="json") | about | {"creates": self.creates, "removes": list(self.removes)}
 
@@ -80,10 +80,10 @@ A = TypeVar("A", bound=Action)
 
 @dataclass(frozen=True)
 class Plan(Generic[A]):
-    """The actions that bring a scope to its desired state, in order, and what of that state cannot be reached.
+    """The actions that bring a scope to its desired state, in order; and an error for each part that they cannot reach.
 
-    `memberships`: how many the scope has now, in all: what the guards measure a removal by. Of many errors it has the
-    first, and `errors_left_out` says how many more there are.
+    `memberships` is how many the scope has now, in all: the guards compare removals with it. If there are many errors,
+    the plan has the first ones, and `errors_left_out` says how many more there are.
     """
 
     actions: Sequence[A]
@@ -93,18 +93,18 @@ class Plan(Generic[A]):
 
     @cached_property
     def digest(self) -> str:
-        """Return what two plans have in common only if their actions are the same."""
+        """A hash of the actions: two plans have the same digest only if their actions are the same."""
         texts = [action.model_dump_json() for action in self.actions]
         return sha256("\n".join(texts).encode()).hexdigest()[:32]
 
     @property
     def removes(self) -> int:
-        """Return how many memberships the plan ends."""
+        """How many memberships the plan ends."""
         return sum(len(action.removes) for action in self.actions)
 
 
 class Failure(EventData):
-    """What could not be done, and why. Without `action_type`, nothing of the scope could."""
+    """What failed, and why. Without an `action_type`, the whole scope failed."""
 
     scope: str = Field(examples=["acme"])
     subject: str = Field(examples=["acme/team-a"])
@@ -113,7 +113,7 @@ class Failure(EventData):
 
 
 class BlockedPlan(EventData):
-    """A plan that a guard stopped: nothing of it was applied. It is applied if a request brings its digest."""
+    """A plan that a guard stopped. A request with its digest as `accept_plan` applies it."""
 
     scope: str = Field(examples=["acme"])
     reason: str = Field(examples=["it would end 92 of 226 memberships, and more than 25 % are not let pass"])
@@ -126,12 +126,12 @@ class BlockedPlan(EventData):
 
 
 def quoted(text: str | None) -> str:
-    """Return the text as people quote it in a summary; nothing for none."""
+    """Return the text in quotation marks; "" if there is none."""
     return f"“{text}”" if text else ""
 
 
 def refuse_repeated(what: str, names: Iterable[tuple[str, str]]) -> None:
-    """Raise ValueError for two names that are compared by the same key; each is given after its key."""
+    """Raise ValueError if two names have the same key. `names` are pairs of a key and a name."""
     seen: dict[str, str] = {}
     for key, name in names:
         if key in seen:
@@ -140,9 +140,9 @@ def refuse_repeated(what: str, names: Iterable[tuple[str, str]]) -> None:
 
 
 def event_of(events: Sequence[type[DomainEvent]], data: EventData, **attributes: Any) -> DomainEvent:
-    """Return the event that says `data`: of the one class whose `data` is of that model.
+    """Return an event with this data, of the class among `events` whose `data` has this type.
 
-    Raises LookupError: there is none.
+    Raises LookupError if there is no such class.
     """
     for event_type in events:
         if event_type.model_fields["data"].annotation is type(data):

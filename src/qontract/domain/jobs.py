@@ -1,4 +1,4 @@
-"""Jobs: work that was accepted and is done later, how far it has come, and how it ended."""
+"""Jobs: work that is accepted now and done later, its progress, and its result."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -8,11 +8,11 @@ from uuid import uuid4
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 MOST_ERRORS = 100
-"""Sentences that a result has of what failed."""
+"""How many errors a result has."""
 LONGEST_ERROR = 1000
-"""Characters of one."""
+"""How many characters one error has."""
 MOST_BYTES = 1_000_000
-"""Of the actions of a result, as JSON."""
+"""How many bytes of JSON the actions of a result have."""
 
 
 class JobStatus(StrEnum):
@@ -34,10 +34,10 @@ class JobStatus(StrEnum):
 class Job(BaseModel):
     """Work for one integration.
 
-    `payload` is what its use case takes. `locks` names what the job changes (`slack-usergroups/coreos`): two jobs that
-    share a name never run at the same time, and the one submitted first never follows the other. `scopes` names what it
-    looks at: who may see its result. `requested_by` is who asked for it, and `reason` why. `traceparent` names the span
-    of its submission, if spans are recorded.
+    `payload` is the request. `locks` names what the job changes (`slack-usergroups/coreos`): two jobs that share a lock
+    never run at the same time, and the one submitted first never runs after the other. `scopes` names what it reads:
+    that decides who may see its result. `requested_by` and `reason` say who asked for it, and why. `traceparent` names
+    the span of its submission, if spans are recorded.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -54,15 +54,15 @@ class Job(BaseModel):
     id: str = Field(default_factory=lambda: str(uuid4()))
 
     def about(self) -> "JobAbout":
-        """Return what is told of it without its payload."""
+        """Return the job without its payload."""
         known = self.model_dump(include=set(JobAbout.model_fields) - {"dry_run"})
         return JobAbout(dry_run=not self.locks, **known)
 
 
 class JobAbout(BaseModel):
-    """What a job is about, which says who may see its result; who asked for it, when and why. It outlives the job.
+    """A job without its payload: what it is about, who asked for it, when and why. It is kept longer than the job.
 
-    `dry_run`: it locks nothing, for it only reads.
+    A `dry_run` has no locks, because it only reads.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -77,11 +77,11 @@ class JobAbout(BaseModel):
 
 
 class JobResult(BaseModel):
-    """What a job planned (`actions`), what it did (`applied_actions`), and a sentence for each thing that failed.
+    """What a job planned (`actions`), what it did (`applied_actions`), and one sentence for each thing that failed.
 
-    All three are bounded: `actions_left_out` and so on say how many more there are. An event has everything.
-    `done` of `of` actions are applied so far. `plan_digest` stands for the plans of all scopes: a request with it as
-    `accept_plan` has them applied although a guard stopped them. `cancelled_by` is who ended the job before its time.
+    All three are bounded: `actions_left_out` and so on say how many more there are. The events have all of it. `done`
+    of `of` actions are applied so far. `plan_digest` stands for the plans of all scopes: a request with it as
+    `accept_plan` applies plans that a guard stopped. `cancelled_by` is who cancelled the job.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -99,20 +99,20 @@ class JobResult(BaseModel):
     cancelled_by: str | None = None
 
     def summary(self) -> "JobResult":
-        """Return it without its actions, and with its first error: small, whatever the job was."""
+        """Return the result without its actions, and with its first error only: it is always small."""
         return self.model_copy(update={"actions": (), "applied_actions": (), "errors": self.errors[:1]})
 
 
 class JobProgress(BaseModel):
-    """How far a job has come, between the slices that it is done in. Scopes go by the names of their locks.
+    """The progress of a job, handed from one slice to the next. Scopes have the names of their locks.
 
-    - `ended`: scopes in which nothing more is done; `failed`: those in which something failed, or was left.
-    - `blocked`: those that a guard stopped, with the digests of their plans.
-    - `settled`: the keys of actions that were applied, failed or stopped, and are not tried again.
-    - `applied`: the keys of those of them that were applied; a result shows only some, if there are many.
-    - `removals`: how many memberships may still end in a scope whose plan the guards let pass.
-    - `memberships`: how many each scope has, by what was read and removed since; of those not blocked.
-    - `fruitless`: how many slices in a row have done nothing.
+    - `ended`: the scopes that are done. `failed`: the scopes in which something failed, or was not tried.
+    - `blocked`: the scopes that a guard stopped, with the digests of their plans.
+    - `finished`: the keys of the actions that were applied, failed or were blocked: they are not tried again.
+    - `applied`: the keys of the applied ones among them. If there are many, the result shows only some of the actions.
+    - `removals`: how many memberships may still end in a scope whose plan the guards allowed.
+    - `memberships`: how many memberships each scope has after what this job removed; blocked scopes are left out.
+    - `idle_slices`: how many slices in a row have done nothing.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -121,20 +121,20 @@ class JobProgress(BaseModel):
     ended: frozenset[str] = frozenset()
     failed: frozenset[str] = frozenset()
     blocked: dict[str, str] = {}
-    settled: frozenset[str] = frozenset()
+    finished: frozenset[str] = frozenset()
     applied: frozenset[str] = frozenset()
     removals: dict[str, int] = {}
     memberships: dict[str, int] = {}
-    fruitless: int = 0
+    idle_slices: int = 0
 
 
 def cut(error: str) -> str:
-    """Return the sentence, or as much of it as a result may have."""
+    """Return the error, shortened to what a result may have."""
     return error if len(error) <= LONGEST_ERROR else f"{error[: LONGEST_ERROR - 1]}…"
 
 
-def first(errors: Iterable[str]) -> tuple[tuple[str, ...], int]:
-    """Return as many of the sentences as a result may have, and how many more there are."""
+def first_errors(errors: Iterable[str]) -> tuple[tuple[str, ...], int]:
+    """Return as many of the errors as a result may have, and how many more there are."""
     kept: list[str] = []
     left_out = 0
     for error in errors:

@@ -1,4 +1,4 @@
-"""Kept events, as somebody looks at them."""
+"""Kept events, for people who look at them."""
 
 import json
 from collections.abc import Mapping
@@ -8,14 +8,14 @@ from functools import cached_property
 from typing import Any
 
 _DEEPEST = 200
-"""Who reads events goes no further, and who writes them would not come to the end."""
+"""How deep JSON may be nested: beyond that, readers and writers of events give up."""
 
 
 @dataclass(frozen=True)
 class KeptEvent:
-    """An event in the log: what was published, which may be no event at all.
+    """An entry of the log. Anybody can write there, so `content` may not be an event.
 
-    `entry` is where it is in the log; `kept` is since when. `content` is its bytes, as they came.
+    `entry` is its id in the log, and `kept` the time since when it is there. `content` has the bytes as they came.
     """
 
     entry: str
@@ -24,7 +24,7 @@ class KeptEvent:
 
     @cached_property
     def attributes(self) -> Mapping[str, Any]:
-        """The event as JSON has it; nothing if the bytes are no JSON object, or one that is nested too deeply."""
+        """The event's attributes in JSON; none if the bytes are not a JSON object, or it is nested too deeply."""
         try:
             found = json.loads(self.content, parse_constant=_no_constant)
         except (ValueError, RecursionError):
@@ -38,7 +38,7 @@ class KeptEvent:
 
     @property
     def id(self) -> str | None:
-        """Its own id, which the publisher gave it."""
+        """The id that its publisher gave it."""
         return self.text("id")
 
     @property
@@ -57,7 +57,7 @@ class KeptEvent:
         return self.text("authid")
 
     def text(self, name: str) -> str | None:
-        """Return an attribute that is a text; None if it has none."""
+        """Return an attribute if it is a text, else None."""
         value = self.attributes.get(name)
         return value if isinstance(value, str) else None
 
@@ -67,7 +67,7 @@ def _no_constant(name: str) -> Any:
 
 
 def is_deep(value: Any, deepest: int) -> bool:
-    """Say whether JSON's objects and lists are nested deeper than that, without recursion."""
+    """Return whether objects and lists of JSON are nested deeper than that. It uses no recursion."""
     level = [value] if isinstance(value, dict | list) else []
     for _ in range(deepest):
         level = [

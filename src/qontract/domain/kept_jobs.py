@@ -1,4 +1,4 @@
-"""Jobs, as somebody looks at them who runs none: what is known of one, and how each scope is since its last job."""
+"""Views of jobs for people who look at them: what is known of a job, and how the last job of each scope ended."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,21 +8,24 @@ from typing import Literal
 from qontract.domain.jobs import JobProgress, JobResult, JobStatus
 
 UNREADABLE: Literal["unreadable"] = "unreadable"
-"""What stands for the status of a job whose record cannot be read, or is signed by somebody else."""
+"""The status of a job whose record cannot be read, or has a wrong signature."""
 
 SCOPE_DAYS = 30
-"""How long the last job of a scope is known."""
+"""For how many days the last job of a scope is known."""
 
 
 @dataclass(frozen=True)
 class JobView:
-    """What is known of a job that has not been forgotten.
+    """What is known of a job.
 
-    `dry_run`: it changes nothing. `submitted_by` is who asked for it, and `reason` why. `attempt`, from 1, is how often
-    its slice was begun, and `slice`, from 1, which of them it is; both are 0 before it has begun. `due_at`: it does not
-    begin, or go on, before that. `worker_alive`: whether its worker shows life; None while no worker has it.
-    `cancelled_by` has asked for its end, be it that it has not ended yet. `unreadable` says why it cannot be read; what
-    is known of it nevertheless is there. A list has the result without its actions, and with its first error.
+    - `submitted_by` and `reason` say who asked for it, and why.
+    - `slice` is the number of its slice, and `attempt` how often this slice was begun; both are 0 before the job
+      begins.
+    - `due_at`: it does not begin, or go on, before that time.
+    - `worker_alive`: whether its worker shows life; None while no worker has it.
+    - `cancelled_by` has cancelled it; perhaps it has not ended yet.
+    - `unreadable` says why its record cannot be read. The other fields have what is known nevertheless.
+    - In a list, `result` has no actions, and only the first error.
     """
 
     id: str
@@ -46,11 +49,11 @@ class JobView:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more is done for it."""
+        """Whether the job has ended."""
         return self.ended_at is not None or self.result.status.final
 
     def meets(self, integration: str | None, status: str | None, scope: str | None) -> bool:
-        """Say whether it is what somebody looks for; None: whatever it is."""
+        """Return whether the job meets all conditions; None is no condition."""
         return (
             integration in {None, self.integration}
             and status in {None, self.status}
@@ -60,10 +63,10 @@ class JobView:
 
 @dataclass(frozen=True)
 class ScopeView:
-    """How the last job ended that was to change this scope; dry runs do not count, nor what a later job superseded.
+    """How the last job of a scope ended. Dry runs and superseded jobs do not count.
 
-    `last_success`: when it was last brought to its desired state; None: not in the time that is known.
-    `blocked_digest`: of the plan that a guard stopped, if that is how the last one ended.
+    `last_success` is when the scope was last brought to its desired state; None if no such time is known.
+    `blocked_digest` is the digest of the plan that a guard stopped, if the last job ended so.
     """
 
     integration: str
@@ -79,7 +82,7 @@ class ScopeView:
 class JobCounts:
     """How many jobs wait (for a worker, for a lock, or for a pause to end), and how many run.
 
-    `oldest_waiting_seconds` is for how long one of them could have begun, at most.
+    `oldest_waiting_seconds`: since when the first of the waiting jobs could have begun.
     """
 
     waiting: int = 0
@@ -88,7 +91,7 @@ class JobCounts:
 
 
 class CancelOutcome(StrEnum):
-    """What came of cancelling a job: it has ended so; it stops before its next action; or nothing was done."""
+    """What cancelling a job did: it ended at once; it stops before its next action; or nothing."""
 
     CANCELLED = "cancelled"
     STOPPING = "stopping"
@@ -97,7 +100,7 @@ class CancelOutcome(StrEnum):
 
 
 def cancelled(progress: JobProgress, by: str) -> JobProgress:
-    """Return the progress of a job that is cancelled: failed if something was applied, or had failed; else skipped."""
+    """Return the progress of a cancelled job: failed if an action was applied or has failed, else skipped."""
     result = progress.result
     status = JobStatus.FAILED if result.done or result.errors else JobStatus.SKIPPED
     if progress.blocked:
@@ -109,12 +112,12 @@ def cancelled(progress: JobProgress, by: str) -> JobProgress:
 
 
 def cancelled_error(by: str) -> str:
-    """Return what the result of a job says that was cancelled."""
+    """Return the error in the result of a cancelled job."""
     return f"cancelled by {by}"
 
 
 def status_of_scope(lock: str, progress: JobProgress) -> JobStatus:
-    """Return how a job that ended with this progress ended in the scope of one of its locks."""
+    """Return how the job ended in the scope of one of its locks."""
     status = progress.result.status
     if lock in progress.blocked:
         return JobStatus.BLOCKED

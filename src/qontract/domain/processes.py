@@ -1,4 +1,4 @@
-"""The processes of qontract, as they show themselves: which run, with which version, and what of them is not well."""
+"""The processes of qontract: which run, with which version, and which are not well."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,11 +9,11 @@ from qontract.domain.findings import Finding, events_wait, not_well, size
 from qontract.domain.subscriptions import ALIVE_SECONDS, duration
 
 SPOOLED_SECONDS = 60.0
-"""For how long an event may wait in a spool: while Redis takes events, it is sent within seconds."""
+"""How long an event may wait in a spool. Normally it is sent within seconds."""
 
 
 class ProcessKind(StrEnum):
-    """What a process does; each has a command of that name."""
+    """The kinds of process. Each has a command of the same name."""
 
     API = "api"
     WORKER = "worker"
@@ -22,7 +22,7 @@ class ProcessKind(StrEnum):
 
 @dataclass(frozen=True)
 class Spooled:
-    """What waits in a spool: how many events, the age of the oldest, and how large the file is."""
+    """The events that wait in a spool: how many, the age of the oldest, and the size of the file."""
 
     events: int = 0
     oldest_seconds: float = 0
@@ -31,7 +31,7 @@ class Spooled:
 
 @dataclass(frozen=True)
 class SpoolView:
-    """A spool, which all processes of a host and a user share by its `path`; `error`: why it cannot be read."""
+    """A spool file, which the processes of one host and user share. `error` says why it cannot be read."""
 
     path: str
     spooled: Spooled = Spooled()
@@ -40,9 +40,9 @@ class SpoolView:
 
 @dataclass(frozen=True)
 class Process:
-    """What a process says of itself: `name` is its own alone.
+    """What a process reports of itself. No other process has its `name`.
 
-    `installed` are the integrations, or the handlers, that it has; `refused`: what packages bring and cannot be used.
+    `installed` has its integrations or handlers. `refused` has those that it cannot use, and why.
     """
 
     kind: ProcessKind
@@ -58,8 +58,8 @@ class Process:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A process that was seen so many seconds ago; `ended`: that was its end."""
+class ProcessView:
+    """A process, and how many `seconds` ago it last showed life. `ended`: that was its end."""
 
     process: Process
     seconds: float
@@ -67,28 +67,28 @@ class Seen:
 
     @property
     def runs(self) -> bool:
-        """Whether it runs, as far as can be known."""
+        """Whether it runs: it has not ended, and showed life a moment ago."""
         return not self.ended and self.seconds <= ALIVE_SECONDS
 
 
-def findings_of_processes(seen: Sequence[Seen], needed: Collection[ProcessKind]) -> Iterator[Finding]:
-    """Yield what there is to say of each process that runs, of each kind that is needed, and of the versions."""
-    running = [one for one in seen if one.runs]
+def findings_of_processes(processes: Sequence[ProcessView], needed: Collection[ProcessKind]) -> Iterator[Finding]:
+    """Yield a finding for each running process, each kind that is needed and missing, and different versions."""
+    running = [one for one in processes if one.runs]
     for kind in ProcessKind:
         of_kind = sorted((one for one in running if one.process.kind is kind), key=lambda one: one.process.name)
         yield from map(_one, of_kind)
         if kind in needed and not of_kind:
-            yield _none(kind, [one for one in seen if one.process.kind is kind])
+            yield _none(kind, [one for one in processes if one.process.kind is kind])
     versions = sorted({one.process.version for one in running})
     if len(versions) > 1:
         of_each = ", ".join(f"{version} ({_kinds(running, version)})" for version in versions)
         yield Finding("versions", f"they differ: {of_each}")
 
 
-def findings_of_spools(seen: Sequence[Seen], here: tuple[str, SpoolView] | None) -> Iterator[Finding]:
-    """Yield what there is to say of the spool of each host; `here` is the one of this machine, looked at itself."""
+def findings_of_spools(processes: Sequence[ProcessView], here: tuple[str, SpoolView] | None) -> Iterator[Finding]:
+    """Yield a finding for the spool of each host. `here` is the spool of this machine, as it is now."""
     spools: dict[tuple[str, str], SpoolView] = {}
-    for one in sorted(seen, key=lambda one: -one.seconds):  # what was said last counts
+    for one in sorted(processes, key=lambda one: -one.seconds):  # the latest report counts
         if one.runs and one.process.spool:
             spools[one.process.host, one.process.spool.path] = one.process.spool
     if here:
@@ -98,11 +98,11 @@ def findings_of_spools(seen: Sequence[Seen], here: tuple[str, SpoolView] | None)
         yield _spool(host, spool)
 
 
-def _one(seen: Seen) -> Finding:
-    process = seen.process
+def _one(view: ProcessView) -> Finding:
+    process = view.process
     about = (
         f"{process.host} pid {process.pid}, version {process.version}, since {process.started:%Y-%m-%d %H:%M:%S},"
-        f" seen {duration(seen.seconds)} ago"
+        f" seen {duration(view.seconds)} ago"
     )
     if process.installed:
         about += f"; has {', '.join(process.installed)}"
@@ -118,7 +118,7 @@ def _one(seen: Seen) -> Finding:
     )
 
 
-def _none(kind: ProcessKind, known: Sequence[Seen]) -> Finding:
+def _none(kind: ProcessKind, known: Sequence[ProcessView]) -> Finding:
     says = f"no {kind} runs"
     last = min(known, key=lambda one: one.seconds, default=None)
     if last is None:
@@ -129,7 +129,7 @@ def _none(kind: ProcessKind, known: Sequence[Seen]) -> Finding:
     return not_well(kind, f"{says}; {seen}", brief=says, next_step=f"qontract {kind}")
 
 
-def _kinds(running: Sequence[Seen], version: str) -> str:
+def _kinds(running: Sequence[ProcessView], version: str) -> str:
     return ", ".join(sorted(one.process.kind.value for one in running if one.process.version == version))
 
 

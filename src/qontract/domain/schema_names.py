@@ -1,4 +1,4 @@
-"""What the schemas of models are called in the documents that are published: OpenAPI's and AsyncAPI's."""
+"""The names of schemas in the published documents, OpenAPI and AsyncAPI."""
 
 import re
 from collections.abc import Collection
@@ -7,18 +7,18 @@ from itertools import count
 from pydantic.json_schema import CoreModeRef, CoreRef, DefsRef, GenerateJsonSchema
 
 REF_TEMPLATE = "#/components/schemas/{model}"
-"""Where both documents have their schemas."""
+"""The place of schemas in both documents."""
 
 _OURS = "qontract."
 _NOT_AS_CLASSES = {"qontract.domain.integration.Failure": "ActionFailure"}
-"""Another class of the name was published before."""
+"""Models whose class name belongs to another schema."""
 
 
 class SchemaNames:
-    """Gives the models of one document their names; no two models have one, and none of qontract's ever moves.
+    """Gives each model of one document its own name. The names of qontract's models never change.
 
-    Those of qontract's modules are called as their classes, and first: give them before the others. Models of other
-    packages have a prefix: each of them, or only one whose name another model has already.
+    qontract's models have the names of their classes: generate their schemas first. Models of other packages get a
+    prefix: always, or only if the name is taken.
     """
 
     def __init__(self, taken: Collection[str] = ()) -> None:
@@ -26,7 +26,7 @@ class SchemaNames:
         self._names: dict[str, str] = {}
 
     def generator(self, prefix: str, *, always: bool) -> type[GenerateJsonSchema]:
-        """Return what generates schemas with these names; generating raises ValueError if two of qontract's clash."""
+        """Return a generator of schemas with these names. It raises ValueError if two of qontract's models clash."""
         names = self
 
         class Named(GenerateJsonSchema):
@@ -37,7 +37,7 @@ class SchemaNames:
         return Named
 
     def _of(self, model: str, prefix: str, *, always: bool) -> str:
-        """Return the name of a model by pydantic's name for it: module, class, and the identity of the class."""
+        """Return the name of a model. `model` is pydantic's name: module, class, and the identity of the class."""
         if model in self._names:
             return self._names[model]
         qualified = re.sub(r":\d+", "", model)
@@ -63,5 +63,5 @@ def camel_case(name: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """Return the name in the characters that OpenAPI and AsyncAPI allow, but for the full stop."""
+    """Return the name with only those characters that OpenAPI and AsyncAPI allow, and no full stop."""
     return re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_")

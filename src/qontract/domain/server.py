@@ -1,4 +1,4 @@
-"""The server that keeps events and jobs, Redis or Valkey: what it says of itself, and what of it is not well."""
+"""The server that stores events and jobs, Redis or Valkey: its state, and how well it is."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,17 +7,18 @@ from qontract.domain.findings import Finding, counted, not_well, size
 from qontract.domain.subscriptions import duration
 
 OLDEST_VERSION = (7, 0)
-"""Of Redis; Valkey says which one it is compatible with."""
+"""The oldest version of Redis that works. Valkey says with which version it is compatible."""
 KEEPS_EVERYTHING = "noeviction"
+"""The maxmemory-policy that is needed."""
 FULL_SHARE = 0.9
-"""Of the memory that it may have; when all of it is used, no event is published."""
+"""The share of its memory from which a server counts as full. When all is used, no event can be published."""
 LAG_SECONDS = 60.0
-"""For how long a replica may say nothing to its primary."""
+"""How long a replica may be silent before it counts as behind."""
 
 
 @dataclass(frozen=True)
 class ServerReplica:
-    """A replica of the server: whether it has all and gets what comes, and since when it has said nothing."""
+    """A replica of the server. `in_step`: it has all data, and gets new data; `lag_seconds`: how long it is silent."""
 
     address: str
     in_step: bool
@@ -26,12 +27,14 @@ class ServerReplica:
 
 @dataclass(frozen=True)
 class ServerView:
-    """What the server says of itself.
+    """The state of the server, as it reports it.
 
-    `compatible` is the version of Redis that it is, or is like. `primary`: it takes writes. `loading`: it still reads
-    its files, and answers nothing else. `append_only`: it writes each change to a file; `saved_seconds`: since when it
-    has written all of it to a file, None: not since its start; each with whether that worked the last time. `eviction`
-    is its maxmemory-policy; `max_bytes` is 0 if it may have all the memory that there is.
+    - `compatible` is the version of Redis that it is, or is compatible with.
+    - `primary`: it takes writes. `loading`: it still reads its files, and answers nothing else.
+    - `append_only`: it writes each change to a file; `append_only_works`: the last write worked.
+    - `saved_seconds`: how long ago it saved all data to a file, None: not since its start; `saving_works`: the last
+      save worked.
+    - `eviction` is its maxmemory-policy. `max_bytes` is its memory limit; 0 for none.
     """
 
     software: str
@@ -51,7 +54,7 @@ class ServerView:
 
 
 def findings_of_server(server: ServerView) -> Iterator[Finding]:
-    """Yield what there is to say of the server, its disk, its memory and its replicas."""
+    """Yield the findings on the server, its disk, its memory and its replicas."""
     yield _itself(server)
     yield _disk(server)
     yield _memory(server)
@@ -77,11 +80,7 @@ def _itself(server: ServerView) -> Finding:
 
 
 def _disk(server: ServerView) -> Finding:
-    age = None if server.saved_seconds is None else f"{duration(server.saved_seconds)} ago"
-    saves = f"last saved {age}" if age else "not saved since its start"
-    if not server.saving_works:
-        saves = f"its last save failed; {saves}"
-    says = f"append-only file {'on' if server.append_only else 'off'}; {saves}"
+    says = f"append-only file {'on' if server.append_only else 'off'}; {_saves(server)}"
     if server.append_only and not server.append_only_works:
         return not_well(
             "redis",
@@ -100,7 +99,7 @@ def _disk(server: ServerView) -> Finding:
         )
     if server.append_only or any(replica.in_step for replica in server.replicas):
         return Finding("redis", says, name="disk")
-    lost = "what came since" if age else "everything"
+    lost = "everything" if server.saved_seconds is None else "what came since"
     return not_well(
         "redis",
         f"{says}; no replica has it: a crash loses {lost}",
@@ -108,6 +107,13 @@ def _disk(server: ServerView) -> Finding:
         brief="Redis does not keep each change on disk",
         next_step="redis-cli CONFIG SET appendonly yes, and the same in its configuration",
     )
+
+
+def _saves(server: ServerView) -> str:
+    saved = "not saved since its start"
+    if server.saved_seconds is not None:
+        saved = f"last saved {duration(server.saved_seconds)} ago"
+    return saved if server.saving_works else f"its last save failed; {saved}"
 
 
 def _memory(server: ServerView) -> Finding:

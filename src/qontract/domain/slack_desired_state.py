@@ -1,4 +1,4 @@
-"""Slack usergroups as a request desires them."""
+"""The desired state of Slack usergroups, as a request has it."""
 
 from collections.abc import Mapping
 from typing import Annotated, Self
@@ -9,7 +9,7 @@ from qontract.domain import integration
 
 
 def plain_handle(text: str) -> str:
-    """Return the handle as handles are compared."""
+    """Return the handle in the form in which handles are compared."""
     return text.strip().removeprefix("@").casefold()
 
 
@@ -26,7 +26,7 @@ def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _schema(longest: int, pattern: str) -> WithJsonSchema:
-    """Return what says, of a text as it is sent, what is checked when it is plain: pydantic tells only the length."""
+    """Return the JSON schema of a text as it is sent: pydantic knows only the schema of the text after validation."""
     return WithJsonSchema({"type": "string", "maxLength": longest, "pattern": pattern})
 
 
@@ -59,9 +59,9 @@ Description = Annotated[
 
 
 class DesiredUsergroup(BaseModel):
-    """A usergroup as it should be. A user is an e-mail address or a Slack name; None leaves a field as it is in Slack.
+    """A usergroup as it should be. None leaves a field as it is in Slack. Users are e-mail addresses or Slack names.
 
-    Order, repetition, `@`, `#`, letter case and blank space around text mean nothing. A group without users is emptied.
+    Order, repetition, `@`, `#`, letter case and space around a text mean nothing. A group without users is emptied.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -75,7 +75,7 @@ class DesiredUsergroup(BaseModel):
 
 
 class DesiredWorkspace(BaseModel):
-    """The usergroups of one workspace. Those in `managed_usergroups` that are not desired (any more) are emptied."""
+    """The usergroups of one workspace. Groups in `managed_usergroups` that are not desired (any more) are emptied."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,27 +1,27 @@
-"""Slack usergroups: the plan from what is there to what is desired, and what shows of an action that was applied."""
+"""Slack usergroups: the plan that leads to the desired state, and how much of an action Slack shows as applied."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from qontract.domain.integration import Plan
-from qontract.domain.jobs import first
+from qontract.domain.jobs import first_errors
 from qontract.domain.slack_desired_state import DesiredUsergroup, DesiredWorkspace, plain_handle
 from qontract.domain.slack_usergroups import CreateUsergroup, UpdateMetadata, UpdateUsers, UsergroupAction
 from qontract.domain.slack_workspace import SlackUsergroup, SlackWorkspace
 
 
 class _Names(NamedTuple):
-    """Members and default channels of a usergroup: their names, by id."""
+    """The names of a usergroup's members and default channels, by id."""
 
     users: dict[str, str]
     channels: dict[str, str]
 
 
 def plan(desired: DesiredWorkspace, current: SlackWorkspace) -> Plan[UsergroupAction]:
-    """Compare by meaning, and return what to do. Only desired and managed handles are looked at.
+    """Return what to do for the usergroups that are desired or managed. Names are compared by meaning.
 
-    A name that Slack does not know is an error, and the rest of its group is planned without it. Where none of a list
-    is known, the list is left as it is: nobody asked for it to be emptied.
+    A name that Slack does not know is an error, and its group is planned without it. If Slack knows no name of a list,
+    the plan leaves the list as it is: nobody asked for it to be emptied.
     """
     users, channels = current.user_directory(), current.channel_directory()
     groups = {plain_handle(group.handle): group for group in current.usergroups}
@@ -32,7 +32,7 @@ def plan(desired: DesiredWorkspace, current: SlackWorkspace) -> Plan[UsergroupAc
         where = f"{desired.name}/{wanted.handle}"
         members, unknown_users = users.find(wanted.users, where)
         defaults, unknown_channels = channels.find(wanted.channels or (), where)
-        errors, more = first((*errors, *unknown_users, *unknown_channels))
+        errors, more = first_errors((*errors, *unknown_users, *unknown_channels))
         left_out += more
         after = _Names(members, defaults)
         if group := groups.get(wanted.handle):
@@ -67,44 +67,59 @@ def _update(
     workspace: str, wanted: DesiredUsergroup, group: SlackUsergroup, before: _Names, after: _Names
 ) -> list[UsergroupAction]:
     users = before.users if wanted.users and not after.users else after.users
-    channels = before.channels if not after.channels and wanted.channels != () else after.channels
-    description = group.description.strip() if wanted.description is None else wanted.description
     if not users and not group.enabled:
         return []
-    actions: list[UsergroupAction] = []
-    if users.keys() != before.users.keys():
-        actions.append(
-            UpdateUsers(
-                workspace=workspace,
-                usergroup=wanted.handle,
-                usergroup_id=group.id,
-                users=tuple(users.values()),
-                user_ids=tuple(users),
-                users_to_add=tuple(name for id_, name in users.items() if id_ not in before.users),
-                users_to_remove=tuple(name for id_, name in before.users.items() if id_ not in users),
-                enable=not group.enabled,
-            )
+    members = _update_users(workspace, group, before.users, users)
+    metadata = _update_metadata(workspace, wanted, group, before.channels, after.channels)
+    # Slack changes only enabled groups: users enable a group, and a group without users is disabled.
+    return [*members, *metadata] if users else [*metadata, *members]
+
+
+def _update_users(
+    workspace: str, group: SlackUsergroup, before: Mapping[str, str], users: Mapping[str, str]
+) -> list[UsergroupAction]:
+    if users.keys() == before.keys():
+        return []
+    return [
+        UpdateUsers(
+            workspace=workspace,
+            usergroup=plain_handle(group.handle),
+            usergroup_id=group.id,
+            users=tuple(users.values()),
+            user_ids=tuple(users),
+            users_to_add=tuple(name for id_, name in users.items() if id_ not in before),
+            users_to_remove=tuple(name for id_, name in before.items() if id_ not in users),
+            enable=not group.enabled,
         )
-    if description != group.description.strip() or channels.keys() != before.channels.keys():
-        metadata = UpdateMetadata(
+    ]
+
+
+def _update_metadata(
+    workspace: str, wanted: DesiredUsergroup, group: SlackUsergroup, before: Mapping[str, str], after: Mapping[str, str]
+) -> list[UsergroupAction]:
+    description_before = group.description.strip()
+    description = description_before if wanted.description is None else wanted.description
+    channels = before if not after and wanted.channels != () else after
+    if description == description_before and channels.keys() == before.keys():
+        return []
+    return [
+        UpdateMetadata(
             workspace=workspace,
             usergroup=wanted.handle,
             usergroup_id=group.id,
             description=description,
             channels=tuple(channels.values()),
             channel_ids=tuple(channels),
-            description_before=group.description.strip(),
-            channels_before=tuple(before.channels.values()),
+            description_before=description_before,
+            channels_before=tuple(before.values()),
         )
-        # Slack changes enabled groups only: after the users enable it, and before their absence disables it.
-        actions.insert(len(actions) if users else 0, metadata)
-    return actions
+    ]
 
 
 def observed(action: UsergroupAction, workspace: SlackWorkspace) -> UsergroupAction | None:
     """Return the action as far as it was applied; None if the workspace shows nothing of it.
 
-    Slack takes several calls for creating a usergroup, and for enabling one: they may have been done in part.
+    Creating or enabling a usergroup takes several calls to Slack, so such an action may be applied in part.
     """
     group = next((group for group in workspace.usergroups if plain_handle(group.handle) == action.usergroup), None)
     if group is None:

@@ -1,4 +1,4 @@
-"""Slack usergroups: what can be done to them, and the events of what was done."""
+"""Slack usergroups: the actions on them, and the events of applied actions."""
 
 from typing import Literal
 
@@ -19,7 +19,7 @@ class _OnUsergroup(Action):
 
 
 class CreateUsergroup(_OnUsergroup):
-    """Make a usergroup with its description, members and channels. Names are for people, ids for Slack."""
+    """Create a usergroup with its description, members and channels. Names are for people, ids for Slack."""
 
     action_type: Literal["create"] = "create"
     description: str = Field(examples=["The people of team A"])
@@ -30,18 +30,18 @@ class CreateUsergroup(_OnUsergroup):
 
     @property
     def summary(self) -> str:
-        """What the usergroup begins with."""
+        """The description, users and channels of the new usergroup."""
         parts = (quoted(self.description), *(f"+{user}" for user in self.users), _hashed(self.channels))
         return " ".join(filter(None, parts)) or "without users"
 
     @property
     def creates(self) -> bool:
-        """Whether it makes its subject: it does."""
+        """True: it creates its subject."""
         return True
 
 
 class UpdateUsers(_OnUsergroup):
-    """Give a usergroup exactly these members; enable it first if it is disabled. No members: disable it."""
+    """Give a usergroup exactly these members. It is enabled first if it is disabled; without members it is disabled."""
 
     action_type: Literal["update_users"] = "update_users"
     usergroup_id: str = Field(examples=["S01TEAMA"])
@@ -93,7 +93,7 @@ def _hashed(channels: tuple[str, ...]) -> str:
 
 
 class Failure(EventData):
-    """What could not be done, and why. Without `usergroup`, nothing of the workspace could."""
+    """What failed, and why. Without a `usergroup`, the whole workspace failed."""
 
     workspace: str = Field(examples=["coreos"])
     usergroup: str | None = Field(default=None, examples=["team-a"])

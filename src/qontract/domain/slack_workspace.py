@@ -1,4 +1,4 @@
-"""A Slack workspace as it is, and how names and ids in it go together."""
+"""A Slack workspace as it is, and its names by id."""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class SlackUser(BaseModel):
-    """A user. On Enterprise Grid one user has several ids, and a usergroup may list any of them."""
+    """A user. On Enterprise Grid a user has several ids, and a usergroup may have any of them."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -27,7 +27,7 @@ class SlackChannel(BaseModel):
 
 
 class SlackUsergroup(BaseModel):
-    """A usergroup as it is. A disabled one keeps its members, but nobody is notified: it counts as empty."""
+    """A usergroup as it is. A disabled group has members, but Slack notifies nobody: it counts as empty."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,7 +50,7 @@ class SlackWorkspace(BaseModel):
     usergroups: tuple[SlackUsergroup, ...] = ()
 
     def user_directory(self) -> "Directory":
-        """Return the users: found by name or e-mail address if active, named by any of their ids."""
+        """Return the users. Active ones are found by name or e-mail address; all have a name for each of their ids."""
         directory = Directory("user")
         for user in self.users:
             findable_as = [name for name in (user.name, user.email) if name and user.active]
@@ -66,7 +66,7 @@ class SlackWorkspace(BaseModel):
 
 
 class Directory:
-    """Users or channels, found by any of their names and named by any of their ids."""
+    """Users or channels: it finds their ids by name, and their names by id."""
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
@@ -74,13 +74,13 @@ class Directory:
         self._by_id: dict[str, tuple[str, str]] = {}
 
     def add(self, ids: tuple[str, ...], name: str, findable_as: Iterable[str]) -> None:
-        """Enter one; the first of its ids is the one that is written to Slack."""
+        """Add a user or a channel. The first of the ids is the one that is written to Slack."""
         self._by_id.update(dict.fromkeys(ids, (ids[0], name)))
         for key in findable_as:
             self._by_name.setdefault(key.strip().casefold(), {})[ids[0]] = name
 
     def find(self, names: Iterable[str], where: str) -> tuple[dict[str, str], list[str]]:
-        """Return the names by id, in order of name, and an error for each name that means none or several."""
+        """Return the names by id, sorted by name, and an error for each name that is not known or ambiguous."""
         found: dict[str, str] = {}
         errors = []
         for name in names:
@@ -94,7 +94,7 @@ class Directory:
         return _in_order(found), errors
 
     def named(self, ids: Iterable[str]) -> dict[str, str]:
-        """Return the names by id, in order of name; an id that is unknown is its own name."""
+        """Return the names by id, sorted by name. An unknown id is its own name."""
         return _in_order(dict(self._by_id.get(id_, (id_, id_)) for id_ in ids))
 
 

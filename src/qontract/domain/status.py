@@ -1,4 +1,4 @@
-"""Is it well? What is known of the whole system, and what follows from it."""
+"""Is the system well? The facts about all its parts, and what follows from them."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,29 +8,29 @@ from shlex import quote
 from qontract.domain.findings import Finding, Unanswered, Wellness, counted, events_wait, not_known, not_well
 from qontract.domain.jobs import JobStatus
 from qontract.domain.kept_jobs import JobCounts, ScopeView
-from qontract.domain.processes import ProcessKind, Seen, SpoolView, findings_of_processes, findings_of_spools
+from qontract.domain.processes import ProcessKind, ProcessView, SpoolView, findings_of_processes, findings_of_spools
 from qontract.domain.server import ServerView, findings_of_server
 from qontract.domain.subscriptions import BEHIND_SECONDS, State, SubscriptionView, duration, next_step, state_of
 
 IN_DOUBT = timedelta(minutes=5)
-"""For how long an intent may be pending: recovery looks into it when the call has been carried out, or will not be."""
+"""How long an intent may be pending. Recovery resolves it earlier, when its call cannot take effect any more."""
 _NAMED = 2
-"""How many reasons the sentence has."""
+"""How many reasons the sentence names."""
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What is known: what each part answered, or why it did not.
+class SystemFacts:
+    """What each part of the system answered, or why it did not.
 
-    `needed`: the kinds of process that have to run. `spool`: the host and the spool of this machine, if there is one.
-    `intents`: the times at which the pending ones of each scope were recorded. After `abandoned_seconds` without a sign
-    of life a subscription no longer keeps events.
+    `needed`: the kinds of process that have to run. `spool`: the name of this host, and its spool, if there is one.
+    `intents`: when the pending intents of each scope were recorded. `abandoned_seconds`: after so long without a sign
+    of life, a subscription does not hold back the trimming of events any more.
     """
 
     now: datetime
     needed: Collection[ProcessKind]
     server: ServerView | Unanswered
-    processes: Sequence[Seen] | Unanswered
+    processes: Sequence[ProcessView] | Unanswered
     jobs: JobCounts | Unanswered
     scopes: Sequence[ScopeView] | Unanswered
     subscriptions: Sequence[SubscriptionView] | Unanswered
@@ -41,18 +41,18 @@ class Facts:
 
 @dataclass(frozen=True)
 class Status:
-    """How well the system is, in a sentence; and the findings from which that follows."""
+    """How well the system is, in one sentence; and the findings from which it follows."""
 
     wellness: Wellness
     sentence: str
     findings: tuple[Finding, ...]
 
 
-def status_of(facts: Facts) -> Status:
-    """Say how well the system is.
+def status_of(facts: SystemFacts) -> Status:
+    """Return how well the system is.
 
-    It is not known how well if the server does not answer, whatever else is known. A part that does not answer leaves
-    it open too, unless something is known to be not well.
+    If the server does not answer, it is not known. If another part does not answer, it is not known either, unless some
+    part is not well.
     """
     if isinstance(facts.server, Unanswered):
         step = "start it, or set QAPI_CACHE_BROKER_URL to where it is"
@@ -66,12 +66,12 @@ def status_of(facts: Facts) -> Status:
     return Status(Wellness.WELL, _all_well(facts), findings)
 
 
-def _findings(facts: Facts) -> Iterator[Finding]:
-    seen = () if isinstance(facts.processes, Unanswered) else facts.processes
+def _findings(facts: SystemFacts) -> Iterator[Finding]:
+    processes = () if isinstance(facts.processes, Unanswered) else facts.processes
     if isinstance(facts.processes, Unanswered):
         yield not_known("processes", facts.processes)
     else:
-        yield from findings_of_processes(seen, facts.needed)
+        yield from findings_of_processes(processes, facts.needed)
     if isinstance(facts.scopes, Unanswered):
         yield not_known("scopes", facts.scopes)
     else:
@@ -81,7 +81,7 @@ def _findings(facts: Facts) -> Iterator[Finding]:
         yield not_known("subscriptions", facts.subscriptions)
     else:
         yield from (_subscription(view, facts.abandoned_seconds) for view in facts.subscriptions)
-    yield from findings_of_spools(seen, facts.spool)
+    yield from findings_of_spools(processes, facts.spool)
     yield from _intents(facts)
     if not isinstance(facts.subscriptions, Unanswered):
         yield from (_dead_letters(view) for view in facts.subscriptions if view.dead_letters)
@@ -140,7 +140,7 @@ def _subscription(view: SubscriptionView, abandoned_seconds: float) -> Finding:
     return not_well("subscription", says, name=view.name, brief=brief, next_step=step)
 
 
-def _intents(facts: Facts) -> Iterator[Finding]:
+def _intents(facts: SystemFacts) -> Iterator[Finding]:
     if isinstance(facts.intents, Unanswered):
         yield not_known("intents", facts.intents)
         return
@@ -169,12 +169,12 @@ def _together(reasons: Sequence[str]) -> str:
     return "; ".join([*reasons[:_NAMED], *([f"and {rest} more"] if rest > 0 else [])])
 
 
-def _all_well(facts: Facts) -> str:
-    seen = () if isinstance(facts.processes, Unanswered) else [one for one in facts.processes if one.runs]
+def _all_well(facts: SystemFacts) -> str:
+    processes = () if isinstance(facts.processes, Unanswered) else [one for one in facts.processes if one.runs]
     views = () if isinstance(facts.subscriptions, Unanswered) else facts.subscriptions
-    kinds = ", ".join(counted(number, kind) for kind in ProcessKind if (number := _number(kind, seen)))
+    kinds = ", ".join(counted(number, kind) for kind in ProcessKind if (number := _number(kind, processes)))
     return f"Well: {kinds or 'no process'}; {counted(len(views), 'subscription')}."
 
 
-def _number(kind: ProcessKind, seen: Sequence[Seen]) -> int:
-    return sum(one.process.kind is kind for one in seen)
+def _number(kind: ProcessKind, processes: Sequence[ProcessView]) -> int:
+    return sum(one.process.kind is kind for one in processes)

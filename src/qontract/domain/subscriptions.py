@@ -1,18 +1,18 @@
-"""Subscriptions, as somebody looks at them who runs none: what is known of one, and how well it is."""
+"""Views of subscriptions for people who look at them: what is known of a subscription, and how well it is."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 ALIVE_SECONDS = 30.0
-"""For how long a replica may show no life: each shows it every few seconds."""
+"""How long a replica may show no life. A living one shows it every few seconds."""
 BEHIND_SECONDS = 900.0
-"""How old the oldest event may be that is not acknowledged, until its subscription is called behind."""
+"""A subscription is behind if its oldest event that is not acknowledged is older than this."""
 
 
 @dataclass(frozen=True)
 class Pause:
-    """Since when, and by whom, a subscription is paused; None and "" where that is not known."""
+    """Since when a subscription is paused, and by whom; None and "" if not known."""
 
     since: datetime | None
     by: str
@@ -20,7 +20,7 @@ class Pause:
 
 @dataclass(frozen=True)
 class Replica:
-    """One that reads the subscription: its name, since how many seconds it has not, and what it holds."""
+    """A replica that reads the subscription: its name, how long ago it last did, and how many events it holds."""
 
     name: str
     idle_seconds: float
@@ -31,10 +31,12 @@ class Replica:
 class SubscriptionView:
     """What is known of a subscription.
 
-    `made`: it has a place in the log; without one the numbers are 0. `lag`: events not read yet. `pending`: read, and
-    not acknowledged. `failing`: of these, those of which an attempt is on record. `oldest_seconds`: age of the oldest
-    that is not acknowledged. `position`: the entry up to which it has read. `replicas` are those that read it;
-    `leader` leads it, "" if none does. `alive_seconds`: since when none showed life; None if that is not known.
+    - `made`: it has a place in the log; without a place, the numbers are 0.
+    - `lag`: events that are not read yet. `pending`: events that are read, and not acknowledged; `failing`: those of
+      them with a recorded attempt. `oldest_seconds`: the age of the oldest event that is not acknowledged.
+    - `position`: the entry up to which it has read.
+    - `replicas` read it; `leader` is the name of the one that leads, "" if none does.
+    - `alive_seconds`: how long ago a replica last showed life; None if not known.
     """
 
     name: str
@@ -53,22 +55,22 @@ class SubscriptionView:
 
     @property
     def in_flight(self) -> int:
-        """How many events the replicas hold that read it now: at work, or waiting for their turn."""
+        """How many events its living replicas hold: in a handler, or waiting for their turn."""
         return sum(replica.in_flight for replica in self.replicas if replica.idle_seconds <= ALIVE_SECONDS)
 
     @property
     def is_read(self) -> bool:
-        """Whether a replica leads it, or has read it a moment ago."""
+        """Whether a replica leads it, or read it a moment ago."""
         return bool(self.leader) or any(replica.idle_seconds <= ALIVE_SECONDS for replica in self.replicas)
 
     @property
     def is_run(self) -> bool:
-        """Whether a replica runs it, be it that it stands by, or that somebody paused it."""
+        """Whether a replica runs it, even if the replica stands by, or the subscription is paused."""
         return self.is_read or (self.alive_seconds is not None and self.alive_seconds <= ALIVE_SECONDS)
 
     @property
     def busy(self) -> str:
-        """Who works on it, so that it cannot be removed; "" if nobody does."""
+        """Why it cannot be removed now: a replica works on it. "" if none does."""
         if self.leader:
             return f"the replica {self.leader} leads it"
         return "a replica runs it" if self.alive_seconds is not None and self.alive_seconds <= ALIVE_SECONDS else ""
@@ -86,9 +88,9 @@ class State(StrEnum):
 
 
 def state_of(view: SubscriptionView, abandoned_seconds: float) -> tuple[State, str]:
-    """Return the state of a subscription and one line that says why; of several, what has to be mended first.
+    """Return the state of a subscription, and one line that says why. If several hold, the most urgent one counts.
 
-    After `abandoned_seconds` without a sign of life a subscription no longer keeps events.
+    After `abandoned_seconds` without a sign of life, a subscription does not hold back the trimming of events any more.
     """
     if view.paused:
         return State.PAUSED, _why_paused(view, view.paused, abandoned_seconds)
@@ -96,8 +98,7 @@ def state_of(view: SubscriptionView, abandoned_seconds: float) -> tuple[State, s
     if silent is not None and silent > abandoned_seconds and not view.is_read:
         return State.ABANDONED, f"nobody has run it for {duration(silent)}; events are no longer kept for it"
     if not view.is_run:
-        seen = "nobody has ever run it" if silent is None else f"nobody has run it for {duration(silent)}"
-        return State.NO_REPLICA, seen if view.made else f"its place is lost, and {seen}"
+        return State.NO_REPLICA, why_not_run(view)
     if not view.is_read:
         return State.STANDING_BY, "a replica runs it, and none reads it; one takes the lease within seconds, or cannot"
     if view.oldest_seconds > BEHIND_SECONDS:
@@ -106,8 +107,15 @@ def state_of(view: SubscriptionView, abandoned_seconds: float) -> tuple[State, s
     return State.RUNNING, f"{view.leader} leads it" if view.leader else "replicas share it"
 
 
+def why_not_run(view: SubscriptionView) -> str:
+    """Return a line about a subscription that no replica runs: since when, and whether its place is lost."""
+    silent = view.alive_seconds
+    since = "nobody has ever run it" if silent is None else f"nobody has run it for {duration(silent)}"
+    return since if view.made else f"its place is lost, and {since}"
+
+
 _NEXT = {
-    State.BEHIND: "look for `handler failed` in the log of the replica that leads it",
+    State.BEHIND: "look for `attempt failed` in the log of the replica that leads it",
     State.STANDING_BY: "if it stays so, look for `replica lost the lease` and `event log does not answer` in the logs",
     State.NO_REPLICA: (
         "start a subscriber that has its handler; if it is gone for good: qontract subscriptions remove {name}"
@@ -115,11 +123,11 @@ _NEXT = {
     State.ABANDONED: "run it, or `qontract subscriptions remove {name}`",
     State.PAUSED: "qontract subscriptions resume {name}",
 }
-"""What to do where a subscription is not running."""
+"""What to do next in each state but `RUNNING`."""
 
 
 def next_step(state: State, name: str) -> str | None:
-    """Return what to do next; None if there is nothing to do."""
+    """Return what to do next, or None."""
     return _NEXT[state].format(name=name) if state in _NEXT else None
 
 
@@ -134,7 +142,7 @@ def _why_paused(view: SubscriptionView, pause: Pause, abandoned_seconds: float) 
 
 
 def duration(seconds: float) -> str:
-    """Return a number of seconds as people say it, in whole units: the largest two."""
+    """Return a number of seconds as people say it, in its two largest units: `2 h 5 min`."""
     rest = int(seconds)
     parts: list[str] = []
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
@@ -146,10 +154,10 @@ def duration(seconds: float) -> str:
 
 @dataclass(frozen=True)
 class Move:
-    """What it means to move a subscription's place, as far as it was counted.
+    """The effect of moving a subscription's place.
 
-    `position`: the entry up to which it would have read. `again`: events that it has read and would get again.
-    `skipped`: events that it would not get, or not to the end. `more`: there are more than were counted.
+    `position`: the entry up to which it counts as read. `again`: events that it would read a second time. `skipped`:
+    events that it would never read, or never finish. `more`: there are more than were counted.
     """
 
     position: str

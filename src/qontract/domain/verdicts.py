@@ -1,74 +1,77 @@
-"""Why a subscription has an event, or has it not, and what to do: facts in, verdict out. Pure."""
+"""What became of an event for one subscription, why, and what to do next: facts in, verdict out. Pure."""
 
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 
-from qontract.domain.delivery_states import Held
-from qontract.domain.endings import Ending
+from qontract.domain.dead_letters import DeadLetter
+from qontract.domain.delivery_states import Beginning, Held
+from qontract.domain.endings import Ended, Ending
 from qontract.domain.events import type_pattern
+from qontract.domain.explanations import DeliveryFacts, Predecessor, SubscriptionFinding, Verdict
 from qontract.domain.findings import counted
-from qontract.domain.passport import Before, Facts, Finding, Verdict
-from qontract.domain.subscriptions import ALIVE_SECONDS, State, duration, next_step
+from qontract.domain.subscriptions import ALIVE_SECONDS, State, duration, next_step, why_not_run
 
 _LONGEST_TYPE = 200
 
 
-def finding(facts: Facts) -> Finding:
-    """Return the verdict. What has happened goes before what is to happen, and what holds up all before one event."""
-    return _ended(facts) or _without_delivery(facts) or _held_up(facts) or _open(facts) or _lost(facts)
+def finding_of(facts: DeliveryFacts) -> SubscriptionFinding:
+    """Return the verdict and its reason: the first that holds, from what has ended to what is not known."""
+    return _ended(facts) or _without_delivery(facts) or _held_up(facts) or _in_progress(facts) or _lost(facts)
 
 
 def _found(
-    facts: Facts, verdict: Verdict, reason: str, following: str | None = None, **details: str | float | None
-) -> Finding:
+    facts: DeliveryFacts, verdict: Verdict, reason: str, following: str | None = None, **details: str | float | None
+) -> SubscriptionFinding:
     if given := facts.redriven:
         by = given.by or "somebody"
         reason = f"{reason}; redriven{_at(given.time)} by {by}"
         details |= {"redriven": _time(given.time), "redriven_by": by}
-    return Finding(facts.view.name, verdict, reason, following, details, facts.state.missing)
+    return SubscriptionFinding(facts.view.name, verdict, reason, following, details, facts.state.missing)
 
 
-def _ended(facts: Facts) -> Finding | None:
-    """Say how it ended; the later counts, of a dead letter and of what else it came to."""
+def _ended(facts: DeliveryFacts) -> SubscriptionFinding | None:
+    """Say how it ended. If there is a dead letter too, whatever happened later counts."""
     ended, letter = facts.state.ended, facts.letter
-    failed = letter.failures[-1].time if letter and letter.failures else None
-    is_done = ended is not None and ended.ending is not Ending.EXPIRED
-    if letter and not (ended and is_done and failed and ended.time > failed):
-        error = letter.error
-        return _found(
-            facts,
-            Verdict.DEAD_LETTERED,
-            f"after {counted(len(letter.failures), 'attempt')}{_at(failed)}: {error}",
-            f"qontract dead-letters redrive {letter.id}",
-            letter=letter.id,
-            when=_time(failed),
-            attempts=len(letter.failures),
-            error=error,
-        )
-    if found := _discarded(facts, ended.time if ended and is_done else None):
+    done = ended if ended and ended.ending is not Ending.EXPIRED else None
+    if letter and not (done and letter.died and done.time > letter.died):
+        return _dead_lettered(facts, letter)
+    if found := _discarded(facts, done.time if done else None):
         return found
-    if ended is None or not is_done:
-        return None
+    return _handled(facts, done) if done else None
+
+
+def _dead_lettered(facts: DeliveryFacts, letter: DeadLetter) -> SubscriptionFinding:
+    return _found(
+        facts,
+        Verdict.DEAD_LETTERED,
+        f"after {counted(len(letter.failures), 'attempt')}{_at(letter.died)}: {letter.error}",
+        f"qontract dead-letters redrive {letter.id}",
+        letter=letter.id,
+        when=_time(letter.died),
+        attempts=len(letter.failures),
+        error=letter.error,
+    )
+
+
+def _handled(facts: DeliveryFacts, ended: Ended) -> SubscriptionFinding:
     again = "; it comes again" if facts.state.held or not facts.state.is_read else ""
     if ended.ending is Ending.DEDUPLICATED:
         reason = f"an event with its source and id had been handled before{_at(ended.time)}{again}"
         return _found(facts, Verdict.DEDUPLICATED, reason, when=_time(ended.time))
-    attempt = counted(ended.attempts, "attempt")
     return _found(
         facts,
         Verdict.HANDLED,
-        f"{_at(ended.time).strip()}, with {attempt}, in {ended.seconds:g} s{again}",
+        f"{_at(ended.time).strip()}, with {counted(ended.attempts, 'attempt')}, in {ended.seconds:g} s{again}",
         when=_time(ended.time),
         attempts=ended.attempts,
         seconds=ended.seconds,
     )
 
 
-def _discarded(facts: Facts, done: datetime | None) -> Finding | None:
-    """Say who discarded its letter, if it was not done since it failed, and does not come again."""
-    gone, state = facts.discarded, facts.state
-    comes = state.held or state.is_redriven or (state.is_kept and not state.is_read)
-    if gone is None or comes or (done and done > (gone.failed or gone.time)):
+def _discarded(facts: DeliveryFacts, done: datetime | None) -> SubscriptionFinding | None:
+    """Say who discarded its dead letter, if the event was not handled later, and does not come again."""
+    gone = facts.discarded
+    if gone is None or facts.state.is_to_come or (done and done > (gone.failed or gone.time)):
         return None
     by = gone.by or "somebody"
     return _found(
@@ -85,60 +88,60 @@ def _discarded(facts: Facts, done: datetime | None) -> Finding | None:
     )
 
 
-def _without_delivery(facts: Facts) -> Finding | None:
-    """Say that it is not meant for the subscription, or came before it."""
-    interest, state = facts.state.interest, facts.state
-    if interest and facts.event_type is not None and not state.held and not state.is_redriven:
-        wanted = any(type_pattern(one).fullmatch(facts.event_type) for one in interest.types)
-        if not wanted:
-            asked = {one[:_LONGEST_TYPE]: one for one in interest.types}
-            near = get_close_matches(facts.event_type[:_LONGEST_TYPE], asked, n=1, cutoff=0)
-            said = f"; the nearest that it asks for is {near[0]}" if near else ", and it asks for none"
-            reason = f"it does not ask for the type {facts.event_type}{said}"
-            hint = "add the type to `types` of its handler, if it is to have such events"
-            return _found(facts, Verdict.NOT_WANTED, reason, hint, pattern=near[0] if near else None)
-    if later := state.later:
-        if state.held or state.is_redriven or (state.is_kept and not state.is_read):  # it comes all the same
-            return None
-        how = "was moved beyond it" if later.moved else "was made after it"
-        return _found(
-            facts,
-            Verdict.SUBSCRIBED_LATER,
-            f"the subscription's place {how}{_at(later.time)}",
-            f"qontract subscriptions seek {facts.view.name} --to start --dry-run" if state.is_kept else None,
-            when=_time(later.time),
-        )
+def _without_delivery(facts: DeliveryFacts) -> SubscriptionFinding | None:
+    """Say that the subscription does not want it, or begins after it."""
+    state = facts.state
+    if state.interest and facts.event_type is not None and not state.held and not state.is_redriven:
+        types = state.interest.types
+        if not any(type_pattern(one).fullmatch(facts.event_type) for one in types):
+            return _not_wanted(facts, facts.event_type, types)
+    if state.later and not state.is_to_come:
+        return _subscribed_later(facts, state.later)
     return None
 
 
-def _held_up(facts: Facts) -> Finding | None:
-    """Say what holds up the whole subscription, where the event is still to come."""
-    view, state = facts.view, facts.state
-    if not (state.held or state.is_redriven or (not state.is_read and state.is_kept)):
+def _not_wanted(facts: DeliveryFacts, event_type: str, types: tuple[str, ...]) -> SubscriptionFinding:
+    asked = {one[:_LONGEST_TYPE]: one for one in types}
+    near = get_close_matches(event_type[:_LONGEST_TYPE], asked, n=1, cutoff=0)
+    said = f"; the nearest that it asks for is {near[0]}" if near else ", and it asks for none"
+    reason = f"it does not ask for the type {event_type}{said}"
+    hint = "add the type to `types` of its handler, if it is to have such events"
+    return _found(facts, Verdict.NOT_WANTED, reason, hint, pattern=near[0] if near else None)
+
+
+def _subscribed_later(facts: DeliveryFacts, later: Beginning) -> SubscriptionFinding:
+    how = "was moved beyond it" if later.moved else "was made after it"
+    seek = f"qontract subscriptions seek {facts.view.name} --to start --dry-run"
+    return _found(
+        facts,
+        Verdict.SUBSCRIBED_LATER,
+        f"the subscription's place {how}{_at(later.time)}",
+        seek if facts.state.is_kept else None,
+        when=_time(later.time),
+    )
+
+
+def _held_up(facts: DeliveryFacts) -> SubscriptionFinding | None:
+    """Say why nobody handles any event of the subscription, if this one is still to be handled."""
+    view = facts.view
+    if not facts.state.is_to_come:
         return None
     if paused := view.paused:
         by = paused.by or "somebody"
         following = f"qontract subscriptions resume {view.name}"
         return _found(facts, Verdict.PAUSED, f"by {by}{_at(paused.since)}", following, by=by, when=_time(paused.since))
     if not view.is_run:
-        silent = view.alive_seconds
-        seen = "nobody has ever run it" if silent is None else f"nobody has run it for {duration(silent)}"
-        return _found(
-            facts,
-            Verdict.NO_REPLICA,
-            seen if view.made else f"its place is lost, and {seen}",
-            next_step(State.NO_REPLICA, view.name) or "",
-            silent_seconds=silent,
-        )
+        following = next_step(State.NO_REPLICA, view.name) or ""
+        return _found(facts, Verdict.NO_REPLICA, why_not_run(view), following, silent_seconds=view.alive_seconds)
     return None
 
 
-def _open(facts: Facts) -> Finding | None:
-    """Say where it is, if it was read, or is to be read."""
+def _in_progress(facts: DeliveryFacts) -> SubscriptionFinding | None:
+    """Say what it waits for, or that it is in flight."""
     state = facts.state
     if held := state.held:
-        if facts.before:
-            return _waiting(facts, facts.before)
+        if facts.predecessor:
+            return _waiting(facts, facts.predecessor)
         if held.failures or (held.due and held.due > facts.now):
             return _retrying(facts, held)
         return _in_flight(facts, held)
@@ -154,24 +157,25 @@ def _open(facts: Facts) -> Finding | None:
     )
 
 
-def _waiting(facts: Facts, before: Before) -> Finding:
-    held = before.held
+def _waiting(facts: DeliveryFacts, predecessor: Predecessor) -> SubscriptionFinding:
+    held = predecessor.held
     failed = f"; it failed {counted(len(held.failures), 'time')}" if held.failures else ""
     due = f", and is tried again{_at(held.due)}" if held.due and held.due > facts.now else ""
     return _found(
         facts,
         Verdict.WAITING_BEHIND,
-        f"event {before.event_id or '(unreadable)'} of its order key comes first; {held.replica} holds it{failed}{due}",
+        f"event {predecessor.event_id or '(unreadable)'} of its order key comes first;"
+        f" {held.replica} holds it{failed}{due}",
         f"qontract why {held.entry}",
         entry=held.entry,
-        event=before.event_id,
+        event=predecessor.event_id,
         replica=held.replica,
         attempts=len(held.failures),
         due=_time(held.due),
     )
 
 
-def _retrying(facts: Facts, held: Held) -> Finding:
+def _retrying(facts: DeliveryFacts, held: Held) -> SubscriptionFinding:
     of = facts.state.interest.max_attempts if facts.state.interest else None
     number = len(held.failures) + 1
     error = held.failures[-1].error if held.failures else "the handler asked for it to be retried later"
@@ -183,7 +187,7 @@ def _retrying(facts: Facts, held: Held) -> Finding:
         facts,
         Verdict.RETRYING,
         f"attempt {number}{f' of {of}' if of else ''} {when}; the last: {error}",
-        f"mend what the error says; `handler failed` in the log of {held.replica} has all of it",
+        f"mend what the error says; `attempt failed` in the log of {held.replica} has all of it",
         attempt=number,
         of=of,
         error=error,
@@ -192,33 +196,52 @@ def _retrying(facts: Facts, held: Held) -> Finding:
     )
 
 
-def _in_flight(facts: Facts, held: Held) -> Finding:
-    view, interest = facts.view, facts.state.interest
-    idle = {one.name: one.idle_seconds for one in view.replicas}.get(held.replica)
-    beat = held.seconds if interest and interest.shared else idle
-    since = facts.now - timedelta(seconds=held.seconds)
-    is_shared = interest is not None and interest.shared
-    is_silent = beat is None or (beat > ALIVE_SECONDS if is_shared else view.leader not in {"", held.replica})
-    said = "shows no life: another one claims it soon" if is_silent else "lives"
-    reason = f"{held.replica} has it{_at(since).replace(' at', ' since')}, and {said}"
-    if is_shared:
-        reason = f"{held.replica} has it, showed so {duration(held.seconds)} ago, and {said}"
+def _in_flight(facts: DeliveryFacts, held: Held) -> SubscriptionFinding:
+    interest = facts.state.interest
+    if interest and interest.shared:
+        reason = f"{held.replica} has it, showed so {duration(held.seconds)} ago,"
+        return _held_by(facts, held, reason, held.seconds, is_silent=held.seconds > ALIVE_SECONDS)
+    view, since = facts.view, facts.now - timedelta(seconds=held.seconds)
+    beat = {one.name: one.idle_seconds for one in view.replicas}.get(held.replica)
     more = ", as far as was looked at" if facts.state.ahead_more else ""
     if not facts.state.is_kept:
         more = "; it is in the stream no more: should that replica end, it is lost"
+    return _held_by(
+        facts,
+        held,
+        f"{held.replica} has it{_at(since).replace(' at', ' since')},",
+        beat,
+        is_silent=beat is None or view.leader not in {"", held.replica},
+        more=f"; nothing of its order key comes first{more}",
+        since=since,
+    )
+
+
+def _held_by(
+    facts: DeliveryFacts,
+    held: Held,
+    reason: str,
+    beat: float | None,
+    *,
+    is_silent: bool,
+    more: str = "",
+    since: datetime | None = None,
+) -> SubscriptionFinding:
+    """Say that a replica holds it. `beat` is how many seconds ago the replica last showed life."""
+    said = "shows no life: another one claims it soon" if is_silent else "lives"
     return _found(
         facts,
         Verdict.IN_FLIGHT,
-        f"{reason}; nothing of its order key comes first{more}" if not is_shared else reason,
-        f"qontract subscriptions show {view.name}",
+        f"{reason} and {said}{more}",
+        f"qontract subscriptions show {facts.view.name}",
         replica=held.replica,
-        since=None if is_shared else _time(since),
+        since=_time(since),
         heartbeat=None if beat is None else _time(facts.now - timedelta(seconds=beat)),
     )
 
 
-def _lost(facts: Facts) -> Finding:
-    """Say that it is gone, or that nothing says what became of it."""
+def _lost(facts: DeliveryFacts) -> SubscriptionFinding:
+    """Say that it was removed before it was handled, or that nothing says what became of it."""
     ended, state = facts.state.ended, facts.state
     if ended or (not state.is_kept and not state.missing):
         when = _at(ended.time) if ended else ""

@@ -6,15 +6,15 @@ from textwrap import wrap
 from typing import Any
 
 from qontract.domain.findings import Finding, Unanswered, Wellness
-from qontract.domain.processes import ProcessKind, Seen
-from qontract.domain.status import Facts, Status, status_of
+from qontract.domain.processes import ProcessKind, ProcessView
+from qontract.domain.status import Status, SystemFacts, status_of
 from qontract.entrypoints.shown import safe
 
 _MARKS = {Wellness.WELL: "well", Wellness.NOT_WELL: "NOT WELL", Wellness.NOT_KNOWN: "NOT KNOWN"}
 _INDENT = max(map(len, _MARKS.values())) + 2
 
 
-def record(facts: Facts) -> dict[str, Any]:
+def record(facts: SystemFacts) -> dict[str, Any]:
     """Return all that is known, for JSON. Times are in seconds."""
     status = status_of(facts)
     seen = () if isinstance(facts.processes, Unanswered) else facts.processes
@@ -66,7 +66,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _process(seen: Seen) -> dict[str, Any]:
+def _process(seen: ProcessView) -> dict[str, Any]:
     process = seen.process
     about = asdict(process) | {"kind": process.kind.value, "started": process.started.isoformat()}
     return about | {"seen_seconds": seen.seconds}

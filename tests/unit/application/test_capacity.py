@@ -31,7 +31,7 @@ def test_an_entry_that_is_freed_twice_gives_its_room_back_once_though_its_conten
 @on_virtual_clock
 async def test_there_is_room_at_once_while_nothing_is_held() -> None:
     loop = asyncio.get_running_loop()
-    assert await Capacity(10, 1000).room_for(10, 5)
+    assert await Capacity(10, 1000).wait_for(10, 5)
     assert loop.time() == 0
 
 
@@ -39,7 +39,7 @@ async def test_there_is_room_at_once_while_nothing_is_held() -> None:
 async def test_it_waits_for_the_room_that_is_asked_for_but_not_longer_than_told_and_some_room_is_enough_then() -> None:
     loop, capacity = asyncio.get_running_loop(), Capacity(2, 1000)
     capacity.take([an_entry()])
-    assert await capacity.room_for(2, 5)
+    assert await capacity.wait_for(2, 5)
     assert loop.time() == 5
 
 
@@ -49,7 +49,7 @@ async def test_it_goes_on_as_soon_as_there_is_the_room_that_is_asked_for() -> No
     for when, entry in enumerate(entries, 1):
         capacity.take([entry])
         loop.call_later(when, capacity.free, entry)
-    assert await capacity.room_for(2, 60)
+    assert await capacity.wait_for(2, 60)
     assert loop.time() == 2
 
 
@@ -57,9 +57,9 @@ async def test_it_goes_on_as_soon_as_there_is_the_room_that_is_asked_for() -> No
 async def test_there_is_no_room_for_entries_where_there_is_none_for_bytes() -> None:
     loop, capacity, large = asyncio.get_running_loop(), Capacity(10, 1000), an_entry(5_000)
     capacity.take([large])
-    assert not await capacity.room_for(1, 5)
+    assert not await capacity.wait_for(1, 5)
     loop.call_later(2, capacity.free, large)
-    assert await capacity.room_for(1, 5)
+    assert await capacity.wait_for(1, 5)
     assert loop.time() == 7
 
 
@@ -67,4 +67,4 @@ async def test_there_is_no_room_for_entries_where_there_is_none_for_bytes() -> N
 async def test_there_is_no_room_when_as_many_are_held_as_may_be() -> None:
     capacity = Capacity(1, 1000)
     capacity.take([an_entry()])
-    assert not await capacity.room_for(1, 5)
+    assert not await capacity.wait_for(1, 5)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from qontract.application.deadline import STUCK_SECONDS, Deadline, frames_of_thread, where_stands
+from qontract.application.deadline import STUCK_SECONDS, Deadline, frames_of_thread, stack_summary
 from qontract.application.ports.event_handler import Delivery
 from tests.support.delivering import an_event, on_virtual_clock
 
@@ -33,7 +33,7 @@ class Watch:
         async def kept() -> None:
             task = asyncio.current_task()
             assert task
-            await self.deadline.keep(task, work, delivery or a_delivery())
+            await self.deadline.run(task, work, delivery or a_delivery())
 
         return asyncio.create_task(kept())
 
@@ -70,7 +70,7 @@ async def test_what_ends_in_time_is_left_alone_and_so_is_what_its_task_does_next
         task = asyncio.current_task()
         assert task
         for _ in range(2):
-            await watch.deadline.keep(task, asyncio.sleep(9), a_delivery())
+            await watch.deadline.run(task, asyncio.sleep(9), a_delivery())
         await asyncio.sleep(100)
 
     await asyncio.create_task(twice())
@@ -85,7 +85,7 @@ async def test_a_task_that_was_too_late_can_go_on_as_if_nobody_had_cancelled_it(
         task = asyncio.current_task()
         assert task
         with pytest.raises(TimeoutError):
-            await watch.deadline.keep(task, asyncio.sleep(5), a_delivery())
+            await watch.deadline.run(task, asyncio.sleep(5), a_delivery())
         await asyncio.sleep(1)
         return task.cancelling()
 
@@ -165,10 +165,10 @@ async def test_work_that_ends_soon_after_its_cancellation_is_not_called_stuck() 
 
 
 def test_where_a_thread_stands_is_said_innermost_last() -> None:
-    where = where_stands(frames_of_thread(threading.get_ident()))
+    where = stack_summary(frames_of_thread(threading.get_ident()))
     assert where.count(" > ") == 2
     assert " in test_where_a_thread_stands_is_said_innermost_last: " in where
 
 
 def test_a_thread_that_has_ended_stands_nowhere() -> None:
-    assert where_stands(frames_of_thread(None)) == "unknown"
+    assert stack_summary(frames_of_thread(None)) == "unknown"

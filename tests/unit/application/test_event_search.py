@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from qontract.adapters.memory import InMemoryEvents, InMemoryKeptEvents
-from qontract.application.event_search import Search, Wanted, find_one, follow
+from qontract.application.event_search import EventFilter, Search, find_one, follow
 from qontract.application.ports.kept_events import KeptEventsError, Span
 from tests.contracts.kept_events import NOON
 
@@ -30,8 +30,10 @@ class Log:
     def keep_numbers(self, count: int) -> None:
         self.keep(*({"type": "n", "id": str(number)} for number in range(count)))
 
-    def search(self, wanted: Wanted | None = None, span: Span | None = None, **bounds: Any) -> tuple[list[str], Search]:
-        search = Search(self.kept, wanted or Wanted(), span or Span(), **{"limit": 1000} | bounds)
+    def search(
+        self, wanted: EventFilter | None = None, span: Span | None = None, **bounds: Any
+    ) -> tuple[list[str], Search]:
+        search = Search(self.kept, wanted or EventFilter(), span or Span(), **{"limit": 1000} | bounds)
         return [event.entry for event in search], search
 
 
@@ -46,27 +48,27 @@ FOUR = (
 @pytest.mark.parametrize(
     ("wanted", "entries"),
     [
-        (Wanted(), "1234"),
-        (Wanted(types=("a.b",)), "1"),
-        (Wanted(types=("a.*",)), "12"),
-        (Wanted(types=("a.b", "x.*")), "13"),
-        (Wanted(types=("*",)), "123"),
-        (Wanted(types=("a",)), ""),
-        (Wanted(types=("a?b",)), ""),
-        (Wanted(source="/x"), "12"),
-        (Wanted(subject="db-1"), "13"),
-        (Wanted(subject="db-*"), ""),
-        (Wanted(subject=""), ""),
-        (Wanted(who="alice"), "1"),
-        (Wanted(event_id="1"), "13"),
-        (Wanted(types=("a.*",), source="/x", subject="db-2", who="bob", event_id="2"), "2"),
-        (Wanted(types=("a.*",), who="carol"), ""),
+        (EventFilter(), "1234"),
+        (EventFilter(types=("a.b",)), "1"),
+        (EventFilter(types=("a.*",)), "12"),
+        (EventFilter(types=("a.b", "x.*")), "13"),
+        (EventFilter(types=("*",)), "123"),
+        (EventFilter(types=("a",)), ""),
+        (EventFilter(types=("a?b",)), ""),
+        (EventFilter(source="/x"), "12"),
+        (EventFilter(subject="db-1"), "13"),
+        (EventFilter(subject="db-*"), ""),
+        (EventFilter(subject=""), ""),
+        (EventFilter(who="alice"), "1"),
+        (EventFilter(event_id="1"), "13"),
+        (EventFilter(types=("a.*",), source="/x", subject="db-2", who="bob", event_id="2"), "2"),
+        (EventFilter(types=("a.*",), who="carol"), ""),
     ],
 )
-def test_an_event_is_found_if_it_meets_every_condition(wanted: Wanted, entries: str) -> None:
+def test_an_event_is_found_if_it_meets_every_condition(wanted: EventFilter, entries: str) -> None:
     found, search = Log(*FOUR).search(wanted)
     assert found == list(entries)
-    assert (search.looked_at, search.next, search.is_full) == (4, "", False)
+    assert (search.scanned, search.next, search.is_full) == (4, "", False)
 
 
 def test_a_span_bounds_the_search_in_time_and_direction() -> None:
@@ -101,10 +103,10 @@ def test_going_on_after_a_limit_finds_the_rest(newest_first: bool) -> None:
 def test_a_search_stops_at_its_bound_and_says_how_to_go_on() -> None:
     log = Log()
     log.keep_numbers(100)
-    found, search = log.search(Wanted(event_id="80"), most=60)
-    assert (found, search.looked_at, search.next, search.is_full) == ([], 60, "60", False)
-    found, search = log.search(Wanted(event_id="80"), Span(after=search.next), most=60)
-    assert (found, search.looked_at, search.next) == (["81"], 40, "")
+    found, search = log.search(EventFilter(event_id="80"), most=60)
+    assert (found, search.scanned, search.next, search.is_full) == ([], 60, "60", False)
+    found, search = log.search(EventFilter(event_id="80"), Span(after=search.next), most=60)
+    assert (found, search.scanned, search.next) == (["81"], 40, "")
 
 
 def test_a_bound_that_is_just_enough_is_no_bound() -> None:
@@ -160,7 +162,7 @@ def test_of_several_events_with_an_id_the_newest_is_found() -> None:
     log = Log({"id": "same"}, {"id": "same"}, {"id": "other"})
     found, search = find_one(log.kept, "same")
     assert found
-    assert (found.entry, search.looked_at) == ("2", 2)
+    assert (found.entry, search.scanned) == ("2", 2)
 
 
 class Following:
@@ -172,8 +174,8 @@ class Following:
         self.pauses: list[float] = []
         self.trouble: list[KeptEventsError | None] = []
 
-    def entries(self, wanted: Wanted | None = None, span: Span | None = None) -> list[str]:
-        events = follow(self.log.kept, wanted or Wanted(), span or Span(), self._pause, self.trouble.append)
+    def entries(self, wanted: EventFilter | None = None, span: Span | None = None) -> list[str]:
+        events = follow(self.log.kept, wanted or EventFilter(), span or Span(), self._pause, self.trouble.append)
         return [event.entry for event in events]
 
     def _pause(self, seconds: float) -> bool:
@@ -189,7 +191,7 @@ def test_following_gives_what_is_there_and_then_what_comes() -> None:
     following = Following(
         log, lambda: log.keep({"type": "a.b"}, {"type": "x"}), lambda: None, lambda: log.keep(FOUR[0])
     )
-    assert following.entries(Wanted(types=("a.*",))) == ["1", "2", "5", "7"]
+    assert following.entries(EventFilter(types=("a.*",))) == ["1", "2", "5", "7"]
     assert following.trouble == []
 
 

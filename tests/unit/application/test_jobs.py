@@ -7,7 +7,7 @@ from qontract.application.jobs import Continues, Turn, failed, run
 from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
 from tests.contracts.job_queue_runner import SUCCESS, Runner, a_job, running
 
-HALF = running(1, 2, "é", settled={"k"}, memberships={"a": 3})
+HALF = running(1, 2, "é", finished={"k"}, memberships={"a": 3})
 
 
 class FixedTurn(Turn):
@@ -100,4 +100,4 @@ def test_an_integration_that_is_not_installed_is_named() -> None:
 
 def test_a_job_that_ends_here_has_failed_for_the_reason_beside_its_other_errors() -> None:
     assert failed(HALF, "lost").result == JobResult(status=JobStatus.FAILED, done=1, of=2, errors=("lost", "é"))
-    assert failed(HALF, "lost").settled == HALF.settled
+    assert failed(HALF, "lost").finished == HALF.finished

@@ -26,7 +26,7 @@ from qontract.application.ports.subscriptions import SubscriptionsError
 from qontract.application.status import SystemStatus
 from qontract.domain.events import DomainEvent
 from qontract.domain.findings import Unanswered
-from qontract.domain.processes import Process, ProcessKind, Seen
+from qontract.domain.processes import Process, ProcessKind, ProcessView
 from qontract.domain.status import status_of
 from tests.unit.domain.test_processes import process
 
@@ -83,7 +83,7 @@ def test_a_part_that_fails_says_why_and_the_others_answer() -> None:
     system.presence.show(process())
     failures: dict[Any, tuple[str, Exception]] = {
         system.server: ("look", ServerInfoError("no server")),
-        system.presence: ("seen", PresenceError("no presence")),
+        system.presence: ("all", PresenceError("no presence")),
         system.subscriptions: ("all", SubscriptionsError("no subscriptions")),
         system.intents: ("pending", IntentsError("no intents")),
     }
@@ -119,7 +119,7 @@ class Hanging(Presence):
     def withdraw(self, process: Process) -> None:
         raise NotImplementedError
 
-    def seen(self) -> Sequence[Seen]:
+    def all(self) -> Sequence[ProcessView]:
         self._end.wait(20)
         return ()
 

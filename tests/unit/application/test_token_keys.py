@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Iterator
 from threading import Event
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from qontract.adapters.memory import InMemoryKeySet
 from qontract.application.ports.key_set import KeySetError, PublicKey
 from qontract.application.token_keys import TokenKeys
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 OLD, NEW = (PublicKey(key_id, "EdDSA", None) for key_id in ("old", "new"))
@@ -43,28 +44,27 @@ def keys(key_set: InMemoryKeySet, clock: Clock, failures: list[int]) -> TokenKey
     return TokenKeys(key_set, fresh=300, pause=10, longest=DAY, clock=clock, count_failure=lambda: failures.append(1))
 
 
-async def settled(condition: Callable[[], bool]) -> None:
-    """Let what was begun beside the test come to its end."""
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.001)
-
-
-async def test_the_keys_are_read_once_for_all_who_ask_while_they_are_fresh(keys, key_set, clock):
+async def test_the_keys_are_read_once_for_all_who_ask_while_they_are_fresh(
+    keys: TokenKeys, key_set: InMemoryKeySet, clock: Clock
+) -> None:
     found = await asyncio.gather(*(keys.of("old") for _ in range(50)))
     clock.now += 299
     assert [*found, await keys.of("old")] == [[OLD]] * 51
     assert key_set.reads == 1
 
 
-async def test_keys_that_are_not_fresh_are_read_again_and_one_that_is_gone_is_used_no_more(keys, key_set, clock):
+async def test_keys_that_are_not_fresh_are_read_again_and_one_that_is_gone_is_used_no_more(
+    keys: TokenKeys, key_set: InMemoryKeySet, clock: Clock
+) -> None:
     await keys.of("old")
     key_set.keys = [NEW]
     clock.now += 301
     assert (await keys.of("old"), await keys.of("new")) == ([], [NEW])
 
 
-async def test_for_a_key_that_is_not_there_they_are_read_at_once_but_not_again_and_again(keys, key_set, clock):
+async def test_for_a_key_that_is_not_there_they_are_read_at_once_but_not_again_and_again(
+    keys: TokenKeys, key_set: InMemoryKeySet, clock: Clock
+) -> None:
     await keys.of("old")
     key_set.keys = [OLD, NEW]
     clock.now += 11
@@ -77,7 +77,9 @@ async def test_for_a_key_that_is_not_there_they_are_read_at_once_but_not_again_a
     assert key_set.reads == 3
 
 
-async def test_a_token_that_names_no_key_is_of_the_only_one_or_of_those_without_a_name(keys, key_set, clock):
+async def test_a_token_that_names_no_key_is_of_the_only_one_or_of_those_without_a_name(
+    keys: TokenKeys, key_set: InMemoryKeySet, clock: Clock
+) -> None:
     assert list(await keys.of(None)) == [OLD]
     nameless = PublicKey(None, "EdDSA", None)
     key_set.keys = [OLD, NEW, nameless]
@@ -85,7 +87,9 @@ async def test_a_token_that_names_no_key_is_of_the_only_one_or_of_those_without_
     assert list(await keys.of(None)) == [nameless]
 
 
-async def test_keys_that_were_never_read_cannot_be_told_and_are_looked_for_again_soon(keys, key_set, clock, failures):
+async def test_keys_that_were_never_read_cannot_be_told_and_are_looked_for_again_soon(
+    keys: TokenKeys, key_set: InMemoryKeySet, clock: Clock, failures: list[int]
+) -> None:
     key_set.keys = None
     for _ in range(3):
         with pytest.raises(KeySetError, match="there is none"):
@@ -94,21 +98,25 @@ async def test_keys_that_were_never_read_cannot_be_told_and_are_looked_for_again
     key_set.keys = [OLD]
     clock.now += 11
     assert await keys.of("old") == [OLD]
-    assert await keys.look() == ""
+    assert await keys.refresh() == ""
 
 
-async def test_old_keys_are_used_while_they_cannot_be_read_for_a_day_and_no_longer(keys, key_set, clock):
+async def test_old_keys_are_used_while_they_cannot_be_read_for_a_day_and_no_longer(
+    keys: TokenKeys, key_set: InMemoryKeySet, clock: Clock
+) -> None:
     await keys.of("old")
     key_set.keys = None
     clock.now += DAY
     assert await keys.of("old") == [OLD]
-    assert await keys.look() == "there is none"
+    assert await keys.refresh() == "there is none"
     clock.now += 1
     with pytest.raises(KeySetError):
         await keys.of("old")
 
 
-async def test_a_new_key_cannot_be_told_from_a_wrong_one_while_they_cannot_be_read(keys, key_set, clock):
+async def test_a_new_key_cannot_be_told_from_a_wrong_one_while_they_cannot_be_read(
+    keys: TokenKeys, key_set: InMemoryKeySet, clock: Clock
+) -> None:
     await keys.of("old")
     key_set.keys = None
     clock.now += 11
@@ -117,7 +125,7 @@ async def test_a_new_key_cannot_be_told_from_a_wrong_one_while_they_cannot_be_re
     assert await keys.of("old") == [OLD]
 
 
-async def test_a_set_without_keys_is_believed(keys, key_set):
+async def test_a_set_without_keys_is_believed(keys: TokenKeys, key_set: InMemoryKeySet) -> None:
     key_set.keys = []
     assert await keys.of("old") == []
 
@@ -129,20 +137,22 @@ class Hanging(InMemoryKeySet):
         super().__init__([OLD])
         self.go = Event()
 
-    def read(self):
+    def read(self) -> list[PublicKey]:
         self.reads += 1
         self.go.wait(10)
         return [OLD]
 
 
 @pytest.fixture
-def hanging():
+def hanging() -> Iterator[Hanging]:
     key_set = Hanging()
     yield key_set
     key_set.go.set()
 
 
-async def test_nobody_waits_for_long_for_a_reading_that_hangs_and_there_is_only_one(hanging, clock):
+async def test_nobody_waits_for_long_for_a_reading_that_hangs_and_there_is_only_one(
+    hanging: Hanging, clock: Clock
+) -> None:
     keys = TokenKeys(hanging, fresh=300, pause=10, wait=0.05, clock=clock)
     for _ in range(3):
         with pytest.raises(KeySetError, match="no answer in time"):
@@ -150,11 +160,11 @@ async def test_nobody_waits_for_long_for_a_reading_that_hangs_and_there_is_only_
         clock.now += 60
     assert hanging.reads == 1
     hanging.go.set()
-    await settled(lambda: keys.usable)
+    await eventually(lambda: keys.usable)
     assert await keys.of("old") == [OLD]
 
 
-async def test_who_finds_his_key_waits_once_at_most_while_they_cannot_be_read(hanging, clock):
+async def test_who_finds_his_key_waits_once_at_most_while_they_cannot_be_read(hanging: Hanging, clock: Clock) -> None:
     hanging.go.set()
     keys = TokenKeys(hanging, fresh=300, pause=10, wait=0.05, clock=clock)
     await keys.of("old")
@@ -167,20 +177,20 @@ async def test_who_finds_his_key_waits_once_at_most_while_they_cannot_be_read(ha
     hanging.go.set()
 
 
-async def test_who_is_cancelled_disturbs_nobody_else_who_waits(hanging, clock):
+async def test_who_is_cancelled_disturbs_nobody_else_who_waits(hanging: Hanging, clock: Clock) -> None:
     keys = TokenKeys(hanging, fresh=300, pause=10, clock=clock)
     first, second = asyncio.create_task(keys.of("old")), asyncio.create_task(keys.of("old"))
-    await settled(lambda: hanging.reads == 1)
+    await eventually(lambda: hanging.reads == 1)
     first.cancel()
-    await settled(first.cancelled)
+    await eventually(first.cancelled)
     hanging.go.set()
     assert await second == [OLD]
     assert hanging.reads == 1
 
 
-async def test_an_error_that_nobody_thought_of_is_told_by_its_kind_alone(clock):
+async def test_an_error_that_nobody_thought_of_is_told_by_its_kind_alone(clock: Clock) -> None:
     class Broken(InMemoryKeySet):
-        def read(self):
+        def read(self) -> list[PublicKey]:
             raise LookupError("a-secret")
 
     keys = TokenKeys(Broken(), fresh=300, pause=10, clock=clock)
@@ -188,7 +198,9 @@ async def test_an_error_that_nobody_thought_of_is_told_by_its_kind_alone(clock):
         await keys.of("old")
 
 
-async def test_the_log_says_once_that_they_cannot_be_read_and_when_they_can_again(keys, key_set, clock, caplog):
+async def test_the_log_says_once_that_they_cannot_be_read_and_when_they_can_again(
+    keys: TokenKeys, key_set: InMemoryKeySet, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
     key_set.keys = None
     for _ in range(3):
@@ -202,7 +214,7 @@ async def test_the_log_says_once_that_they_cannot_be_read_and_when_they_can_agai
     await keys.of("old")
     assert [record.message for record in caplog.records] == [
         "key set cannot be read; its tokens cannot be judged",
-        "key set is read again",
-        "token keys taken",
+        "key set read again",
+        "key set changed",
         "key set cannot be read; the keys that it had are used",
     ]

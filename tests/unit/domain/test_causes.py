@@ -2,15 +2,15 @@
 
 import pytest
 
-from qontract.domain.causes import Cause, Place, cause_from, cause_of_text, where_raised
+from qontract.domain.causes import Cause, Frame, cause_from, cause_of_text, where_raised
 
 OURS = [
-    Place("qontract.application.attempts", "Attempts._attempt", 1),
-    Place("qontract.application.deadline", "keep", 2),
+    Frame("qontract.application.attempts", "Attempts._attempt", 1),
+    Frame("qontract.application.deadline", "keep", 2),
 ]
-HANDLE = Place("acme.crm", "Crm.handle", 31)
-INNER = Place("acme.desk.client", "Client.post", 7)
-LIBRARY = [Place("httpx._client", "AsyncClient.post", 9), Place("anyio", "connect", 1)]
+HANDLE = Frame("acme.crm", "Crm.handle", 31)
+INNER = Frame("acme.desk.client", "Client.post", 7)
+LIBRARY = [Frame("httpx._client", "AsyncClient.post", 9), Frame("anyio", "connect", 1)]
 
 
 @pytest.mark.parametrize(
@@ -21,30 +21,30 @@ LIBRARY = [Place("httpx._client", "AsyncClient.post", 9), Place("anyio", "connec
         ([*OURS, HANDLE], "acme.crm.Crm.handle:31"),
         ([*OURS, HANDLE, INNER, *LIBRARY], "acme.desk.client.Client.post:7"),
         ([*OURS, HANDLE, *LIBRARY, INNER, *LIBRARY], "acme.desk.client.Client.post:7"),
-        ([*OURS, Place("tenacity", "wrapped", 4), HANDLE, *LIBRARY], "acme.crm.Crm.handle:31"),
-        ([*OURS, HANDLE, Place("acmes.other", "f", 1)], "acme.crm.Crm.handle:31"),
+        ([*OURS, Frame("tenacity", "wrapped", 4), HANDLE, *LIBRARY], "acme.crm.Crm.handle:31"),
+        ([*OURS, HANDLE, Frame("acmes.other", "f", 1)], "acme.crm.Crm.handle:31"),
         ([*OURS, HANDLE, *OURS], "acme.crm.Crm.handle:31"),
     ],
 )
 def test_the_innermost_place_of_the_handlers_own_package_is_where_it_was_raised(
-    places: list[Place], where: str
+    places: list[Frame], where: str
 ) -> None:
     assert where_raised(places, "acme.crm") == where
 
 
 def test_where_the_handler_is_wrapped_the_package_that_was_called_first_is_its_own() -> None:
-    places = [*OURS, Place("qontract.testing.subscriber", "Watched.handle", 3), HANDLE, *LIBRARY]
+    places = [*OURS, Frame("qontract.testing.subscriber", "Watched.handle", 3), HANDLE, *LIBRARY]
     assert where_raised(places, "qontract.testing.subscriber") == "acme.crm.Crm.handle:31"
 
 
 def test_a_handler_of_ours_is_not_taken_for_what_calls_handlers() -> None:
-    places = [*OURS, Place("qontract.adapters.slack.event_handler", "SlackEventHandler.handle", 5), *LIBRARY]
+    places = [*OURS, Frame("qontract.adapters.slack.event_handler", "SlackEventHandler.handle", 5), *LIBRARY]
     where = where_raised(places, "qontract.adapters.slack.event_handler")
     assert where == "qontract.adapters.slack.event_handler.SlackEventHandler.handle:5"
 
 
 def test_a_place_is_of_bounded_length() -> None:
-    assert len(where_raised([Place("a" * 500, "f", 1)], "a")) == 200
+    assert len(where_raised([Frame("a" * 500, "f", 1)], "a")) == 200
 
 
 @pytest.mark.parametrize(

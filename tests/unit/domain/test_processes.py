@@ -8,7 +8,7 @@ from qontract.domain.findings import Finding, Wellness
 from qontract.domain.processes import (
     Process,
     ProcessKind,
-    Seen,
+    ProcessView,
     Spooled,
     SpoolView,
     findings_of_processes,
@@ -19,32 +19,32 @@ NINE = datetime(2026, 1, 31, 9, tzinfo=UTC)
 
 
 def process(kind: ProcessKind = ProcessKind.WORKER, host: str = "ops-1", **more: Any) -> Process:
-    about = {"version": "0.1.0", "python": "3.11.7", "started": NINE, "pid": 42}
+    about: dict[str, Any] = {"version": "0.1.0", "python": "3.11.7", "started": NINE, "pid": 42}
     return Process(kind, f"{host}-42-{kind}", host, **about | more)
 
 
-def found(*seen: Seen, needed: set[ProcessKind] | None = None) -> list[Finding]:
+def found(*seen: ProcessView, needed: set[ProcessKind] | None = None) -> list[Finding]:
     return list(findings_of_processes(seen, needed or set()))
 
 
-def spools(*seen: Seen, here: tuple[str, SpoolView] | None = None) -> list[Finding]:
+def spools(*seen: ProcessView, here: tuple[str, SpoolView] | None = None) -> list[Finding]:
     return list(findings_of_spools(seen, here))
 
 
-def with_spool(events: int, oldest: float, *, seconds: float = 1, host: str = "ops-1", error: str = "") -> Seen:
+def with_spool(events: int, oldest: float, *, seconds: float = 1, host: str = "ops-1", error: str = "") -> ProcessView:
     spool = SpoolView("/spool.sqlite", Spooled(events, oldest, 12_300), error)
-    return Seen(process(host=host, spool=spool), seconds)
+    return ProcessView(process(host=host, spool=spool), seconds)
 
 
 def test_a_process_that_runs_has_host_pid_version_start_and_last_sign_of_life() -> None:
-    [finding] = found(Seen(process(), 3.4))
+    [finding] = found(ProcessView(process(), 3.4))
     assert finding.says == "ops-1 pid 42, version 0.1.0, since 2026-01-31 09:00:00, seen 3 s ago"
     assert finding.wellness is Wellness.WELL
 
 
 def test_a_kind_of_which_none_runs_is_not_well_and_the_last_that_did_is_named() -> None:
     kinds = {ProcessKind.WORKER, ProcessKind.SUBSCRIBER}
-    ended, silent = Seen(process(host="ops-1"), 7200, ended=True), Seen(process(host="ops-2"), 60)
+    ended, silent = ProcessView(process(host="ops-1"), 7200, ended=True), ProcessView(process(host="ops-2"), 60)
     worker, subscriber = found(ended, silent, needed=kinds)
     assert worker.says == "no worker runs; the last, ops-2 pid 42, was seen 1 min ago"
     assert worker.next_step == "qontract worker"
@@ -55,11 +55,11 @@ def test_a_kind_of_which_none_runs_is_not_well_and_the_last_that_did_is_named() 
 
 
 def test_one_that_has_ended_or_fallen_silent_is_not_among_those_that_run() -> None:
-    assert found(Seen(process(), 1, ended=True), Seen(process(), 31)) == []
+    assert found(ProcessView(process(), 1, ended=True), ProcessView(process(), 31)) == []
 
 
 def test_what_a_process_refuses_makes_it_not_well() -> None:
-    [finding] = found(Seen(process(refused={"tickets": "acme 1.0: no such module"}), 1))
+    [finding] = found(ProcessView(process(refused={"tickets": "acme 1.0: no such module"}), 1))
     assert finding.wellness is Wellness.NOT_WELL
     assert finding.says.endswith("; refused: tickets: acme 1.0: no such module")
     assert finding.brief == "a worker refuses tickets"
@@ -67,10 +67,10 @@ def test_what_a_process_refuses_makes_it_not_well() -> None:
 
 def test_versions_that_differ_are_said_and_are_well_as_in_an_upgrade() -> None:
     newer = replace(process(ProcessKind.API), version="0.2.0")
-    *_, versions = found(Seen(process(), 1), Seen(newer, 1))
+    *_, versions = found(ProcessView(process(), 1), ProcessView(newer, 1))
     assert versions.says == "they differ: 0.1.0 (worker), 0.2.0 (api)"
     assert versions.wellness is Wellness.WELL
-    assert len(found(Seen(process(), 1), Seen(process(ProcessKind.API), 1))) == 2
+    assert len(found(ProcessView(process(), 1), ProcessView(process(ProcessKind.API), 1))) == 2
 
 
 def test_events_that_wait_in_the_spool_of_a_machine_are_not_well_with_the_command_for_it() -> None:

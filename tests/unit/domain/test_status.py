@@ -10,19 +10,19 @@ import pytest
 from qontract.domain.findings import Finding, Unanswered, Wellness
 from qontract.domain.jobs import JobStatus
 from qontract.domain.kept_jobs import JobCounts, ScopeView
-from qontract.domain.processes import ProcessKind, Seen, Spooled, SpoolView
+from qontract.domain.processes import ProcessKind, ProcessView, Spooled, SpoolView
 from qontract.domain.server import ServerView
-from qontract.domain.status import Facts, status_of
+from qontract.domain.status import SystemFacts, status_of
 from qontract.domain.subscriptions import Pause, Replica, SubscriptionView
 from tests.unit.domain.test_processes import process
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 AUDIT_LOG = SubscriptionView("audit-log", replicas=(Replica("ops-1", 1, 0),), leader="ops-1", alive_seconds=1)
-WELL = Facts(
+WELL = SystemFacts(
     NOON,
     set(ProcessKind),
     ServerView("Valkey", "9.1.0", (7, 2, 4), "redis-1:6379"),
-    [Seen(process(kind), 1) for kind in ProcessKind],
+    [ProcessView(process(kind), 1) for kind in ProcessKind],
     JobCounts(),
     [],
     [AUDIT_LOG],
@@ -86,7 +86,7 @@ def test_what_is_known_to_be_not_well_counts_more_than_what_is_not_known() -> No
     ("view", "brief", "step"),
     [
         (replace(AUDIT_LOG, leader="", replicas=()), "audit-log is standing by", "if it stays so, look for"),
-        (replace(AUDIT_LOG, lag=1, oldest_seconds=901), "audit-log is behind", "look for `handler failed`"),
+        (replace(AUDIT_LOG, lag=1, oldest_seconds=901), "audit-log is behind", "look for `attempt failed`"),
         (SubscriptionView("crm", alive_seconds=60), "nobody runs crm", "start a subscriber that has its handler"),
         (SubscriptionView("crm", pending=1, alive_seconds=2000), "1 event waits for crm", "run it, or `qontract"),
         (replace(AUDIT_LOG, paused=Pause(None, "alice")), "audit-log is paused", "qontract subscriptions resume"),
@@ -177,6 +177,6 @@ def test_a_name_from_redis_is_quoted_in_the_command() -> None:
 
 
 def test_where_no_event_is_kept_no_subscriber_is_needed() -> None:
-    processes = [Seen(process(kind), 1) for kind in (ProcessKind.API, ProcessKind.WORKER)]
+    processes = [ProcessView(process(kind), 1) for kind in (ProcessKind.API, ProcessKind.WORKER)]
     needed = {ProcessKind.API, ProcessKind.WORKER}
     assert sentence(processes=processes, needed=needed, subscriptions=()) == "Well: 1 api, 1 worker; 0 subscriptions."

@@ -16,7 +16,7 @@ from qontract.entrypoints import presence
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.presence import shown, this_process
 from qontract.entrypoints.settings import Settings
-from tests.processes import until
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -47,14 +47,14 @@ def test_while_it_runs_it_is_seen_with_its_spool_and_at_its_end_as_ended(
     container: Container, shows: InMemoryPresence, spool: InMemoryEventSpool
 ) -> None:
     with shown(container, worker(container)):
-        until(shows.seen)
+        until(shows.all)
         spool.append([DomainEvent(type="a.b")])
-        until(lambda: [seen.process.spool.spooled.events for seen in shows.seen() if seen.process.spool] == [1])
-        [seen] = shows.seen()
+        until(lambda: [seen.process.spool.spooled.events for seen in shows.all() if seen.process.spool] == [1])
+        [seen] = shows.all()
         assert seen.runs
         assert (seen.process.pid, seen.process.installed) == (os.getpid(), ("slack-usergroups",))
         assert len(seen.process.refused["tickets"]) < 1000
-    [seen] = shows.seen()
+    [seen] = shows.all()
     assert seen.ended
 
 
@@ -63,7 +63,7 @@ def test_while_redis_is_away_one_line_says_so_and_it_goes_on_as_soon_as_it_is_th
 ) -> None:
     shows.fail("show", PresenceError("Redis refused or did not answer"), times=3)
     with shown(container, worker(container)):
-        until(shows.seen)
+        until(shows.all)
     lines = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert [line.message for line in lines] == ["process cannot show that it runs; it is tried again"]
     assert lines[0].__dict__["error"] == "Redis refused or did not answer"
@@ -73,7 +73,7 @@ def test_an_error_that_nobody_expects_ends_nothing(container: Container, shows: 
     shows.fail("show", ZeroDivisionError(), times=2)
     shows.fail("withdraw", ZeroDivisionError())
     with shown(container, worker(container)):
-        until(shows.seen)
+        until(shows.all)
 
 
 def test_a_redis_that_hangs_holds_up_the_end_of_the_process_only_for_a_moment(

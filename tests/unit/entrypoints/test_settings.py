@@ -11,36 +11,36 @@ SECRET = "xoxb-never-to-be-seen"
 
 
 @pytest.fixture(autouse=True)
-def no_settings(monkeypatch):
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.upper().startswith("QAPI_")]:
         monkeypatch.delenv(name)
 
 
-def load(monkeypatch, **environment: object) -> Settings:
+def load(monkeypatch: pytest.MonkeyPatch, **environment: object) -> Settings:
     for name, value in environment.items():
         monkeypatch.setenv(name, str(value))
     return load_settings()
 
 
-def tokens(monkeypatch, **environment: object) -> dict[str, str]:
+def tokens(monkeypatch: pytest.MonkeyPatch, **environment: object) -> dict[str, str]:
     for name, value in environment.items():
         monkeypatch.setenv(name, str(value))
     slack = load_settings_of(SlackSettings, "slack")
     return {workspace: token.get_secret_value() for workspace, token in slack.tokens.items()}
 
 
-def problems(monkeypatch, **environment: object) -> list[str]:
+def problems(monkeypatch: pytest.MonkeyPatch, **environment: object) -> list[str]:
     with pytest.raises(SystemExit) as ended:
         load(monkeypatch, **environment)
     return str(ended.value).splitlines()
 
 
-def test_the_spool_is_below_the_state_directory(monkeypatch, tmp_path):
+def test_the_spool_is_below_the_state_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     settings = load(monkeypatch, XDG_STATE_HOME=tmp_path)
     assert settings.events.spool == tmp_path / "qontract" / "events.sqlite"
 
 
-def test_without_any_variable_all_have_the_documented_defaults(monkeypatch):
+def test_without_any_variable_all_have_the_documented_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("XDG_STATE_HOME")
     settings = load_settings()
     assert settings.start_mode == "api"
@@ -86,7 +86,9 @@ NO_JOBS = "is a cluster, which cannot hold the jobs; the events can be there: QA
         ("QAPI_SECRETS_DIR", "/nowhere", 'directory "/nowhere" does not exist'),
     ],
 )
-def test_a_wrong_setting_ends_the_process_with_one_line_that_names_it(monkeypatch, name, value, said):
+def test_a_wrong_setting_ends_the_process_with_one_line_that_names_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
     assert problems(monkeypatch, **{name: value}) == [f"qontract: {name}: {said}"]
 
 
@@ -102,52 +104,53 @@ def test_a_wrong_setting_ends_the_process_with_one_line_that_names_it(monkeypatc
     ],
 )
 def test_a_wrong_setting_of_an_integration_is_refused_with_one_line_that_names_it_and_not_its_value(
-    monkeypatch, name, value, said
-):
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsProblemsError) as refused:
         load_settings_of(SlackSettings, "slack")
     assert refused.value.problems == [f"{name}: {said}"]
 
 
-def test_each_wrong_setting_has_its_line(monkeypatch):
+def test_each_wrong_setting_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = problems(monkeypatch, QAPI_EVENTS__SOURCE="", QAPI_API__PORT="x", QAPI_AUTH__SECRET=SECRET)
     assert [line.split(": ")[1] for line in lines] == ["QAPI_EVENTS__SOURCE", "QAPI_AUTH__SECRET", "QAPI_API__PORT"]
     assert SECRET not in "".join(lines)
 
 
-def test_a_variable_in_lower_case_is_named_as_it_is_documented(monkeypatch):
+def test_a_variable_in_lower_case_is_named_as_it_is_documented(monkeypatch: pytest.MonkeyPatch) -> None:
     (line,) = problems(monkeypatch, qapi_events__source="")
     assert line.startswith("qontract: QAPI_EVENTS__SOURCE: ")
 
 
 @pytest.mark.parametrize(("channel", "stream"), [("main", "qontract:{main}:events"), ("eu", "qontract:{eu}:events")])
-def test_the_stream_follows_the_channel(monkeypatch, channel, stream):
+def test_the_stream_follows_the_channel(monkeypatch: pytest.MonkeyPatch, channel: str, stream: str) -> None:
     assert load(monkeypatch, QAPI_EVENTS__CHANNEL=channel).events.stream == stream
 
 
-def test_the_stream_may_be_empty(monkeypatch):
+def test_the_stream_may_be_empty(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not load(monkeypatch, QAPI_EVENTS__STREAM="").events.stream
 
 
-def test_the_stream_may_have_a_name_of_its_own(monkeypatch):
+def test_the_stream_may_have_a_name_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load(monkeypatch, QAPI_EVENTS__CHANNEL="eu", QAPI_EVENTS__STREAM="kept").events.stream == "kept"
 
 
-def test_tokens_are_read_from_json_and_from_variables_of_their_own(monkeypatch):
+def test_tokens_are_read_from_json_and_from_variables_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tokens(monkeypatch, QAPI_SLACK__TOKENS='{"a": "1"}', QAPI_SLACK__TOKENS__B="2") == {"a": "1", "b": "2"}
 
 
-def test_secrets_are_read_from_files(monkeypatch, tmp_path):
+def test_secrets_are_read_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for file, text in {"slack/tokens/coreos": "1\n", "slack/tokens/sre": "2", "auth/secret": "s" * 32 + "\n"}.items():
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_text(text)
     settings = load(monkeypatch, QAPI_SECRETS_DIR=tmp_path)
     assert tokens(monkeypatch) == {"coreos": "1", "sre": "2"}
+    assert settings.auth.secret
     assert settings.auth.secret.get_secret_value() == "s" * 32
 
 
-def test_a_variable_has_precedence_over_a_file(monkeypatch, tmp_path):
+def test_a_variable_has_precedence_over_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "slack" / "tokens").mkdir(parents=True)
     (tmp_path / "slack" / "tokens" / "coreos").write_text("from the file")
     (tmp_path / "slack" / "tokens" / "sre").write_text("from the file")
@@ -168,13 +171,15 @@ def test_a_variable_has_precedence_over_a_file(monkeypatch, tmp_path):
         ),
     ],
 )
-def test_a_wrong_file_ends_the_process_with_one_line(monkeypatch, tmp_path, file, text, line):
+def test_a_wrong_file_ends_the_process_with_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file: str, text: bytes, line: str
+) -> None:
     (tmp_path / file).parent.mkdir(parents=True)
     (tmp_path / file).write_bytes(text)
     assert problems(monkeypatch, QAPI_SECRETS_DIR=tmp_path) == [f"qontract: {line}"]
 
 
-def test_settings_show_no_secret(monkeypatch):
+def test_settings_show_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(
         monkeypatch,
         QAPI_CACHE_BROKER_URL=f"redis://:{SECRET}@host",

@@ -5,13 +5,15 @@ from dataclasses import replace
 import pytest
 
 from qontract.domain.findings import Wellness
-from qontract.domain.processes import Seen
+from qontract.domain.processes import ProcessView
 from qontract.domain.status import status_of
 from qontract.entrypoints.status_records import lines
 from tests.unit.domain.test_processes import process
 from tests.unit.domain.test_status import AUDIT_LOG, WELL
 
-REFUSES = Seen(process(refused={"tickets": "acme-tickets 1.0: acme.tickets:Tickets: \x1b[31m" + "long " * 40}), 1)
+REFUSES = ProcessView(
+    process(refused={"tickets": "acme-tickets 1.0: acme.tickets:Tickets: \x1b[31m" + "long " * 40}), 1
+)
 
 
 @pytest.mark.parametrize("width", [80, 100])

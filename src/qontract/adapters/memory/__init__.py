@@ -1,4 +1,4 @@
-"""Every port in memory: what integration authors swap in for their tests."""
+"""All ports in memory, for the tests of authors."""
 
 from qontract.adapters.memory.async_event_publisher import InMemoryAsyncEventPublisher
 from qontract.adapters.memory.dead_letters import InMemoryDeadLetters
@@ -17,6 +17,7 @@ from qontract.adapters.memory.key_set import InMemoryKeySet
 from qontract.adapters.memory.presence import InMemoryPresence
 from qontract.adapters.memory.redrive_runs import InMemoryRedriveRuns
 from qontract.adapters.memory.server_check import InMemoryServerCheck
+from qontract.adapters.memory.server_history import InMemoryServerHistory
 from qontract.adapters.memory.server_info import InMemoryServerInfo
 from qontract.adapters.memory.slack_usergroups import InMemorySlackUsergroups
 from qontract.adapters.memory.subscriptions import InMemorySubscriptions
@@ -40,6 +41,7 @@ __all__ = [
     "InMemoryPresence",
     "InMemoryRedriveRuns",
     "InMemoryServerCheck",
+    "InMemoryServerHistory",
     "InMemoryServerInfo",
     "InMemorySlackUsergroups",
     "InMemorySubscriptions",

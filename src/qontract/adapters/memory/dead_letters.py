@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 
 from qontract.adapters.memory import faults
 from qontract.adapters.memory.events import InMemoryEvents, Place
-from qontract.application.ports.dead_letters import NOBODY, By, DeadLetters
+from qontract.application.ports.dead_letters import NOBODY, ChangedBy, DeadLetters
 from qontract.domain.dead_letters import ChangedLetter, DeadLetter, Discarded, Redriven
 
 
 class InMemoryDeadLetters(DeadLetters):
-    """Shows the dead letters of `events`, and redrives them there. It adds those given, and their subscriptions."""
+    """The dead letters of `events`. It adds the given `letters`, and makes their subscriptions."""
 
     fail = faults.fail
 
@@ -23,32 +23,32 @@ class InMemoryDeadLetters(DeadLetters):
 
     @property
     def waiting(self) -> Mapping[str, Sequence[bytes]]:
-        """What was redriven, by subscription, and is not acknowledged."""
+        """The redriven events that are not acknowledged, by subscription."""
         return self._events.redriven()
 
     def iterate(self, *, after: str = "", until: str = "") -> Iterator[DeadLetter]:
-        """Yield the letters that are there now."""
+        """Yield the letters that exist now."""
         numbers = self._events.letter_numbers
         first, last = numbers.get(after, 0), numbers.get(until, len(numbers))
         return iter([letter for letter in self._events.letters.values() if first < numbers[letter.id] <= last])
 
     def newest(self) -> str:
-        """Return the id of the last letter."""
+        """Return the id of the letter that died last."""
         return next(reversed(self._events.letters), "")
 
     def get(self, letter_id: str) -> DeadLetter | None:
         """Return the letter."""
         return self._events.letters.get(letter_id)
 
-    def redrive(self, letter_id: str, by: By = NOBODY) -> bool:
-        """Move the event to what its subscription reads next."""
+    def redrive(self, letter_id: str, by: ChangedBy = NOBODY) -> bool:
+        """Move the event to the redriven ones of its subscription."""
         letter = self.get(letter_id)
         if letter is None or letter.unreadable or not self._events.redrive(letter, by):
             return False
         self._keep_change("redriven", letter, by)
         return True
 
-    def discard(self, letter_id: str, by: By = NOBODY) -> bool:
+    def discard(self, letter_id: str, by: ChangedBy = NOBODY) -> bool:
         """Remove the letter."""
         letter = self._events.letters.pop(letter_id, None)
         if letter:
@@ -58,23 +58,23 @@ class InMemoryDeadLetters(DeadLetters):
         return letter is not None
 
     def redriven(self, subscription: str, entry: str) -> Redriven | None:
-        """Look for the mark."""
+        """Look it up."""
         return self._events.marks.get((subscription, entry))
 
     def discarded(self, subscription: str, entry: str) -> Discarded | None:
-        """Look for the mark."""
+        """Look it up."""
         return self._events.discards.get((subscription, entry))
 
     def changes(self) -> Sequence[ChangedLetter]:
-        """Return the changes that were not forgotten."""
+        """Return the recorded changes."""
         return list(self._events.changes.values())
 
     def forget(self, changes: Collection[ChangedLetter]) -> None:
-        """Forget them."""
+        """Remove the records."""
         for change in changes:
             self._events.changes.pop(change.key, None)
 
-    def _keep_change(self, what: str, letter: DeadLetter, by: By) -> None:
+    def _keep_change(self, what: str, letter: DeadLetter, by: ChangedBy) -> None:
         if by.batch:
             key = f"{what} {letter.id}"
             self._events.changes[key] = ChangedLetter(

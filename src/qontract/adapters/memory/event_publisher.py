@@ -1,4 +1,4 @@
-"""In memory: what was published is in a list, and in a log if there is one."""
+"""In memory: published events are in a list, and in a log if there is one."""
 
 from collections.abc import Callable, Iterable, Sequence
 from threading import Lock
@@ -7,11 +7,12 @@ from qontract.adapters.memory import faults
 from qontract.adapters.memory.events import InMemoryEvents
 from qontract.application import tracing
 from qontract.application.ports.event_publisher import EventPublisher, EventPublisherError
-from qontract.domain.events import DomainEvent
+from qontract.application.ports.event_sender import EncodedEvent, EventSender
+from qontract.domain.events import DomainEvent, read_event
 
 
-class InMemoryEventPublisher(EventPublisher):
-    """Keeps what was published in `events`.
+class InMemoryEventPublisher(EventPublisher, EventSender):
+    """Keeps published events in `events`.
 
     With a `log`, which needs `encode`, it appends the bytes of each event there, for subscriptions to read. `encode`
     raises ValueError for an event that is not acceptable.
@@ -36,7 +37,7 @@ class InMemoryEventPublisher(EventPublisher):
         self._lock = Lock()
 
     def publish(self, events: Sequence[DomainEvent]) -> None:
-        """Keep the events, but for those that are kept already."""
+        """Keep the events that are not kept already."""
         causes = (event.extensions.get(tracing.TRACEPARENT) for event in events)
         with tracing.publishing("memory", causes, len(events)), self._lock:
             new: dict[tuple[str, str], DomainEvent] = {}
@@ -47,6 +48,19 @@ class InMemoryEventPublisher(EventPublisher):
                 self._log.append(*_encoded(new.values(), self._encode))
             self._known |= new.keys()
             self.events += new.values()
+
+    def encode(self, events: Sequence[DomainEvent]) -> Sequence[EncodedEvent]:
+        """Return the events as JSON, with the source of each."""
+        named = [event.model_copy(update={"source": event.source or self._source}) for event in events]
+        if self._encode:
+            _encoded(named, self._encode)
+        return [
+            EncodedEvent(event.source or "", event.id, event.type, event.model_dump_json().encode()) for event in named
+        ]
+
+    def send(self, events: Sequence[EncodedEvent]) -> None:
+        """Publish the events that this JSON is."""
+        self.publish([read_event(event.content) for event in events])
 
 
 def _encoded(events: Iterable[DomainEvent], encode: Callable[[DomainEvent], bytes]) -> list[bytes]:

@@ -1,17 +1,17 @@
-"""In memory: the processes that show that they run."""
+"""In memory: the running processes."""
 
 import time
 from collections.abc import Callable, Sequence
 
 from qontract.adapters.memory import faults
 from qontract.application.ports.presence import Presence
-from qontract.domain.processes import Process, Seen
+from qontract.domain.processes import Process, ProcessView
 
 _DAY = 86_400.0
 
 
 class InMemoryPresence(Presence):
-    """Remembers them by the clock that it is given, in seconds."""
+    """Remembers the processes. `clock` returns seconds."""
 
     fail = faults.fail
 
@@ -27,8 +27,8 @@ class InMemoryPresence(Presence):
         """Show that the process has ended."""
         self._shown[process.name] = (process, self._clock(), True)
 
-    def seen(self) -> Sequence[Seen]:
-        """Return who was seen."""
+    def all(self) -> Sequence[ProcessView]:
+        """Return all processes of the last day."""
         now = self._clock()
-        seen = [Seen(process, now - at, ended) for process, at, ended in self._shown.values()]
-        return sorted((one for one in seen if one.seconds < _DAY), key=lambda one: one.seconds)
+        views = [ProcessView(process, now - at, ended) for process, at, ended in self._shown.values()]
+        return sorted((one for one in views if one.seconds < _DAY), key=lambda one: one.seconds)

@@ -1,10 +1,10 @@
-"""In memory: the runs among the kept events."""
+"""In memory: the redrives of groups of dead letters."""
 
 from uuid import uuid4
 
 from qontract.adapters.memory import faults
 from qontract.adapters.memory.events import InMemoryEvents
-from qontract.application.ports.redrive_runs import RedriveRuns, Run, Settling
+from qontract.application.ports.redrive_runs import RedriveRuns, Run, Unacknowledged
 
 
 class InMemoryRedriveRuns(RedriveRuns):
@@ -16,20 +16,20 @@ class InMemoryRedriveRuns(RedriveRuns):
         self._events = events
 
     def begin(self, group: str, subscription: str, by: str) -> Run:
-        """Begin a run, or go on with the one that there is."""
+        """Begin a run, or return the one that has not ended."""
         newest = next(reversed(self._events.letters), "")
         with self._events.lock:
             return self._events.runs.setdefault(group, Run(str(uuid4()), group, subscription, newest, by))
 
-    def settling(self, run: Run) -> Settling:
-        """Look at what is not acknowledged."""
+    def unacknowledged(self, run: Run) -> Unacknowledged:
+        """Return the events of the run that are not acknowledged."""
         with self._events.lock:
             known = self._events.of(run.subscription)
             numbers = [
                 number for number, kept in known.redriven.items() if kept.redriven and kept.redriven.run == run.id
             ]
             records = [known.records[number] for number in numbers if number in known.records]
-            return Settling(len(numbers), tuple(record.failures[-1] for record in records if record.failures))
+            return Unacknowledged(len(numbers), tuple(record.failures[-1] for record in records if record.failures))
 
     def end(self, run: Run) -> None:
         """End the run."""

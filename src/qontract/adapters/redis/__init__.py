@@ -11,6 +11,7 @@ from qontract.adapters.redis.kept_events import RedisKeptEvents
 from qontract.adapters.redis.presence import RedisPresence
 from qontract.adapters.redis.redrive_runs import RedisRedriveRuns
 from qontract.adapters.redis.server_check import RedisServerCheck
+from qontract.adapters.redis.server_history import RedisServerHistory
 from qontract.adapters.redis.server_info import RedisServerInfo
 from qontract.adapters.redis.subscriptions import RedisSubscriptions
 
@@ -26,6 +27,7 @@ __all__ = [
     "RedisPresence",
     "RedisRedriveRuns",
     "RedisServerCheck",
+    "RedisServerHistory",
     "RedisServerInfo",
     "RedisSubscriptions",
 ]

@@ -2,8 +2,8 @@
 
 A rule has a root, for what names no key, and for scripts: a script runs with the rights of its user, so each of its
 commands is checked again. Every other command may touch only the keys that are in parentheses with it (a selector).
-`@connection` is what clients say of themselves, which differs from one version to the next; tracking would tell them of
-keys of others.
+`@connection` is what clients say of themselves, which differs from one version to the next, and WAIT; tracking would
+tell them of keys of others.
 """
 
 import re
@@ -47,7 +47,7 @@ _SCRIPTS: _Uses = [("eval evalsha", "*"), ("eval evalsha", _STREAM), ("time", ""
 
 _PUBLISHING: _Uses = [
     ("type hdel", "intents"),
-    ("exists set", "published:*"),
+    ("exists expire set", "published:*"),
     ("xadd", _STREAM),
     ("publish", _CHANNEL),
 ]
@@ -123,6 +123,7 @@ _RUNNING: _Uses = [
 ]
 
 _INTENDING: _Uses = [
+    ("info", ""),
     ("hset hgetall", "intents"),
     ("rename", "intents"),
 ]

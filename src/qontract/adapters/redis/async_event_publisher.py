@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from redis.asyncio import Redis
 
-from qontract.adapters.cloudevents import to_cloudevent
 from qontract.adapters.redis.broker import publication
-from qontract.adapters.redis.event_publisher import counted
+from qontract.adapters.redis.event_publisher import counted, encode
 from qontract.adapters.redis.scripts import run
 from qontract.application.ports.async_event_publisher import AsyncEventPublisher
 from qontract.domain.events import DomainEvent
@@ -28,7 +27,7 @@ class RedisAsyncEventPublisher(AsyncEventPublisher):
         """Publish all the events in one atomic round trip."""
         if not events:
             return
-        with counted(events, self._stream or self._channel):
-            cloudevents = [to_cloudevent(event, self._source) for event in events]
-            keys, arguments = publication(cloudevents, self._channel, self._stream)
+        outgoing = encode(events, self._source)
+        with counted(outgoing, self._stream or self._channel):
+            keys, arguments = publication(outgoing, self._channel, self._stream)
             await run(self._redis, "publish", keys, *arguments)

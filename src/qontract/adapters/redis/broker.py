@@ -1,10 +1,11 @@
 """One connection to Redis, for producers: any thread, any script."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from threading import Lock
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import redis
 from cloudevents.core.base import BaseCloudEvent
@@ -23,11 +24,17 @@ from redis.retry import Retry
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis.connections import NotPrimaryError, pool
 from qontract.adapters.redis.keys import intent_name, keys_of
+from qontract.adapters.redis.replicas import Replicas
 from qontract.adapters.redis.scripts import run_now
+from qontract.application.ports.event_sender import EncodedEvent
+from qontract.application.tracing import TRACEPARENT
 
 BREAKER = Gauge(
     "qontract_redis_breaker_open", "1 while Redis is not asked, for it did not answer", multiprocess_mode="mostrecent"
 )
+
+T = TypeVar("T")
+_Command = tuple[str | bytes | int, ...]
 
 REMEMBERED_SECONDS = 24 * 3600
 """How long an event that was published is known, so that sending it again changes nothing."""
@@ -41,9 +48,12 @@ class RedisBroker:
     published is repeated once if the connection breaks, for Redis leaves out an event that it has seen.
 
     For `pause` seconds after Redis did not answer it is not asked, and what needs it fails at once (a circuit breaker).
+    What is published has to be on so many `replicas`, if they are given.
     """
 
-    def __init__(self, url: str, *, timeout: float = 2.0, pause: float = 0.0) -> None:
+    def __init__(self, url: str, *, timeout: float = 2.0, pause: float = 0.0, replicas: Replicas | None = None) -> None:
+        self._replicas = replicas
+        timeout += replicas.seconds if replicas else 0
         self._connect = partial(
             pool,
             url,
@@ -57,6 +67,7 @@ class RedisBroker:
         """Begin in this process: neither the connection of the one that it was forked from, nor its locks."""
         self._pid = os.getpid()
         self._connection: Any = None
+        self._in_use = Lock()
         self._breaker = CircuitBreaker(
             fail_max=1,
             reset_timeout=self._pause,
@@ -91,32 +102,75 @@ class RedisBroker:
         Either may be left out, but not both (ValueError). An event of an `id` and `source` that was published in the
         last day, to this channel and stream, is not repeated.
 
-        Raises redis.RedisError: perhaps nothing was published, and perhaps all was, if the answer got lost.
+        Raises redis.RedisError: perhaps nothing was published, and perhaps all was, if the answer got lost; and
+        NotReplicatedError if all was, and not on as many replicas as it has to be.
         """
         ours = [event if isinstance(event, Event) else Event.from_sdk(event) for event in events]
-        keys, arguments = publication(ours, channel, stream)
-        run_now(self.command, "publish", keys, *arguments)
+        self.send(list(map(encoded, ours)), channel=channel, stream=stream)
 
-    def command(self, *command: str | bytes | int, probe: bool = False) -> Any:
-        """Return Redis' answer to a command; as a `probe`, ask also during a pause. Raises redis.RedisError."""
+    def send(self, events: Sequence[EncodedEvent], *, channel: str = "", stream: str = "") -> None:
+        """Publish events that are encoded, as `publish_all` does."""
+        keys, arguments = publication(events, channel, stream)
+        run_now(self.write, "publish", keys, *arguments)
+
+    def write(self, *command: str | bytes | int) -> Any:
+        """Return Redis' answer to a command that writes, when what it wrote is on as many replicas as it has to be.
+
+        Raises redis.RedisError: NotReplicatedError if it is not, in time.
+        """
+        if not self._replicas:
+            return self.command(*command)
+        answer, replicas = self.command(*command, then=self._replicas.command())
+        self._replicas.judge(replicas)
+        return answer
+
+    def command(self, *command: str | bytes | int, probe: bool = False, then: _Command = ()) -> Any:
+        """Return Redis' answer to a command; as a `probe`, ask also during a pause. Raises redis.RedisError.
+
+        With another command to give `then`, in the same round trip, return both answers; the second may be an error.
+        """
         if self._pid != os.getpid():
             self._begin()
         if probe and self._breaker.current_state == STATE_OPEN:
             self._breaker.half_open()
         try:
-            return self._breaker.call(self._command, *command)  # one at a time: it holds a lock meanwhile
+            return self._breaker.call(self._command, command, then)  # one at a time: it holds a lock meanwhile
         except CircuitBreakerError:
             raise redis.ConnectionError("Redis did not answer a moment ago, and is not asked for a while") from None
 
-    def _command(self, *command: str | bytes | int) -> Any:
+    def renew(self, read: Callable[[Any], T], *command: str | bytes | int) -> T:
+        """Give a command on a new connection, and return what `read` makes of the answer.
+
+        It is used for everything from then on; if Redis does not answer, or `read` raises, the one before is.
+        Raises redis.RedisError.
+        """
+        if self._pid != os.getpid():
+            self._begin()
+        if self._connection is None or self._breaker.current_state == STATE_OPEN:  # none, or one that is closed
+            return read(self.command(*command))
+        connection: Any = self._connect().make_connection()
         try:
-            if self._connection is None:  # a bare one: a client takes as long for a command as all that is done here
-                self._connection = self._connect().make_connection()
-            connection = self._connection
-            return connection.retry.call_with_retry(
-                lambda: (connection.send_command(*command), connection.read_response())[1],
-                lambda _: connection.disconnect(),
-            )
+            connection.send_command(*command)
+            answer = read(connection.read_response())
+        except BaseException:
+            connection.disconnect()
+            raise
+        with self._in_use:
+            before, self._connection = self._connection, connection
+        if before:
+            before.disconnect()
+        return answer
+
+    def _command(self, command: _Command, then: _Command) -> Any:
+        try:
+            with self._in_use:
+                if self._connection is None:  # a bare one: a client takes as long as all that is done here
+                    self._connection = self._connect().make_connection()
+                connection = self._connection
+                return connection.retry.call_with_retry(
+                    lambda: _both(connection, command, then) if then else _answer(connection, command),
+                    lambda _: connection.disconnect(),
+                )
         except redis.RedisError:
             raise
         except (ValueError, TypeError) as error:  # of the URL: a host or an option that cannot be one
@@ -126,7 +180,32 @@ class RedisBroker:
             raise
 
 
-def publication(events: Sequence[Event], channel: str, stream: str) -> tuple[list[str], list[str | bytes | int]]:
+def _answer(connection: Any, command: _Command) -> Any:
+    connection.send_command(*command)
+    return connection.read_response()
+
+
+def _both(connection: Any, command: _Command, then: _Command) -> tuple[Any, Any]:
+    connection.send_packed_command(connection.pack_commands([command, then]))
+    answers: list[Any] = []
+    for _ in range(2):
+        try:
+            answers.append(connection.read_response())
+        except redis.ResponseError as error:
+            answers.append(error)
+    if isinstance(answers[0], redis.ResponseError):
+        raise answers[0]
+    return answers[0], answers[1]
+
+
+def encoded(event: Event) -> EncodedEvent:
+    """Return the event as it goes out."""
+    traceparent = event.extensions.get(TRACEPARENT)
+    trace = traceparent if isinstance(traceparent, str) else None
+    return EncodedEvent(event.source, event.id, event.type, event.to_json(), trace)
+
+
+def publication(events: Sequence[EncodedEvent], channel: str, stream: str) -> tuple[list[str], list[str | bytes | int]]:
     """Return the keys and the arguments of the script that publishes the events.
 
     Raises ValueError if they would go nowhere.
@@ -139,7 +218,7 @@ def publication(events: Sequence[Event], channel: str, stream: str) -> tuple[lis
     name_at = len(prefix.encode()) + 1
     arguments: list[str | bytes | int] = [int(bool(stream)), channel, REMEMBERED_SECONDS, name_at]
     for event in events:
-        arguments += (event.to_json(), event.type)
+        arguments += (event.content, event.type)
     return [stream or keys.intents, keys.intents, *marks], arguments  # an empty key would be in another slot
 
 

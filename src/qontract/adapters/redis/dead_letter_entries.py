@@ -7,7 +7,7 @@ from typing import Any
 from qontract.adapters.redis.attempt_records import failures_from_json
 from qontract.adapters.redis.redrive_marks import mark_from
 from qontract.adapters.unreadable import excerpt, read_json
-from qontract.application.ports.dead_letters import By
+from qontract.application.ports.dead_letters import ChangedBy
 from qontract.application.subscription import wrong_with_name
 from qontract.domain.dead_letters import ChangedLetter, DeadLetter, FailedAttempt
 
@@ -39,7 +39,7 @@ def letter_from(entry_id: bytes, fields: dict[bytes, bytes]) -> DeadLetter:
     )
 
 
-def change_to_json(what: str, letter: DeadLetter, by: By) -> str:
+def change_to_json(what: str, letter: DeadLetter, by: ChangedBy) -> str:
     """Return the record of a change that is about to be made; "" if no event is to tell of it."""
     if not by.batch:
         return ""

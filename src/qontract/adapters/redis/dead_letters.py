@@ -13,7 +13,13 @@ from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.redis.redrive_marks import discard_from, discards_of, mark_from, member_of, who, who_discarded
 from qontract.adapters.redis.scripts import run_now
 from qontract.adapters.unreadable import Unreadable, excerpt
-from qontract.application.ports.dead_letters import NOBODY, By, DeadLetters, DeadLettersError, SubscriptionGoneError
+from qontract.application.ports.dead_letters import (
+    NOBODY,
+    ChangedBy,
+    DeadLetters,
+    DeadLettersError,
+    SubscriptionGoneError,
+)
 from qontract.domain.dead_letters import ChangedLetter, DeadLetter, Discarded, Redriven
 from qontract.domain.subscriptions import ALIVE_SECONDS
 
@@ -22,7 +28,7 @@ _CHANGES = 1000
 _OF_A_KEY = ("WRONGTYPE", "ERR")
 """How an error begins that another letter may not meet: its key is of another type, or takes no more entries."""
 
-_unreadable = Unreadable("dead-changes", "the record of a change of dead letters cannot be read, and is dropped")
+_unreadable = Unreadable("dead-changes", "record of a change of dead letters cannot be read; it is dropped")
 
 
 class RedisDeadLetters(DeadLetters):
@@ -62,7 +68,7 @@ class RedisDeadLetters(DeadLetters):
             page: Any = is_entry_id(letter_id) and self._redis.xrange(self._dead, min=letter_id, max=letter_id)
         return letter_from(*page[0]) if page else None
 
-    def redrive(self, letter_id: str, by: By = NOBODY) -> bool:
+    def redrive(self, letter_id: str, by: ChangedBy = NOBODY) -> bool:
         """Move the event in a script; it has to name its keys, so what the letter says, for good, is read before."""
         letter = self.get(letter_id)
         if letter is None or letter.unreadable:
@@ -79,7 +85,7 @@ class RedisDeadLetters(DeadLetters):
             raise SubscriptionGoneError(name)
         return bool(answer)
 
-    def discard(self, letter_id: str, by: By = NOBODY) -> bool:
+    def discard(self, letter_id: str, by: ChangedBy = NOBODY) -> bool:
         """Remove the letter; what it says, for good, is read before."""
         letter = self.get(letter_id)
         if letter is None:

@@ -7,9 +7,11 @@ import redis
 from prometheus_client import Counter
 
 from qontract.adapters.cloudevents import to_cloudevent
-from qontract.adapters.redis.broker import RedisBroker
+from qontract.adapters.redis.broker import RedisBroker, encoded
+from qontract.adapters.redis.replicas import NotReplicatedError
 from qontract.application import tracing
 from qontract.application.ports.event_publisher import EventPublisher, EventPublisherError
+from qontract.application.ports.event_sender import EncodedEvent, EventSender
 from qontract.domain.events import DomainEvent
 
 PUBLISHED = Counter("qontract_events_published_total", "Events that Redis accepted")
@@ -18,7 +20,7 @@ NOT_PUBLISHED = Counter(
 )
 
 
-class RedisEventPublisher(EventPublisher):
+class RedisEventPublisher(EventPublisher, EventSender):
     """Publishes through the broker. An empty `stream` keeps nothing, and leaves the live channel alone."""
 
     def __init__(self, broker: RedisBroker, *, channel: str, stream: str, source: str) -> None:
@@ -29,21 +31,38 @@ class RedisEventPublisher(EventPublisher):
 
     def publish(self, events: Sequence[DomainEvent]) -> None:
         """Publish all the events in one atomic round trip."""
+        self.send(self.encode(events))
+
+    def encode(self, events: Sequence[DomainEvent]) -> Sequence[EncodedEvent]:
+        """Return the events as they go out."""
+        return encode(events, self._source)
+
+    def send(self, events: Sequence[EncodedEvent]) -> None:
+        """Publish all the events in one atomic round trip."""
         if not events:
             return
         with counted(events, self._stream or self._channel):
-            self._broker.publish_all(
-                [to_cloudevent(event, self._source) for event in events], channel=self._channel, stream=self._stream
-            )
+            self._broker.send(events, channel=self._channel, stream=self._stream)
+
+
+def encode(events: Sequence[DomainEvent], source: str) -> Sequence[EncodedEvent]:
+    """Return the events as they go out. Raises EventPublisherError for one that is no CloudEvent."""
+    try:
+        return [encoded(to_cloudevent(event, source)) for event in events]
+    except ValueError as error:
+        raise EventPublisherError(f"{type(error).__name__}: {error}", refused=True) from error
 
 
 @contextmanager
-def counted(events: Sequence[DomainEvent], destination: str) -> Iterator[None]:
-    """Count the events as published, unless something goes wrong: then EventPublisherError is raised for it."""
-    causes = (event.extensions.get(tracing.TRACEPARENT) for event in events)
+def counted(events: Sequence[EncodedEvent], destination: str) -> Iterator[None]:
+    """Count the events as published, if they are. EventPublisherError is raised for whatever goes wrong."""
+    causes = (event.traceparent for event in events)
     try:
         with tracing.publishing(destination, causes, len(events)):
             yield
+    except NotReplicatedError as error:
+        PUBLISHED.inc(len(events))
+        raise EventPublisherError(str(error), unreplicated=True) from error
     except (redis.RedisError, OSError, ValueError) as error:
         refused = isinstance(error, ValueError)
         raise EventPublisherError(f"{type(error).__name__}: {error}", refused=refused) from error

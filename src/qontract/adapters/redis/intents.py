@@ -1,7 +1,7 @@
 """Redis: intents are a hash, from which the script that publishes an event takes its intent."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -12,6 +12,7 @@ from prometheus_client import Counter, Gauge
 from qontract.adapters.redis.broker import RedisBroker
 from qontract.adapters.redis.keys import intent_name, keys_of
 from qontract.adapters.redis.mending import mend_now
+from qontract.adapters.redis.replicas import NotReplicatedError
 from qontract.adapters.unreadable import Unreadable, excerpt, read_json
 from qontract.application.ports.intents import Intents, IntentsError, by_scope
 from qontract.domain.events import DomainEvent, read_event
@@ -38,19 +39,19 @@ class RedisIntents(Intents):
         self._broker = broker
         self._keys = keys_of(channel)
         self._source = source
-        self._unreadable = Unreadable("intents", "an intent cannot be read, and stays")
+        self._unreadable = Unreadable("intents", "intent cannot be read; it stays pending")
 
     def record(self, scope: str, event: DomainEvent) -> None:
         """Record an intent."""
         if event.source is None:  # the settings may name another when it is looked into
             event = event.model_copy(update={"source": self._source})
         record = json.dumps([scope, event.model_dump_json()], ensure_ascii=False)
-        self._command("HSET", self._name(event), record)
+        self._ask(self._broker.write, "HSET", self._name(event), record)
 
     def pending(self) -> Mapping[str, Sequence[DomainEvent]]:
         """Return the intents that are neither published nor resolved, by scope. This asks Redis in a pause too."""
         found: list[tuple[str, DomainEvent]] = []
-        answer: Mapping[bytes, bytes] | list[bytes] = self._command("HGETALL", probe=True)
+        answer: Mapping[bytes, bytes] | list[bytes] = self._ask(partial(self._broker.command, probe=True), "HGETALL")
         pairs = answer.items() if isinstance(answer, Mapping) else zip(answer[::2], answer[1::2], strict=True)
         for name, raw in pairs:  # a server of RESP3 answers with a mapping
             try:
@@ -72,15 +73,15 @@ class RedisIntents(Intents):
 
     def resolve(self, events: Sequence[DomainEvent], *, applied: bool) -> None:
         """Forget intents that were looked into."""
-        self._command("HDEL", *map(self._name, events))
+        self._ask(self._broker.command, "HDEL", *map(self._name, events))
         RECOVERED.labels("applied" if applied else "not applied").inc(len(events))
 
     def _name(self, event: DomainEvent) -> str:
         return intent_name(event.source or self._source, event.id)
 
-    def _command(self, command: str, *arguments: str, probe: bool = False) -> Any:
-        """Return the answer to a command on the hash. Raises IntentsError."""
-        ask = partial(self._broker.command, command, self._keys.intents, *arguments, probe=probe)
+    def _ask(self, give: Callable[..., Any], command: str, *arguments: str) -> Any:
+        """Give a command on the hash, and return the answer. Raises IntentsError."""
+        ask = partial(give, command, self._keys.intents, *arguments)
         with _translated():
             try:
                 return ask()
@@ -96,4 +97,6 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (redis.RedisError, OSError) as error:
-        raise IntentsError(f"Redis: {excerpt(f'{type(error).__name__}: {error}')}") from error
+        unreplicated = isinstance(error, NotReplicatedError)
+        text = excerpt(f"{type(error).__name__}: {error}")
+        raise IntentsError(f"Redis: {text}", unreplicated=unreplicated) from error

@@ -13,7 +13,7 @@ from qontract.adapters.redis.mending import mend_now
 from qontract.adapters.redis.scripts import run_now
 from qontract.adapters.unreadable import Unreadable, excerpt, read_json
 from qontract.application.ports.presence import Presence, PresenceError
-from qontract.domain.processes import Process, Seen
+from qontract.domain.processes import Process, ProcessView
 
 _DAY = 86_400
 _MOST = 500
@@ -28,7 +28,7 @@ class RedisPresence(Presence):
 
     def __init__(self, url: str, *, channel: str, timeout: float = 2.0) -> None:
         self._keys = keys_of(channel)
-        self._unreadable = Unreadable("processes", "what a process says of itself cannot be read, and is passed over")
+        self._unreadable = Unreadable("processes", "record of a process cannot be read; it is left out")
         self._redis = client(url, timeout=timeout)
 
     def show(self, process: Process) -> None:
@@ -39,7 +39,7 @@ class RedisPresence(Presence):
         """Show that the process has ended."""
         self._show(process, ended=True)
 
-    def seen(self) -> Sequence[Seen]:
+    def all(self) -> Sequence[ProcessView]:
         """Return who was seen."""
         now, *rest = self._run("seen", _MOST, _LONGEST_RECORD)
         rows = zip(rest[::3], rest[1::3], rest[2::3], strict=True)
@@ -58,7 +58,7 @@ class RedisPresence(Presence):
                 mend_now(self._redis.execute_command, self._keys, types)
             self._run("show", process.name, record, _DAY, _MOST)
 
-    def _read(self, name: bytes, milliseconds: float, record: bytes) -> Seen | None:
+    def _read(self, name: bytes, milliseconds: float, record: bytes) -> ProcessView | None:
         """Return what a record says; None if it cannot be read, which is reported, or is a day old."""
         try:
             if milliseconds < -_AHEAD_MILLISECONDS:
@@ -68,7 +68,7 @@ class RedisPresence(Presence):
             if process.name.encode() != name:
                 raise ValueError("its name is that of another process")  # noqa: TRY301 - as above
             seconds = max(0.0, milliseconds / 1000)
-            return Seen(process, seconds, found["ended"] is True) if seconds < _DAY else None
+            return ProcessView(process, seconds, found["ended"] is True) if seconds < _DAY else None
         except (ValueError, TypeError, KeyError) as error:
             self._unreadable.report(record, error, key=self._keys.processes, field=excerpt(name))
             return None

@@ -14,12 +14,12 @@ from qontract.adapters.redis.scripts import run_now
 from qontract.adapters.unreadable import Unreadable, read_json
 from qontract.application.ports.dead_letters import DeadLettersError
 from qontract.application.ports.event_log import Entry
-from qontract.application.ports.redrive_runs import RedriveRuns, Run, Settling
+from qontract.application.ports.redrive_runs import RedriveRuns, Run, Unacknowledged
 from qontract.domain.dead_letters import FailedAttempt
 
 _PAGE = 1000
 _IDS = ("newest", "position")
-_unreadable = Unreadable("redrive-runs", "the record of a redriving cannot be read; it begins anew")
+_unreadable = Unreadable("redrive-runs", "record of a redrive run cannot be read; the run begins anew")
 
 
 class RedisRedriveRuns(RedriveRuns):
@@ -50,21 +50,21 @@ class RedisRedriveRuns(RedriveRuns):
             self._redis.hset(self._keys.redrive_runs, group, json.dumps(new))
         return Run(group=group, **new)
 
-    def settling(self, run: Run) -> Settling:
+    def unacknowledged(self, run: Run) -> Unacknowledged:
         """Look at the redriven stream, without its events, from where the run began."""
         failures: list[FailedAttempt] = []
         waiting, after = 0, run.position
         keys = [self._keys.redriven(run.subscription), self._keys.records(run.subscription)]
         while after:
             with translated_as(DeadLettersError, self._keys.stream):
-                flat: Any = run_now(self._redis.execute_command, "settling", keys, after, _PAGE)
+                flat: Any = run_now(self._redis.execute_command, "unacknowledged", keys, after, _PAGE)
             for mark, record in zip(flat[1::3], flat[2::3], strict=True):
                 redriven = mark_from(mark)
                 if redriven and redriven.run == run.id:
                     waiting += 1
                     failures += _failures(record)[-1:]
             after = flat[-3].decode() if len(flat) == 3 * _PAGE else ""
-        return Settling(waiting, tuple(failures))
+        return Unacknowledged(waiting, tuple(failures))
 
     def end(self, run: Run) -> None:
         """Delete the record, if it is still that of the run."""

@@ -42,7 +42,7 @@ class BoundedWebClient(WebClient):
     def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
         """Make one request. It is the one place where slack_sdk opens a connection. Raises as `_request` does."""
         with tracing.calling(req.get_method(), urlsplit(url).path):  # each method of the API has a path of its own
-            tracing.asking(url)
+            tracing.call_to(url)
             return self._request(url, req)
 
     def _request(self, url: str, req: Request) -> dict[str, Any]:
@@ -57,10 +57,10 @@ class BoundedWebClient(WebClient):
         try:
             with _opener(self._bounds, proxies).open(own, timeout=seconds) as answer:
                 body = answer.read().decode("utf-8", "replace")  # RFC 8259, 8.1: JSON is UTF-8
-                tracing.called(answer.status)
+                tracing.call_ended(answer.status)
                 return {"status": answer.status, "headers": answer.headers, "body": body}
         except HTTPError as error:  # slack_sdk would read it outside of the bounds, and not close it
-            tracing.called(error.code)
+            tracing.call_ended(error.code)
             with error:
                 body = error.read().decode("utf-8", "replace")
             del error.headers["Content-Type"]  # slack_sdk would take the charset in it, if there is one of that name

@@ -72,7 +72,7 @@ def application(container: Container) -> FastAPI:
     )
     app.include_router(dead_letters.router(letters_desk))
     app.include_router(status.router(container.status(), claims_of))
-    app.include_router(why.router(container.stories(), claims_of))
+    app.include_router(why.router(container.explanations(), claims_of))
     app.router.default = reconcile.unknown_path(installed.classes)
     add_desired_states(app, list(installed.classes.values()))
     return app

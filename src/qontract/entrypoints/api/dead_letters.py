@@ -133,12 +133,12 @@ def _add_group(routes: APIRouter, desk: Desk, changes_of: Any) -> None:
             if asked.dry_run:
                 return _json({"group": group_record(group), "dry_run": True})
             redrive = GroupRedrive(desk.dead_letters, desk.runs, changes, group)
-            found = redrive.look()
+            found = redrive.progress()
             if found.came_back:
                 redrive.end()
                 raise HTTPException(409, f"Stopped: {found.came_back} came back: {found.error}. Mend it first.")
             count = redrive.step(asked.count)
-            found = redrive.look()
+            found = redrive.progress()
             done = count < asked.count and found.waiting == 0
             if done:
                 redrive.end()

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from fastapi import HTTPException, Query
 
-from qontract.application.event_search import Wanted
+from qontract.application.event_search import EventFilter
 from qontract.application.ports.kept_events import KeptEventsError, Span
 from qontract.entrypoints.times import point_in_time
 
@@ -18,9 +18,9 @@ def wanted_of(
     subject: str | None = None,
     who: Annotated[str | None, Query(description="The extension `authid`")] = None,
     event_id: Annotated[str | None, Query(alias="id")] = None,
-) -> Wanted:
+) -> EventFilter:
     """Return the conditions of a request."""
-    return Wanted(tuple(event_type or ()), source, subject, who, event_id)
+    return EventFilter(tuple(event_type or ()), source, subject, who, event_id)
 
 
 def span_of(

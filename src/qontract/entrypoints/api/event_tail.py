@@ -10,7 +10,7 @@ import anyio.to_thread
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import StreamingResponse
 
-from qontract.application.event_search import Wanted
+from qontract.application.event_search import EventFilter
 from qontract.application.ports.kept_events import KeptEvents, KeptEventsError, Span
 from qontract.domain.kept_events import KeptEvent
 from qontract.entrypoints.api.event_queries import span_of, translated, wanted_of
@@ -29,7 +29,7 @@ def add_tail(routes: APIRouter, kept: KeptEvents, reads: Any) -> None:
 
     @routes.get("/tail", dependencies=[reads], response_class=StreamingResponse)
     async def tail(
-        request: Request, wanted: Annotated[Wanted, Depends(wanted_of)], span: Annotated[Span, Depends(span_of)]
+        request: Request, wanted: Annotated[EventFilter, Depends(wanted_of)], span: Annotated[Span, Depends(span_of)]
     ) -> StreamingResponse:
         """Send events as they come, as server-sent events: the id of each is its entry.
 
@@ -56,7 +56,7 @@ def add_tail(routes: APIRouter, kept: KeptEvents, reads: Any) -> None:
         return StreamingResponse(lines(), media_type="text/event-stream", headers={"cache-control": "no-store"})
 
 
-async def _server_sent(request: Request, kept: KeptEvents, wanted: Wanted, span: Span) -> AsyncIterator[str]:
+async def _server_sent(request: Request, kept: KeptEvents, wanted: EventFilter, span: Span) -> AsyncIterator[str]:
     quiet = 0
     while True:
         try:

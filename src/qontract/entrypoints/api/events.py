@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 
 from qontract.application.event_manager import EventManager
 from qontract.application.event_publishing import Outcome, publish_by_hand
-from qontract.application.event_search import Search, Wanted, find_one
+from qontract.application.event_search import EventFilter, Search, find_one
 from qontract.application.ports.event_format import EventFormat
 from qontract.application.ports.kept_events import KeptEvents, Span
 from qontract.entrypoints.api.auth import ClaimsOf
@@ -28,7 +28,7 @@ _MOST_BYTES = 16 * 2**20
 _MEDIA_TYPES = ("application/cloudevents+json", "application/json")
 
 
-_Wanted = Annotated[Wanted, Depends(wanted_of)]
+_Wanted = Annotated[EventFilter, Depends(wanted_of)]
 _Span = Annotated[Span, Depends(span_of)]
 
 
@@ -50,7 +50,7 @@ def _add_search(routes: APIRouter, kept: KeptEvents, reads: Any) -> None:
         search = Search(kept, wanted, span, limit=limit, most=_LOOKED_AT, max_bytes=_MOST_BYTES)
         with translated():
             records = [record(event) for event in search]
-        return _json({"events": records, "looked_at": search.looked_at, "next": search.next or None})
+        return _json({"events": records, "scanned": search.scanned, "next": search.next or None})
 
     @routes.get("/types", dependencies=[reads])
     def types() -> Response:
@@ -65,7 +65,7 @@ def _add_one(routes: APIRouter, kept: KeptEvents, reads: Any) -> None:
         with translated():
             event, search = find_one(kept, event_id, source)
         if event is None:
-            where = f"the newest {search.looked_at}" if search.next else "those that are kept"
+            where = f"the newest {search.scanned}" if search.next else "those that are kept"
             raise HTTPException(404, f"No such event is among {where}.")
         return _json(record(event))
 

@@ -31,6 +31,6 @@ async def _looked(keys: TokenKeys) -> str:
     """Return why the keys cannot be read, or "": they can."""
     try:
         async with asyncio.timeout(health.READY_SECONDS):
-            return await keys.look()
+            return await keys.refresh()
     except TimeoutError:
         return "no answer yet"

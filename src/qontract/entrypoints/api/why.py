@@ -4,20 +4,20 @@ import json
 
 from fastapi import APIRouter, Depends, HTTPException, Response
 
+from qontract.application.explanations import Explanations
 from qontract.application.ports.kept_events import KeptEventsError
 from qontract.application.ports.subscriptions import SubscriptionsError
-from qontract.application.stories import Stories
-from qontract.domain.passport import Passport
+from qontract.domain.explanations import EventExplanation
 from qontract.entrypoints.api.auth import ClaimsOf
 from qontract.entrypoints.api.problems import documented
 from qontract.entrypoints.api.scopes import holder
-from qontract.entrypoints.passports import record
-from qontract.entrypoints.story_lines import record_of_story
+from qontract.entrypoints.explanation_records import record
+from qontract.entrypoints.history_records import record_of_history
 
 PREFIX = "/api/v1/why"
 
 
-def router(stories: Stories, claims_of: ClaimsOf) -> APIRouter:
+def router(explanations: Explanations, claims_of: ClaimsOf) -> APIRouter:
     """Return the route."""
     routes = APIRouter(prefix=PREFIX, tags=["events"], responses=documented(401, 403, 404, 422, 503))
     reads = Depends(holder("events:read", claims_of))
@@ -30,12 +30,12 @@ def router(stories: Stories, claims_of: ClaimsOf) -> APIRouter:
         that concern it.
         """
         try:
-            found = stories.about(name, source)
+            found = explanations.about(name, source)
         except (KeptEventsError, SubscriptionsError) as error:
             raise HTTPException(503, f"{error}; try again.", {"retry-after": "5"}) from None
         if found is None:
             raise HTTPException(404, "Nothing is known of this name.")
-        known = record(found) if isinstance(found, Passport) else record_of_story(found)
+        known = record(found) if isinstance(found, EventExplanation) else record_of_history(found)
         return Response(json.dumps(known), media_type="application/json")
 
     return routes

@@ -63,13 +63,13 @@ def list_(
 
     Exits with 3 if it stopped before it had looked at all of them; it says after which entry to go on.
     """
-    from qontract.application.event_search import Search, Wanted
+    from qontract.application.event_search import EventFilter, Search
     from qontract.application.ports.kept_events import Span
     from qontract.domain.findings import counted
     from qontract.entrypoints.container import get_container
     from qontract.entrypoints.event_lines import Lines
 
-    wanted = Wanted(tuple(types or ()), source, subject, who)
+    wanted = EventFilter(tuple(types or ()), source, subject, who)
     with _one_line():
         kept = get_container().kept_events()
         search = Search(kept, wanted, Span(since, until, after, not oldest_first), limit=limit, most=look_at)
@@ -84,8 +84,7 @@ def list_(
         typer.echo(f"{counted(limit, 'event')}; for more, --after {search.next}", err=True)
     elif search.next:
         typer.echo(
-            f"qontract: stopped after looking at {counted(search.looked_at, 'event')}; "
-            f"go on with --after {search.next}",
+            f"qontract: stopped after looking at {counted(search.scanned, 'event')}; go on with --after {search.next}",
             err=True,
         )
         raise typer.Exit(_STOPPED)
@@ -113,12 +112,12 @@ def tail(
 
     When Redis is away it waits, and goes on where it was.
     """
-    from qontract.application.event_search import Wanted, follow
+    from qontract.application.event_search import EventFilter, follow
     from qontract.application.ports.kept_events import Span
     from qontract.entrypoints.container import get_container
     from qontract.entrypoints.event_lines import Lines
 
-    wanted = Wanted(tuple(types or ()), source, subject, who)
+    wanted = EventFilter(tuple(types or ()), source, subject, who)
     with _one_line():
         kept = get_container().kept_events()
         last = after if after or since else kept.newest()
@@ -147,7 +146,7 @@ def show(
     with _one_line():
         event, search = find_one(get_container().kept_events(), name, source)
     if event is None:
-        where = f"among the newest {search.looked_at}" if search.next else "among those that are kept"
+        where = f"among the newest {search.scanned}" if search.next else "among those that are kept"
         typer.echo(f"qontract: {safe(name)}: no such event {where}", err=True)
         raise typer.Exit(_STOPPED if search.next else 1)
     typer.echo(whole(event, as_json=as_json))

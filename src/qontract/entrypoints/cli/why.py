@@ -36,19 +36,19 @@ def why(
     """
     from qontract.application.ports.kept_events import KeptEventsError
     from qontract.application.ports.subscriptions import SubscriptionsError
-    from qontract.domain.passport import Passport
+    from qontract.domain.explanations import EventExplanation
     from qontract.entrypoints.container import get_container
-    from qontract.entrypoints.passports import UNKNOWN, exit_code, lines, record
+    from qontract.entrypoints.explanation_records import UNKNOWN, exit_code, lines, record
+    from qontract.entrypoints.history_records import exit_code_of_history, lines_of_history, record_of_history
     from qontract.entrypoints.shown import as_json as to_json
     from qontract.entrypoints.shown import folded, safe, width
-    from qontract.entrypoints.story_lines import exit_code_of_story, lines_of_story, record_of_story
 
     if not name.strip():
         raise typer.BadParameter("it is empty: give an event, a job, a subject or a person", param_hint="ID")
     container = get_container()
     knows_jobs = container.settings().auth.secret is not None  # without it no job can be told from a forged one
     try:
-        found = (container.stories_with_jobs() if knows_jobs else container.stories()).about(name, source)
+        found = (container.explanations_with_jobs() if knows_jobs else container.explanations()).about(name, source)
     except (KeptEventsError, SubscriptionsError) as error:
         raise no_answer(error) from None
     hint = "" if knows_jobs else "; jobs were not looked at: QAPI_AUTH__SECRET is not set"
@@ -56,10 +56,10 @@ def why(
         see = _jobs_of_scope(name) or "qontract events list"
         typer.echo(f"qontract: {safe(name)}: nothing is known of it: see `{safe(see)}`{hint}", err=True)
         raise typer.Exit(UNKNOWN)
-    if isinstance(found, Passport):
+    if isinstance(found, EventExplanation):
         shown, told, code = record(found), lines(found), exit_code(found)
     else:
-        shown, told, code = record_of_story(found), lines_of_story(found), exit_code_of_story(found)
+        shown, told, code = record_of_history(found), lines_of_history(found), exit_code_of_history(found)
         if hint:
             typer.echo(f"qontract: {hint.removeprefix('; ')}", err=True)
     for line in [to_json(shown, indent=2)] if as_json else chain.from_iterable(folded(one, width()) for one in told):

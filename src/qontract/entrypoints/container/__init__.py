@@ -5,8 +5,8 @@ from functools import cache
 from dependency_injector import containers, providers
 
 from qontract.application.event_manager import EventManager
+from qontract.application.explanations import Explanations
 from qontract.application.job_steering import JobSteering
-from qontract.application.stories import Stories
 from qontract.entrypoints.container import asking, delivery, work
 from qontract.entrypoints.integrations import load_integrations, make_integrations
 from qontract.entrypoints.renewal import revoked_ids
@@ -48,8 +48,8 @@ class Container(containers.DeclarativeContainer):
     presence = providers.Singleton(asking.presence, settings)
     status = providers.Singleton(asking.status, settings, presence, kept_jobs.provider, event_manager)
     why = providers.Singleton(asking.why, settings, event_format)
-    stories = providers.Singleton(Stories, why)
-    stories_with_jobs = providers.Singleton(Stories, why, kept_jobs)
+    explanations = providers.Singleton(Explanations, why)
+    explanations_with_jobs = providers.Singleton(Explanations, why, kept_jobs)
 
 
 @cache

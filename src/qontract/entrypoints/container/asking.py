@@ -4,6 +4,7 @@ from collections.abc import Callable
 from socket import gethostname
 from typing import TYPE_CHECKING
 
+from qontract.application.event_explanations import EventExplanations, Stores
 from qontract.application.event_manager import EventManager
 from qontract.application.ports.dead_letters import DeadLetters
 from qontract.application.ports.event_format import EventFormat
@@ -16,7 +17,6 @@ from qontract.application.server_checks import ServerChecks
 from qontract.application.status import SystemStatus
 from qontract.application.subscription_steering import Steering
 from qontract.application.token_keys import TokenKeys
-from qontract.application.why import Stores, Why
 from qontract.domain.processes import ProcessKind
 from qontract.entrypoints.metrics import JWKS_FAILED
 from qontract.entrypoints.packages import said
@@ -61,7 +61,7 @@ def steering(settings: Settings) -> Steering:
     return Steering(subscriptions, abandoned_seconds=settings.subscriber.abandoned_seconds)
 
 
-def why(settings: Settings, event_format: EventFormat) -> Why:
+def why(settings: Settings, event_format: EventFormat) -> EventExplanations:
     from qontract.adapters.redis import RedisBroker, RedisDeliveryStates, RedisIntents, RedisSubscriptions
     from qontract.adapters.sqlite import SqliteEventSpool
 
@@ -77,7 +77,7 @@ def why(settings: Settings, event_format: EventFormat) -> Why:
         intents=RedisIntents(RedisBroker(url), channel=events.channel, source=events.source),
         machine=gethostname(),
     )
-    return Why(stores)
+    return EventExplanations(stores)
 
 
 def presence(settings: Settings) -> Presence:

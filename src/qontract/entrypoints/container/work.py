@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 from qontract.application.event_manager import EventManager
 from qontract.application.guards import Guards
 from qontract.application.jobs import Continues, Runners, Turn
+from qontract.application.ports.event_publisher import EventPublisher
+from qontract.application.ports.event_sender import EventSender
 from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.kept_jobs import KeptJobs
 from qontract.application.ports.tracer import Tracer
+from qontract.application.published_window import PublishedWindow
 from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
 from qontract.domain.jobs import Job, JobProgress
@@ -23,6 +26,7 @@ from qontract.entrypoints.settings.traces import wanted
 
 if TYPE_CHECKING:  # a process imports only the adapters that it makes: it starts the sooner
     from qontract.adapters.celery import CeleryJobQueue
+    from qontract.adapters.redis import RedisBroker
 
 log = logging.getLogger(__name__)
 
@@ -34,18 +38,31 @@ def event_manager(settings: Settings) -> EventManager | None:
     """Return the event manager. A Redis that does not answer takes half a second, every quarter of a minute."""
     from qontract.adapters.redis import RedisBroker, RedisEventPublisher, RedisIntents
     from qontract.adapters.redis.event_publisher import NOT_PUBLISHED
+    from qontract.adapters.redis.replicas import Replicas
     from qontract.adapters.sqlite import SqliteEventSpool
 
     events = settings.events
     if not events.enabled:
         return None
-    broker = RedisBroker(settings.events_url, timeout=0.5, pause=15)
+    replicas = Replicas(events.replicas, events.replicas_timeout) if events.replicas else None
+    broker = RedisBroker(settings.events_url, timeout=0.5, pause=15, replicas=replicas)
+    publisher = RedisEventPublisher(broker, channel=events.channel, stream=events.stream, source=events.source)
     return EventManager(
-        RedisEventPublisher(broker, channel=events.channel, stream=events.stream, source=events.source),
+        _remembering(publisher, broker) if events.stream else publisher,
         spool=SqliteEventSpool(events.spool, max_bytes=events.spool_max_bytes),
+        unreplicated=SqliteEventSpool(events.unreplicated, max_bytes=events.spool_max_bytes),
         intents=RedisIntents(broker, channel=events.channel, source=events.source),
         count_not_published=NOT_PUBLISHED.inc,
     )
+
+
+def _remembering(sender: EventSender, broker: "RedisBroker") -> EventPublisher:
+    """Return what publishes again what a failover may have lost."""
+    from qontract.adapters.redis import RedisServerHistory
+    from qontract.adapters.redis.server_history import FORGOTTEN, PUBLISHED_AGAIN
+
+    server = RedisServerHistory(broker)
+    return PublishedWindow(sender, server, count_again=PUBLISHED_AGAIN.inc, count_forgotten=FORGOTTEN.inc)
 
 
 def tracer(service: str) -> Tracer | None:

@@ -14,9 +14,9 @@ from functools import partial
 from threading import Thread
 from typing import Any
 
-from qontract.application.decoded_once import DecodedOnce
+from qontract.application.caching_event_format import CachingEventFormat
 from qontract.application.delivery import DeliveryLoop, keep_alive
-from qontract.application.delivery_session import Limits, Surroundings
+from qontract.application.delivery_session import Dependencies, Limits
 from qontract.application.event_manager import EventManager
 from qontract.application.follow_ups import FollowUps
 from qontract.application.lease import Lease
@@ -62,7 +62,7 @@ class Deliveries:
         self._renewals = renewals or {}
         self._subscriptions = subscriptions
         self._connect = connect
-        self._format = DecodedOnce(event_format) if len(subscriptions) > 1 else event_format
+        self._format = CachingEventFormat(event_format) if len(subscriptions) > 1 else event_format
         self._limits = limits
         self._events = events
         self._source = source
@@ -156,7 +156,7 @@ class Deliveries:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
                 runner.run(self._deliver())
         except BaseException:  # a handler's SystemExit too: nobody else would hear of it
-            log.exception("deliveries ended")
+            log.exception("deliveries broke off; liveness fails")
         finally:
             self._ended = True
 
@@ -196,7 +196,8 @@ class Deliveries:
                         await stack.enter_async_context(loop.subscription.handler)
                     await loop.run()
             except Exception:
-                log.exception("handler did not start or end well", extra={"subscription": subscription.name})
+                extra = {"subscription": subscription.name}
+                log.exception("handler did not start or end; it is started again", extra=extra)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stopped.wait(), _RESTART_SECONDS)
 
@@ -209,12 +210,12 @@ class Deliveries:
                 self._loops[name].replace(renewal.made)
 
     def _loop_of(self, subscription: Subscription, event_log: EventLogs, follow_ups: FollowUps) -> DeliveryLoop:
-        surroundings = Surroundings(
+        dependencies = Dependencies(
             self._format, follow_ups.publish, metrics.count_for(subscription.name), time.monotonic, time.time
         )
         lease = None if subscription.handler.policy.shared else Lease(self._limits.claim_seconds / 2)
         view = event_log.of(subscription.name, subscription.handler)
-        return DeliveryLoop(subscription, view, lease, self._limits, surroundings)
+        return DeliveryLoop(subscription, view, lease, self._limits, dependencies)
 
 
 def quiet_collector() -> None:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from threading import Thread
 
 from qontract.application.attempts import about
-from qontract.application.deadline import frames_of_thread, where_stands
+from qontract.application.deadline import frames_of_thread, stack_summary
 from qontract.application.delivery import DeliveryLoop
 from qontract.application.ports.event_handler import Delivery
 from qontract.entrypoints import metrics
@@ -54,7 +54,7 @@ class Watchdog:
             if seconds < BLOCKED_SECONDS:
                 self._is_over()
             elif found := _at_work(asyncio.current_task(loop), list(loops())):
-                self._blocks(*found, seconds, where_stands(frames_of_thread(thread.ident)))
+                self._blocks(*found, seconds, stack_summary(frames_of_thread(thread.ident)))
 
     def _blocks(self, loop: DeliveryLoop, delivery: Delivery, seconds: float, where: str) -> None:
         handler = loop.subscription.handler

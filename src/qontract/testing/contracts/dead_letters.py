@@ -1,4 +1,4 @@
-"""What every DeadLetters promises: each line of the port's docstring."""
+"""The contract of DeadLetters: each line of the port's docstring is tested."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +9,7 @@ from itertools import islice
 
 import pytest
 
-from qontract.application.ports.dead_letters import By, DeadLetters, SubscriptionGoneError
+from qontract.application.ports.dead_letters import ChangedBy, DeadLetters, SubscriptionGoneError
 from qontract.domain.causes import Cause
 from qontract.domain.dead_letters import FailedAttempt
 
@@ -39,33 +39,34 @@ NO_IDS = [
     "\ud800",
 ]
 A_FEW_PAGES = 250
-BY = By("alice@sre", "run", "batch")
+BY = ChangedBy("alice@sre", "run", "batch")
 CLOCKS_DIFFER = timedelta(seconds=5)
 
 
 @dataclass
 class Store:
-    """The dead letters, and the subscriber's side.
+    """The adapter, and what a subscriber does beside it.
 
-    `bury` makes a letter, and its subscription if that is not there, and gives the letter's id. `redriven` is by
-    subscription. `lose` lets a subscription be gone. `trim` lets no event be kept up to that entry.
+    `dead_letter` makes a letter, and its subscription if it is missing, and returns the id of the letter. `redriven`
+    returns the redriven events by subscription. `lose` removes a subscription. `trim` removes all events up to an
+    entry.
     """
 
     dead_letters: DeadLetters
-    bury: Callable[[str, bytes, Failures, str], str]
+    dead_letter: Callable[[str, bytes, Failures, str], str]
     redriven: Callable[[], Mapping[str, Sequence[bytes]]]
     lose: Callable[[str], None]
     trim: Callable[[str], None]
 
     def die(self, subscription: str, data: bytes = EVENT) -> str:
-        return self.bury(subscription, data, FAILURES, "1-1")
+        return self.dead_letter(subscription, data, FAILURES, "1-1")
 
     def ids(self) -> list[str]:
         return [letter.id for letter in self.dead_letters.iterate()]
 
 
 class DeadLettersContract:
-    """Subclass it, and give the adapter."""
+    """Subclass it, and give the fixture `store`."""
 
     @pytest.fixture
     @abstractmethod
@@ -75,7 +76,7 @@ class DeadLettersContract:
     def test_a_letter_has_the_event_the_subscription_and_the_time_and_error_of_every_attempt(
         self, store: Store
     ) -> None:
-        id_ = store.bury("audit-log", EVENT, FAILURES, "1769851800123-4")
+        id_ = store.dead_letter("audit-log", EVENT, FAILURES, "1769851800123-4")
         letter = store.dead_letters.get(id_)
         assert letter
         assert (letter.id, letter.subscription, letter.data) == (id_, "audit-log", EVENT)
@@ -139,8 +140,8 @@ class DeadLettersContract:
     def test_it_is_known_when_an_event_was_last_redriven_and_by_whom_while_it_is_kept(self, store: Store) -> None:
         before = datetime.now(UTC) - CLOCKS_DIFFER
         for who in ("alice", "bob@ops-1"):
-            store.dead_letters.redrive(store.bury("s", EVENT, FAILURES, "7-0"), By(who, "a run"))
-        store.dead_letters.redrive(store.bury("s", EVENT, FAILURES, "10-0"), By("carol"))
+            store.dead_letters.redrive(store.dead_letter("s", EVENT, FAILURES, "7-0"), ChangedBy(who, "a run"))
+        store.dead_letters.redrive(store.dead_letter("s", EVENT, FAILURES, "10-0"), ChangedBy("carol"))
         found = store.dead_letters.redriven("s", "7-0")
         assert found
         assert (found.by, found.run) == ("bob@ops-1", "a run")
@@ -159,7 +160,7 @@ class DeadLettersContract:
     ) -> None:
         before = datetime.now(UTC) - CLOCKS_DIFFER
         for who in ("alice", "bob@ops-1"):
-            store.dead_letters.discard(store.bury("s", EVENT, FAILURES, "7-0"), By(who))
+            store.dead_letters.discard(store.dead_letter("s", EVENT, FAILURES, "7-0"), ChangedBy(who))
         found = store.dead_letters.discarded("s", "7-0")
         assert found
         assert (found.by, found.attempts, found.failed) == ("bob@ops-1", 2, FAILURES[1].time)
@@ -169,20 +170,20 @@ class DeadLettersContract:
         assert [store.dead_letters.discarded(*none) for none in (("s", "8-0"), ("s", "x"), ("t", "7-0"), ("", ""))] == [
             None
         ] * 4
-        store.dead_letters.redrive(store.bury("s", EVENT, FAILURES, "7-0"), By("carol"))
+        store.dead_letters.redrive(store.dead_letter("s", EVENT, FAILURES, "7-0"), ChangedBy("carol"))
         assert store.dead_letters.discarded("s", "7-0") == found
         store.trim("7-0")
         assert store.dead_letters.discarded("s", "7-0") is None
 
     def test_a_change_is_on_record_for_an_event_until_it_is_forgotten(self, store: Store) -> None:
-        first, second, third = (store.bury("s", EVENT, FAILURES, "7-0") for _ in range(3))
+        first, second, third = (store.dead_letter("s", EVENT, FAILURES, "7-0") for _ in range(3))
         letter = store.dead_letters.get(first)
         assert letter
-        store.dead_letters.redrive(first, By("alice", "run", "b1"))
-        store.dead_letters.discard(second, By("bob", batch="b2"))
-        store.dead_letters.redrive(third, By("nobody tells of it"))
-        assert not store.dead_letters.redrive(first, By("again", "run", "b3"))
-        assert not store.dead_letters.discard(second, By("again", batch="b3"))
+        store.dead_letters.redrive(first, ChangedBy("alice", "run", "b1"))
+        store.dead_letters.discard(second, ChangedBy("bob", batch="b2"))
+        store.dead_letters.redrive(third, ChangedBy("carol"))
+        assert not store.dead_letters.redrive(first, ChangedBy("again", "run", "b3"))
+        assert not store.dead_letters.discard(second, ChangedBy("again", batch="b3"))
         redriven, discarded = store.dead_letters.changes()
         assert (redriven.what, redriven.batch, redriven.letter, redriven.by) == ("redriven", "b1", first, "alice")
         assert (discarded.what, discarded.batch, discarded.letter, discarded.by) == ("discarded", "b2", second, "bob")

@@ -1,8 +1,8 @@
-"""What every EventLog promises of entries that were read: how they are recorded and ended."""
+"""The contract of EventLog for entries that were read: how they are recorded and ended."""
 
 from datetime import UTC, datetime
 
-from qontract.application.ports.dead_letters import By
+from qontract.application.ports.dead_letters import ChangedBy
 from qontract.domain.causes import Cause
 from qontract.domain.dead_letters import FailedAttempt
 from qontract.testing.contracts.event_log_events import (
@@ -25,7 +25,7 @@ FAILURES = (
 
 
 class EndingContract:
-    """Half of EventLogContract."""
+    """A part of EventLogContract."""
 
     async def test_acknowledge_ends_entries_in_any_order_and_repeating_it_changes_nothing(
         self, events: Events, shared: bool
@@ -111,7 +111,7 @@ class EndingContract:
         assert {letter.data for letter in events.dead_letters.iterate()} == {event(1)}
         assert (await log.measures()).pending == 0
 
-    async def test_a_dead_letter_has_the_bytes_also_if_the_entry_was_let_go_of(
+    async def test_a_dead_letter_has_the_bytes_also_if_the_entry_was_evicted(
         self, events: Events, shared: bool
     ) -> None:
         await events.append(event(1))
@@ -165,7 +165,7 @@ class EndingContract:
         for run in ("first", "second"):
             [letter] = events.dead_letters.iterate()
             assert letter.entry == first
-            assert events.dead_letters.redrive(letter.id, By("alice", run))
+            assert events.dead_letters.redrive(letter.id, ChangedBy("alice", run))
             [again] = await read(log, 1)
             await log.dead_letter(again)
             [letter] = events.dead_letters.iterate()

@@ -1,4 +1,4 @@
-"""What every run of an integration does: with its actions, its events, its failures, and after a death."""
+"""The contract of runs of an integration: actions, events, failures, and what happens after a crash."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -21,26 +21,26 @@ RUN = {"dry_run": False}
 
 
 class Death(BaseException):
-    """The worker is gone: nothing of it runs after this."""
+    """The worker is killed: nothing of it runs after this."""
 
 
 @dataclass(frozen=True)
 class NothingPasses(Guards):
     """Guards that stop every plan with actions."""
 
-    def objection(self, plan: Plan[Any], before: int | None, let_pass: int = 0) -> str | None:  # noqa: ARG002
+    def objection(self, plan: Plan[Any], before: int | None, allowed: int = 0) -> str | None:  # noqa: ARG002
         """Return a reason."""
         return "nothing passes" if plan.actions else None
 
 
-def told(actions: list[Action]) -> Counter[tuple[str, str]]:
-    """Return what the events of the actions say, but for what a system may write in its own way."""
+def kinds_of(actions: list[Action]) -> Counter[tuple[str, str]]:
+    """Return how many actions there are of each kind and subject."""
     return Counter((action.action_type, action.subject) for action in actions)
 
 
 def applied(events: InMemoryEventManager) -> Counter[tuple[str, str]]:
-    """Return the same of the actions whose events were published."""
-    return told([event.data for event in events.published if isinstance(event.data, Action)])
+    """Return the same for the actions whose events were published."""
+    return kinds_of([event.data for event in events.published if isinstance(event.data, Action)])
 
 
 class IntegrationRunsContract:
@@ -89,7 +89,7 @@ class IntegrationRunsContract:
         assert left, "`desired` has only actions that need the first one"
         assert result.status is JobStatus.FAILED
         assert result.errors[0] == f"{first.subject}: not today"
-        assert applied(events) == told(left)
+        assert applied(events) == kinds_of(left)
         failure = integration.failure(Failure(scope="a", subject="b", error="c"))
         failures = [event for event in events.published if type(event.data) is type(failure)]
         assert [event.subject for event in failures[:1]] == [first.subject]
@@ -112,7 +112,7 @@ class IntegrationRunsContract:
         fail(integration, method, RateLimitedError("too many requests", 30), times=2)
         result = reconcile(integration, desired, events=events)
         assert (result.status, result.errors) == (JobStatus.SUCCESS, ())
-        assert applied(events) == told(actions)
+        assert applied(events) == kinds_of(actions)
         assert events.pending() == {}
 
     def test_a_plan_that_a_guard_stops_is_an_event_and_its_digest_lets_it_pass(
@@ -152,7 +152,7 @@ class IntegrationDeathsContract:
         self._die(integration, desired, events, after=after)
         result = reconcile(integration, desired, events=events)
         assert (result.status, result.errors) == (JobStatus.SUCCESS, ())
-        assert applied(events) == told(actions)
+        assert applied(events) == kinds_of(actions)
         assert (planned(integration, desired), events.pending()) == ([], {})
 
     @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -164,7 +164,7 @@ class IntegrationDeathsContract:
         self._die(integration, desired, events, after=after)
         for _ in range(2):
             recover(lock_of(integration.name, scope), integration=integration, events=events)
-        assert applied(events) == told(actions[:1] if after else [])
+        assert applied(events) == kinds_of(actions[:1] if after else [])
         assert events.pending() == {}
 
     def test_an_answer_that_was_lost_is_a_failure_and_what_was_applied_is_published_all_the_same(
@@ -174,7 +174,7 @@ class IntegrationDeathsContract:
         fail(integration, "apply", IntegrationError("no answer"), after=True)
         assert reconcile(integration, desired, events=events).status is JobStatus.FAILED
         assert reconcile(integration, desired, events=events).status is JobStatus.SUCCESS
-        assert applied(events) == told(actions)
+        assert applied(events) == kinds_of(actions)
 
     def _die(
         self, integration: AnyIntegration, desired: Mapping[str, Any], events: InMemoryEventManager, *, after: bool
@@ -182,4 +182,4 @@ class IntegrationDeathsContract:
         fail(integration, "apply", Death(), after=after)
         with pytest.raises(Death):
             reconcile(integration, desired, events=events)
-        assert applied(events) == told([])
+        assert applied(events) == kinds_of([])

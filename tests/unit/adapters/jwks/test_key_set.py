@@ -15,7 +15,7 @@ class TestFileKeySet(KeySetContract):
     @pytest.fixture
     def issuer(self, tmp_path: Path) -> Issuer:
         file = tmp_path / "jwks.json"
-        return Issuer(FileKeySet(file), lambda *ids: file.write_bytes(document(*ids)) and None, file.unlink)
+        return Issuer(FileKeySet(file), lambda *ids: file.write_bytes(document(*ids)), file.unlink)
 
     @pytest.fixture(autouse=True)
     def _file_is_there(self, tmp_path: Path) -> None:

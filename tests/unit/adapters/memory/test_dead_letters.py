@@ -14,7 +14,7 @@ class TestInMemoryDeadLetters(DeadLettersContract):
         events = InMemoryEvents()
         dead_letters = InMemoryDeadLetters(events=events)
 
-        def bury(subscription: str, data: bytes, failures: Failures, entry: str) -> str:
+        def dead_letter(subscription: str, data: bytes, failures: Failures, entry: str) -> str:
             events.of(subscription).place = events.of(subscription).place or Place()
             return events.add_letter(subscription, data, tuple(failures), entry)
 
@@ -24,7 +24,7 @@ class TestInMemoryDeadLetters(DeadLettersContract):
                 if int(mark[1].partition("-")[0]) <= number:
                     events.remove(mark[1])
 
-        return Store(dead_letters, bury, lambda: dead_letters.waiting, events.lose, trim)
+        return Store(dead_letters, dead_letter, lambda: dead_letters.waiting, events.lose, trim)
 
 
 def test_it_starts_with_the_letters_that_it_is_given() -> None:

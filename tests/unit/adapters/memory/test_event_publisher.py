@@ -1,5 +1,7 @@
 """The event publishers in memory."""
 
+from contextlib import nullcontext
+
 import pytest
 
 from qontract.adapters.cloudevents import CloudEventsEventFormat
@@ -7,6 +9,8 @@ from qontract.adapters.memory import InMemoryAsyncEventPublisher, InMemoryEventP
 from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.domain.events import DomainEvent
 from qontract.testing.contracts.event_publisher import SOURCE, EventPublisherContract, Published, events
+from tests.contracts.async_event_publisher import AsyncEventPublisherContract, EachOnALoopOfItsOwn
+from tests.contracts.event_sender import EventSenderContract, Sent
 
 
 class TestInMemoryEventPublisher(EventPublisherContract):
@@ -16,9 +20,25 @@ class TestInMemoryEventPublisher(EventPublisherContract):
         return publisher, lambda: publisher.events
 
 
+class TestInMemoryAsyncEventPublisher(AsyncEventPublisherContract):
+    @pytest.fixture
+    def published(self) -> Published:
+        publisher = InMemoryEventPublisher(source=SOURCE)
+        on_loops = EachOnALoopOfItsOwn(lambda: nullcontext(InMemoryAsyncEventPublisher(publisher)))
+        return on_loops, lambda: publisher.events
+
+
 class TestInMemoryEventPublisherWithALog(EventPublisherContract):
     @pytest.fixture
     def published(self) -> Published:
+        log, format_ = InMemoryEvents(), CloudEventsEventFormat(SOURCE)
+        publisher = InMemoryEventPublisher(SOURCE, log=log, encode=format_.encode)
+        return publisher, lambda: [format_.decode(kept.content) for kept in log.kept.values()]
+
+
+class TestInMemoryEventSender(EventSenderContract):
+    @pytest.fixture
+    def sent(self) -> Sent:
         log, format_ = InMemoryEvents(), CloudEventsEventFormat(SOURCE)
         publisher = InMemoryEventPublisher(SOURCE, log=log, encode=format_.encode)
         return publisher, lambda: [format_.decode(kept.content) for kept in log.kept.values()]

@@ -1,20 +1,25 @@
 import base64
 import json
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
+import httpx
 import jwt
 import pytest
 
+from qontract.adapters.memory import InMemoryJobQueue
 from qontract.entrypoints.settings.groups import AuthSettings
-from tests.unit.entrypoints.api.conftest import APPLIES, DESIRED, PATH, PLANS, SECRET, bearer
+from tests.support.api_in_memory import SECRET
+from tests.unit.entrypoints.api.conftest import APPLIES, DESIRED, PATH, PLANS, MakeApp, bearer
 
 pytestmark = pytest.mark.anyio
 
 CLAIMS = {"sub": "ci", "aud": "qontract-api", "iss": "qontract", "scope": "reconcile:apply"}
 
 
-def _signed(secret: str = SECRET, algorithm: str = "HS256", **claims) -> dict[str, str]:
+def _signed(secret: str = SECRET, algorithm: str = "HS256", **claims: Any) -> dict[str, str]:
     claims = {key: value for key, value in (CLAIMS | {"exp": _later()} | claims).items() if value is not None}
     return {"authorization": f"Bearer {jwt.encode(claims, secret, algorithm=algorithm)}"}
 
@@ -38,7 +43,7 @@ WRONG_TOKENS = {
     "exp is no number": _signed(exp="tomorrow"),
     "another algorithm": _signed("k" * 64, algorithm="HS512"),
     "the same key, another algorithm": _signed(SECRET * 2, algorithm="HS384"),
-    "algorithm none": {"authorization": f"Bearer {jwt.encode(CLAIMS | {'exp': _later()}, None, algorithm='none')}"},
+    "algorithm none": {"authorization": f"Bearer {jwt.encode(CLAIMS | {'exp': _later()}, '', algorithm='none')}"},
     "no token at all": {"authorization": "Bearer nonsense"},
     "two dots": {"authorization": "Bearer .."},
     "nested": {"authorization": f"Bearer {_encoded('[' * 5000)}.e30.AAAA"},
@@ -56,7 +61,7 @@ NO_TOKENS = {
 
 
 @pytest.mark.parametrize("headers", WRONG_TOKENS.values(), ids=WRONG_TOKENS.keys())
-async def test_a_token_that_is_not_valid_answers_401(client, headers):
+async def test_a_token_that_is_not_valid_answers_401(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
     for response in (
         await client.post(PATH, json=DESIRED, headers=headers),
         await client.get(f"{PATH}/{uuid4()}", headers=headers),
@@ -67,13 +72,15 @@ async def test_a_token_that_is_not_valid_answers_401(client, headers):
 
 
 @pytest.mark.parametrize("headers", NO_TOKENS.values(), ids=NO_TOKENS.keys())
-async def test_a_request_without_a_token_answers_401_and_how_to_bring_one(client, headers):
+async def test_a_request_without_a_token_answers_401_and_how_to_bring_one(
+    client: httpx.AsyncClient, headers: dict[str, str]
+) -> None:
     response = await client.post(PATH, json=DESIRED, headers=headers)
     assert response.status_code == 401
     assert response.headers["www-authenticate"] == 'Bearer realm="qontract"'
 
 
-async def test_the_name_of_the_scheme_has_no_case(client):
+async def test_the_name_of_the_scheme_has_no_case(client: httpx.AsyncClient) -> None:
     headers = {"authorization": PLANS["authorization"].replace("Bearer", "bEARER")}
     assert (await client.post(PATH, json=DESIRED, headers=headers)).status_code == 202
 
@@ -93,7 +100,9 @@ async def test_the_name_of_the_scheme_has_no_case(client):
         (_signed(scope="reconcile:applyx xreconcile:plan"), True, 403),
     ],
 )
-async def test_a_scope_is_needed_for_what_is_asked(client, headers, dry_run, status):
+async def test_a_scope_is_needed_for_what_is_asked(
+    client: httpx.AsyncClient, headers: dict[str, str], dry_run: bool, status: int
+) -> None:
     response = await client.post(PATH, json=DESIRED | {"dry_run": dry_run}, headers=headers)
     assert response.status_code == status
     if status == 403:
@@ -105,7 +114,7 @@ async def test_a_scope_is_needed_for_what_is_asked(client, headers, dry_run, sta
 
 @pytest.mark.parametrize("dry_run", [True, False])
 @pytest.mark.parametrize("right", ["plan", "apply"])
-async def test_a_scope_may_be_for_one_integration(client, right, dry_run):
+async def test_a_scope_may_be_for_one_integration(client: httpx.AsyncClient, right: str, dry_run: bool) -> None:
     request = DESIRED | {"dry_run": dry_run}
     answer = await client.post(PATH, json=request, headers=bearer(f"slack-usergroups:{right}"))
     assert answer.status_code == (202 if dry_run or right == "apply" else 403)
@@ -129,7 +138,9 @@ NO_SUBJECTS = {
 
 
 @pytest.mark.parametrize("subject", NO_SUBJECTS.values(), ids=NO_SUBJECTS.keys())
-async def test_a_token_that_does_not_say_who_it_is_for_answers_401_and_says_so(client, subject):
+async def test_a_token_that_does_not_say_who_it_is_for_answers_401_and_says_so(
+    client: httpx.AsyncClient, subject: object
+) -> None:
     response = await client.post(PATH, json=DESIRED, headers=_signed(sub=subject))
     assert response.status_code == 401
     assert "does not say who it is for: its `sub`" in response.json()["detail"]
@@ -137,17 +148,17 @@ async def test_a_token_that_does_not_say_who_it_is_for_answers_401_and_says_so(c
 
 
 @pytest.mark.parametrize("subject", ["x" * 255, "système:serviceaccount/ci", "alice@example.com"])
-async def test_a_token_may_be_for_anybody_whom_an_event_can_name(client, subject):
+async def test_a_token_may_be_for_anybody_whom_an_event_can_name(client: httpx.AsyncClient, subject: str) -> None:
     assert (await client.post(PATH, json=DESIRED, headers=bearer("reconcile:plan", subject=subject))).is_success
 
 
 @pytest.mark.parametrize(("headers", "status"), [(PLANS, 404), (APPLIES, 404), (bearer("events:read"), 403)])
-async def test_a_scope_is_needed_for_a_result(client, headers, status):
+async def test_a_scope_is_needed_for_a_result(client: httpx.AsyncClient, headers: dict[str, str], status: int) -> None:
     assert (await client.get(f"{PATH}/{uuid4()}", headers=headers)).status_code == status
 
 
-async def test_who_has_no_token_or_no_scope_has_no_body_read(client):
-    async def body():
+async def test_who_has_no_token_or_no_scope_has_no_body_read(client: httpx.AsyncClient) -> None:
+    async def body() -> AsyncIterator[bytes]:
         yield b"{"
         raise AssertionError("read on")
 
@@ -157,13 +168,13 @@ async def test_who_has_no_token_or_no_scope_has_no_body_read(client):
     assert (await client.post(PATH, content=b"{", headers={"content-type": "text/plain"})).status_code == 401
 
 
-def test_the_api_does_not_start_without_a_secret(make_app, queue):
+def test_the_api_does_not_start_without_a_secret(make_app: MakeApp, queue: InMemoryJobQueue) -> None:
     with pytest.raises(SystemExit) as ended:
         make_app(queue, secret=None)
     assert str(ended.value) == "qontract: QAPI_AUTH__SECRET: the API needs a secret of at least 32 bytes"
 
 
-def test_a_secret_is_measured_in_bytes():
+def test_a_secret_is_measured_in_bytes() -> None:
     assert AuthSettings(secret="é" * 16).secret is not None
     with pytest.raises(ValueError, match="at least 32 bytes"):
         AuthSettings(secret="é" * 15 + "e")

@@ -76,7 +76,7 @@ async def test_events_are_found_newest_first_with_all_that_they_have(site: Site)
             {"entry": "2", "kept": "2026-01-31T12:00:00.000+00:00", "content": "\\xff"},
             {"entry": "1", "kept": "2026-01-31T12:00:00.000+00:00", "event": {"type": "a.b", "id": "1"}},
         ],
-        "looked_at": 2,
+        "scanned": 2,
         "next": None,
     }
 

@@ -1,13 +1,15 @@
 import json
+from collections.abc import Mapping
 from functools import partial
 from urllib.parse import quote, urlencode
 
 import anyio
 import httpx
+from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.entrypoints.api.conftest import APPLIES, DESIRED, PATH, client_of
+from tests.unit.entrypoints.api.conftest import APPLIES, DESIRED, PATH, client_of, in_bytes
 
 _texts = st.text(max_size=20) | st.sampled_from(["\ud800", "\0", "NaN", "1e999", "9" * 5000, "#", "@", "é" * 300])
 _fields = st.sampled_from(["workspaces", "dry_run", "name", "usergroups", "handle", "users", "description", "channels"])
@@ -36,7 +38,7 @@ _segments = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
 @settings(
-    max_examples=150,
+    max_examples=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -48,26 +50,30 @@ _segments = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
     headers=_headers,
     body=_bodies,
 )
-def test_no_request_makes_an_error_of_the_server(*, app, method, segment, query, headers, body):
+def test_no_request_makes_an_error_of_the_server(
+    *, app: FastAPI, method: str, segment: str | None, query: dict[str, str], headers: dict[str, bytes], body: bytes
+) -> None:
     url = f"http://api{PATH if segment is None else f'{PATH}/{quote(segment)}'}?{urlencode(query)}"
-    answer = anyio.run(partial(_answer, app, method, url, APPLIES | headers, body))
+    answer = anyio.run(partial(_answer, app, method, url, {**APPLIES, **headers}, body))
     assert answer.status_code < 500
     assert answer.is_success or answer.headers["content-type"] == "application/problem+json"
 
 
 @settings(
-    max_examples=150,
+    max_examples=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(body=_bodies | st.sampled_from([json.dumps(DESIRED).encode()]))
-def test_no_body_makes_an_error_of_the_server(app, body):
+def test_no_body_makes_an_error_of_the_server(app: FastAPI, body: bytes) -> None:
     headers = APPLIES | {"content-type": "application/json"}
     answer = anyio.run(partial(_answer, app, "POST", f"http://api{PATH}", headers, body))
     assert answer.status_code in {202, 400, 413, 422}
 
 
-async def _answer(app, method, url, headers, body) -> httpx.Response:
+async def _answer(
+    app: FastAPI, method: str, url: str, headers: Mapping[str, str | bytes], body: bytes
+) -> httpx.Response:
     async with client_of(app) as client:
-        return await client.request(method, url, headers=headers, content=body)
+        return await client.request(method, url, headers=in_bytes(headers), content=body)

@@ -1,9 +1,23 @@
 import json
+from collections.abc import AsyncIterator, Iterator, MutableMapping
+from typing import Any
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
 from qontract.adapters.memory import InMemoryJobQueue
-from tests.unit.entrypoints.api.conftest import APPLIES, DESIRED, MAX_BODY_BYTES, PATH, PLANS, client_of
+from qontract.domain.jobs import Job
+from tests.unit.entrypoints.api.conftest import (
+    APPLIES,
+    DESIRED,
+    MAX_BODY_BYTES,
+    PATH,
+    PLANS,
+    MakeApp,
+    client_of,
+    in_bytes,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -46,8 +60,8 @@ NOT_EXPECTED = {
 }
 
 
-def _is_a_problem(response, status: int) -> dict:
-    problem = response.json()
+def _is_a_problem(response: httpx.Response, status: int) -> dict[str, Any]:
+    problem: dict[str, Any] = response.json()
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
     assert problem["status"] == status
@@ -56,12 +70,12 @@ def _is_a_problem(response, status: int) -> dict:
 
 
 @pytest.mark.parametrize("body", NOT_JSON.values(), ids=NOT_JSON.keys())
-async def test_a_body_that_is_no_plain_json_answers_400(client, body):
+async def test_a_body_that_is_no_plain_json_answers_400(client: httpx.AsyncClient, body: bytes) -> None:
     _is_a_problem(await client.post(PATH, content=body, headers=JSON), 400)
 
 
 @pytest.mark.parametrize("body", NOT_EXPECTED.values(), ids=NOT_EXPECTED.keys())
-async def test_a_body_that_is_not_a_desired_state_answers_422(client, body):
+async def test_a_body_that_is_not_a_desired_state_answers_422(client: httpx.AsyncClient, body: bytes) -> None:
     response = await client.post(PATH, content=body, headers=JSON)
     problem = _is_a_problem(response, 422)
     assert problem["errors"]
@@ -69,14 +83,14 @@ async def test_a_body_that_is_not_a_desired_state_answers_422(client, body):
     assert "xoxb-secret" not in response.text
 
 
-async def test_the_pointer_says_where_in_the_body_it_is(client):
+async def test_the_pointer_says_where_in_the_body_it_is(client: httpx.AsyncClient) -> None:
     body = {"workspaces": [{"name": "a", "usergroups": [], "x~y/z": 1}], "dry_run": "perhaps"}
     errors = (await client.post(PATH, json=body, headers=PLANS)).json()["errors"]
     assert {"/workspaces/0/x~0y~1z", "/dry_run"} <= {error["pointer"] for error in errors}
     assert "perhaps" not in json.dumps(errors)
 
 
-async def test_of_a_misspelt_name_the_near_one_is_told_and_nothing_that_only_follows(client):
+async def test_of_a_misspelt_name_the_near_one_is_told_and_nothing_that_only_follows(client: httpx.AsyncClient) -> None:
     response = await client.post(PATH, json={"workspaces": [{"nam": "acme"}]}, headers=PLANS)
     told = {error["pointer"]: error["msg"] for error in _is_a_problem(response, 422)["errors"]}
     assert told == {
@@ -86,43 +100,45 @@ async def test_of_a_misspelt_name_the_near_one_is_told_and_nothing_that_only_fol
     }
 
 
-async def test_of_many_errors_the_first_are_told(client):
+async def test_of_many_errors_the_first_are_told(client: httpx.AsyncClient) -> None:
     usergroups = [{"handle": "a", "users": [1] * 1000}]
     response = await client.post(PATH, json={"workspaces": [{"name": "a", "usergroups": usergroups}]}, headers=PLANS)
     assert 0 < len(_is_a_problem(response, 422)["errors"]) <= 20
 
 
-async def test_the_name_of_a_long_field_is_cut(client):
+async def test_the_name_of_a_long_field_is_cut(client: httpx.AsyncClient) -> None:
     response = await client.post(PATH, json={"x" * 10_000: 1}, headers=PLANS)
     assert len(response.content) < 1000
 
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/xml", "application/jsonp", "é", ";", "json"])
-async def test_a_body_that_is_not_declared_as_json_answers_415(client, content_type):
-    headers = PLANS | {"content-type": content_type.encode()}
+async def test_a_body_that_is_not_declared_as_json_answers_415(client: httpx.AsyncClient, content_type: str) -> None:
+    headers = in_bytes(PLANS | {"content-type": content_type})
     _is_a_problem(await client.post(PATH, content=json.dumps(DESIRED), headers=headers), 415)
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "Application/JSON; charset=utf-8", "application/json ;"])
-async def test_json_may_be_declared_in_other_ways(client, content_type):
+async def test_json_may_be_declared_in_other_ways(client: httpx.AsyncClient, content_type: str) -> None:
     headers = PLANS | {"content-type": content_type}
     assert (await client.post(PATH, content=json.dumps(DESIRED), headers=headers)).status_code == 202
 
 
 @pytest.mark.parametrize("path", ["/", "/nowhere", "/api/v1/integrations/none/reconcile", "/docs/", "//", "/%00%ff"])
-async def test_a_path_that_is_none_answers_404(client, path):
+async def test_a_path_that_is_none_answers_404(client: httpx.AsyncClient, path: str) -> None:
     _is_a_problem(await client.get(path), 404)
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", PATH), ("DELETE", PATH), ("POST", "/docs"), ("BREW", "/metrics")])
-async def test_a_method_that_is_none_answers_405_and_which_there_are(client, method, path):
+async def test_a_method_that_is_none_answers_405_and_which_there_are(
+    client: httpx.AsyncClient, method: str, path: str
+) -> None:
     response = await client.request(method, path)
     _is_a_problem(response, 405)
     assert response.headers["allow"] in {"POST", "GET"}
 
 
-async def test_a_body_that_is_declared_too_long_is_not_read(client):
-    async def body():
+async def test_a_body_that_is_declared_too_long_is_not_read(client: httpx.AsyncClient) -> None:
+    async def body() -> AsyncIterator[bytes]:
         raise AssertionError("read")
         yield b""
 
@@ -131,10 +147,10 @@ async def test_a_body_that_is_declared_too_long_is_not_read(client):
         _is_a_problem(await client.post(path, content=body(), headers=headers), 413)
 
 
-async def test_a_body_of_unknown_length_is_read_up_to_the_limit(client):
-    sent = []
+async def test_a_body_of_unknown_length_is_read_up_to_the_limit(client: httpx.AsyncClient) -> None:
+    sent: list[bytes] = []
 
-    async def body():
+    async def body() -> AsyncIterator[bytes]:
         for _ in range(100):
             sent.append(b" " * 1000)
             yield sent[-1]
@@ -144,38 +160,45 @@ async def test_a_body_of_unknown_length_is_read_up_to_the_limit(client):
     assert str(MAX_BODY_BYTES) in problem["detail"]
 
 
-async def test_a_client_that_goes_away_in_the_middle_of_its_body_is_no_error_of_ours(app, caplog):
-    sent = []
-    messages = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
+async def test_a_client_that_goes_away_in_the_middle_of_its_body_is_no_error_of_ours(
+    app: FastAPI, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent: list[MutableMapping[str, Any]] = []
+    messages: Iterator[dict[str, Any]] = iter(
+        [{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}]
+    )
     headers = [(name.encode(), value.encode()) for name, value in JSON.items()]
     scope = {"type": "http", "method": "POST", "path": PATH, "raw_path": PATH.encode(), "query_string": b""}
 
-    async def receive():
+    async def receive() -> dict[str, Any]:
         return next(messages)
 
-    async def send(message):
+    async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
 
     await app(scope | {"headers": headers, "http_version": "1.1", "scheme": "http"}, receive, send)
     assert sent[0]["status"] == 400
-    assert "unexpected error" not in caplog.messages
+    assert "request failed" not in caplog.messages
 
 
-async def test_a_body_at_the_limit_is_accepted(client):
+async def test_a_body_at_the_limit_is_accepted(client: httpx.AsyncClient) -> None:
     body = json.dumps(DESIRED).encode().ljust(MAX_BODY_BYTES)
     assert (await client.post(PATH, content=body, headers=JSON)).status_code == 202
     _is_a_problem(await client.post(PATH, content=body + b" ", headers=JSON), 413)
 
 
 @pytest.mark.parametrize("length", ["-1", "ten", "9" * 5000, "²".encode(), "1e9"])
-async def test_a_length_that_is_none_is_not_an_error_of_ours(client, length):
-    response = await client.post(PATH, content=json.dumps(DESIRED), headers=JSON | {"content-length": length})
+async def test_a_length_that_is_none_is_not_an_error_of_ours(client: httpx.AsyncClient, length: str | bytes) -> None:
+    headers = in_bytes(JSON | {"content-length": length})
+    response = await client.post(PATH, content=json.dumps(DESIRED), headers=headers)
     assert response.status_code in {202, 413}
 
 
-async def test_an_unexpected_error_is_a_problem_that_tells_nothing_of_it(make_app, caplog):
+async def test_an_unexpected_error_is_a_problem_that_tells_nothing_of_it(
+    make_app: MakeApp, caplog: pytest.LogCaptureFixture
+) -> None:
     class Broken(InMemoryJobQueue):
-        def submit(self, job):
+        def submit(self, job: Job) -> None:
             raise RuntimeError("redis://:hunter2@host")
 
     async with client_of(make_app(Broken({}))) as client:
@@ -183,4 +206,4 @@ async def test_an_unexpected_error_is_a_problem_that_tells_nothing_of_it(make_ap
     _is_a_problem(response, 500)
     assert "hunter2" not in response.text
     assert response.headers["x-correlation-id"] == "here"
-    assert [record.message for record in caplog.records if record.exc_info] == ["unexpected error"]
+    assert [record.message for record in caplog.records if record.exc_info] == ["request failed"]

@@ -1,14 +1,19 @@
 import time
+from collections.abc import Sequence
 from threading import Event, active_count
+from typing import Any
 from uuid import uuid4
 
 import anyio
+import httpx
 import pytest
+from fastapi import FastAPI
 
 from qontract.adapters.memory import InMemoryJobQueue
 from qontract.application.ports.job_queue import JobQueueError
-from qontract.domain.jobs import JobAbout, JobResult
-from tests.unit.entrypoints.api.conftest import APPLIES, DESIRED, PATH, PLANS, client_of
+from qontract.domain.jobs import Job, JobAbout, JobResult, JobStatus
+from tests.support.waiting import eventually
+from tests.unit.entrypoints.api.conftest import APPLIES, DESIRED, PATH, PLANS, MakeApp, client_of, in_bytes
 
 pytestmark = pytest.mark.anyio
 
@@ -16,36 +21,37 @@ UNKNOWN = "3b9d7441-20de-4c12-8181-4435fca8de5f"
 
 
 class _Recorder(InMemoryJobQueue):
-    def __init__(self, results=()):
+    def __init__(self, results: Sequence[JobResult] = ()) -> None:
         super().__init__({}, hold=True)
-        self.jobs, self.asked, self.results = [], 0, list(results)
+        self.jobs: list[Job] = []
+        self.asked, self.results = 0, list(results)
 
-    def submit(self, job):
+    def submit(self, job: Job) -> None:
         self.jobs.append(job)
 
-    def about(self, job_id):
+    def about(self, job_id: str) -> JobAbout:
         return JobAbout(integration="slack-usergroups")
 
-    def result(self, job_id):
+    def result(self, job_id: str) -> JobResult:
         self.asked += 1
         return self.results.pop(0) if len(self.results) > 1 else self.results[0]
 
 
 class _Unreachable(InMemoryJobQueue):
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__({})
 
-    def about(self, job_id):
+    def about(self, job_id: str) -> JobAbout:
         raise JobQueueError("nobody listens")
 
-    def submit(self, job):
+    def submit(self, job: Job) -> None:
         raise JobQueueError("nobody listens")
 
-    def result(self, job_id):
+    def result(self, job_id: str) -> JobResult:
         raise JobQueueError("nobody listens")
 
 
-async def test_a_desired_state_is_accepted_as_a_job_that_can_be_asked_for(client):
+async def test_a_desired_state_is_accepted_as_a_job_that_can_be_asked_for(client: httpx.AsyncClient) -> None:
     response = await client.post(PATH, json=DESIRED, headers=PLANS)
     accepted = response.json()
     assert response.status_code == 202
@@ -57,12 +63,18 @@ async def test_a_desired_state_is_accepted_as_a_job_that_can_be_asked_for(client
     assert response.headers["location"] == accepted["status_url"]
     pending = await client.get(accepted["status_url"], headers=PLANS)
     assert pending.status_code == 200
-    nothing = {"actions": [], "applied_actions": [], "errors": [], "plan_digest": None, "cancelled_by": None}
+    nothing: dict[str, Any] = {
+        "actions": [],
+        "applied_actions": [],
+        "errors": [],
+        "plan_digest": None,
+        "cancelled_by": None,
+    }
     nothing |= {"actions_left_out": 0, "applied_actions_left_out": 0, "errors_left_out": 0}
     assert pending.json() == {"status": "pending", "done": 0, "of": 0} | nothing
 
 
-async def test_the_result_tells_what_was_planned(client, queue):
+async def test_the_result_tells_what_was_planned(client: httpx.AsyncClient, queue: InMemoryJobQueue) -> None:
     accepted = (await client.post(PATH, json=DESIRED, headers=PLANS)).json()
     queue.run(accepted["id"])
     result = (await client.get(accepted["status_url"], headers=PLANS)).json()
@@ -71,7 +83,7 @@ async def test_the_result_tells_what_was_planned(client, queue):
     assert result["applied_actions"] == []
 
 
-async def test_a_request_is_a_dry_run_unless_it_says_otherwise(make_app):
+async def test_a_request_is_a_dry_run_unless_it_says_otherwise(make_app: MakeApp) -> None:
     queue = _Recorder()
     async with client_of(make_app(queue)) as client:
         await client.post(PATH, json=DESIRED, headers=APPLIES)
@@ -79,19 +91,21 @@ async def test_a_request_is_a_dry_run_unless_it_says_otherwise(make_app):
     assert [job.payload["dry_run"] for job in queue.jobs] == [True, False]
 
 
-async def test_the_job_has_the_correlation_id_of_its_request(make_app):
+async def test_the_job_has_the_correlation_id_of_its_request(make_app: MakeApp) -> None:
     queue = _Recorder()
     async with client_of(make_app(queue)) as client:
         await client.post(PATH, json=DESIRED, headers=PLANS | {"X-Correlation-ID": "ci-run-7"})
     assert [job.correlation_id for job in queue.jobs] == ["ci-run-7"]
 
 
-async def test_waiting_returns_the_result_as_soon_as_there_is_one(client, queue):
+async def test_waiting_returns_the_result_as_soon_as_there_is_one(
+    client: httpx.AsyncClient, queue: InMemoryJobQueue
+) -> None:
     accepted = (await client.post(PATH, json=DESIRED, headers=PLANS)).json()
     answers = []
     async with anyio.create_task_group() as group:
 
-        async def ask():
+        async def ask() -> None:
             answers.append(await client.get(accepted["status_url"], params={"timeout": 30}, headers=PLANS))
 
         group.start_soon(ask)
@@ -101,22 +115,22 @@ async def test_waiting_returns_the_result_as_soon_as_there_is_one(client, queue)
     assert answers[0].json()["status"] == "success"
 
 
-@pytest.mark.parametrize("status", ["success", "failed", "skipped", "blocked"])
-async def test_waiting_goes_on_while_the_job_runs_until_a_final_status(make_app, status):
-    queue = _Recorder([JobResult(), JobResult(status="running", done=1, of=3), JobResult(status=status)])
+@pytest.mark.parametrize("status", [JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.SKIPPED, JobStatus.BLOCKED])
+async def test_waiting_goes_on_while_the_job_runs_until_a_final_status(make_app: MakeApp, status: JobStatus) -> None:
+    queue = _Recorder([JobResult(), JobResult(status=JobStatus.RUNNING, done=1, of=3), JobResult(status=status)])
     async with client_of(make_app(queue)) as client:
         response = await client.get(f"{PATH}/{uuid4()}", params={"timeout": 30}, headers=PLANS)
     assert (response.status_code, response.json()["status"], queue.asked) == (200, status, 3)
 
 
-async def test_without_a_timeout_the_result_tells_how_far_a_running_job_is(make_app):
-    queue = _Recorder([JobResult(status="running", done=1, of=3)])
+async def test_without_a_timeout_the_result_tells_how_far_a_running_job_is(make_app: MakeApp) -> None:
+    queue = _Recorder([JobResult(status=JobStatus.RUNNING, done=1, of=3)])
     async with client_of(make_app(queue)) as client:
         response = await client.get(f"{PATH}/{uuid4()}", headers=PLANS)
     assert response.json().items() >= {"status": "running", "done": 1, "of": 3}.items()
 
 
-async def test_waiting_in_vain_answers_408(client):
+async def test_waiting_in_vain_answers_408(client: httpx.AsyncClient) -> None:
     accepted = (await client.post(PATH, json=DESIRED, headers=PLANS)).json()
     started = time.monotonic()
     response = await client.get(accepted["status_url"], params={"timeout": "0.2"}, headers=PLANS)
@@ -125,32 +139,31 @@ async def test_waiting_in_vain_answers_408(client):
     assert response.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_timeout_of_nothing_asks_once(make_app):
+async def test_a_timeout_of_nothing_asks_once(make_app: MakeApp) -> None:
     queue = _Recorder([JobResult()])
     async with client_of(make_app(queue)) as client:
         response = await client.get(f"{PATH}/{uuid4()}", params={"timeout": 0}, headers=PLANS)
     assert (response.status_code, queue.asked) == (408, 1)
 
 
-async def test_waiting_asks_the_queue_less_and_less_often(make_app):
+async def test_waiting_asks_the_queue_less_and_less_often(make_app: MakeApp) -> None:
     queue = _Recorder([JobResult()])
     async with client_of(make_app(queue)) as client:
         await client.get(f"{PATH}/{uuid4()}", params={"timeout": 1}, headers=PLANS)
     assert 2 < queue.asked < 15
 
 
-async def test_a_hundred_that_wait_hold_no_threads(make_app):
+async def test_a_hundred_that_wait_hold_no_threads(make_app: MakeApp) -> None:
     queue = _Recorder([JobResult()])
     answers, threads = [], []
     async with client_of(make_app(queue)) as client, anyio.create_task_group() as group:
 
-        async def ask():
+        async def ask() -> None:
             answers.append(await client.get(f"{PATH}/{uuid4()}", params={"timeout": 1}, headers=PLANS))
 
         for _ in range(100):
             group.start_soon(ask)
-        while queue.asked < 200:
-            await anyio.sleep(0.01)
+        await eventually(lambda: queue.asked >= 200)
         threads.append(active_count())
         assert (await client.get("/health/live")).status_code == 200
     assert len(answers) == 100
@@ -161,20 +174,20 @@ async def test_a_hundred_that_wait_hold_no_threads(make_app):
     "job_id",
     [UNKNOWN, UNKNOWN.upper(), "nope", "0", "%00", "..%2Fx", "%F0%9F%A6%A6", "%ED%A0%80", "a" * 5000, "1%0A"],
 )
-async def test_an_id_that_was_never_issued_answers_404(client, job_id):
+async def test_an_id_that_was_never_issued_answers_404(client: httpx.AsyncClient, job_id: str) -> None:
     response = await client.get(f"{PATH}/{job_id}", headers=PLANS)
     assert response.status_code == 404
     assert response.headers["content-type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize("timeout", ["-1", "301", "NaN", "1e999", "-1e999", "inf", "9" * 5000, "soon", "", "é", "%00"])
-async def test_a_timeout_that_is_none_answers_422(client, timeout):
+async def test_a_timeout_that_is_none_answers_422(client: httpx.AsyncClient, timeout: str) -> None:
     response = await client.get(f"{PATH}/{uuid4()}?timeout={timeout}", headers=PLANS)
     assert response.status_code == 422
     assert [error["parameter"] for error in response.json()["errors"]] == ["timeout"]
 
 
-async def test_a_queue_that_cannot_be_reached_answers_503_and_when_to_come_again(make_app):
+async def test_a_queue_that_cannot_be_reached_answers_503_and_when_to_come_again(make_app: MakeApp) -> None:
     async with client_of(make_app(_Unreachable())) as client:
         posted = await client.post(PATH, json=DESIRED, headers=PLANS)
         asked = await client.get(f"{PATH}/{uuid4()}", headers=PLANS)
@@ -185,9 +198,9 @@ async def test_a_queue_that_cannot_be_reached_answers_503_and_when_to_come_again
         assert "nobody listens" not in response.text
 
 
-async def test_a_queue_that_hangs_does_not_make_the_others_wait(make_app):
+async def test_a_queue_that_hangs_does_not_make_the_others_wait(make_app: MakeApp) -> None:
     class Hanging(_Recorder):
-        def result(self, job_id):
+        def result(self, job_id: str) -> JobResult:
             asked.set()
             released.wait(10)
             return JobResult()
@@ -202,12 +215,12 @@ async def test_a_queue_that_hangs_does_not_make_the_others_wait(make_app):
 
 
 @pytest.mark.parametrize("host", ["[", "é", "a b", ""])
-async def test_the_host_that_was_asked_makes_no_difference(client, host):
-    accepted = await client.post(PATH, json=DESIRED, headers=PLANS | {"host": host.encode()})
+async def test_the_host_that_was_asked_makes_no_difference(client: httpx.AsyncClient, host: str) -> None:
+    accepted = await client.post(PATH, json=DESIRED, headers=in_bytes(PLANS | {"host": host}))
     assert accepted.headers["location"].startswith(f"{PATH}/")
 
 
-async def test_who_waits_is_answered_when_the_process_is_to_end(app, client):
+async def test_who_waits_is_answered_when_the_process_is_to_end(app: FastAPI, client: httpx.AsyncClient) -> None:
     accepted = (await client.post(PATH, json=DESIRED, headers=PLANS)).json()
     app.state.stopping.set()
     with anyio.fail_after(5):

@@ -13,7 +13,8 @@ from fastapi import FastAPI
 from qontract.adapters.memory import InMemoryJobQueue
 from qontract.entrypoints import renewal
 from qontract.entrypoints.tokens import issue_token
-from tests.unit.entrypoints.api.conftest import DESIRED, PATH, PLANS, SECRET, bearer, client_of
+from tests.support.api_in_memory import SECRET
+from tests.unit.entrypoints.api.conftest import DESIRED, PATH, PLANS, bearer, client_of
 
 pytestmark = pytest.mark.anyio
 

@@ -1,4 +1,4 @@
-"""Why an event was delivered, or not, over HTTP, with adapters in memory."""
+"""EventExplanations an event was delivered, or not, over HTTP, with adapters in memory."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from qontract.adapters.memory import (
     InMemoryKeptEvents,
     InMemorySubscriptions,
 )
+from qontract.application.event_explanations import EventExplanations, Stores
+from qontract.application.explanations import Explanations
 from qontract.application.ports.kept_events import KeptEventsError
-from qontract.application.stories import Stories
-from qontract.application.why import Stores, Why
 from qontract.entrypoints.api.auth import claims_dependency
 from qontract.entrypoints.api.why import PREFIX, router
 from qontract.entrypoints.settings.groups import AuthSettings
@@ -47,9 +47,9 @@ async def site() -> AsyncIterator[Site]:
     await log.read(1, 1000, 0)
     kept = InMemoryKeptEvents(events)
     states, letters = InMemoryDeliveryStates(events), InMemoryDeadLetters(events=events)
-    why = Why(Stores(kept, InMemorySubscriptions(events), states, letters, FORMAT))
+    why = EventExplanations(Stores(kept, InMemorySubscriptions(events), states, letters, FORMAT))
     app = an_app()
-    app.include_router(router(Stories(why), claims_dependency(AuthSettings.model_validate({"secret": SECRET}))))
+    app.include_router(router(Explanations(why), claims_dependency(AuthSettings.model_validate({"secret": SECRET}))))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client:
         yield Site(client, kept, event.id)
 

@@ -138,7 +138,7 @@ def test_what_the_api_did_not_list_is_said_where_the_list_ends_and_where_it_is_c
 
 
 def test_of_what_was_applied_and_is_not_listed_there_is_a_count() -> None:
-    result = {
+    result: dict[str, Any] = {
         "actions": [CREATE],
         "applied_actions": [CREATE],
         "actions_left_out": 812,

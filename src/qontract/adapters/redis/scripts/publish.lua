@@ -11,6 +11,8 @@ for i = 3, #KEYS do
     local id = ARGV[1] == '1' and redis.call('XADD', KEYS[1], '*', '__data__', content, '__type__', kind) or ''
     redis.call('SET', KEYS[i], id, 'EX', ARGV[3])
     if ARGV[2] ~= '' then redis.call('PUBLISH', ARGV[2], content) end
+  else
+    redis.call('EXPIRE', KEYS[i], ARGV[3]) -- a write, for WAIT answers for the last one of the connection
   end
   if intents then redis.call('HDEL', KEYS[2], string.sub(KEYS[i], ARGV[4])) end
 end

@@ -1,0 +1,44 @@
+"""Redis: what INFO says of the run of the server and of its replication."""
+
+from typing import Any
+
+import redis
+from prometheus_client import Counter
+
+from qontract.adapters.redis.broker import RedisBroker
+from qontract.adapters.unreadable import excerpt
+from qontract.application.ports.server_history import ServerHistory, ServerHistoryError
+from qontract.domain.server_history import DataHistory
+
+PUBLISHED_AGAIN = Counter(
+    "qontract_events_published_again_total", "Events that were published again, for Redis may have lost them"
+)
+FORGOTTEN = Counter(
+    "qontract_events_forgotten_total", "Events that could not be remembered for a minute, for there were too many"
+)
+
+
+class RedisServerHistory(ServerHistory):
+    """Asks through the broker of the publisher."""
+
+    def __init__(self, broker: RedisBroker) -> None:
+        self._broker = broker
+
+    def read(self) -> DataHistory:
+        """Ask on a new connection of the broker, which uses it from then on."""
+        try:
+            return self._broker.renew(history_of, "INFO", "server", "replication")
+        except (redis.RedisError, OSError, ValueError) as error:
+            raise ServerHistoryError(f"Redis: {excerpt(f'{type(error).__name__}: {error}')}") from error
+
+
+def history_of(info: Any) -> DataHistory:
+    """Return what INFO says. Raises ValueError if that is not all there, and ReadOnlyError for a replica."""
+    text = info.decode(errors="replace") if isinstance(info, bytes) else str(info)
+    found = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    if found.get("role") != "master":
+        raise redis.exceptions.ReadOnlyError("it is a replica, and takes no writes")
+    try:
+        return DataHistory(found["run_id"], found["master_replid"], int(found["master_repl_offset"]))
+    except KeyError as missing:
+        raise ValueError(f"INFO has no {missing}") from None

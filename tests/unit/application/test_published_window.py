@@ -1,0 +1,326 @@
+"""What was published is published again if the server has another history, and forgotten when it surely has it."""
+
+import gc
+import logging
+import os
+from collections.abc import Sequence
+from weakref import ref
+
+import pytest
+
+from qontract.adapters.memory import InMemoryEventPublisher, InMemoryServerHistory
+from qontract.application.ports.event_publisher import EventPublisherError
+from qontract.application.ports.event_sender import EncodedEvent
+from qontract.application.ports.server_history import ServerHistoryError
+from qontract.application.published_window import BATCH, KEPT_SECONDS, PublishedWindow, _watch
+from qontract.domain.events import DomainEvent
+from qontract.domain.server_history import DataHistory
+from qontract.testing.contracts.event_publisher import SOURCE, EventPublisherContract, Published
+
+AWAY = ServerHistoryError("away")
+
+
+class Site:
+    """A window, its server, a clock that stands still, and what was counted."""
+
+    def __init__(self, max_events: int = 10_000, max_bytes: int = 2**24) -> None:
+        self.now = 1000.0
+        self.server = InMemoryServerHistory()
+        self.publisher = InMemoryEventPublisher()
+        self.begun = 0
+        self.again: list[int] = []
+        self.forgotten: list[int] = []
+        self.window = PublishedWindow(
+            self.publisher,
+            self.server,
+            max_events=max_events,
+            max_bytes=max_bytes,
+            clock=lambda: self.now,
+            watch=self._watch,
+            count_again=self.again.append,
+            count_forgotten=self.forgotten.append,
+        )
+
+    def _watch(self, _: PublishedWindow) -> None:
+        self.begun += 1
+
+    def publish(self, *numbers: int) -> None:
+        self.window.publish([an_event(number) for number in numbers])
+
+    def fail_over(self, run: str = "second") -> None:
+        """Lose all that is published, and what is known of it, as a replica does that was behind."""
+        self.server.history = DataHistory(run, run, 0)
+        self.publisher.events.clear()
+        self.publisher._known.clear()
+
+    @property
+    def numbers(self) -> list[object]:
+        return [event.model_dump()["data"]["number"] for event in self.publisher.events]
+
+    @property
+    def remembered(self) -> int:
+        return len(self.window._events)
+
+
+def an_event(number: int) -> DomainEvent:
+    return DomainEvent(type="a.b", subject="one", data={"number": number, "text": "x" * 10})
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+class TestPublishedWindow(EventPublisherContract):
+    @pytest.fixture
+    def published(self, site: Site) -> Published:
+        publisher = InMemoryEventPublisher(SOURCE)
+        window = PublishedWindow(publisher, site.server, watch=lambda _: None)
+        return window, lambda: publisher.events
+
+
+def test_what_a_failover_lost_is_published_again_in_order(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    site.publish(0, 1)
+    site.publish(2)
+    site.fail_over()
+    assert site.window.look()
+    assert site.numbers == [0, 1, 2]
+    assert (site.again, [record.message for record in caplog.records]) == (
+        [3],
+        ["Redis has another history; events published again"],
+    )
+    assert caplog.records[0].__dict__["count"] == 3
+
+
+def test_what_was_not_lost_is_there_once(site: Site) -> None:
+    site.publish(0, 1)
+    site.server.history = DataHistory("second", "second", 0)
+    site.window.look()
+    assert site.numbers == [0, 1]
+
+
+def test_more_than_a_batch_is_published_again_in_order(site: Site) -> None:
+    site.publish(*range(2 * BATCH + 1))
+    site.fail_over()
+    site.window.look()
+    assert site.numbers == list(range(2 * BATCH + 1))
+
+
+def test_an_event_is_forgotten_at_the_first_look_after_a_minute_that_finds_the_same_history(site: Site) -> None:
+    site.publish(0)
+    site.now += KEPT_SECONDS - 1
+    assert site.window.look()
+    site.now += 1
+    assert not site.window.look()
+    assert site.remembered == 0
+
+
+def test_a_server_that_cannot_be_asked_for_long_lets_nothing_be_forgotten(site: Site) -> None:
+    site.publish(0)
+    site.server.fail("read", AWAY, times=3)
+    for _ in range(3):
+        site.now += 10 * KEPT_SECONDS
+        assert site.window.look()
+    site.fail_over()
+    assert site.window.look()
+    assert site.numbers == [0]
+
+
+def test_what_was_published_again_is_remembered_for_another_minute(site: Site) -> None:
+    site.publish(0)
+    site.now += KEPT_SECONDS
+    site.fail_over()
+    assert site.window.look()
+    site.now += KEPT_SECONDS - 1
+    site.fail_over("third")
+    assert site.window.look()
+    assert site.numbers == [0]
+    site.now += KEPT_SECONDS
+    assert not site.window.look()
+
+
+def test_what_cannot_be_published_again_stays_and_is_tried_at_the_next_look(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.publish(*range(BATCH + 1))
+    site.fail_over()
+    site.publisher.fail("send", EventPublisherError("away"), times=2)
+    for _ in range(2):
+        site.now += KEPT_SECONDS
+        assert site.window.look()
+    assert site.window.look()
+    assert site.numbers == list(range(BATCH + 1))
+    assert [record.message for record in caplog.records] == [
+        "events cannot be published again; it is tried again",
+        "Redis has another history; events published again",
+    ]
+
+
+def test_the_history_is_read_before_the_first_event_and_not_again_while_publishing(site: Site) -> None:
+    read: list[int] = []
+
+    class Looking(InMemoryEventPublisher):
+        def send(self, events: Sequence[EncodedEvent]) -> None:
+            read.append(site.server.reads)
+
+    window = PublishedWindow(Looking(), site.server, watch=lambda _: None)
+    window.publish([an_event(0)])
+    window.publish([an_event(1)])
+    assert read == [1, 1]
+
+
+def test_events_of_which_it_is_not_known_where_they_went_are_published_again_without_a_warning(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.server.fail("read", AWAY)
+    site.publish(0)
+    site.fail_over()
+    site.window.look()
+    assert (site.numbers, caplog.records) == ([0], [])
+    site.now += KEPT_SECONDS
+    assert not site.window.look()
+
+
+def test_an_event_that_was_on_its_way_when_the_history_changed_is_published_again(site: Site) -> None:
+    """It went out on the old connection, and came back when the window had been published again."""
+
+    class Slow(InMemoryEventPublisher):
+        looked = True
+
+        def send(self, events: Sequence[EncodedEvent]) -> None:
+            super().send(events)
+            if not self.looked:
+                self.looked = True
+                site.server.history = DataHistory("second", "second", 0)
+                window.look()
+                self.events.clear()
+                self._known.clear()
+
+    publisher = Slow()
+    window = PublishedWindow(publisher, site.server, watch=lambda _: None)
+    window.publish([an_event(0)])
+    publisher.looked = False
+    window.publish([an_event(1)])
+    assert publisher.events == []
+    site.now += 10 * KEPT_SECONDS
+    window.look()
+    assert [event.model_dump()["data"]["number"] for event in publisher.events] == [1]
+
+
+def test_what_is_not_published_is_not_remembered(site: Site) -> None:
+    site.publisher.fail("send", EventPublisherError("away"))
+    with pytest.raises(EventPublisherError):
+        site.publish(0)
+    assert (site.remembered, site.begun) == (0, 0)
+
+
+def test_so_many_events_are_remembered_and_no_more_and_one_line_says_that_the_oldest_are_forgotten(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    site = Site(max_events=3)
+    for number in range(5):
+        site.publish(number)
+    site.fail_over()
+    site.window.look()
+    assert (site.numbers, sum(site.forgotten)) == ([2, 3, 4], 2)
+    [record] = [record for record in caplog.records if "window" in record.message]
+    assert record.message == "window of published events is full; the oldest are forgotten"
+
+
+def test_so_many_bytes_are_remembered_and_no_more() -> None:
+    one = len(InMemoryEventPublisher().encode([an_event(0)])[0].content)
+    site = Site(max_bytes=2 * one + one // 2)
+    site.publish(0, 1, 2, 3)
+    assert (site.remembered, site.forgotten) == (2, [2])
+    site.now += KEPT_SECONDS
+    assert not site.window.look()
+    site.publish(4, 5)
+    assert (site.remembered, site.forgotten) == (2, [2])
+
+
+def test_an_event_is_published_again_as_it_was_whatever_its_producer_did_with_it_since(site: Site) -> None:
+    data: dict[str, object] = {"number": 0}
+    event = DomainEvent(type="a.b", data=data)
+    site.window.publish([event])
+    event.model_dump()  # what is in the event may be the producer's own
+    data["number"] = 1
+    site.fail_over()
+    site.window.look()
+    assert site.numbers == [0]
+
+
+def test_an_event_that_is_refused_is_not_remembered(site: Site) -> None:
+    site.publisher.fail("encode", EventPublisherError("no", refused=True))
+    with pytest.raises(EventPublisherError):
+        site.publish(0)
+    assert site.remembered == 0
+
+
+def test_what_a_new_primary_has_and_its_replicas_lack_counts_as_published_again(site: Site) -> None:
+    site.publish(*range(BATCH + 1))
+    site.fail_over()
+    site.publisher.fail("send", EventPublisherError("on 0 of 1", unreplicated=True), times=2, after=True)
+    site.window.look()
+    assert (site.numbers, site.again) == (list(range(BATCH + 1)), [BATCH + 1])
+
+
+def test_what_is_published_and_replicas_lack_is_remembered_too(site: Site) -> None:
+    site.publisher.fail("send", EventPublisherError("on 0 of 1", unreplicated=True), after=True)
+    with pytest.raises(EventPublisherError):
+        site.publish(0)
+    assert site.remembered == 1
+
+
+def test_it_is_watched_from_the_first_event_until_it_is_empty_and_again_from_the_next(site: Site) -> None:
+    site.publish(0)
+    site.publish(1)
+    assert site.begun == 1
+    site.now += KEPT_SECONDS
+    assert not site.window.look()
+    site.publish(2)
+    assert site.begun == 2
+
+
+def test_a_thread_that_cannot_be_begun_is_no_error_and_the_next_event_tries_again(site: Site) -> None:
+    begun: list[int] = []
+
+    def fail_once(_: PublishedWindow) -> None:
+        begun.append(1)
+        if len(begun) == 1:
+            raise RuntimeError("can't start new thread")
+
+    window = PublishedWindow(site.publisher, site.server, watch=fail_once)
+    for number in range(3):
+        window.publish([an_event(number)])
+    assert (site.numbers, len(begun)) == ([0, 1, 2], 2)
+
+
+def test_an_error_in_a_look_is_logged_and_the_next_one_is_made(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    site.publish(0)
+    site.server.fail("read", KeyError("odd"))
+    assert site.window.look()
+    assert (caplog.records[-1].levelno, bool(caplog.records[-1].exc_info)) == (logging.ERROR, True)
+
+
+def test_a_forked_process_begins_with_an_empty_window_and_a_watch_of_its_own(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.publish(0)
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    site.publish(1)
+    assert (site.begun, site.remembered, site.server.reads) == (2, 1, 2)
+
+
+def test_a_watch_ends_when_the_window_is_empty_and_when_nobody_has_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qontract.application.published_window.CHECK_SECONDS", 0)
+    site.publish(0)
+    site.now += KEPT_SECONDS
+    found = ref(site.window)
+    _watch(found)
+    assert site.remembered == 0
+    site.publish(1)
+    del site.window
+    gc.collect()
+    _watch(found)
