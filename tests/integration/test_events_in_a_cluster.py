@@ -7,7 +7,6 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.processes import until
 
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis import RedisBroker, RedisServerCheck
@@ -16,6 +15,7 @@ from tests.support.cluster import SLOT, Cluster, cluster
 from tests.support.commands import run
 from tests.support.failover import at
 from tests.support.subscriber_process import Site
+from tests.support.waiting import until
 
 STREAM = "qontract:{main}:events"
 NAMES: Any = {"channel": "main", "stream": STREAM}

@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.processes import until
 
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis import RedisBroker, RedisServerCheck, RedisServerInfo
@@ -18,6 +17,7 @@ from tests.chaos.proxy import Proxy
 from tests.support.api_process import DESIRED, PATH, SECRET, running_api
 from tests.support.failover import NAME, Pair, at, behind_a_name, pair, sentinel, sentinel_says
 from tests.support.subscriber_process import Site
+from tests.support.waiting import until
 from tests.support.worker_process import Worker, submitted
 
 STREAM = "qontract:{main}:events"
