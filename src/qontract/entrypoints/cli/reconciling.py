@@ -24,6 +24,8 @@ from qontract.entrypoints.client.yaml_documents import FileError
 
 _SAY_SECONDS = 15
 """How often it is said that nothing has changed, where there is no terminal."""
+_MOST_SUBMISSIONS = 3
+"""How often one request is made, where its job is forgotten each time."""
 _CHANGES, _BLOCKED, _INTERRUPTED = 2, 3, 130
 """Exit codes. The first is also that of a command line that cannot be followed, as everywhere."""
 
@@ -133,11 +135,29 @@ def _problem(problem: Any, desired: Desired) -> str:
 
 
 def _done(asked: Asked, desired: Desired, notes: Console, *, apply: bool) -> dict[str, Any]:
-    """Return the result of the request. Whoever interrupts is told that the job goes on."""
-    job = _submitted(asked, desired, notes, apply=apply)
+    """Return the result of the request, which is made again if the job is forgotten before it has ended.
+
+    Whoever interrupts is told that the job goes on.
+    """
+    for left in reversed(range(_MOST_SUBMISSIONS)):
+        try:
+            return _result(asked, _submitted(asked, desired, notes, apply=apply), notes, apply=apply)
+        except client.ForgottenError as error:
+            if not left:
+                _refuse(
+                    f"{error}; it was submitted {_MOST_SUBMISSIONS} times: is Redis well? `qontract status` says it"
+                )
+            notes.print(f"{error}: Redis may have failed over. It is submitted again")
+    raise AssertionError
+
+
+def _result(asked: Asked, job: client.Accepted, notes: Console, *, apply: bool) -> dict[str, Any]:
+    """Wait for the end of the job. Raises ForgottenError."""
     try:
         with _progress(notes) as progress:
             return client.wait(asked.token, job, progress=progress)
+    except client.ForgottenError:
+        raise
     except client.ClientError as error:
         _refuse(str(error))
     except KeyboardInterrupt:
