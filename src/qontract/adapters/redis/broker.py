@@ -200,7 +200,7 @@ def _both(connection: Any, command: _Command, then: _Command) -> tuple[Any, Any]
 
 def encoded(event: Event) -> EncodedEvent:
     """Return the event as it goes out."""
-    traceparent = event.extensions.get(TRACEPARENT)
+    traceparent = (event.model_extra or {}).get(TRACEPARENT)
     trace = traceparent if isinstance(traceparent, str) else None
     return EncodedEvent(event.source, event.id, event.type, event.to_json(), trace)
 
