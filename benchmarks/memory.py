@@ -51,7 +51,7 @@ def memory(
 
 def window(_: str, __: int) -> list[Result]:
     """Remember as many events of a common size as the window of published events may have."""
-    _, most = _grown("window", MAX_EVENTS, 0)
+    most = _grown("window", MAX_EVENTS, 0)[1]
     return [Result(f"memory: window of {MAX_EVENTS:,} published events", "MiB", (most,), bar=AtMost(30))]
 
 

@@ -48,18 +48,25 @@ def main(
     for name, usual in SEEDS.items():
         if kind in {"", name}:
             one = partial(_RUNS.get(name, run), name, stop=stop, keep=keep)
-            outcomes = _run(one, range(first_seed, first_seed + (seeds or usual)), _AT_ONCE.get(name, 3), stop)
+            ended = _run(one, range(first_seed, first_seed + (seeds or usual)), _AT_ONCE.get(name, 3), stop)
+            outcomes = [end for end in ended if isinstance(end, Outcome)]
             console.print(table(outcomes))
+            for broken in (end for end in ended if isinstance(end, BaseException)):
+                console.print(f"{type(broken).__name__}: {broken}", markup=False)
             lost = sum(outcome.numbers["lost"] for outcome in outcomes)
-            sound = sound and (lost > 0 if name in CONTROLS else all(outcome.sound for outcome in outcomes))
+            right = lost > 0 if name in CONTROLS else all(outcome.sound for outcome in outcomes)
+            sound = sound and right and len(outcomes) == len(ended)
     sys.exit(not sound)
 
 
-def _run(one: Callable[[int], Outcome], seeds: Iterable[int], at_once: int, stop: Flag) -> list[Outcome]:
+def _run(
+    one: Callable[[int], Outcome], seeds: Iterable[int], at_once: int, stop: Flag
+) -> list[Outcome | BaseException]:
+    """Return the outcome of each run; of one that broke off, what was raised in it: the others go on."""
     with ThreadPoolExecutor(at_once) as pool:
         futures = [pool.submit(one, seed) for seed in seeds]
         try:
-            return [future.result() for future in futures]
+            return [future.exception() or future.result() for future in futures]
         except BaseException:
             stop.set()
             pool.shutdown(cancel_futures=True)

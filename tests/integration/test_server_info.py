@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from qontract.adapters.redis import RedisServerInfo
-from qontract.adapters.redis.server_info import address_of, view_of
+from qontract.adapters.redis.server_info import view_of
 from qontract.application.ports.server_info import ServerInfo, ServerInfoError
 from qontract.domain.server import ServerReplica
 from tests.contracts.server_info import ServerInfoContract
@@ -65,19 +65,6 @@ def test_a_server_that_answers_nothing_but_info_is_read_all_the_same() -> None:
 def test_odd_numbers_are_none(odd: Any) -> None:
     names = ("used_memory", "maxmemory", "rdb_last_save_time", "aof_enabled", "loading", "slave0", "redis_version")
     view_of(dict.fromkeys(names, odd), "here", now=(100, 0))
-
-
-@pytest.mark.parametrize(
-    ("url", "address"),
-    [
-        ("redis://:hush@redis-1:6380/0", "redis-1:6380"),
-        ("rediss://user:hush@redis-1", "redis-1:6379"),
-        ("redis://[::1]:6380", "[::1]:6380"),
-        ("unix:///run/redis.sock", "/run/redis.sock"),
-    ],
-)
-def test_the_address_has_no_password(url: str, address: str) -> None:
-    assert address_of(url) == address
 
 
 def test_a_server_that_is_away_is_an_error_that_says_where_and_has_no_password() -> None:

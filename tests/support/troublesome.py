@@ -12,7 +12,7 @@ from typing import Self
 
 from pydantic import BaseModel
 
-from qontract.application.ports.event_handler import Delivery, EventHandler, Policy
+from qontract.application.ports.event_handler import Delivery, EventHandler, Policy, Reject
 from qontract.domain.events import DomainEvent
 
 log = logging.getLogger("theirs")
@@ -44,6 +44,17 @@ class Shared(Ordered):
     """As above; replicas compete."""
 
     policy = Policy(shared=True)
+
+
+class Rejecting(EventHandler):
+    """Rejects every event until it may go."""
+
+    types = ("com.example.*",)
+
+    async def handle(self, event: DomainEvent, delivery: Delivery) -> None:
+        if not _may_go():
+            raise Reject("it may not go")
+        note(f"{event.subject} taken")
 
 
 class Stubborn(EventHandler):

@@ -47,6 +47,7 @@ def test_without_any_variable_all_have_the_documented_defaults(monkeypatch: pyte
     assert settings.cache_broker_url.get_secret_value() == "redis://localhost:6379/0"
     assert settings.events.model_dump() == {
         "enabled": True,
+        "url": None,
         "channel": "main",
         "stream": "qontract:{main}:events",
         "source": "qontract-api",
@@ -58,12 +59,19 @@ def test_without_any_variable_all_have_the_documented_defaults(monkeypatch: pyte
     assert settings.auth.secret is None
 
 
+FORMS = "redis://, rediss:// or unix://; redis+sentinel:// or redis+cluster://, or rediss+ in place of redis+"
+MUST_BEGIN = f"must begin with {FORMS}"
+NO_JOBS = "is a cluster, which cannot hold the jobs; the events can be there: QAPI_EVENTS__URL"
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
         ("QAPI_START_MODE", "everything", "Input should be 'api', 'worker' or 'subscriber'"),
         ("QAPI_LOG_LEVEL", "debug", "Input should be 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
-        ("QAPI_CACHE_BROKER_URL", f"http://:{SECRET}@host", "must begin with redis://, rediss:// or unix://"),
+        ("QAPI_CACHE_BROKER_URL", f"http://:{SECRET}@host", MUST_BEGIN),
+        ("QAPI_EVENTS__URL", f"http://:{SECRET}@host", MUST_BEGIN),
+        ("QAPI_CACHE_BROKER_URL", f"redis+cluster://:{SECRET}@host", NO_JOBS),
         ("QAPI_EVENTS__BACKENDD", "redis", "Extra inputs are not permitted"),
         ("QAPI_EVENTS__ENABLED", "perhaps", "Input should be a valid boolean, unable to interpret input"),
         ("QAPI_EVENTS__CHANNEL", "two words", "String should match pattern '^[A-Za-z0-9._:-]+$'"),
@@ -189,3 +197,22 @@ def test_a_url_whose_password_has_to_be_encoded_is_refused_without_showing_it(mo
     assert "QAPI_CACHE_BROKER_URL" in str(refused.value)
     assert "%2F" in str(refused.value)
     assert "hush" not in str(refused.value)
+
+
+def test_the_events_are_with_the_jobs_unless_they_have_a_redis_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(monkeypatch, QAPI_CACHE_BROKER_URL="redis://jobs")
+    assert (settings.events_url, settings.events_url_name) == ("redis://jobs", "QAPI_CACHE_BROKER_URL")
+    settings = load(monkeypatch, QAPI_CACHE_BROKER_URL="redis://jobs", QAPI_EVENTS__URL="redis://events")
+    assert (settings.events_url, settings.events_url_name) == ("redis://events", "QAPI_EVENTS__URL")
+
+
+@pytest.mark.parametrize("stream", ["events", "{other}:events", "x{}{main}"])
+def test_a_stream_that_a_cluster_could_keep_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch, stream: str) -> None:
+    with pytest.raises(SystemExit, match=r"QAPI_EVENTS__STREAM: .*has to contain \{main\}"):
+        load(monkeypatch, QAPI_EVENTS__URL="redis+cluster://h", QAPI_EVENTS__STREAM=stream)
+
+
+@pytest.mark.parametrize("stream", ["", "{main}events"])
+def test_a_stream_in_the_slot_of_its_channel_is_taken(monkeypatch: pytest.MonkeyPatch, stream: str) -> None:
+    settings = load(monkeypatch, QAPI_EVENTS__URL="redis+cluster://h", QAPI_EVENTS__STREAM=stream)
+    assert settings.events.stream == stream

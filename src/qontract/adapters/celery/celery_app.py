@@ -1,30 +1,36 @@
 """Celery's own settings: each message is acknowledged when its job has ended, and holds nothing but JSON."""
 
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from uuid import uuid4
 
 from celery import Celery
+from kombu.transport import TRANSPORT_ALIASES
+
+from qontract.adapters.celery.channel import JobsTransport
+from qontract.adapters.celery.messages import LONGEST_COUNTDOWN, QUEUE
+from qontract.domain.server_address import server_address
 
 GRACE_SECONDS = 90
 """How long after its time limit a process that did not end its job is killed: enough to outlast storing the result."""
 
-QUEUE = "jobs"
-TASK = "qontract.run"
 
-LONGEST_COUNTDOWN = 300
-"""Seconds that a message may wait with a worker: shorter than the time after which Celery takes the worker for dead."""
+_TRANSPORT = "qontract-redis"
+"""The name of our transport among those of kombu: its own would read another URL than redis-py does."""
 
 
 def celery_app(url: str, *, prefix: str, time_limit: int) -> Celery:
     """Return the Celery application, not connected; its keys in Redis are below `prefix`, its limit is in seconds."""
-    app = Celery("qontract", broker=broker_url(url), set_as_current=False)
+    TRANSPORT_ALIASES[_TRANSPORT] = f"{JobsTransport.__module__}:{JobsTransport.__name__}"
+    app = Celery("qontract", broker=f"{_TRANSPORT}://", set_as_current=False)
     app.conf.update(
         accept_content=["json"],
         broker_channel_error_retry=True,  # Redis is full, or refuses: the worker goes on when that is over
         broker_connection_max_retries=None,
         broker_connection_retry_on_startup=True,
         broker_transport_options={
+            "address": server_address(url),
             "global_keyprefix": prefix,
             "max_retries": 1,
+            "pool": uuid4().hex,  # of its own: kombu shares connections where options look equal
             "socket_connect_timeout": 2,
             "socket_timeout": 10,
             "unacked_restore_throttle": 1,
@@ -45,18 +51,3 @@ def celery_app(url: str, *, prefix: str, time_limit: int) -> Celery:
         worker_send_task_events=False,
     )
     return app
-
-
-def broker_url(url: str) -> str:
-    """Return a URL for redis-py as Celery's transport wants it, with the same meaning.
-
-    The transport has another name for unix sockets, and would not verify certificates unless it is told to.
-    """
-    parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query))
-    if parts.scheme == "unix":
-        query["virtual_host"] = query.pop("db", "0")
-        return f"redis+socket://{parts.netloc}{parts.path}?{urlencode(query)}"
-    if parts.scheme == "rediss":
-        query.setdefault("ssl_cert_reqs", "required")
-    return parts._replace(query=urlencode(query)).geturl()

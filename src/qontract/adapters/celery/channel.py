@@ -4,13 +4,17 @@ import json
 from functools import partial
 from typing import Any
 
-from kombu.transport.redis import Channel, PrefixedStrictRedis, QoS
+import redis
+from kombu.transport.redis import Channel, PrefixedStrictRedis, QoS, Transport
+from redis.connection import parse_url
 
-from qontract.adapters.celery.celery_app import QUEUE
-from qontract.adapters.celery.messages import job_message
+from qontract.adapters.celery.messages import QUEUE, job_message
+from qontract.adapters.redis.connections import noticing
 from qontract.adapters.unreadable import Unreadable
+from qontract.domain.server_address import ServerAddress
 
-_UNREADABLE = Unreadable("messages", "a message names no job; it is dropped")
+_LIMITS = ("max_connections", "socket_timeout", "socket_connect_timeout", "health_check_interval")
+_UNREADABLE = Unreadable("messages", "message names no job; it is dropped")
 
 
 class _Redis(PrefixedStrictRedis):
@@ -41,6 +45,24 @@ class JobsChannel(Channel):
     """Takes and puts back messages of jobs; what else is in the queue is dropped, named and counted."""
 
     QoS = _QoS
+    from_transport_options = (*Channel.from_transport_options, "address")
+    address: ServerAddress
+
+    @property
+    def connection_class(self) -> type[Any]:  # type: ignore[override] # kombu only reads it
+        """The class of the connections; kombu may derive one from it."""
+        kind: type[Any] = noticing(self._options().get("connection_class", redis.Connection), self.address)
+        return kind
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        """Return what connections are made of: kombu's class and limits, and what redis-py reads in the URL."""
+        params: dict[str, Any] = super()._connparams(asynchronous)  # type: ignore[misc] # kombu-stubs leave it out
+        kept = {name: params[name] for name in _LIMITS}
+        return {"db": 0, **kept, **self._options(), "connection_class": params["connection_class"]}
+
+    def _options(self) -> dict[str, Any]:
+        options: dict[str, Any] = parse_url(self.address.url)  # type: ignore[no-untyped-call]
+        return options
 
     def _get_client(self) -> Any:
         return partial(_Redis, global_keyprefix=self.global_keyprefix)
@@ -52,3 +74,15 @@ class JobsChannel(Channel):
             (pipe.lpush if leftmost else pipe.rpush)(QUEUE, job_message(raw))
         except ValueError as error:
             _UNREADABLE.report(raw, error)
+
+
+class JobsTransport(Transport):
+    """Kombu's own, with channels of ours; where Redis is, is among its options, and not in its URL."""
+
+    Channel = JobsChannel
+    can_parse_url = True
+
+    def as_uri(self, uri: str, include_password: bool = False, mask: str = "**") -> str:  # noqa: ARG002 - kombu's
+        """Return what log lines say of where Redis is."""
+        client: Any = self.client
+        return str(client.transport_options["address"])

@@ -2,17 +2,20 @@
 
 import redis
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import NoPermissionError, OutOfMemoryError, ReadOnlyError
+from redis.exceptions import NoPermissionError, OutOfMemoryError
 from redis.retry import Retry
+
+from qontract.adapters.redis.connections import pool
 
 
 def connected(url: str, *, retries: int, timeout: float = 5) -> redis.Redis:
     """Return a client that tries so often again, with pauses; `timeout`, in seconds, is of each answer."""
-    return redis.Redis.from_url(
+    connections = pool(
         url,
-        socket_timeout=timeout,
+        timeout,
         socket_connect_timeout=min(timeout, 2),
         health_check_interval=30,
         retry=Retry(ExponentialBackoff(cap=5, base=0.05), retries),
-        retry_on_error=[redis.ConnectionError, redis.TimeoutError, ReadOnlyError, OutOfMemoryError, NoPermissionError],
+        retry_on_error=[redis.ConnectionError, redis.TimeoutError, OutOfMemoryError, NoPermissionError],
     )
+    return redis.Redis.from_pool(connections)

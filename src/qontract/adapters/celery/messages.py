@@ -6,8 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from qontract.adapters.celery.celery_app import LONGEST_COUNTDOWN, QUEUE, TASK
 from qontract.adapters.unreadable import read_json
+
+QUEUE = "jobs"
+TASK = "qontract.run"
+
+LONGEST_COUNTDOWN = 300
+"""Seconds that a message may wait with a worker: shorter than the time after which Celery takes the worker for dead."""
 
 _LONGEST, _LONGEST_ID = 100_000, 200
 _MOST_TURNS = 2**53

@@ -58,7 +58,7 @@ class CeleryTurn(Turn):
                 self._cancelled_by = self._ledger.cancelled_by(self._run.job.id)
             except (redis.RedisError, OSError) as error:
                 self._ask_at = clock() + _ASK_AGAIN_SECONDS
-                log.debug("it is not known whether the job is cancelled", extra={"error": str(error)})
+                log.debug("cancellation cannot be read; the job goes on", extra={"error": str(error)})
         return self._cancelled_by
 
     def memberships(self, lock: str) -> int | None:
@@ -82,7 +82,7 @@ class CeleryTurn(Turn):
         for lock, held in self._ledger.renew(self._run, tuple(self._held_until)).items():
             if not held:
                 self._held_until.pop(lock, None)
-                log.warning("lock is lost; what it stands for is left to a later job", extra={"lock": lock})
+                log.warning("lock lapsed; its scope is left to a later job", extra={"lock": lock})
             elif lock in self._held_until:
                 self._held_until[lock] = asked + self._ledger.lock_seconds
 

@@ -22,6 +22,7 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from qontract.adapters.cloudevents import Event
+from qontract.adapters.redis.connections import NotPrimaryError, pool
 from qontract.adapters.redis.keys import intent_name, keys_of
 from qontract.adapters.redis.replicas import Replicas
 from qontract.adapters.redis.scripts import run_now
@@ -42,9 +43,9 @@ REMEMBERED_SECONDS = 24 * 3600
 class RedisBroker:
     """Publishes CloudEvents, on one long-lived connection a process that all threads share.
 
-    `url` is `redis://`, `rediss://` or `unix://`; `timeout` bounds connecting and each answer, in seconds. Nothing is
-    connected before the first event. A forked process gets a connection of its own. What is published is
-    repeated once if the connection breaks, for Redis leaves out an event that it has seen.
+    `url` has one of the forms in docs/operations.md, "Where Redis is"; `timeout` bounds connecting and each answer, in
+    seconds. Nothing is connected before the first event. A forked process gets a connection of its own. What is
+    published is repeated once if the connection breaks, for Redis leaves out an event that it has seen.
 
     For `pause` seconds after Redis did not answer it is not asked, and what needs it fails at once (a circuit breaker).
     What is published has to be on so many `replicas`, if they are given.
@@ -54,10 +55,9 @@ class RedisBroker:
         self._replicas = replicas
         timeout += replicas.seconds if replicas else 0
         self._connect = partial(
-            redis.ConnectionPool.from_url,
+            pool,
             url,
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
+            timeout,
             retry=Retry(ExponentialBackoff(cap=0.1, base=0.05), 1, supported_errors=(redis.ConnectionError,)),
         )
         self._pause = pause
@@ -138,20 +138,19 @@ class RedisBroker:
         except CircuitBreakerError:
             raise redis.ConnectionError("Redis did not answer a moment ago, and is not asked for a while") from None
 
-    def renew(self, read: Callable[[Any], T], *command: str | bytes | int) -> T:
-        """Give a command on a new connection, and return what `read` makes of the answer.
+    def renew(self, command: _Command, then: _Command, read: Callable[[Any], T]) -> T:
+        """Give two commands on a new connection, and return what `read` makes of the second answer.
 
-        It is used for everything from then on; if Redis does not answer, or `read` raises, the one before is.
-        Raises redis.RedisError.
+        The first one names a key, for the node of a cluster that has it. The connection is used for everything from
+        then on; if Redis does not answer, or `read` raises, the one before is. Raises redis.RedisError.
         """
         if self._pid != os.getpid():
             self._begin()
         if self._connection is None or self._breaker.current_state == STATE_OPEN:  # none, or one that is closed
-            return read(self.command(*command))
+            return read(_not_an_error(self.command(*command, then=then)[1]))
         connection: Any = self._connect().make_connection()
         try:
-            connection.send_command(*command)
-            answer = read(connection.read_response())
+            found = read(_not_an_error(_asked(connection, command, then)[1]))
         except BaseException:
             connection.disconnect()
             raise
@@ -159,18 +158,14 @@ class RedisBroker:
             before, self._connection = self._connection, connection
         if before:
             before.disconnect()
-        return answer
+        return found
 
     def _command(self, command: _Command, then: _Command) -> Any:
         try:
             with self._in_use:
                 if self._connection is None:  # a bare one: a client takes as long as all that is done here
                     self._connection = self._connect().make_connection()
-                connection = self._connection
-                return connection.retry.call_with_retry(
-                    lambda: _both(connection, command, then) if then else _answer(connection, command),
-                    lambda _: connection.disconnect(),
-                )
+                return _asked(self._connection, command, then)
         except redis.RedisError:
             raise
         except (ValueError, TypeError) as error:  # of the URL: a host or an option that cannot be one
@@ -178,6 +173,13 @@ class RedisBroker:
         except BaseException:  # in the middle: the next answer would be that of this command
             self.close()
             raise
+
+
+def _asked(connection: Any, command: _Command, then: _Command) -> Any:
+    return connection.retry.call_with_retry(
+        lambda: _both(connection, command, then) if then else _answer(connection, command),
+        lambda _: connection.disconnect(),
+    )
 
 
 def _answer(connection: Any, command: _Command) -> Any:
@@ -196,6 +198,12 @@ def _both(connection: Any, command: _Command, then: _Command) -> tuple[Any, Any]
     if isinstance(answers[0], redis.ResponseError):
         raise answers[0]
     return answers[0], answers[1]
+
+
+def _not_an_error(answer: Any) -> Any:
+    if isinstance(answer, redis.RedisError):
+        raise answer
+    return answer
 
 
 def encoded(event: Event) -> EncodedEvent:
@@ -223,8 +231,10 @@ def publication(events: Sequence[EncodedEvent], channel: str, stream: str) -> tu
 
 
 def _answered(error: BaseException) -> bool:
-    """Say whether Redis is there; it may have refused."""
-    return not isinstance(error, redis.ConnectionError | redis.TimeoutError | OSError)
+    """Say whether Redis is there; it may have refused, as one does that is not the primary."""
+    return isinstance(error, NotPrimaryError) or not isinstance(
+        error, redis.ConnectionError | redis.TimeoutError | OSError
+    )
 
 
 class _Shown(CircuitBreakerListener):

@@ -5,9 +5,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from qontract.adapters.redis.connections import client
 from qontract.adapters.redis.dead_letter_entries import change_from, change_to_json, letter_from
 from qontract.adapters.redis.entries import is_entry_id
 from qontract.adapters.redis.keys import keys_of
@@ -29,7 +28,7 @@ _CHANGES = 1000
 _OF_A_KEY = ("WRONGTYPE", "ERR")
 """How an error begins that another letter may not meet: its key is of another type, or takes no more entries."""
 
-_unreadable = Unreadable("dead-changes", "the record of a change of dead letters cannot be read, and is dropped")
+_unreadable = Unreadable("dead-changes", "record of a change of dead letters cannot be read; it is dropped")
 
 
 class RedisDeadLetters(DeadLetters):
@@ -42,9 +41,7 @@ class RedisDeadLetters(DeadLetters):
     def __init__(self, url: str, *, channel: str, stream: str, timeout: float = 5.0) -> None:
         self._keys = keys_of(channel, stream)
         self._dead = self._keys.dead
-        self._redis = redis.Redis.from_url(
-            url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
-        )
+        self._redis = client(url, timeout=timeout)
 
     def iterate(self, *, after: str = "", until: str = "") -> Iterator[DeadLetter]:
         """Yield the letters, page by page, up to the one that is the last now."""

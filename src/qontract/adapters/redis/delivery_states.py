@@ -5,10 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from qontract.adapters.redis.attempt_records import recall
+from qontract.adapters.redis.connections import client
 from qontract.adapters.redis.delivery_values import beginning_of, interest_of, number_of
 from qontract.adapters.redis.endings import read_lines
 from qontract.adapters.redis.entries import REDRIVEN, is_entry_id
@@ -42,9 +41,7 @@ class RedisDeliveryStates(DeliveryStates):
     def __init__(self, url: str, *, channel: str, stream: str, source: str, timeout: float = 5.0) -> None:
         self._keys = keys_of(channel, stream)
         self._source = source
-        self._redis = redis.Redis.from_url(
-            url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
-        )
+        self._redis = client(url, timeout=timeout)
 
     def state(self, subscription: str, entry: str) -> DeliveryState:
         """Ask for all of it: first where the group is, then what is pending, and then what has ended."""

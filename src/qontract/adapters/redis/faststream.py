@@ -38,6 +38,7 @@ from faststream.redis.response import RedisPublishCommand
 from pydantic import BeforeValidator
 
 from qontract.adapters.cloudevents import CONTENT_TYPE, Event, from_cloudevent, to_cloudevent
+from qontract.adapters.redis.connections import async_kind, once_more
 from qontract.domain.events import DomainEvent
 
 log = logging.getLogger(__name__)
@@ -51,8 +52,11 @@ def faststream_broker(url: str, *, source: str = "qontract-api") -> RedisBroker:
 
     `source` is for a DomainEvent that names none. Publishing anything but an Event or a DomainEvent raises TypeError.
     """
+    plain, kind = async_kind(url)
+    how: dict[str, Any] = {"retry": once_more()}  # which FastStream passes on, and does not name
     return RedisBroker(
-        url,
+        plain,
+        connection_class=kind,
         message_format=CloudEventsFormat,
         decoder=_decode,
         serializer=_EventForms(use_fastdepends_errors=False),
@@ -61,6 +65,7 @@ def faststream_broker(url: str, *, source: str = "qontract-api") -> RedisBroker:
         log_level=logging.DEBUG,  # of the lines that say that a message came and went; errors are errors
         socket_timeout=SOCKET_TIMEOUT,
         socket_connect_timeout=SOCKET_TIMEOUT,
+        **how,
     )
 
 
@@ -108,7 +113,7 @@ async def _decode(message: StreamMessage[Any]) -> Event | list[Event]:
         try:
             events.append(Event.from_json(json.dumps(part)))
         except ValueError as error:
-            log.warning("an entry of a batch is no event, and is left out: %s", error)
+            log.warning("entry of a batch is no event; it is left out", extra={"error": str(error)})
     if not events:
         raise ValueError("no entry of the batch is an event")
     return events

@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from qontract.adapters.redis.connections import client
 from qontract.adapters.redis.entries import content_of_fields
 from qontract.adapters.redis.errors import translated_as
 from qontract.adapters.unreadable import excerpt
@@ -31,9 +30,7 @@ class RedisKeptEvents(KeptEvents):
 
     def __init__(self, url: str, *, stream: str, timeout: float = 5.0) -> None:
         self._stream = stream
-        self._redis = redis.Redis.from_url(
-            url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
-        )
+        self._redis = client(url, timeout=timeout)
 
     def page(self, span: Span, count: int) -> Sequence[KeptEvent]:
         """Read a range of the stream."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
+from qontract.adapters.redis.connections import async_client
 from qontract.adapters.redis.errors import RefusedError, translated
 from qontract.adapters.redis.keys import Keys, keys_of
 from qontract.adapters.redis.scripts import run
@@ -12,13 +13,13 @@ from qontract.application.ports.event_log import GoneError, Measures
 
 _MOST_GROUPS = 200
 _LONGEST_NAME = 100
-_unreadable = Unreadable("measures", "a subscription cannot be measured")
+_unreadable = Unreadable("measures", "subscription cannot be measured")
 
 
 async def measure(url: str, *, channel: str, stream: str) -> dict[str, Measures]:
     """Measure each subscription, on a connection of its own. Raises EventLogError."""
     with translated():
-        async with Redis.from_url(url) as redis:
+        async with async_client(url, timeout=5) as redis:
             return await measures_of_all(redis, keys_of(channel, stream))
 
 

@@ -4,11 +4,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import redis
 from pydantic import TypeAdapter
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from qontract.adapters.redis.connections import client
 from qontract.adapters.redis.errors import answered_or
 from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.redis.mending import mend_now
@@ -30,10 +28,8 @@ class RedisPresence(Presence):
 
     def __init__(self, url: str, *, channel: str, timeout: float = 2.0) -> None:
         self._keys = keys_of(channel)
-        self._unreadable = Unreadable("processes", "what a process says of itself cannot be read, and is passed over")
-        self._redis = redis.Redis.from_url(
-            url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
-        )
+        self._unreadable = Unreadable("processes", "record of a process cannot be read; it is left out")
+        self._redis = client(url, timeout=timeout)
 
     def show(self, process: Process) -> None:
         """Show that the process runs."""

@@ -4,11 +4,8 @@ import json
 from typing import Any
 from uuid import uuid4
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from qontract.adapters.redis.attempt_records import recall
+from qontract.adapters.redis.connections import client
 from qontract.adapters.redis.entries import is_entry_id
 from qontract.adapters.redis.errors import translated_as
 from qontract.adapters.redis.keys import keys_of
@@ -22,7 +19,7 @@ from qontract.domain.dead_letters import FailedAttempt
 
 _PAGE = 1000
 _IDS = ("newest", "position")
-_unreadable = Unreadable("redrive-runs", "the record of a redriving cannot be read; it begins anew")
+_unreadable = Unreadable("redrive-runs", "record of a redrive run cannot be read; the run begins anew")
 
 
 class RedisRedriveRuns(RedriveRuns):
@@ -33,9 +30,7 @@ class RedisRedriveRuns(RedriveRuns):
 
     def __init__(self, url: str, *, channel: str, stream: str, timeout: float = 5.0) -> None:
         self._keys = keys_of(channel, stream)
-        self._redis = redis.Redis.from_url(
-            url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
-        )
+        self._redis = client(url, timeout=timeout)
 
     def begin(self, group: str, subscription: str, by: str) -> Run:
         """Put the run on record, unless there is one."""

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from qontract.adapters.redis.acl import OLDEST, Grant, Process, grants
+from qontract.adapters.redis.connections import NotPrimaryError, client
 from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.redis.scripts import run_now
 from qontract.adapters.unreadable import excerpt
@@ -35,16 +34,21 @@ class RedisServerCheck(ServerCheck):
         self._milliseconds = _PROBED_MILLISECONDS if writes else 0
         self._grants = sorted(grants(process, channel=channel, stream=stream))
         self._commands = json.dumps([_command(grant) for grant in self._grants])
-        self._redis = redis.Redis.from_url(
-            url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
-        )
+        self._redis = client(url, timeout=timeout)
 
     def state(self) -> ServerState:
-        """Ask in one script, which checks each command for its user and gives none but the trial."""
+        """Ask in one script, which checks each command for its user and gives none but the trial.
+
+        After a replica has answered, the next time asks on a new connection.
+        """
         try:
             answer = run_now(self._redis.execute_command, "check", [self._ready], self._milliseconds, self._commands)
         except (redis.RedisError, OSError) as error:
             return self._failed(error)
+        if answer != b"old" and answer[2].startswith(
+            (b"READONLY", b"-READONLY")
+        ):  # the answer of a script: see connections.py
+            self._redis.connection_pool.disconnect()
         return self._read(answer)
 
     def _failed(self, error: Exception) -> ServerState:
@@ -55,7 +59,9 @@ class RedisServerCheck(ServerCheck):
                 return ServerState(refused=f"the user of Redis may not EVAL{self._hint()}")
             case redis.ResponseError() if "unknown command" in str(error).lower():
                 return ServerState(refused=f"Redis has no EVAL: it has to be {OLDEST} or later")
-            case redis.ResponseError():
+            case redis.exceptions.MovedError():
+                return ServerState(refused="Redis is a node of a cluster: for the events, write redis+cluster://")
+            case redis.ResponseError() | NotPrimaryError():
                 return ServerState(failing=f"Redis refuses: {excerpt(error)}")
         return ServerState(failing="Redis does not answer")
 

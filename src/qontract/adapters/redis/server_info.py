@@ -4,50 +4,44 @@ import re
 from collections.abc import Mapping
 from math import isfinite
 from typing import Any
-from urllib.parse import urlsplit
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from qontract.adapters.redis.connections import client
+from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.unreadable import excerpt
 from qontract.application.ports.server_info import ServerInfo, ServerInfoError
 from qontract.domain.server import ServerReplica, ServerView
+from qontract.domain.server_address import server_address
 
 _LONGEST = 100
 
 
 class RedisServerInfo(ServerInfo):
-    """Asks the server at `url`; `timeout` bounds connecting and each answer, in seconds."""
+    """Asks the server at `url`, in a cluster the node of `channel`; `timeout` bounds each answer, in seconds."""
 
-    def __init__(self, url: str, *, timeout: float = 2.0) -> None:
-        self._address = address_of(url)
-        self._redis = redis.Redis.from_url(
-            url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
-        )
+    def __init__(self, url: str, *, channel: str = "main", timeout: float = 2.0) -> None:
+        self._processes = keys_of(channel).processes
+        self._address = str(server_address(url))
+        self._redis = client(url, timeout=timeout)
 
     def look(self) -> ServerView:
         """Return what the server says of itself now."""
         try:
             step: Any = self._redis.pipeline(transaction=False)
+            step.hget(self._processes, "")  # for the node of a cluster that has our keys: INFO names none
             step.info()
             step.time()
-            info, now = step.execute(raise_on_error=False)
+            _, info, now = step.execute(raise_on_error=False)
             if isinstance(info, redis.RedisError):
                 raise info
         except (redis.RedisError, OSError) as error:
             text = excerpt(f"{type(error).__name__}: {error}")
             raise ServerInfoError(f"{self._address} refused or did not answer: {text}") from error
-        return view_of(info, self._address, now=now)
-
-
-def address_of(url: str) -> str:
-    """Return where the server of a URL is, without the password."""
-    parts = urlsplit(url)
-    if parts.scheme == "unix":
-        return parts.path
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or "localhost"
-    return f"{host}:{parts.port or 6379}"
+        view = view_of(info, self._address, now=now)
+        if not view.primary:  # perhaps the name has moved since
+            self._redis.connection_pool.disconnect()
+        return view
 
 
 def view_of(info: Mapping[str, Any], address: str, *, now: Any) -> ServerView:

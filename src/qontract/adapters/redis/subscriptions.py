@@ -7,9 +7,8 @@ from itertools import islice
 from typing import Any
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from qontract.adapters.redis.connections import client
 from qontract.adapters.redis.errors import translated_as
 from qontract.adapters.redis.kept_events import milliseconds
 from qontract.adapters.redis.keys import keys_of
@@ -38,9 +37,7 @@ class RedisSubscriptions(Subscriptions):
     ) -> None:
         self._keys = keys_of(channel, stream)
         self._alive_seconds = alive_seconds
-        self._redis = redis.Redis.from_url(
-            url, socket_timeout=timeout, socket_connect_timeout=timeout, retry=Retry(NoBackoff(), 0)
-        )
+        self._redis = client(url, timeout=timeout)
 
     def all(self) -> Sequence[SubscriptionView]:
         """Return the groups, and the names without one that somebody has run or paused; those of the shortest names."""

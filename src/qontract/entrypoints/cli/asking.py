@@ -17,11 +17,15 @@ NO_ANSWER = 5
 """The exit code of a command that could not look."""
 
 
-def no_answer(error: Exception) -> SystemExit:
-    """Say in one line that Redis does not answer, and return what ends the command."""
+def no_answer(error: Exception, *, setting: str = "") -> SystemExit:
+    """Say in one line that Redis does not answer, and return what ends the command.
+
+    `setting` says where that Redis is; if it is empty, it is the Redis of the events.
+    """
+    from qontract.entrypoints.container import get_container
     from qontract.entrypoints.shown import safe
 
-    typer.echo(f"qontract: QAPI_CACHE_BROKER_URL: {safe(error)}", err=True)
+    typer.echo(f"qontract: {setting or get_container().settings().events_url_name}: {safe(error)}", err=True)
     return SystemExit(NO_ANSWER)
 
 

@@ -204,7 +204,7 @@ def _jobs(token: str | None, *, logs: bool = False) -> "Iterator[JobSteering | N
     except EndedJobError as error:
         raise SystemExit(f"qontract: not cancelled: {safe(error)}") from None
     except KeptJobsError as error:
-        raise no_answer(error) from None
+        raise no_answer(error, setting="QAPI_CACHE_BROKER_URL") from None
     except ClientError as error:
         raise SystemExit(f"qontract: {error}") from None
 

@@ -13,6 +13,7 @@ from qontract.application.ports.kept_jobs import KeptJobs
 from qontract.application.ports.presence import Presence
 from qontract.application.ports.redrive_runs import RedriveRuns
 from qontract.application.ports.server_check import ServerCheck
+from qontract.application.server_checks import ServerChecks
 from qontract.application.status import SystemStatus
 from qontract.application.subscription_steering import Steering
 from qontract.application.token_keys import TokenKeys
@@ -33,7 +34,7 @@ def dead_letters(settings: Settings, timeout: float = 5.0) -> DeadLetters:
     from qontract.adapters.redis import RedisDeadLetters
 
     events = settings.events
-    url = settings.cache_broker_url.get_secret_value()
+    url = settings.events_url
     return RedisDeadLetters(url, channel=events.channel, stream=events.stream, timeout=timeout)
 
 
@@ -41,21 +42,21 @@ def redrive_runs(settings: Settings) -> RedriveRuns:
     from qontract.adapters.redis import RedisRedriveRuns
 
     events = settings.events
-    url = settings.cache_broker_url.get_secret_value()
+    url = settings.events_url
     return RedisRedriveRuns(url, channel=events.channel, stream=events.stream)
 
 
 def kept_events(settings: Settings, timeout: float = 5.0) -> KeptEvents:
     from qontract.adapters.redis import RedisKeptEvents
 
-    url = settings.cache_broker_url.get_secret_value()
+    url = settings.events_url
     return RedisKeptEvents(url, stream=settings.events.stream, timeout=timeout)
 
 
 def steering(settings: Settings) -> Steering:
     from qontract.adapters.redis import RedisSubscriptions
 
-    events, url = settings.events, settings.cache_broker_url.get_secret_value()
+    events, url = settings.events, settings.events_url
     subscriptions = RedisSubscriptions(url, channel=events.channel, stream=events.stream)
     return Steering(subscriptions, abandoned_seconds=settings.subscriber.abandoned_seconds)
 
@@ -64,7 +65,7 @@ def why(settings: Settings, event_format: EventFormat) -> EventExplanations:
     from qontract.adapters.redis import RedisBroker, RedisDeliveryStates, RedisIntents, RedisSubscriptions
     from qontract.adapters.sqlite import SqliteEventSpool
 
-    events, url = settings.events, settings.cache_broker_url.get_secret_value()
+    events, url = settings.events, settings.events_url
     channel, stream = events.channel, events.stream
     stores = Stores(
         kept=kept_events(settings, _QUICK),
@@ -82,7 +83,7 @@ def why(settings: Settings, event_format: EventFormat) -> EventExplanations:
 def presence(settings: Settings) -> Presence:
     from qontract.adapters.redis import RedisPresence
 
-    return RedisPresence(settings.cache_broker_url.get_secret_value(), channel=settings.events.channel)
+    return RedisPresence(settings.events_url, channel=settings.events.channel)
 
 
 def status(
@@ -90,10 +91,10 @@ def status(
 ) -> SystemStatus:
     from qontract.adapters.redis import RedisServerInfo, RedisSubscriptions
 
-    events, url = settings.events, settings.cache_broker_url.get_secret_value()
+    events, url = settings.events, settings.events_url
     kept = events.enabled and events.stream
     return SystemStatus(
-        RedisServerInfo(url),
+        RedisServerInfo(url, channel=events.channel),
         presence,
         kept_jobs if settings.auth.secret else None,
         RedisSubscriptions(url, channel=events.channel, stream=events.stream, timeout=_QUICK) if kept else None,
@@ -109,8 +110,18 @@ def server_check(settings: Settings, process: str, *, writes: bool) -> ServerChe
     from qontract.adapters.redis import RedisServerCheck
     from qontract.adapters.redis.acl import Process
 
-    events, url = settings.events, settings.cache_broker_url.get_secret_value()
-    return RedisServerCheck(url, Process(process), channel=events.channel, stream=events.stream, writes=writes)
+    events, asking = settings.events, Process(process)
+    servers = {"QAPI_CACHE_BROKER_URL": settings.cache_broker_url, "QAPI_EVENTS__URL": events.url}
+    if asking is Process.SUBSCRIBER and events.url:
+        del servers["QAPI_CACHE_BROKER_URL"]
+    checks: dict[str, ServerCheck] = {
+        setting: RedisServerCheck(
+            url.get_secret_value(), asking, channel=events.channel, stream=events.stream, writes=writes
+        )
+        for setting, url in servers.items()
+        if url
+    }
+    return ServerChecks(checks) if events.url else checks["QAPI_CACHE_BROKER_URL"]
 
 
 def acl(settings: Settings) -> Callable[[str, str], str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # a process imports only the adapters that it makes: it start
 def faststream_broker(settings: Settings) -> "FastStreamBroker":
     from qontract.adapters.redis.faststream import faststream_broker
 
-    return faststream_broker(settings.cache_broker_url.get_secret_value(), source=settings.events.source)
+    return faststream_broker(settings.events_url, source=settings.events.source)
 
 
 def replica() -> str:
@@ -48,7 +48,7 @@ def measure(settings: Settings) -> Callable[[], Awaitable[Mapping[str, Measures]
     events = settings.events
     if not events.stream:
         return None
-    return partial(measure, settings.cache_broker_url.get_secret_value(), channel=events.channel, stream=events.stream)
+    return partial(measure, settings.events_url, channel=events.channel, stream=events.stream)
 
 
 def event_format(settings: Settings) -> EventFormat:

@@ -65,9 +65,9 @@ def refuse_to_start(server: ServerCheck) -> None:
     """Raise SystemExit, with what to do, if the server never does what the process needs; one may be away."""
     state = server.state()
     if state.refused:
-        raise SystemExit(f"qontract: QAPI_CACHE_BROKER_URL: {state.refused}")
+        raise SystemExit(f"qontract: {state.setting}: {state.refused}")
     if state.failing:
-        log.warning("Redis cannot be used yet; readiness tells when it can", extra={"error": state.failing})
+        log.warning("process cannot use Redis yet; readiness says when it can", extra={"error": state.failing})
 
 
 async def _turns() -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from qontract.entrypoints.settings.groups import (
     GuardsSettings,
     SubscriberSettings,
     WorkerSettings,
-    redis_url,
+    broker_url,
 )
 from qontract.entrypoints.settings.reading import SettingsProblemsError, Sources, read
 
@@ -21,7 +21,7 @@ class Settings(Sources):
     """All settings."""
 
     start_mode: Literal["api", "worker", "subscriber"] = "api"
-    cache_broker_url: Annotated[SecretStr, AfterValidator(redis_url)] = SecretStr("redis://localhost:6379/0")
+    cache_broker_url: Annotated[SecretStr, AfterValidator(broker_url)] = SecretStr("redis://localhost:6379/0")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     events: EventsSettings = Field(default_factory=EventsSettings)  # home is asked for then, not at import
     guards: GuardsSettings = GuardsSettings()
@@ -29,6 +29,16 @@ class Settings(Sources):
     api: ApiSettings = ApiSettings()
     worker: WorkerSettings = WorkerSettings()
     subscriber: SubscriberSettings = SubscriberSettings()
+
+    @property
+    def events_url(self) -> str:
+        """Where the events are: with the jobs, unless they have a Redis of their own."""
+        return (self.events.url or self.cache_broker_url).get_secret_value()
+
+    @property
+    def events_url_name(self) -> str:
+        """Return the variable that says it."""
+        return "QAPI_EVENTS__URL" if self.events.url else "QAPI_CACHE_BROKER_URL"
 
 
 M = TypeVar("M", bound=BaseModel)

@@ -1,25 +1,43 @@
 """Groups of settings: one for each part of qontract."""
 
 import os
+import re
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Annotated
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
+
+from qontract.domain.server_address import server_address
 
 SECRET_BYTES = 32
 """The shortest key for HS256 (RFC 7518, 3.2): as long as the hash."""
 
 
 def redis_url(url: SecretStr) -> SecretStr:
-    if not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-        raise ValueError("must begin with redis://, rediss:// or unix://")
-    try:
-        urlsplit(url.get_secret_value()).port  # noqa: B018 - reading it checks it
-    except ValueError:
-        raise ValueError("is no URL; in a password, write / : @ # as %2F %3A %40 %23") from None
+    server_address(url.get_secret_value())
     return url
+
+
+def broker_url(url: SecretStr) -> SecretStr:
+    if server_address(url.get_secret_value()).nodes:
+        raise ValueError("is a cluster, which cannot hold the jobs; the events can be there: QAPI_EVENTS__URL")
+    return url
+
+
+def _tag(key: str) -> str:
+    """Return the part of a key that alone says which slot of a cluster it is in, or ""."""
+    tag = re.search(r"\{[^}]*\}", key)
+    return tag[0] if tag else ""
 
 
 def _signing_key(secret: SecretStr) -> SecretStr:
@@ -56,6 +74,9 @@ class EventsSettings(Group):
     """
 
     enabled: bool = True
+    url: Annotated[SecretStr, AfterValidator(redis_url)] | None = Field(
+        default=None, description="The Redis of the events, if they have one of their own"
+    )
     channel: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]+$")] = "main"
     stream: str = Field(default_factory=lambda data: f"qontract:{{{data.get('channel', 'main')}}}:events")
     source: str = Field(default="qontract-api", min_length=1)
@@ -68,6 +89,15 @@ class EventsSettings(Group):
     def unreplicated(self) -> Path:
         """Where events wait that are published, and not on as many replicas as they have to be."""
         return self.spool.with_name(f"{self.spool.name}.unreplicated")
+
+    @field_validator("stream")
+    @classmethod
+    def _is_in_the_slot(cls, stream: str, info: ValidationInfo) -> str:
+        """Refuse a stream that a cluster could keep on another node than what belongs to it."""
+        url, tag = info.data.get("url"), f"{{{info.data.get('channel')}}}"
+        if stream and url and server_address(url.get_secret_value()).nodes and tag != _tag(stream):
+            raise ValueError(f"has to contain {tag}: in a cluster it has to be where all else of the channel is")
+        return stream
 
 
 class GuardsSettings(Group):

@@ -1,29 +1,61 @@
 import ssl
+from typing import Any
 
+import kombu.pools
 import pytest
-from kombu import Connection
+import redis
+from kombu.transport.redis import Channel
 
-from qontract.adapters.celery.celery_app import LONGEST_COUNTDOWN, broker_url, celery_app
+from qontract.adapters.celery.celery_app import celery_app
+from qontract.adapters.celery.messages import LONGEST_COUNTDOWN
 
 
 @pytest.mark.parametrize(
-    ("url", "expected"),
+    ("url", "kind", "expected"),
     [
-        ("redis://localhost:6379/0", "redis://localhost:6379/0"),
-        ("redis://user:p%40ss@h/3", "redis://user:p%40ss@h/3"),
-        ("rediss://:pw@h:6380/1", "rediss://:pw@h:6380/1?ssl_cert_reqs=required"),
-        ("rediss://h?ssl_cert_reqs=none", "rediss://h?ssl_cert_reqs=none"),
-        ("unix:///run/redis.sock", "redis+socket:///run/redis.sock?virtual_host=0"),
-        ("unix://:pw@/run/redis.sock?db=2", "redis+socket://:pw@/run/redis.sock?virtual_host=2"),
+        ("redis://localhost:6380", redis.Connection, {"host": "localhost", "port": 6380, "db": 0}),
+        (
+            "redis://user:p%40ss@[::1]/3",
+            redis.Connection,
+            {"host": "::1", "username": "user", "password": "p@ss", "db": 3},
+        ),
+        ("rediss://h?ssl_cert_reqs=none", redis.SSLConnection, {"host": "h", "ssl_cert_reqs": "none"}),
+        (
+            "unix:///s.sock?db=2&password=pw",
+            redis.UnixDomainSocketConnection,
+            {"path": "/s.sock", "password": "pw", "db": 2},
+        ),
     ],
 )
-def test_a_url_keeps_its_meaning_for_the_broker(url: str, expected: str) -> None:
-    assert broker_url(url) == expected
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_the_broker_is_where_the_url_says_and_connections_are_bounded(
+    url: str, kind: type[Any], expected: dict[str, Any], asynchronous: bool
+) -> None:
+    app = celery_app(url, prefix="p:", time_limit=5)
+    connection: Any = app.connection_for_write().clone()
+    made = Channel.__new__(connection.transport.Channel)
+    made.connection = connection.transport
+    made.address = connection.transport_options["address"]
+    made.socket_timeout = 10
+    params = made._connparams(asynchronous)
+    assert issubclass(params["connection_class"], kind)
+    assert params.items() >= {"socket_timeout": 10, **expected}.items()
 
 
-@pytest.mark.parametrize(("query", "verified"), [("", ssl.CERT_REQUIRED), ("?ssl_cert_reqs=none", ssl.CERT_NONE)])
-def test_the_certificate_of_the_broker_is_verified_unless_the_url_says_no(query: str, verified: ssl.VerifyMode) -> None:
-    assert Connection(broker_url(f"rediss://h/0{query}")).ssl == {"ssl_cert_reqs": verified}
+def test_the_certificate_of_the_broker_is_verified_unless_the_url_says_no() -> None:
+    assert redis.SSLConnection().cert_reqs == ssl.CERT_REQUIRED
+
+
+def test_what_is_shown_of_where_the_broker_is_has_no_password() -> None:
+    app = celery_app("redis://user:hush@h:6380/0", prefix="p:", time_limit=5)
+    assert app.connection_for_read().as_uri() == "h:6380"
+
+
+def test_applications_for_different_servers_share_no_connections() -> None:
+    first, second = (
+        celery_app(f"redis://h/{database}", prefix="p:", time_limit=5).connection_for_write() for database in (0, 1)
+    )
+    assert kombu.pools.connections[first] is not kombu.pools.connections[second]
 
 
 def test_only_json_is_sent_and_accepted() -> None:

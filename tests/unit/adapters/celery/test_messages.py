@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from qontract.adapters.celery.celery_app import LONGEST_COUNTDOWN
-from qontract.adapters.celery.messages import job_message
+from qontract.adapters.celery.messages import LONGEST_COUNTDOWN, job_message
 from tests.support.hostile_messages import message_of, odd_messages
 
 MESSAGES = dict(odd_messages("some-job"))
