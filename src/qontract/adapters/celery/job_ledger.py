@@ -138,7 +138,8 @@ class JobLedger:
                 held = tuple(name for name in names if name not in superseded)
                 before, unreadable = self._progress(job_id, progress)
                 by = self.who_cancelled(job_id, cancel)
-                return Run(run_id, job, number, attempt, before, superseded, held, known, history, unreadable, by)
+                state = before, superseded, held, known, history.decode()
+                return Run(run_id, job, number, attempt, *state, unreadable, by)
             case [1, now_turn, milliseconds]:
                 return Wait(now_turn, milliseconds / 1000)
             case [3]:
