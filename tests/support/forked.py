@@ -76,7 +76,7 @@ class Forked(subprocess.Popen[str]):
     """`python ARGUMENTS`, of which only `-m` and `-c` are known, from a process that is forked."""
 
     def __init__(self, arguments: Sequence[str], **options: Any) -> None:
-        super().__init__([sys.executable, *arguments], text=True, **options)
+        super().__init__([sys.executable, *arguments], **options | {"text": True})
 
     def _execute_child(self, *given: Any) -> None:
         if sys.platform != "linux":  # nobody else can adopt a child
