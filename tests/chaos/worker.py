@@ -3,26 +3,30 @@
 import logging
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from resource import RLIMIT_FSIZE, setrlimit
-from threading import Timer
+from threading import Thread, Timer
 from time import sleep
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import redis
 
 from qontract.adapters.celery import CeleryJobQueue
-from qontract.adapters.redis import RedisBroker, RedisEventPublisher, RedisIntents
+from qontract.adapters.redis import RedisBroker, RedisEventPublisher, RedisIntents, RedisServerHistory
+from qontract.adapters.redis.replicas import Replicas
 from qontract.adapters.sqlite import SqliteEventSpool
 from qontract.application.event_manager import EventManager
 from qontract.application.guards import Guards
 from qontract.application.jobs import Continues, Turn
 from qontract.application.ports.job_queue import JobQueueError
+from qontract.application.published_window import PublishedWindow
 from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
 from qontract.domain.jobs import Job, JobProgress
+from tests.chaos.handlers import append
 from tests.chaos.systems import SYSTEMS
 
 log = logging.getLogger(__name__)
@@ -30,18 +34,26 @@ log = logging.getLogger(__name__)
 SOON = 0.05
 LOCK_SECONDS = 0.5
 SLICE_SECONDS = 0.3
+LOOK_SECONDS = 0.3
 NONE = Guards(max_removal_share=1)
 STREAM, PREFIX = "qontract:{main}:events", "qontract:{main}:"
 
 
 class Place(NamedTuple):
-    """Where a worker works. Without `safe` it has neither a spool nor intents."""
+    """Where a worker works.
+
+    Without `safe` it has neither a spool nor intents. `remembers`: how many events it can publish again. `replicas`:
+    how many of Redis have to have what it publishes. `lives`: it recovers before it ends.
+    """
 
     redis_url: str
     system: str
     system_url: str
     directory: Path
     safe: bool
+    remembers: int
+    replicas: int
+    lives: bool
 
 
 class Steps:
@@ -64,7 +76,7 @@ class Steps:
 
     def at(self, adapter: Any) -> Any:
         """Return the adapter, with a step before and after each call."""
-        for name in ("publish", "record", "pending", "resolve", "append", "oldest", "remove", "read", "apply"):
+        for name in ("publish", "send", "record", "pending", "resolve", "append", "oldest", "remove", "read", "apply"):
             if hasattr(adapter, name):
                 setattr(adapter, name, self.wrap(getattr(adapter, name), stops=name != "apply"))
         return adapter
@@ -89,13 +101,22 @@ class Worker:
         system = SYSTEMS[place.system]
         for name in system.methods:
             setattr(system.calls, name, steps.wrap(getattr(system.calls, name), stops=False))
-        broker = RedisBroker(place.redis_url, timeout=0.3, pause=0.3)
+        replicas = Replicas(place.replicas, seconds=0.3) if place.replicas else None
+        broker = RedisBroker(place.redis_url, timeout=0.3, pause=0.3, replicas=replicas)
         publisher = steps.at(RedisEventPublisher(broker, channel="main", stream=STREAM, source="chaos"))
         spool = steps.at(SqliteEventSpool(place.directory / "spool" / "events", max_bytes=10_000_000))
         intents = steps.at(RedisIntents(broker, channel="main", source="chaos"))
-        self.events = EventManager(publisher, spool=spool, intents=intents) if place.safe else EventManager(publisher)
+        server = RedisServerHistory(broker)
+        self.window = PublishedWindow(publisher, server, max_events=place.remembers, watch=_watch)
+        unreplicated = SqliteEventSpool(place.directory / "spool" / "unreplicated", max_bytes=10_000_000)
+        self.events = (
+            EventManager(self.window, spool=spool, unreplicated=unreplicated, intents=intents)
+            if place.safe
+            else EventManager(publisher)
+        )
         self._integration = steps.at(system.integration(place.system_url))
         self._integration.in_doubt_seconds = 0.2
+        self._directory = place.directory
         self._queue = CeleryJobQueue(
             place.redis_url,
             {place.system: self._run},
@@ -108,21 +129,39 @@ class Worker:
     def _run(self, job: Job, turn: Turn) -> JobProgress | Continues:
         return reconcile(job, turn, integration=self._integration, events=self.events, guards=NONE)
 
-    def run(self, job_id: str) -> None:
-        """Run the job to its end, slice by slice, as often as its message would be delivered again."""
+    def run(self, job_id: str, later: Sequence[str] = ()) -> None:
+        """Run the job to its end, slice by slice, as often as its message would be delivered again.
+
+        One that Redis does not know is submitted, and so is one that it has forgotten: as by a client that waits for
+        its end; but not when another client has submitted a `later` one, which it would overwrite. The file of the job
+        has it, and another one the ids that it got.
+        """
+        ids = self._directory / f"{job_id}.ids"
         while True:
+            now_id = ids.read_text().split()[-1] if ids.exists() else job_id
             try:
-                self._queue.run(job_id)
-                result = self._queue.result(job_id)
-                if result is None or result.status.final:
+                self._queue.run(now_id)
+                result = self._queue.result(now_id)
+                if result is None and any((self._directory / f"{other}.ids").exists() for other in later):
+                    return
+                if result is None:
+                    job = Job.model_validate_json((self._directory / job_id).read_text())
+                    job = job.model_copy(update={"id": str(uuid4())})
+                    self._queue._ledger.record(job)
+                    append(ids, f"{job.id}\n")
+                elif result.status.final:
                     return
             except (redis.RedisError, OSError, JobQueueError) as error:
                 log.warning("again: %s", error)
             sleep(SOON)
 
     def recover(self) -> None:
-        """Recover until nothing is pending or spooled."""
+        """Recover until nothing is pending or spooled, or to be published again."""
         while True:
+            self.window.look()
+            if any(event.history != self.window._number for event in self.window._events):
+                sleep(SOON)
+                continue
             recover_all(self.events, self._queue, {self._integration.name: self._integration}, later={})
             try:
                 if not self.events.pending() and not self.events.flush():
@@ -130,6 +169,16 @@ class Worker:
             except Exception as error:  # noqa: BLE001 - whatever it is, the next time shows
                 log.warning("again: %s", error)
             sleep(SOON)
+
+
+def _watch(window: PublishedWindow) -> None:
+    """Look into the window as a process does, but more often."""
+
+    def look() -> None:
+        while window.look():
+            sleep(LOOK_SECONDS)
+
+    Thread(target=look, daemon=True).start()
 
 
 def work(place: Place, jobs: list[str], plan: dict[int, str], harness: Connection) -> None:
@@ -149,11 +198,14 @@ def work(place: Place, jobs: list[str], plan: dict[int, str], harness: Connectio
             case _:
                 harness.send(fault)
                 harness.recv()
+                if fault == "killed with the primary":
+                    os.kill(os.getpid(), signal.SIGKILL)
 
     steps = Steps(plan, happen)
     worker = Worker(place, steps)
-    for job_id in jobs:
-        worker.run(job_id)
-    if not jobs:
+    for number, job_id in enumerate(jobs, 1):
+        worker.run(job_id, later=jobs[number:])
+    happen("all jobs are done")
+    if not jobs or place.lives:
         worker.recover()
     harness.send(steps.number)

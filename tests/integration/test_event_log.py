@@ -1,6 +1,6 @@
 """The event log in a real Valkey: what every event log promises."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -59,6 +59,17 @@ class RedisEvents(Events):
         entries: Any = await self._client.xrange(KEYS.stream)
         [found] = [entry_id for entry_id, fields in entries if fields[b"__data__"] == content]
         await self._client.xdel(KEYS.stream, found)
+
+    async def fork(self) -> Callable[[], Awaitable[None]]:
+        kept = {key: await self._client.dump(key) for key in await self._client.keys()}
+
+        async def go_back() -> None:
+            for key, value in kept.items():
+                await self._client.restore(key, 0, value or b"", replace=True)
+            await self._client.replicaof("127.0.0.1", "1")  # a replica that is promoted begins another history
+            await self._client.replicaof("NO", "ONE")
+
+        return go_back
 
     async def lose(self, subscription: str) -> None:
         await self._client.xgroup_destroy(KEYS.stream, subscription)

@@ -47,6 +47,7 @@ class Count(StrEnum):
     CLAIMED = "events_claimed"
     EXPIRED = "events_expired"
     REBUILT = "subscriptions_rebuilt"
+    REWOUND = "streams_rewound"
     STUCK = "handlers_stuck"
 
 

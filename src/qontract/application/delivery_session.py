@@ -13,7 +13,7 @@ from qontract.application.capacity import Capacity
 from qontract.application.lanes import Lanes
 from qontract.application.lease import Lease
 from qontract.application.ports.event_format import EventFormat
-from qontract.application.ports.event_log import Entry, EventLog, EventLogError, GoneError, LeaseLostError
+from qontract.application.ports.event_log import Entry, EventLog, EventLogError, GoneError, LeaseLostError, RewoundError
 from qontract.application.subscription import Subscription
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class DeliverySession:
             ask=self._ask,
             publish=dependencies.publish,
             finished=self._finished,
-            dead_lettered=self._forget,
+            dead_lettered=lambda entry: self.held.pop(entry.key, None),
             lease=lease,
             count=dependencies.count,
             now=dependencies.now,
@@ -193,8 +193,10 @@ class DeliverySession:
         """Put each new entry into its lane."""
         claimed, ordered = 0, self._lease is not None
         for entry in entries:
-            if entry.key in self.held:
+            if held := self.held.get(entry.key):
                 self._capacity.free(entry)
+                if held.content and entry.content and held.content != entry.content:
+                    raise EventLogError(f"entry {entry.key} is another event now: the log went back")
                 continue
             self.held[entry.key] = entry
             if entry.expired:
@@ -232,9 +234,6 @@ class DeliverySession:
         self._done.append(entry)
         self._some_done.set()
 
-    def _forget(self, entry: Entry) -> None:
-        self.held.pop(entry.key, None)
-
     async def _acknowledge(self) -> None:
         """Acknowledge finished entries: all those that finish during one call go into the next."""
         while True:
@@ -264,7 +263,10 @@ class DeliverySession:
             except LeaseLostError:
                 raise
             except EventLogError as error:
-                if pause == _SHORTEST_PAUSE:  # once for each question
+                if isinstance(error, RewoundError):
+                    self._dependencies.count(Count.REWOUND, 1)
+                    log.error("stream went back; events may come again", extra={"subscription": self._name})  # noqa: TRY400
+                elif pause == _SHORTEST_PAUSE:  # once for each question
                     extra = {"subscription": self._name, "error": str(error)}
                     log.warning("event log does not answer; it is asked again", extra=extra)
                 if isinstance(error, GoneError):

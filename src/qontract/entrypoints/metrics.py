@@ -42,6 +42,7 @@ _HELP = {
     Count.CLAIMED: "Events claimed from another replica",
     Count.EXPIRED: "Events that vanished from the stream before they were handled",
     Count.REBUILT: "Times that the subscription had lost its place",
+    Count.REWOUND: "Times that the stream went back, for its server had lost what it had accepted last",
     Count.STUCK: "Handlers that went on after their time-out",
 }
 _COUNTERS = {count: Counter(f"qontract_{count}_total", text, ["subscription"]) for count, text in _HELP.items()}

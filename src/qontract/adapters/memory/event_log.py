@@ -6,7 +6,15 @@ from contextlib import suppress
 
 from qontract.adapters.memory import faults
 from qontract.adapters.memory.events import InMemoryEvents, Kept, Pending, Place, Record
-from qontract.application.ports.event_log import Entry, EventLog, EventLogError, GoneError, LeaseLostError, Measures
+from qontract.application.ports.event_log import (
+    Entry,
+    EventLog,
+    EventLogError,
+    GoneError,
+    LeaseLostError,
+    Measures,
+    RewoundError,
+)
 from qontract.domain.delivery_states import Interest
 
 _Candidate = tuple[int, Kept | None, str | None]
@@ -50,6 +58,7 @@ class InMemoryEventLog(EventLog):
         self._known = events.of(subscription)
         self._now = events.now
         self._checked = (-1, 0.0)
+        self._history, self._newest_read = events.history, 0
 
     async def open(self) -> bool:
         """Make the subscription if it is missing; return whether it was."""
@@ -97,7 +106,9 @@ class InMemoryEventLog(EventLog):
                 changed.clear()
                 with self._events.lock:
                     place = self._place_of_a_leader()
+                    self._notice_history()
                     entries = self._take(place, count, max_bytes)
+                    self._newest_read = place.last
                 left = deadline - self._now()
                 if entries or left <= 0:
                     return entries
@@ -198,6 +209,13 @@ class InMemoryEventLog(EventLog):
         if not self._shared and self._another_leads():
             raise LeaseLostError(f"another replica leads the subscription {self._name}: {self._known.leader[0]}")
         return self._place()
+
+    def _notice_history(self) -> None:
+        before, self._history = self._history, self._events.history
+        if before != self._history:
+            if self._events.newest < self._newest_read:
+                raise RewoundError("the events went back")
+            raise GoneError("the events have another history")
 
     def _another_leads(self) -> bool:
         leader, until = self._known.leader

@@ -1,8 +1,9 @@
 """In memory: the kept events, and the state of each subscription."""
 
 import asyncio
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -107,7 +108,7 @@ class InMemoryEvents:
     """The kept events, which all replicas of all subscriptions share, as they share Redis in a deployment.
 
     InMemoryEventLog is the view of one replica of one subscription, and InMemoryDeadLetters has the dead letters. It
-    may be used from any thread. `remove`, `trim` and `lose` are faults, for tests.
+    may be used from any thread. `remove`, `trim`, `lose` and `fork` are faults, for tests.
     """
 
     def __init__(self) -> None:
@@ -120,6 +121,7 @@ class InMemoryEvents:
         self.discards: dict[tuple[str, str], Discarded] = {}
         self.runs: dict[str, Run] = {}
         self.newest = 0
+        self.history = 0
         self._latest = 0.0
         self._offsets: WeakKeyDictionary[asyncio.AbstractEventLoop, float] = WeakKeyDictionary()
         self._subscriptions: dict[str, Subscription] = {}
@@ -168,6 +170,23 @@ class InMemoryEvents:
         with self.lock:
             self.of(subscription).place = None
         self.wake()
+
+    def fork(self) -> Callable[[], None]:
+        """Return what takes events, and how far subscriptions have come, back to now: as a failover may."""
+        with self.lock:
+            kept, newest = dict(self.kept), self.newest
+            known = {name: deepcopy((one.place, one.records)) for name, one in self._subscriptions.items()}
+
+        def go_back() -> None:
+            with self.lock:
+                self.kept, self.newest, self._numbers = dict(kept), newest, count(newest + 1)
+                for name, (place, records) in deepcopy(known).items():
+                    self.of(name).place, self.of(name).records = place, records
+                    self.of(name).releases += 1
+                self.history += 1
+            self.wake()
+
+        return go_back
 
     def of(self, subscription: str) -> Subscription:
         """Return the state of a subscription."""

@@ -83,10 +83,10 @@ class RedisEventLog(EventLog):
 
     async def open(self) -> bool:
         """Make the groups, and forget replicas that have been away for long."""
-        self._reader.begin()
         with translated():
             keys = [*self._streams, self._records, self._keys.interests, self._keys.places]
-            made = await run(self._redis, "open", keys, self._name, self._interest)
+            made, history = await run(self._redis, "open", keys, self._name, self._interest)
+            self._reader.begin(history)
             if made:
                 self._segments.forget()
             await self._forget("")

@@ -8,12 +8,12 @@ from typing import Any
 from redis.asyncio import Redis
 
 from qontract.adapters.redis.attempt_records import recall
-from qontract.adapters.redis.entries import PREFIXES, again, fresh, later, vanished, vanished_unread
+from qontract.adapters.redis.entries import PREFIXES, again, fresh, later, number_of, vanished, vanished_unread
 from qontract.adapters.redis.keys import Keys
 from qontract.adapters.redis.scripts import run
 from qontract.adapters.redis.segments import Ahead, Part
 from qontract.adapters.unreadable import Unreadable
-from qontract.application.ports.event_log import Entry, LeaseLostError
+from qontract.application.ports.event_log import Entry, GoneError, LeaseLostError, RewoundError
 
 _START = b"0-0"
 
@@ -50,10 +50,13 @@ class Reader:
         self._sweep_at = 0.0
         self._unreadable = Unreadable("records", "record of attempts cannot be read; it counts as none")
         self._expired: list[Entry] = []
+        self._history = b""
+        self._seen, self._count = _START, -1  # up to where the stream was read, and how many entries that were, ever
         self.begin()
 
-    def begin(self) -> None:
-        """Read again what is this replica's, before anything new."""
+    def begin(self, history: bytes = b"") -> None:
+        """Read again what is this replica's, before anything new. `history`: of the server, if none is known yet."""
+        self._history = self._history or history
         self._last = [_START, _START]
         self._has_all = False  # whether it has received all that is its own
         if self._ahead:
@@ -87,28 +90,53 @@ class Reader:
             if claimed:
                 return claimed, None
         self._has_all = False
-        part = await self._ahead.part(count, max_bytes) if self._ahead else None
+        part = await self._part(count, max_bytes)
         keys = [*self._streams, self._lease, self._records]
-        bounds = (int(not self._claim_seconds), count, max_bytes, *self._last)
+        bounds = (int(not self._claim_seconds), count, max_bytes, *self._last, self._history)
         kind, *answer = await run(self._redis, "read", keys, *self._who, *bounds, *_named(part), *self._patterns)
         if kind == b"lease":
             self.begin()
             raise LeaseLostError("another replica leads")
+        if kind == b"history":
+            self._notice(*answer)
+            return await self.read(count, max_bytes)
         self._has_all = kind in (b"new", b"nothing")
         if kind == b"again":
             return self._again(answer), None
-        gap, *rest = answer
+        gap, self._count, *rest = answer
         entries = [vanished_unread(gap, self._last[1])] if gap else []
         if kind == b"part" and self._ahead and part:
             self._ahead.took(part)
-            self._last[1] = part.end
+            self._last[1] = self._seen = part.end
             return entries + _taken(part, rest[0]), None
         read_to, *flats = rest
+        self._seen = read_to
         entries += self._new(flats)
         if self._ahead:
             is_behind = kind == b"more" or len(entries) >= count or (part and part.start == read_to)
             self._ahead.follow(read_to) if is_behind else self._ahead.leave()
         return entries, read_to if kind == b"nothing" and not entries else None
+
+    async def _part(self, count: int, max_bytes: int) -> Part | None:
+        """Return what the process has of the stream already, unless that was of another history."""
+        part = await self._ahead.part(count, max_bytes) if self._ahead else None
+        if self._ahead and part and self._history and part.history != self._history:
+            self._ahead.forget()
+            return None
+        return part
+
+    def _notice(self, history: bytes, last: bytes, count: int) -> None:
+        """Remember the history of the server. Raises GoneError if it had another one before."""
+        before, self._history = self._history, history
+        if not before:
+            return
+        went_back = count >= 0 and (number_of(last) < number_of(self._seen) or count < self._count)
+        self._seen, self._count = _START, -1
+        if self._ahead:
+            self._ahead.forget()
+        if went_back:
+            raise RewoundError("the stream went back: Redis has another history, which lacks entries that were read")
+        raise GoneError("Redis has another history; what is not acknowledged is read again")
 
     def _new(self, flats: list[list[Any]]) -> list[Entry]:
         entries: list[Entry] = []

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
-_READING = ("claim", "look", "read")
+_READING = ("claim", "look", "open", "read")
 """The scripts that begin with `entry.lua`."""
 
 

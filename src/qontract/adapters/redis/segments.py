@@ -1,7 +1,8 @@
 """Segments of the stream: each is looked at once for all ordered subscriptions of an event loop that are behind.
 
 What is looked at is owned by nobody: a subscription has read it when the script that reads says so, which is told what
-the process has already. An entry of a stream never changes, so a segment is right for as long as the stream exists.
+the process has already. An entry of a stream never changes, so a segment is right for as long as the stream exists
+and its server has the same history: after a failover, others may be where those were that are lost.
 """
 
 import asyncio
@@ -34,12 +35,13 @@ class Kept(NamedTuple):
 class Segment(NamedTuple):
     """What follows an id: `size` entries up to `end`. Those are `kept` that match one of the `patterns`; none: all.
 
-    `ever`: how many the stream ever had up to `end`, or -1 where that is not known.
+    `ever`: how many the stream ever had up to `end`, or -1 where that is not known. `history`: of the server.
     """
 
     end: bytes
     size: int
     ever: int
+    history: bytes
     kept: Sequence[Kept]
     by_type: Mapping[str | None, Sequence[Kept]]
     patterns: frozenset[str]
@@ -59,6 +61,7 @@ class Part(NamedTuple):
     end: bytes
     size: int
     ever: int
+    history: bytes
     wanted: Sequence[Kept]
 
 
@@ -103,7 +106,7 @@ class Segments:
         wanted = (asked, *self.behind.values())
         patterns = frozenset(chain.from_iterable(wanted)) if all(wanted) else frozenset[str]()
         bounds = (position, self._border(position))
-        end, size, ever, flat = await run(self._redis, "look", [self._stream], *bounds, *patterns)
+        end, size, ever, flat, history = await run(self._redis, "look", [self._stream], *bounds, *patterns)
         parts = iter(flat)
         kept = [
             Kept(number, entry_id.decode(), content_from(found), type_from(kind))
@@ -112,7 +115,7 @@ class Segments:
         by_type: defaultdict[str | None, list[Kept]] = defaultdict(list)
         for one in kept:
             by_type[one.type].append(one)
-        return Segment(end, size, ever, kept, by_type, patterns)
+        return Segment(end, size, ever, history, kept, by_type, patterns)
 
     def _border(self, position: bytes) -> bytes:
         """Return where the next known segment begins or ends: from there two subscriptions go on together."""
@@ -135,6 +138,11 @@ class Ahead:
         self._segment: Segment | None = None
         self._wanted: Sequence[Kept] = ()
         self._taken = self._number = 0  # of what is wanted in the segment, and of all that is in it
+
+    def forget(self) -> None:
+        """Look at everything anew, for all subscriptions: the stream may have other entries."""
+        self.leave()
+        self._segments.forget()
 
     def leave(self) -> None:
         """Use no segment until `follow`."""
@@ -167,7 +175,7 @@ class Ahead:
         is_rest = self._taken + len(wanted) == len(self._wanted)
         end, number = (segment.end, segment.size) if is_rest else (wanted[-1].id.encode(), wanted[-1].number)
         ever = segment.ever - segment.size + number if segment.ever >= 0 else -1
-        return Part(start, end, number - self._number, ever, wanted)
+        return Part(start, end, number - self._number, ever, segment.history, wanted)
 
     def took(self, part: Part) -> None:
         """Go on behind the part: it was read."""

@@ -22,6 +22,10 @@ class GoneError(EventLogError):
     """The place of this subscription was lost, and its deliveries too: call `open`, and claim again."""
 
 
+class RewoundError(GoneError):
+    """The log went back: it lost what it had accepted last, and how far its subscriptions had come since."""
+
+
 @dataclass(eq=False, slots=True)
 class Entry:
     """One kept event. `key` has a meaning for the adapter only; `str(key)` is the id that people see.
@@ -96,7 +100,9 @@ class EventLog(Protocol):
     - `paused` returns whether the subscription is paused: then nobody reads it.
     - `remember` keeps ids for so many seconds; `known` returns whether an id is kept.
     - `measures` reads no events. `close` removes this replica from the subscription, if it holds no entries any more.
-    - Every method raises EventLogError and nothing else: GoneError if the subscription's place is lost.
+    - Every method raises EventLogError and nothing else: GoneError if the subscription's place is lost, or if the log
+      cannot know whether something is done. `read` raises RewoundError, once, after the log went back: events may come
+      again then, and other events under the keys of lost ones.
     """
 
     @abstractmethod

@@ -44,6 +44,10 @@ class Events(Protocol):
         """Remove the entry with these bytes from the log, whether it is acknowledged or not."""
         ...
 
+    async def fork(self) -> Callable[[], Awaitable[None]]:
+        """Return what takes events, and how far each subscription has come, back to now, as a failover to a replica."""
+        ...
+
     async def lose(self, subscription: str) -> None:
         """Lose the place of the subscription, and its pending entries."""
         ...

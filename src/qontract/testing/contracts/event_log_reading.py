@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from qontract.application.ports.event_log import GoneError, LeaseLostError
+from qontract.application.ports.event_log import GoneError, LeaseLostError, RewoundError
 from qontract.testing.contracts.event_log_events import (
     CLAIM_SECONDS,
     LONG,
@@ -68,6 +68,40 @@ class OpeningContract:
         if not shared:
             with pytest.raises(GoneError):
                 await log.claim_all()
+
+    async def test_where_the_log_went_back_it_says_so_once_and_nothing_that_is_not_acknowledged_is_skipped(
+        self, events: Events, shared: bool
+    ) -> None:
+        first, second, lost, new = some_events(4)
+        await events.append(first, second)
+        log = await opened(events, shared=shared)
+        held = await read(log, 2)
+        await log.acknowledge(held[:1])
+        go_back = await events.fork()
+        await events.append(lost)
+        await log.acknowledge([*held[1:], *await read(log, 1)])
+        await go_back()
+        with pytest.raises(RewoundError):
+            await read(log, 1)
+        await events.append(new)
+        assert not await log.open()
+        if not shared:
+            await log.claim_all()
+        assert contents(await read(log, 2)) == [second, new]
+
+    async def test_where_the_log_may_have_lost_what_was_done_it_says_so_though_it_did_not_go_back(
+        self, events: Events, shared: bool
+    ) -> None:
+        await events.append(event(1))
+        log = await opened(events, shared=shared)
+        held, go_back = await read(log, 1), await events.fork()
+        await log.acknowledge(held)
+        await go_back()
+        with pytest.raises(GoneError) as raised:
+            await read(log, 1)
+        assert not isinstance(raised.value, RewoundError)
+        await log.open()
+        assert contents(await read(log, 1)) == [event(1)]
 
     async def test_a_read_that_waits_says_so_too(self, events: Events, shared: bool) -> None:
         log = await opened(events, shared=shared)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from threading import Timer
 from time import monotonic
 from typing import Any
@@ -53,6 +53,14 @@ class Events:
     async def remove(self, content: bytes) -> None:
         [key] = [key for key, kept in self.events.kept.items() if kept.content == content]
         self.events.remove(key)
+
+    async def fork(self) -> Callable[[], Awaitable[None]]:
+        back = self.events.fork()
+
+        async def go_back() -> None:
+            back()
+
+        return go_back
 
     async def lose(self, subscription: str) -> None:
         self.events.lose(subscription)

@@ -1,4 +1,5 @@
--- What the scripts that read entries begin with (scripts.py): the parts of an entry, and whether its type is wanted.
+-- What the scripts of readers begin with (scripts.py): the parts of an entry, whether its type is wanted, and
+-- which history the data of the server has: another one after a failover, or after a start.
 local LONGEST_TYPE = 1000 -- bytes: to match a longer one may take too long, for the time grows faster than its length
 local matched = {}
 
@@ -22,4 +23,6 @@ local function is_wanted(kind, first_pattern)
   end
   return matched[kind]
 end
+
+local function history() return string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)') or '-' end
 

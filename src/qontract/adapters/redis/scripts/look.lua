@@ -3,7 +3,8 @@
 -- KEYS: the stream. ARGV: the id, the last id or '+', then the patterns of the types that any of them wants; none: all.
 -- Answer: the id up to which it looked, which is before the next large entry: who does not want that shall not get it;
 --   how many entries that were; how many the stream ever had up to there, or -1 where that is not known; and of those
---   that are wanted a flat list: the how many-th it is, id, content (or all fields, if it has no `__data__`), type or nil.
+--   that are wanted a flat list: the how many-th it is, id, content (or all fields, if it has no `__data__`), type or nil;
+--   and the history of the server.
 local FIRST_PATTERN, CHUNK, MOST, MOST_BYTES, LARGE = 3, 16, 1000, 2 ^ 20, 2 ^ 16
 local last, flat = ARGV[1], {}
 local seen, bytes, first = 0, 0, nil
@@ -42,4 +43,4 @@ local function ever()
   return from_first and known['max-deleted-entry-id'] == '0-0' and known['entries-added'] - known['length'] + seen or -1
 end
 
-return {last, seen, ever(), flat}
+return {last, seen, ever(), flat, history()}

@@ -2,23 +2,34 @@
 -- Read for one replica: first what is its own and was not received, for an answer may get lost; else what nobody has read.
 -- A replica that reads without the lease would hide entries from the one that has it: so the lease is checked here.
 -- KEYS: the redriven stream, the stream, the lease, the records.
--- ARGV: group, replica, '1' if it has to lead, count, max bytes, the last id received of each stream;
+-- ARGV: group, replica, '1' if it has to lead, count, max bytes, the last id received of each stream; the history of the
+--   server, as it is known;
 --   a part of the stream that its process has already (see look.lua): the ids after which it begins, or '', and at which
 --   it ends, how many entries it has, how many the stream ever had up to its end or -1, and in JSON the ids that it wants;
 --   then the patterns of the types that are wanted; none: all. What is not wanted is passed over, and not sent.
 -- Answer: 'lease', if the replica does not lead;
+--   'history', if it is another one: that, the last id that the stream ever had, how many entries it ever had, or -1 if
+--     it is not there; nothing is read;
 --   'again', of each stream a flat list, and of each the ids of entries that have vanished, and are acknowledged now;
---   'part', how many vanished unread, and of the wanted ids those that have vanished, if that part was read;
---   'new', how many vanished unread, the id up to which the stream was read, of each stream a flat list;
---   'more', the same two, if there was only what is not wanted, and there may be more;
---   'nothing', the same two.
+--   'part', how many vanished unread, how many the group has read or -1, and of the wanted ids those that have vanished, if that part was read;
+--   'new', how many vanished unread, how many the group has read or -1, the id up to which the stream was read, of each stream a flat list;
+--   'more', the same three, if there was only what is not wanted, and there may be more;
+--   'nothing', the same three.
 --   A flat list: id, content (or all fields, if it has no `__data__`), type or nil; and if it is again: record or nil.
-local PART, FIRST_PATTERN, CHUNK, MOST = 8, 13, 16, 2000
+local PART, FIRST_PATTERN, CHUNK, MOST = 9, 14, 16, 2000
 local group, replica, count, max_bytes = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
 local flat, expired = {{}, {}}, {{}, {}}
 local scanned, found, bytes, largest = 0, 0, 0, 0
 
 if ARGV[3] == '1' and redis.call('GET', KEYS[3]) ~= replica then return {'lease'} end
+
+local function known_of_stream()
+  local info, known = redis.pcall('XINFO', 'STREAM', KEYS[2]), {}
+  for i = 1, info.err and 0 or #info, 2 do known[info[i]] = info[i + 1] end
+  return known['last-generated-id'] or '0-0', known['entries-added'] or -1
+end
+
+if ARGV[8] ~= history() then return {'history', history(), known_of_stream()} end
 
 local function record_of(stream, id) return (stream == 1 and 'redriven/' or '') .. id end
 
@@ -99,7 +110,7 @@ local function read_part(before)
   if ever < 0 and known then ever = known + size end
   if ever >= 0 then advance[6], advance[7] = 'ENTRIESREAD', ever end
   redis.call(unpack(advance))
-  return {'part', known and math.max(0, ever - size - known) or 0, gone}
+  return {'part', known and math.max(0, ever - size - known) or 0, ever, gone}
 end
 
 read(1, '>')
@@ -116,5 +127,6 @@ if before['entries-read'] and after['entries-read'] then
   gap = math.max(0, after['entries-read'] - before['entries-read'] - (scanned - of_redriven))
 end
 local read_to = after['last-delivered-id']
-if found > 0 then return {'new', gap, read_to, flat[1], flat[2]} end
-return {scanned >= MOST and 'more' or 'nothing', gap, read_to}
+local count_of_group = after['entries-read'] or -1
+if found > 0 then return {'new', gap, count_of_group, read_to, flat[1], flat[2]} end
+return {scanned >= MOST and 'more' or 'nothing', gap, count_of_group, read_to}
