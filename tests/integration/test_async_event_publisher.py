@@ -1,7 +1,8 @@
 """The publisher of handlers on a real Valkey."""
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,26 +11,22 @@ from redis.asyncio import Redis
 
 from qontract.adapters.cloudevents import Event, from_cloudevent
 from qontract.adapters.redis import RedisAsyncEventPublisher
-from qontract.application.ports.event_publisher import EventPublisher, EventPublisherError
+from qontract.application.ports.async_event_publisher import AsyncEventPublisher
+from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.domain.events import DomainEvent
-from qontract.testing.contracts.event_publisher import SOURCE, EventPublisherContract, Published
+from qontract.testing.contracts.event_publisher import SOURCE, Published
+from tests.contracts.async_event_publisher import AsyncEventPublisherContract, EachOnALoopOfItsOwn
 from tests.support.processes import free_port
 from tests.support.redis_event_log import KEYS
 
 
-class EachOnALoopOfItsOwn(EventPublisher):
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    def publish(self, events: Sequence[DomainEvent]) -> None:
-        asyncio.run(self._publish(events))
-
-    async def _publish(self, events: Sequence[DomainEvent]) -> None:
-        async with Redis.from_url(self._url) as client:
-            await RedisAsyncEventPublisher(client, "main", KEYS.stream, SOURCE).publish(events)
+@asynccontextmanager
+async def publisher_at(url: str) -> AsyncIterator[AsyncEventPublisher]:
+    async with Redis.from_url(url) as client:
+        yield RedisAsyncEventPublisher(client, "main", KEYS.stream, SOURCE)
 
 
-class TestRedisAsyncEventPublisher(EventPublisherContract):
+class TestRedisAsyncEventPublisher(AsyncEventPublisherContract):
     @pytest.fixture
     def published(self, valkey_url: str) -> Published:
         def accepted() -> Sequence[DomainEvent]:
@@ -37,7 +34,7 @@ class TestRedisAsyncEventPublisher(EventPublisherContract):
                 kept: Any = client.xrange(KEYS.stream)
             return [from_cloudevent(Event.from_json(fields[b"__data__"])) for _, fields in kept]
 
-        return EachOnALoopOfItsOwn(valkey_url), accepted
+        return EachOnALoopOfItsOwn(partial(publisher_at, valkey_url)), accepted
 
 
 @pytest.mark.anyio

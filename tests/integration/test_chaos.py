@@ -184,7 +184,7 @@ def test_a_hostile_value_that_nobody_can_explain_makes_a_run_unsound() -> None:
 def test_a_shortage_in_a_metric_is_unknown() -> None:
     some = [(Value("a message of Celery's queue", "q", f"job-{number}", ("LPUSH", "q", "x")), 1) for number in range(5)]
     nothing: Any = object()
-    logs = [{"event": "job is done, or no longer known", "job_id": "job-1"}]
+    logs = [{"event": "message dropped; its job has ended or is not known", "job_id": "job-1"}]
     found = explained(some, Evidence(nothing, set(), set(), {}, logs, {"messages": 2}, {"job-2"}, {}))
     assert sorted(found.values(), reverse=True) == [2, 1, 1, 1]
     assert found["a message of Celery's queue: unknown"] == 1

@@ -26,7 +26,7 @@ def states_of(url: str) -> RedisDeliveryStates:
     return RedisDeliveryStates(url, channel="main", stream=KEYS.stream, source="here", timeout=2)
 
 
-class TestRedisTraces(DeliveryStatesContract):
+class TestRedisDeliveryStates(DeliveryStatesContract):
     @pytest.fixture
     async def store(self, valkey_url: str, server: redis.Redis) -> AsyncIterator[Store]:
         async with Redis.from_url(valkey_url) as client:

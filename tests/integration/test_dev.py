@@ -29,6 +29,22 @@ SANDBOX = Sandbox("tickets_sandbox", lambda url, state: {"QAPI_TICKETS__URL": ur
 if __name__ == "__main__":
     sys.exit("tickets: \\x1b[31mno such state")
 """
+TILLS = """
+from typing import Literal
+from qontract.domain.events import DomainEvent
+from qontract.domain.integration import BlockedPlan, DesiredState
+
+class Blocked(DomainEvent):
+    type: Literal["qontract-api.tills.blocked"] = "qontract-api.tills.blocked"
+    data: BlockedPlan
+
+class Desired(DesiredState[None]):
+    def scopes(self):
+        return {}
+
+class Tills:
+    name, desired, events, in_doubt_seconds = "tills", Desired, (Blocked,), 60
+"""
 
 
 @pytest.fixture
@@ -43,7 +59,7 @@ def port() -> int:
     return ports_in_a_row(10)
 
 
-def test_dev_runs_everything_until_it_is_told_to_end_and_a_client_reconciles_against_it(
+def test_dev_runs_everything_until_it_is_told_to_end_and_a_client_reconciles_against_it_and_no_other_dev_has_its_data(
     mark: str, port: int, tmp_path: Path
 ) -> None:
     reconcile = ["reconcile", "slack-usergroups", str(SLACK.desired)]
@@ -54,9 +70,11 @@ def test_dev_runs_everything_until_it_is_told_to_end_and_a_client_reconciles_aga
         applied = run(*reconcile, "--apply", "--yes", **settings)
         again = run(*reconcile, **settings)
         status = run("status", **settings)
+        second = run("dev", "--data", str(tmp_path / "data"), "--port", str(port + 5), MARK=mark)
         counted = httpx.get(f"http://127.0.0.1:{port + 2}/metrics").text
         assert dev.end(signal.SIGTERM) == 130
     assert (planned.returncode, applied.returncode, again.returncode) == (0, 0, 0), planned.stderr + applied.stderr
+    assert (second.returncode, "is in use by another qontract dev" in second.stderr) == (1, True)
     assert status.returncode == 0, status.stdout
     assert "scope slack-usergroups/acme: last success: " in status.stdout
     assert 'qontract_jobs_total{integration="slack-usergroups",status="success"} 3.0' in counted
@@ -75,11 +93,12 @@ def environment_of(data: Path) -> dict[str, str]:
     return {name: value for name, value in variables.items() if name.startswith("QAPI_") or name.lower() == "no_proxy"}
 
 
-def test_dev_says_where_everything_is_and_that_is_good_for_the_next_start_too(
+@pytest.mark.timeout(120)
+def test_dev_says_where_everything_is_also_for_the_next_start_and_ends_in_good_order_by_ctrl_c_or_with_its_terminal(
     mark: str, port: int, tmp_path: Path
 ) -> None:
     secrets, servers = [], []
-    for _ in range(2):
+    for how in (signal.SIGINT, signal.SIGHUP):
         with running("dev", "--data", str(tmp_path), "--port", str(port), MARK=mark) as dev:
             dev.line("reconcile slack-usergroups")
             settings = environment_of(tmp_path)
@@ -91,7 +110,11 @@ def test_dev_says_where_everything_is_and_that_is_good_for_the_next_start_too(
             assert "127.0.0.1" in settings["no_proxy"], "where there is a proxy, it does not reach this machine"
             secrets.append(settings["QAPI_AUTH__SECRET"])
             servers.append(settings["QAPI_CACHE_BROKER_URL"])
-            assert dev.end(signal.SIGINT) == 130
+            before = len(dev.lines)
+            assert dev.end(how) == 130
+        assert "shut down gracefully" in dev.said
+        assert [line for line in dev.lines[before:] if "error" in line or "Traceback" in line] == []
+        assert "CTRL+C" not in dev.said
         for where in (f":{port}/docs", f":{port + 1}/docs/asyncapi", settings["QAPI_CACHE_BROKER_URL"], "sandbox of"):
             assert where in dev.said
         assert secrets[-1] not in dev.said
@@ -112,15 +135,8 @@ def test_dev_that_is_killed_leaves_no_process_and_lets_go_of_its_data(mark: str,
         until(lambda: not processes(mark), seconds=25)
     assert f"{tmp_path} is in use by another qontract dev" in second.stderr
     with running(*arguments, str(port), MARK=mark) as dev:
-        dev.line("reconcile slack-usergroups")
+        dev.line("api serving")
         assert dev.end(signal.SIGINT) == 130
-
-
-def test_dev_of_which_the_terminal_goes_away_ends_in_good_order(mark: str, port: int, tmp_path: Path) -> None:
-    with running("dev", "--data", str(tmp_path), "--port", str(port), MARK=mark) as dev:
-        dev.line("reconcile slack-usergroups")
-        assert dev.end(signal.SIGHUP) == 130
-    assert "shut down gracefully" in dev.said
 
 
 def test_data_that_another_server_has_open_are_refused(mark: str, port: int, tmp_path: Path) -> None:
@@ -131,64 +147,21 @@ def test_data_that_another_server_has_open_are_refused(mark: str, port: int, tmp
     assert re.search(rf"qontract: {tmp_path} is open in process \d+, a server", second.stderr)
 
 
-def test_ctrl_c_ends_dev_in_good_order(mark: str, port: int, tmp_path: Path) -> None:
-    with running("dev", "--data", str(tmp_path), "--port", str(port), MARK=mark) as dev:
-        dev.line("reconcile slack-usergroups")
-        before = len(dev.lines)
-        assert dev.end(signal.SIGINT) == 130
-    assert "shut down gracefully" in dev.said
-    assert [line for line in dev.lines[before:] if "error" in line or "Traceback" in line] == []
-    assert "CTRL+C" not in dev.said
-
-
-def test_a_sandbox_that_does_not_start_is_named_and_takes_nothing_else_down(
+def test_a_sandbox_that_does_not_start_and_an_integration_without_one_are_named_and_take_nothing_else_down(
     mark: str, port: int, tmp_path: Path
 ) -> None:
     (tmp_path / "tickets_sandbox.py").write_text(TICKETS)
     install(tmp_path, "tickets", {"qontract.sandboxes": {"tickets": "tickets_sandbox:SANDBOX", "bad": "nowhere:X"}})
+    (tmp_path / "tills.py").write_text(TILLS)
+    install(tmp_path, "tills", {"qontract.integrations": {"tills": "tills:Tills"}})
     arguments = ["dev", "--data", str(tmp_path / "data"), "--port", str(port)]
     with running(*arguments, MARK=mark, PYTHONPATH=str(tmp_path)) as dev:
         dev.line("reconcile slack-usergroups")
+        assert dev.line("tills has no sandbox here")
         assert "the sandbox of bad cannot be used: tickets 1.0: nowhere:X: ModuleNotFoundError" in dev.said
         assert "the sandbox of tickets ended with exit code 1" in dev.said
         assert "tickets tickets: \\x1b[31mno such state" in dev.said
         assert dev.end(signal.SIGINT) == 130
-
-
-def test_an_integration_without_a_sandbox_is_named_in_a_line(mark: str, port: int, tmp_path: Path) -> None:
-    (tmp_path / "tickets.py").write_text(TICKETS_INTEGRATION)
-    install(tmp_path, "tickets", {"qontract.integrations": {"tickets": "tickets:Tickets"}})
-    arguments = ["dev", "--data", str(tmp_path / "data"), "--port", str(port)]
-    with running(*arguments, MARK=mark, PYTHONPATH=str(tmp_path)) as dev:
-        dev.line("tickets has no sandbox here")
-        assert dev.end(signal.SIGINT) == 130
-
-
-TICKETS_INTEGRATION = """
-from typing import Literal
-from qontract.domain.events import DomainEvent
-from qontract.domain.integration import BlockedPlan, DesiredState
-
-class Blocked(DomainEvent):
-    type: Literal["qontract-api.tickets.blocked"] = "qontract-api.tickets.blocked"
-    data: BlockedPlan
-
-class Desired(DesiredState[None]):
-    def scopes(self):
-        return {}
-
-class Tickets:
-    name, desired, events, in_doubt_seconds = "tickets", Desired, (Blocked,), 60
-"""
-
-
-def test_two_devs_do_not_write_into_one_directory(mark: str, port: int, tmp_path: Path) -> None:
-    with running("dev", "--data", str(tmp_path), "--port", str(port), MARK=mark) as dev:
-        dev.line("api serving")
-        second = run("dev", "--data", str(tmp_path), "--port", str(port + 5), MARK=mark)
-        assert dev.end(signal.SIGINT) == 130
-    assert second.returncode == 1
-    assert f"qontract: {tmp_path} is in use by another qontract dev" in second.stderr
 
 
 def test_dev_says_which_port_is_taken() -> None:
@@ -214,7 +187,7 @@ def test_a_sandbox_runs_alone_from_its_example_or_from_a_file(mark: str, tmp_pat
     both = ["--state", str(file), "--state", str(SLACK.state)]
     for states, workspaces in (([], ["acme"]), (both, ["other", "acme"])):
         with running("sandbox", "slack-usergroups", *states, "--port", str(port), MARK=mark) as sandbox:
-            sandbox.line("serving")
+            sandbox.line("server listens")
             until(lambda: _answers(port))
             assert httpx.get(f"http://127.0.0.1:{port}{SLACK.ready}").json() == {"workspaces": workspaces}
             assert httpx.get(f"http://127.0.0.1:{port}{SLACK.calls}").json() == []

@@ -61,7 +61,7 @@ def test_a_row_that_cannot_be_read_is_named_once_and_counted_and_the_rest_goes_o
         assert list(spool.oldest(2)) == list(spool.oldest(9)) == [waits, other]
         assert spool.pending() == {SCOPE: [intent]}
     assert unreadable() - before == 1
-    [line] = [record for record in caplog.records if record.message == "a row of the spool cannot be read, and stays"]
+    [line] = [record for record in caplog.records if record.message == "row of the spool cannot be read; it stays"]
     assert vars(line)["file"] == str(path)
     spool.remove([waits, other])
     assert list(spool.oldest(9)) == []

@@ -20,7 +20,9 @@ def test_events_go_to_their_own_redis_and_jobs_to_the_other(
     monkeypatch.setenv("QAPI_EVENTS__SPOOL", str(tmp_path / "spool"))
     monkeypatch.setenv("QAPI_AUTH__SECRET", "a-secret-of-at-least-thirty-two-bytes")
     container = Container()
-    container.event_manager().publish_event(DomainEvent(type="a.b", data={}))
+    manager = container.event_manager()
+    assert manager
+    manager.publish_event(DomainEvent(type="a.b", data={}))
     container.job_queue().submit(Job(integration="test", payload={}))
     assert len(container.kept_events().page(Span(), 10)) == 1
     assert not any(container.server_check("api", writes=True).state()[:2])

@@ -14,10 +14,10 @@ from qontract.adapters.redis import RedisBroker, RedisServerCheck, RedisServerIn
 from qontract.adapters.redis.acl import Process
 from qontract.adapters.redis.faststream import faststream_broker
 from tests.chaos.proxy import Proxy
-from tests.processes import until
 from tests.support.api_process import DESIRED, PATH, SECRET, running_api
 from tests.support.failover import NAME, Pair, at, behind_a_name, pair, sentinel, sentinel_says
 from tests.support.subscriber_process import Site
+from tests.support.waiting import until
 from tests.support.worker_process import Worker, submitted
 
 STREAM = "qontract:{main}:events"

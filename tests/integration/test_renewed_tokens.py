@@ -53,7 +53,7 @@ def test_the_next_jobs_of_every_process_of_a_worker_use_the_new_token_and_a_brok
         assert "stale" not in worker.get("/health/ready").json()
         replace(secrets / "slack" / "timeout", "never")
         until(lambda: worker.get("/health/ready").json().get("stale") == ["slack-usergroups"])
-        until(lambda: "changed settings cannot be used" in (tmp_path / "log").read_text())  # recovery looks at it too
+        until(lambda: "settings refused" in (tmp_path / "log").read_text())  # recovery looks at it too
         assert planned(valkey_url).status is JobStatus.SUCCESS
         assert worker.get("/health/ready").status_code == 200
     assert TOKEN not in (tmp_path / "log").read_text()
@@ -67,7 +67,7 @@ def test_a_handler_of_the_subscriber_uses_the_new_token(
     about = {"QAPI_SLACK_NOTIFIER__CHANNEL": "general", "QAPI_SLACK_NOTIFIER__API_URL": slack_sandbox.url}
     with site.subscriber(wait=True, **about) as one:
         publish(valkey_url, EVENT)
-        until(lambda: any("invalid_auth" in str(line) for line in one.lines("handler failed")))
+        until(lambda: any("invalid_auth" in str(line) for line in one.lines("attempt failed")))
         replace(secrets / "slack_notifier" / "token", TOKEN)
         until(lambda: len(slack_sandbox.messages()) == 1, 40)
         replace(secrets / "slack_notifier" / "types", '["a.*"]')

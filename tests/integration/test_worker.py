@@ -64,7 +64,7 @@ def test_it_runs_jobs_counts_them_and_ends_cleanly_without_telling_a_secret(
     assert list(temporary.iterdir()) == []
     lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
     of_the_job = [line for line in lines if line["logger"] == "qontract.adapters.celery.job_queue"]
-    assert {"job begins", "job ended"} <= {line["event"] for line in of_the_job}
+    assert {"slice begun", "job ended"} <= {line["event"] for line in of_the_job}
     known = ("job_id", "integration", "correlation_id", "requested_by", "reason")
     told = {tuple(line[name] for name in known) for line in of_the_job}
     assert told == {(job.id, "slack-usergroups", "request-1", "alice", "she left")}

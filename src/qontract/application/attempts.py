@@ -187,8 +187,8 @@ class Attempts:
             self._count(Count.FAILED, 1)
             tracing.fail(type(error).__name__)
             log.warning(
-                "handler failed",
-                extra={**about(self._name, event), "attempt": number, "of": self._policy.max_attempts},
+                "attempt failed",
+                extra={**about(self._name, event), "attempt": number, "max_attempts": self._policy.max_attempts},
                 exc_info=error,
             )
         if isinstance(decision, GiveUp):
@@ -228,7 +228,7 @@ class Attempts:
     def _is_stuck(self, delivery: Delivery, where: str) -> None:
         self._count(Count.STUCK, 1)
         extra = about(delivery.subscription, delivery.event)
-        log.error("handler goes on after its time-out; it ignores its cancellation", extra={**extra, "where": where})
+        log.error("handler is stuck; it goes on after its time-out", extra={**extra, "where": where})
 
 
 def about(subscription: str, event: DomainEvent) -> dict[str, object]:
@@ -246,7 +246,7 @@ def report_expired(entry: Entry, subscription: str, count: Counting, now: float)
     entry.ending, entry.ended = Ending.EXPIRED, now
     number = entry.expired or 1
     count(Count.EXPIRED, number)
-    extra = {"subscription": subscription, "entry": str(entry.key), "number": number}
+    extra = {"subscription": subscription, "entry": str(entry.key), "count": number}
     log.error("event expired before it was handled", extra=extra)
 
 

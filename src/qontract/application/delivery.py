@@ -88,13 +88,13 @@ class DeliveryLoop:
                 log.warning("replica lost the lease", extra=extra)
             except EventLogError as error:
                 if warnings.is_new(str(error)):
-                    log.warning("event log does not answer", extra=extra | {"error": str(error)})
+                    log.warning("event log does not answer; it is asked again", extra=extra | {"error": str(error)})
             except asyncio.CancelledError:
                 if _is_being_cancelled():
                     raise
-                log.exception("delivery broke off", extra=extra)  # nobody here asked for it
+                log.exception("delivery broke off; it begins again", extra=extra)  # nobody here asked for it
             except Exception:
-                log.exception("delivery broke off", extra=extra)
+                log.exception("delivery broke off; it begins again", extra=extra)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), 0 if self._ending else self._pause)
 
@@ -129,8 +129,11 @@ class DeliveryLoop:
     async def _is_paused(self) -> bool:
         was, self.paused = self.paused, await self._log.paused()
         if self.paused != was:
-            what = "subscription is paused; nothing more is read" if self.paused else "subscription is read again"
-            log.info(what, extra={"subscription": self.subscription.name})
+            extra = {"subscription": self.subscription.name}
+            if self.paused:
+                log.info("subscription is paused; it is read no more", extra=extra)
+            else:
+                log.info("subscription is resumed; it is read again", extra=extra)
         return self.paused
 
 

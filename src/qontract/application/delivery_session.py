@@ -290,7 +290,7 @@ class DeliverySession:
 def report_rebuilt(subscription: str, count: Counting) -> None:
     """Log and count that a subscription had lost its place."""
     count(Count.REBUILT, 1)
-    log.error("subscription had lost its place; it is made again", extra={"subscription": subscription})
+    log.error("subscription rebuilt; it had lost its place", extra={"subscription": subscription})
 
 
 def _judge_claimed(entry: Entry) -> None:

@@ -68,7 +68,7 @@ class EventManager:
             count += self._send(older, spooled=True)
             self._unreplicated.remove(older)
         if count:
-            log.info("spooled events sent", extra={"count": count})
+            log.info("spooled events republished", extra={"count": count})
             self._report("publishing", None)
         return count
 

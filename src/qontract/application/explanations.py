@@ -1,6 +1,6 @@
 """Use case of `qontract why`: explain an event, or all that concerns a job, a subject or a person."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -43,17 +43,24 @@ class Explanations:
             return self._with_job(explanation)
         missing: list[str] = []
         job = self._job(name, missing)
-        is_about = _filter(name, job)
-        search = Search(self._events.kept, is_about, Span(newest_first=True), limit=self._limit, most=self._most)
+        search = self._search(name, job)
         found = list(search)
         event = next((event for event in found if event.id == name), None)
         if event and not job:
             return self._with_job(self._events.of(event))
-        jobs = [explain_job(job)] if job else self._jobs_about(name, missing)
+        jobs = self._explain_jobs(name, job, missing)
         if not found and not jobs:
             return self._with_job(self._events.outside_log(name))
-        mentions = [self._mention(event, job.correlation_id or name if job else name) for event in found]
-        return History(name, tuple(jobs), tuple(mentions), search.scanned, bool(search.next), tuple(missing))
+        mentions = tuple(self._mention(event, _request(name, job)) for event in found)
+        return History(name, tuple(jobs), mentions, search.scanned, bool(search.next), tuple(missing))
+
+    def _search(self, name: str, job: JobView | None) -> Search:
+        """Return the search for the newest events that concern the name."""
+
+        def is_about(event: KeptEvent) -> bool:
+            return event.id == name or concerned(event, _request(name, job)) is not None
+
+        return Search(self._events.kept, is_about, Span(newest_first=True), limit=self._limit, most=self._most)
 
     def _job(self, name: str, missing: list[str]) -> JobView | None:
         try:
@@ -77,8 +84,10 @@ class Explanations:
             return replace(explanation, missing=(*explanation.missing, f"jobs: {error}"))
         return replace(explanation, job=job)
 
-    def _jobs_about(self, name: str, missing: list[str]) -> list[JobExplanation]:
-        """Return the newest jobs that planned something for the name."""
+    def _explain_jobs(self, name: str, job: JobView | None, missing: list[str]) -> list[JobExplanation]:
+        """Explain the job, if the name is a job's; else the newest jobs that planned something for the name."""
+        if job:
+            return [explain_job(job)]
         found: list[JobExplanation] = []
         try:
             for known in self._jobs.list(limit=_MOST_JOBS) if self._jobs and not missing else ():
@@ -92,10 +101,9 @@ class Explanations:
         return found
 
 
-def _filter(name: str, job: JobView | None) -> Callable[[KeptEvent], bool]:
-    """Return the condition for events that concern the name; if it is a job's, those of the job's request."""
-    wanted = job.correlation_id or name if job else name
-    return lambda event: event.id == name or concerned(event, wanted) is not None
+def _request(name: str, job: JobView | None) -> str:
+    """Return the name that the events have: that of the job's request, if the name is a job's."""
+    return job.correlation_id or name if job else name
 
 
 def _names(view: JobView, name: str) -> bool:

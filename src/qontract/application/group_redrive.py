@@ -1,4 +1,4 @@
-"""Use case: redrive the dead letters of one cause, in growing batches, until that cause comes back."""
+"""Use case: redrive the dead letters of one cause in growing batches; stop when they fail again for that cause."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -12,20 +12,20 @@ from qontract.application.subscription_steering import Steering, UnknownSubscrip
 from qontract.domain.dead_letters import DeadLetter, Group
 
 MOST_AT_ONCE = 64
-"""The largest batch: what is redriven before anybody looks how it went."""
+"""The largest batch. After each batch the result is checked."""
 PATIENCE_SECONDS = 60.0
-"""For how long a batch is waited for whose events are neither handled nor have failed."""
-LOOK_SECONDS = 0.1
+"""How long to wait for events of a batch that are neither handled nor have failed."""
+POLL_SECONDS = 0.1
 _BATCH_SECONDS = 5.0
-"""How long a batch may take at its rate."""
+"""A batch is so small that it takes no longer than this at its rate."""
 
 
 class NotReadError(Exception):
-    """Nobody reads the subscription: what would be redriven only waits, and nobody sees how it goes."""
+    """Nobody reads the subscription: redriven events would only wait."""
 
 
 class End(StrEnum):
-    """How a redriving has ended: nothing is left of its letters; its cause came back; or nobody reads them any more."""
+    """How a redrive ended: no letter is left; the cause came back; or nobody reads the subscription any more."""
 
     DONE = "done"
     CAME_BACK = "came back"
@@ -34,10 +34,11 @@ class End(StrEnum):
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a redriving is.
+    """The progress of a redrive.
 
-    `redriven`: by this process. Of all events of the run, `waiting`: not acknowledged yet; `came_back`: failed again
-    with the cause of the group, `error` being the latest of these; `otherwise`: failing for another cause.
+    `redriven` is how many letters this process has redriven. The other numbers are of all events of the run: `waiting`
+    are not acknowledged yet, `came_back` have failed again with the cause of the group (`error` is the latest such
+    error), and `otherwise` have failed with another cause.
     """
 
     redriven: int = 0
@@ -48,7 +49,7 @@ class Progress:
 
 
 def group_of(letters: Iterable[DeadLetter], group_id: str) -> Group | None:
-    """Return the group, counted; None if no letter is of it."""
+    """Return the group with the number of its letters; None if it has none."""
     found: Group | None = None
     for letter in letters:
         if letter.group == group_id:
@@ -70,9 +71,9 @@ def check_read(steering: Steering, subscription: str) -> None:
 
 
 class GroupRedrive:
-    """One redriving of a group: of the letters that there were when it began. Raises DeadLettersError.
+    """One redrive of a group: of the letters that existed when it began. Raises DeadLettersError.
 
-    Who redrives the group before it has ended goes on with it.
+    Until it ends, everybody who redrives the group continues the same run.
     """
 
     def __init__(self, dead_letters: DeadLetters, runs: RedriveRuns, changes: LetterChanges, group: Group) -> None:
@@ -83,7 +84,7 @@ class GroupRedrive:
         self._begin()
         found = self.progress()
         if not (found.waiting or found.came_back) and next(self._left(), None) is None:
-            self.end()  # somebody has done it, and did not say so
+            self.end()  # somebody finished the run, and died before ending it
             self._begin()
 
     def _begin(self) -> None:
@@ -97,7 +98,7 @@ class GroupRedrive:
         return (letter for letter in letters if letter.group == self._group.id)
 
     def step(self, count: int, pause: Callable[[], object] = lambda: None) -> int:
-        """Redrive so many more, with a pause after each, and tell of it; say how many letters it found."""
+        """Redrive the next letters, with a pause after each, and publish events; return how many were found."""
         found = 0
         try:
             for letter in islice(self._letters, count):
@@ -109,7 +110,7 @@ class GroupRedrive:
         return found
 
     def progress(self) -> Progress:
-        """Look at what became of the events so far."""
+        """Return what became of the events so far."""
         unacknowledged = self._runs.unacknowledged(self._run)
         cause = self._group.cause
         failing = [failure.error for failure in unacknowledged.failures if failure.known_cause.is_like(cause)]
@@ -127,7 +128,7 @@ class GroupRedrive:
         )
 
     def end(self) -> None:
-        """End it: the next one begins with the letters that there are then."""
+        """End the run. The next run begins with the letters that exist then."""
         self._runs.end(self._run)
 
 
@@ -140,14 +141,14 @@ def redrive_all(
     sleep: Callable[[float], object],
     now: Callable[[], float],
 ) -> tuple[End, Progress]:
-    """Redrive one letter, then two, four and so on, at most `rate` a second, and look each time how it went.
+    """Redrive one letter, then two, four and so on, at most `rate` a second, and check the result each time.
 
-    A batch is as large as the one before if not all of that is handled. If nobody reads any more, the redriving has not
-    ended, and can be gone on with. `sleep` and `now` are in seconds.
+    A batch does not grow if events of the batch before still wait. If nobody reads the subscription any more, the run
+    has not ended, and can be continued. `sleep` and `now` are in seconds.
     """
     size, most = 1, max(1, min(MOST_AT_ONCE, int(rate * _BATCH_SECONDS)))
     while True:
-        found = _settled(redrive, report, sleep, now)
+        found = _wait_for_results(redrive, report, sleep, now)
         if found.came_back:
             redrive.end()
             return End.CAME_BACK, found
@@ -160,16 +161,16 @@ def redrive_all(
             return End.DONE, found
 
 
-def _settled(
+def _wait_for_results(
     redrive: GroupRedrive,
     report: Callable[[Progress], object],
     sleep: Callable[[float], object],
     now: Callable[[], float],
 ) -> Progress:
-    """Wait until each event is handled or has failed, for a while, and return how far it is."""
+    """Wait until each event is handled or has failed, but not for ever; return the progress."""
     patience = now() + PATIENCE_SECONDS
     while True:
         report(found := redrive.progress())
         if found.came_back or found.waiting <= found.otherwise or now() >= patience:
             return found
-        sleep(LOOK_SECONDS)
+        sleep(POLL_SECONDS)

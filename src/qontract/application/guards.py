@@ -1,4 +1,4 @@
-"""Guards: what stops a plan that is likely a mistake, for every integration alike."""
+"""Guards: they stop a plan that is likely a mistake, in every integration."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,11 +9,12 @@ from qontract.domain.integration import Action, Plan
 
 @dataclass(frozen=True)
 class Guards:
-    """How much a plan may take away before it needs `accept_plan`.
+    """How much a plan may remove without `accept_plan`.
 
-    It is stopped if it ends more than `max_removal_share` of the memberships of its scope, and at least `min_removals`;
-    or if nothing is left of at least so many that the last job had read. `protected`: who is never removed, by the name
-    of an integration (`github-teams`) or of a scope in it (`github-teams/acme`); letter case means nothing.
+    A plan is stopped if it removes at least `min_removals` memberships, and more than `max_removal_share` of all in its
+    scope. It is also stopped if the scope has no memberships now, but had at least `min_removals` when the last job
+    read it. `protected` has the people who are never removed, by integration (`github-teams`) or by scope
+    (`github-teams/acme`); letter case means nothing.
     """
 
     max_removal_share: float = 0.25
@@ -21,10 +22,10 @@ class Guards:
     protected: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     def objection(self, plan: Plan[Any], before: int | None, allowed: int = 0) -> str | None:
-        """Return why the plan is to be stopped, if it is.
+        """Return why the plan is stopped; None if it is not.
 
-        `before`: the memberships that were there when they were last read; `allowed`: the removals that were let pass
-        in an earlier slice of the same job, and are still to be made.
+        `before` is how many memberships were read the last time. `allowed` is how many removals an earlier slice of the
+        same job was allowed, and has not made yet.
         """
         if plan.actions and not plan.memberships and (before or 0) >= self.min_removals:
             return f"nothing is left of {before} memberships that were there before: perhaps it was read wrongly"
@@ -38,7 +39,7 @@ class Guards:
         )
 
     def protected_of(self, action: Action, lock: str) -> Sequence[str]:
-        """Return whom the action would remove although they are protected."""
+        """Return the protected people whom the action would remove."""
         integration = lock.partition("/")[0]
         protected = {name.casefold() for scope in (integration, lock) for name in self.protected.get(scope, ())}
         return [name for name in action.removes if name.casefold() in protected]

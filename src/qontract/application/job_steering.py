@@ -1,4 +1,4 @@
-"""Use case: look at jobs, and cancel one: who did it is in the log."""
+"""Use case: look at jobs, and cancel one. The log says who cancelled it."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ _LOOKED_AT = 10_000
 
 
 class UnknownJobError(Exception):
-    """There is no job of this id, or it is forgotten."""
+    """There is no job with this id, or it is too old."""
 
 
 class EndedJobError(Exception):
@@ -22,7 +22,7 @@ class EndedJobError(Exception):
 
 
 class JobSteering:
-    """Steers the jobs of `kept`. Raises KeptJobsError, and UnknownJobError for an id that is none."""
+    """Steers the jobs of `kept`. Raises KeptJobsError, and UnknownJobError if there is no such job."""
 
     def __init__(self, kept: KeptJobs) -> None:
         self._kept = kept
@@ -37,22 +37,22 @@ class JobSteering:
         since: datetime | None = None,
         visible: Callable[[JobView], bool] = lambda _: True,
     ) -> Iterator[JobView]:
-        """Yield the jobs that meet all conditions and are `visible` to who asks, newest first."""
+        """Yield the jobs that meet all conditions and are `visible` to the caller, newest first."""
         views = self._kept.list(limit=_LOOKED_AT, integration=integration, status=status, scope=scope)
         young = takewhile(lambda view: not (since and view.submitted_at) or view.submitted_at >= since, views)
         return islice(filter(visible, young), limit)
 
     def get(self, job_id: str) -> JobView:
-        """Return one."""
+        """Return a job."""
         view = self._kept.get(job_id)
         if view is None:
             raise UnknownJobError(job_id)
         return view
 
     def cancel(self, job_id: str, *, by: str) -> CancelOutcome:
-        """End it: `cancelled`, if nobody was at work on it, or `stopping`. Raises EndedJobError.
+        """End a job: `cancelled` if no worker had it, else `stopping`. Raises EndedJobError.
 
-        Of one that somebody has cancelled already it says the same, and logs nothing.
+        If the job was already cancelled, the answer is the same, and nothing is logged.
         """
         known = self._kept.get(job_id)
         outcome = self._kept.cancel(job_id, by)

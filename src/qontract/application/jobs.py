@@ -1,4 +1,4 @@
-"""Running a job, whichever queue it came from."""
+"""Run a job, whatever queue it comes from."""
 
 import logging
 from abc import abstractmethod
@@ -14,10 +14,10 @@ log = logging.getLogger(__name__)
 
 
 class Turn(Protocol):
-    """One slice of a job, as the queue gives it: what the job may do now, and what it has done in slices before.
+    """The queue's side of one slice of a job: what the job may do now, and the progress of earlier slices.
 
-    `progress` is what the slice before left, or an empty one. `superseded` has the locks that a later job has taken
-    for good.
+    `progress` is that of the slice before; it is empty in the first slice. `superseded` has the locks that a later job
+    has taken for good.
     """
 
     progress: JobProgress
@@ -26,23 +26,23 @@ class Turn(Protocol):
     @property
     @abstractmethod
     def over(self) -> bool:
-        """Whether the time of the slice is over: what is not done yet is for the next one."""
+        """Whether the time of the slice is over: the rest is left to the next slice."""
 
     @abstractmethod
     def holds(self, lock: str) -> bool:
-        """Whether it is sure that no other job has begun for this lock. A run that stood still may have lost it."""
+        """Whether the job certainly holds this lock. A process that was stopped for a while may have lost it."""
 
     @abstractmethod
     def cancelled_by(self) -> str | None:
-        """Return who has cancelled the job; None: nobody has, as far as is known. It is asked before each action."""
+        """Return who has cancelled the job; None if nobody has. It is asked before each action."""
 
     @abstractmethod
     def memberships(self, lock: str) -> int | None:
-        """Return how many memberships the scope had when the last job that was not blocked read it; None: unknown."""
+        """Return how many memberships the scope had in the last job that was not blocked; None if not known."""
 
     @abstractmethod
     def show(self, progress: Callable[[], JobProgress]) -> None:
-        """Show how far the job is to who asks for its result, and to the next slice if this one dies.
+        """Show the progress to everybody who asks for the result, and to the next slice if this one dies.
 
         `progress` is called only when it is time to show it again: about once a second.
         """
@@ -50,24 +50,24 @@ class Turn(Protocol):
 
 @dataclass(frozen=True)
 class Continues:
-    """A job that has not ended: its next slice begins in so many seconds."""
+    """A job that has not ended. Its next slice begins in so many seconds."""
 
     progress: JobProgress
     seconds: float = 0
 
 
 Runner = Callable[[Job, Turn], JobProgress | Continues]
-"""Does the work of a job, or a slice of it, except for the locks that are superseded."""
+"""Does one slice of a job, without the locks that are superseded."""
 
 Runners = Mapping[str, Runner]
 """The runner of each integration, by its name."""
 
 
 def run(job: Job, runners: Runners, turn: Turn) -> JobProgress | Continues:
-    """Run a slice of the job but for the locks that are superseded, and return its final progress, or that it goes on.
+    """Run one slice of the job, without superseded locks; return its final progress, or that it continues.
 
-    One that was cancelled ends before its runner is called.
-    Whatever a runner raises ends the job as failed, with what it had shown until then.
+    A cancelled job ends before its runner is called. If the runner raises, the job ends as failed, with the progress
+    that it has shown.
     """
     ended = _run(job, runners, turn)
     status = JobStatus.RUNNING if isinstance(ended, Continues) else ended.result.status
@@ -87,7 +87,7 @@ def _run(job: Job, runners: Runners, turn: Turn) -> JobProgress | Continues:
     try:
         progress = runner(job, turn)
     except Exception as error:
-        log.exception("job failed", extra={"job": job.id})
+        log.exception("job failed", extra={"job_id": job.id})
         return _ended(turn.progress, JobStatus.FAILED, (*reasons, f"{type(error).__name__}: {error}"))
     if isinstance(progress, Continues):
         return progress

@@ -1,4 +1,4 @@
-"""Order: entries of one lane one after the other, several lanes at once."""
+"""Lanes: entries of one lane run one after the other, and several lanes run at once."""
 
 import asyncio
 from collections import defaultdict, deque
@@ -9,16 +9,17 @@ from qontract.application.capacity import Capacity
 from qontract.application.ports.event_log import Entry
 
 _TURNS = 20
-"""How many entries a task runs before it lets others have a turn: a handler may await nothing."""
+"""How many entries a task runs before it lets other tasks run: a handler may await nothing."""
 
 
 class Lanes:
-    """Runs entries: those of one lane one after the other, up to `concurrency` lanes at once.
+    """Runs the entries of one lane one after the other, and up to `concurrency` lanes at once.
 
-    `run` gets an entry and the current task. It returns None if the entry is done with, or after how many seconds to
-    run it again; until then its lane waits, and no other does. What waits behind it keeps its place but not its
-    content, and takes no capacity. Of the entries that are suspected of having ended a replica, one runs at a time: it
-    is known which one it was, if it does so again.
+    `run` gets an entry and the current task. It returns None if the entry has ended, else after how many seconds to run
+    it again. Until then only its own lane waits; the contents of that lane are evicted, so that they take no capacity.
+
+    Suspects are entries that may have killed a replica. They run one at a time: if a replica dies again, it is known
+    which entry killed it.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Lanes:
         self.running = 0
 
     def add(self, lane: Hashable, entry: Entry) -> None:
-        """Put the entry, which takes capacity, at the end of its lane."""
+        """Put the entry at the end of its lane."""
         if lane in self._waiting:
             self._evict(entry)
         if lane in self._first:
@@ -55,7 +56,7 @@ class Lanes:
             self._begin(lane)
 
     async def idle(self) -> None:
-        """Wait until nothing is running; nothing more begins once `closed` is set."""
+        """Wait until nothing is running. Set `closed` first, so that nothing more begins."""
         while self.running:
             self._idle.clear()
             await self._idle.wait()
@@ -67,7 +68,7 @@ class Lanes:
             self._spawn(self._work())
 
     async def _work(self) -> None:
-        """Run the first entry of each lane that is ready, in turn, until there is none."""
+        """Run the first entry of each ready lane, in turn, until no lane is ready."""
         turns = 0
         task = cast("asyncio.Task[Any]", asyncio.current_task())  # a coroutine always has one
         try:
@@ -99,7 +100,7 @@ class Lanes:
                 self._idle.set()
 
     def _next(self, lane: Hashable) -> None:
-        """Go on with what waits behind the first entry of the lane, which is done with."""
+        """Make the entry behind the first one ready: the first one has ended."""
         behind = self._behind[lane]
         self._first[lane] = behind.popleft()
         if not behind:
@@ -116,7 +117,7 @@ class Lanes:
                 self._ready.append(self._suspects.popleft())
 
     def _wait(self, lane: Hashable, seconds: float) -> None:
-        """Let go of what the lane holds, and begin it again later."""
+        """Evict the contents of the lane, and begin it again later."""
         self._evict(self._first[lane])
         for entry in self._behind.get(lane, ()):
             self._evict(entry)

@@ -1,4 +1,4 @@
-"""A lease: of several replicas, the one that may work."""
+"""A lease: the one of several replicas that has it may work."""
 
 import time
 from collections.abc import Callable
@@ -9,8 +9,8 @@ from qontract.application.ports.event_log import EventLog
 class Lease:
     """The right to work on an ordered subscription, for `seconds` unless it is renewed.
 
-    It is checked by this process's own clock, which does not stop while the process does. It may be taken in one
-    thread and renewed in another.
+    It is checked by a clock of this machine, which runs on while the process is stopped. One thread may take it, and
+    another one renew it.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -20,21 +20,21 @@ class Lease:
 
     @property
     def left(self) -> float:
-        """For how many seconds it is sure that no other replica leads."""
+        """For how many seconds certainly no other replica leads."""
         return self._until - self._clock()
 
     @property
     def valid(self) -> bool:
-        """Whether it is sure that no other replica leads."""
+        """Whether certainly no other replica leads."""
         return self._until > self._clock()
 
     async def renew(self, log: EventLog) -> bool:
-        """Take the lease, or keep it; say whether it is valid. Raises EventLogError: it ends as before."""
+        """Take the lease, or renew it; return whether it is valid. Raises EventLogError: then nothing has changed."""
         asked = self._clock()
         self._until = asked + self.seconds if await log.lead(self.seconds) else 0.0
         return self.valid
 
     async def end(self, log: EventLog) -> None:
-        """Give the lease back. Raises EventLogError."""
+        """Release the lease. Raises EventLogError."""
         self._until = 0.0
         await log.abdicate()

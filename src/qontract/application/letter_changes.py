@@ -1,4 +1,4 @@
-"""Use case: somebody redrives and discards dead letters, and events tell who did what."""
+"""Use case: redrive and discard dead letters, and publish events that say who did it."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -15,18 +15,18 @@ from qontract.domain.events import DomainEvent
 log = logging.getLogger(__name__)
 
 MOST_LETTERS = 100
-"""Of how many letters one event tells."""
-LEFT_SECONDS = 60.0
-"""After how long a change is told by somebody else than who made it: he was killed meanwhile."""
+"""How many letters one event has at most."""
+ORPHANED_SECONDS = 60.0
+"""After so long, a change counts as orphaned: its process died before it published the event."""
 
 _NAMES = UUID("7b1b8f4e-2f0e-4b7a-9d0a-53c1d0c4a9ee")
 
 
 class LetterChanges:
-    """Changes letters on behalf of somebody. Raises DeadLettersError.
+    """Changes letters in the name of somebody (`by`). Raises DeadLettersError.
 
-    Each change is put on record in the same step, and events tell of it, published or spooled: after 100 changes, and
-    at `publish`. What somebody left who was killed before is told then too. `events` is None if events are disabled.
+    Each change is recorded in the same step. Events of the recorded changes are published or spooled after 100 changes,
+    and at `publish`; also those of orphaned changes. `events` is None if events are disabled.
     """
 
     def __init__(
@@ -40,29 +40,29 @@ class LetterChanges:
         self._count = 0
 
     def redrive(self, letter_id: str, *, run: str = "") -> bool:
-        """Give an event back to its subscription; say whether its letter was there."""
-        return self._done(self._dead_letters.redrive(letter_id, self._asked(run)))
+        """Redrive the event of a letter; return whether the letter was there."""
+        return self._counted(self._dead_letters.redrive(letter_id, self._changed_by(run)))
 
     def discard(self, letter_id: str) -> bool:
-        """Remove a letter for good; say whether it was there."""
-        return self._done(self._dead_letters.discard(letter_id, self._asked("")))
+        """Remove a letter for good; return whether it was there."""
+        return self._counted(self._dead_letters.discard(letter_id, self._changed_by("")))
 
     def publish(self) -> None:
-        """Publish the events of what was changed and is not told yet."""
+        """Publish the events of all recorded changes that have none yet."""
         if self._events is None:
             return
         batch, self._batch, self._count = self._batch, str(uuid4()), 0
         for changes in _by_batch(self._dead_letters.changes()):
             of_another = changes[0].batch != batch
-            if of_another and (datetime.now(UTC) - changes[-1].time).total_seconds() < LEFT_SECONDS:
+            if of_another and (datetime.now(UTC) - changes[-1].time).total_seconds() < ORPHANED_SECONDS:
                 continue
             if self._events.publish_events([*_events(changes, None if of_another else self._correlation_id)]):
                 self._dead_letters.forget(changes)
 
-    def _asked(self, run: str) -> ChangedBy:
+    def _changed_by(self, run: str) -> ChangedBy:
         return ChangedBy(self.by, run, self._batch if self._events else "")
 
-    def _done(self, done: bool) -> bool:
+    def _counted(self, done: bool) -> bool:
         self._count += done
         if self._count >= MOST_LETTERS:
             self.publish()
@@ -77,7 +77,7 @@ def _by_batch(changes: Iterable[ChangedLetter]) -> list[list[ChangedLetter]]:
 
 
 def _events(changes: list[ChangedLetter], correlation_id: str | None) -> Iterator[DomainEvent]:
-    """Yield the events of a batch. Their ids follow from it: told twice, it is published once."""
+    """Yield the events of a batch. Their ids depend on the batch alone: published twice, they count once."""
 
     def kind(change: ChangedLetter) -> tuple[str, str, str]:
         return change.what, change.subscription, change.group
@@ -85,14 +85,14 @@ def _events(changes: list[ChangedLetter], correlation_id: str | None) -> Iterato
     for (what, subscription, group), some in groupby(sorted(changes, key=kind), kind):
         letters = list(some)
         for start in range(0, len(letters), MOST_LETTERS):
-            told = letters[start : start + MOST_LETTERS]
-            first = told[0]
-            extra = {"subscription": subscription, "group": group, "number": len(told), "by": first.by}
+            part = letters[start : start + MOST_LETTERS]
+            first = part[0]
+            extra = {"subscription": subscription, "group": group, "count": len(part), "by": first.by}
             log.info("dead letters redriven" if what == "redriven" else "dead letters discarded", extra=extra)
             event_class = DeadLettersRedriven if what == "redriven" else DeadLettersDiscarded
             yield event_class(
                 id=str(uuid5(_NAMES, f"{first.batch} {first.key}")),
-                time=told[-1].time,
+                time=part[-1].time,
                 subject=subscription or None,
                 correlation_id=correlation_id,
                 extensions={"authtype": "unknown", "authid": first.by},
@@ -101,6 +101,6 @@ def _events(changes: list[ChangedLetter], correlation_id: str | None) -> Iterato
                     group=group,
                     cause=first.cause,
                     by=first.by,
-                    letters=tuple(Letter(id=one.letter, entry=one.entry, event_id=one.event_id) for one in told),
+                    letters=tuple(Letter(id=one.letter, entry=one.entry, event_id=one.event_id) for one in part),
                 ),
             )

@@ -1,4 +1,4 @@
-"""Use case: bring the scopes of any integration to their desired state, and publish what was done."""
+"""Use case: bring the scopes of an integration to their desired state, and publish an event for each action."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -21,11 +21,11 @@ log = logging.getLogger(__name__)
 AnyIntegration = Integration[Any, Any, Any]
 
 _MAX_IDLE_SLICES = 30
-"""Slices in a row that may do nothing: a system may ask to be asked later, but not for ever."""
+"""How many slices in a row may do nothing: the system may answer with rate limits, but not for ever."""
 
 
 def lock_of(integration: str, scope: str) -> str:
-    """Return what a job locks to change the scope."""
+    """Return the lock of a scope."""
     return f"{integration}/{scope}"
 
 
@@ -36,7 +36,7 @@ def job(
     correlation_id: str | None = None,
     requested_by: str | None = None,
 ) -> Job:
-    """Return the job that reconciles the desired state. A dry run locks nothing: it only reads."""
+    """Return the job that reconciles the desired state. A dry run locks nothing, because it only reads."""
     name = integration.name
     return Job(
         integration=name,
@@ -58,16 +58,16 @@ def reconcile(
     events: EventManager | None = None,
     guards: Guards | None = None,
 ) -> JobProgress | Continues:
-    """Plan each scope by itself and, unless it is a dry run, apply the plan and publish an event of each action.
+    """Plan each scope by itself and, unless it is a dry run, apply the plan and publish an event for each action.
 
-    One call is one slice: when its time is over, or the system asks for a pause, the job continues in the next one,
-    which reads and plans again. Left out are the scopes whose locks are superseded.
+    One call is one slice. When its time is over, or the system asks for a pause, the job continues in the next slice,
+    which reads and plans again. Scopes whose locks are superseded are left out.
     """
     desired = integration.desired.model_validate(job.payload)
     record = JobRecord(turn.progress)
     run = _Run(job, turn, record, desired, integration, None if desired.dry_run else events, guards or Guards())
     try:
-        pause = run.slice()
+        pause = run.work()
     except Exception as error:  # what was done by then stays done
         log.exception("job interrupted")
         record.fail(f"interrupted: {type(error).__name__}: {error}")
@@ -76,9 +76,9 @@ def reconcile(
 
 
 def recover(lock: str, *, integration: AnyIntegration, events: EventManager) -> None:
-    """Publish what runs that have ended had applied in the scope of this lock, and not published.
+    """Publish the events of actions that dead runs applied in the scope of this lock, and did not publish.
 
-    Nothing else may be at work there meanwhile. Raises IntegrationError or IntentsError.
+    The caller holds the lock. Raises IntegrationError or IntentsError.
     """
     scope = lock.partition("/")[2]
     with tracing.resolving(integration.name, scope):
@@ -89,15 +89,15 @@ def recover(lock: str, *, integration: AnyIntegration, events: EventManager) -> 
 def _resolve(
     pending: Sequence[DomainEvent], state: object, integration: AnyIntegration, events: EventManager
 ) -> Sequence[DomainEvent]:
-    """Publish the event of each intent as far as the state shows its action, and drop the others.
+    """Publish the events of the intents whose actions the state shows as applied, and drop the others.
 
-    Return those that are published.
+    Return the published events.
     """
     applied: list[DomainEvent] = []
     not_applied: list[DomainEvent] = []
     for event in pending:
         if not isinstance(event.data, Action) or not isinstance(event, integration.events):
-            log.error("intent is of a version with other actions; it stays pending", extra={"event_id": event.id})
+            log.error("intent is of another version; it stays pending", extra={"event_id": event.id})
             continue
         action = integration.observed(event.data, state)
         (applied if action else not_applied).append(event.model_copy(update={"data": action or event.data}))
@@ -118,17 +118,17 @@ class _Run:
     events: EventManager | None
     guards: Guards
 
-    def slice(self) -> float | None:
-        """Work until all scopes have ended; or return after how many seconds the next slice is to go on."""
+    def work(self) -> float | None:
+        """Work until all scopes have ended, and return None; or return the seconds until the next slice."""
         for scope, desired in self.desired.scopes().items():
             lock = lock_of(self.integration.name, scope)
             if lock in self.turn.superseded or lock in self.record.ended:
                 continue
             try:
-                over = not self._cancelled() and self._scope(lock, scope, desired)
+                over = not self._cancelled() and self._work_on_scope(lock, scope, desired)
             except RateLimitedError as error:
                 if self.record.idle_slices < _MAX_IDLE_SLICES:
-                    log.info("job waits for a rate limit", extra={"scope": scope, "seconds": error.seconds})
+                    log.info("job waits for the end of a rate limit", extra={"scope": scope, "seconds": error.seconds})
                     return error.seconds
                 self._fail(Failure(scope=scope, subject=scope, error=f"given up after many pauses: {error}"))
                 over = False
@@ -142,8 +142,8 @@ class _Run:
             self.record.ended.add(lock)
         return None
 
-    def _scope(self, lock: str, scope: str, desired: object) -> bool:
-        """Bring one scope to its desired state; say whether the time of the slice was over before that."""
+    def _work_on_scope(self, lock: str, scope: str, desired: object) -> bool:
+        """Bring one scope to its desired state; return whether the time of the slice was over before that."""
         with tracing.reading(self.integration.name, scope):
             state = self.integration.read(scope)
         if self.events and not self._resolved(lock, state, self.events):
@@ -151,7 +151,7 @@ class _Run:
         plan = self.integration.plan(desired, state)
         actions = self.record.plan(plan)
         self.record.record_errors(lock, plan)
-        if self._stopped(lock, scope, plan):
+        if self._blocked(lock, scope, plan):
             return False
         if self.desired.dry_run:
             for action in actions:
@@ -161,11 +161,11 @@ class _Run:
         return self._apply_all(lock, scope, actions, not_created)
 
     def _resolved(self, lock: str, state: object, events: EventManager) -> bool:
-        """Resolve what earlier runs left pending in the scope; say whether the lock is still held.
+        """Resolve the pending intents of earlier runs in the scope; return whether the lock is still held.
 
-        Raises IntentsError: it cannot be read, and nothing may be changed yet.
+        Raises IntentsError if they cannot be read: then nothing may be changed yet.
         """
-        if not self.turn.holds(lock):  # after reading, which may take long: another may have resolved it meanwhile
+        if not self.turn.holds(lock):  # reading may have taken so long that another job has begun
             self.record.supersede(lock)
             return False
         try:
@@ -174,11 +174,11 @@ class _Run:
             raise IntentsError(f"not begun, for what earlier runs left pending cannot be read: {error}") from error
         for event in _resolve(pending, state, self.integration, events):
             if event.correlation_id == self.job.correlation_id is not None and isinstance(event.data, Action):
-                self.record.apply(lock, event.data)  # an earlier slice of this job, whose worker was lost
+                self.record.apply(lock, event.data)  # by an earlier slice of this job, whose worker died
         return True
 
     def _apply_all(self, lock: str, scope: str, actions: Sequence[Action], not_created: set[str]) -> bool:
-        """Apply the actions, except those on what could not be made; say whether the time was over before the last."""
+        """Apply the actions whose subjects exist; return whether the time of the slice was over before the last."""
         for number, action in enumerate(actions, 1):
             if self._cancelled():
                 return False
@@ -195,8 +195,8 @@ class _Run:
                 return True
         return False
 
-    def _stopped(self, lock: str, scope: str, plan: Plan[Action]) -> bool:
-        """Say whether a guard stops the plan, and publish it then."""
+    def _blocked(self, lock: str, scope: str, plan: Plan[Action]) -> bool:
+        """Return whether a guard stops the plan; if so, record and publish that."""
         before = self.record.memberships.get(lock, self.turn.memberships(lock))
         reason = self.guards.objection(plan, before, self.record.removals.get(lock, 0))
         if reason is None or accepted(plan, self.desired.accept_plan):
@@ -227,16 +227,17 @@ class _Run:
         return applied
 
     def _apply(self, lock: str, scope: str, action: Action) -> bool:
-        """Apply it and publish its event; or leave it, if it is not certain that the event is kept.
+        """Apply the action and publish its event; return whether it is applied.
 
-        Say whether it is applied. Raises RateLimitedError: then it is not, and is tried again.
+        It is not applied if its intent cannot be recorded. Raises RateLimitedError: then it is not applied, and is
+        tried again.
         """
         event = self._event(action, action.subject)
         if self.events and not self.events.intend(lock, event):
             self._give_up(scope, action, "not begun, for its event could be kept nowhere: neither in Redis nor here")
             return False
         try:
-            if not self.turn.holds(lock):  # the last thing that is asked before the call
+            if not self.turn.holds(lock):  # checked last before the call
                 self._not_applied(event)
                 self.record.supersede(lock)
                 return False
@@ -261,7 +262,7 @@ class _Run:
         self._fail(Failure(scope=scope, subject=action.subject, action_type=action.action_type, error=error))
 
     def _cancelled(self) -> bool:
-        """Say whether somebody has cancelled the job, and remember who: nothing more is done."""
+        """Return whether somebody has cancelled the job, and record who."""
         self.record.cancelled_by = self.record.cancelled_by or self.turn.cancelled_by()
         return self.record.cancelled_by is not None
 
@@ -286,6 +287,6 @@ class _Run:
 
 
 def _who_and_why(job: Job) -> Mapping[str, str]:
-    """Return the attributes of CloudEvents' auth context, and the reason; in them, of who asked for the job."""
+    """Return the extension attributes that say who asked for the job, and why (CloudEvents' auth context)."""
     who = {"authtype": "unknown", "authid": job.requested_by} if job.requested_by else {}
     return who | ({"reason": job.reason} if job.reason else {})

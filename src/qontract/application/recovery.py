@@ -1,4 +1,4 @@
-"""Recovery: what is done again and again beside the jobs, so that no event of what was done is lost."""
+"""Recovery: a loop in each worker that runs lost jobs again, republishes spooled events, and resolves intents."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from qontract.domain.events import DomainEvent
 log = logging.getLogger(__name__)
 
 PAUSE = timedelta(minutes=1)
-"""Until a scope that could not be recovered is looked at again."""
+"""How long a scope is left alone after its intents were looked at."""
 
 
 def recover_all(
@@ -25,10 +25,10 @@ def recover_all(
     *,
     later: dict[str, datetime],
 ) -> None:
-    """Run again the jobs of dead workers, republish what is spooled, and resolve old intents that nobody works on.
+    """Run the jobs of dead workers again, republish spooled events, and resolve old intents. It never raises.
 
-    It never raises. An intent is looked into when its call has been carried out, or will not be. `later` says when a
-    scope that could not be recovered is looked at again: each call is given the same.
+    An intent is resolved when it is so old that its call has either taken effect, or never will. `later` says when each
+    scope may be looked at again: pass the same dictionary to each call.
     """
     _resubmit_lost(jobs)
     if events is None:
@@ -43,7 +43,7 @@ def recover_all(
             continue
         later[lock] = now + PAUSE
         if integration is None:
-            log.warning("intents stay pending; their integration is not installed", extra={"scope": lock})
+            log.warning("intents stay pending; their integration is not installed", extra={"lock": lock})
         else:
             _resolve(lock, integration, events, jobs)
 
@@ -67,15 +67,15 @@ def _flush(events: EventManager) -> None:
     try:
         events.flush()
     except (EventPublisherError, IntentsError) as error:  # a damaged spool holds up no intent that Redis has
-        log.debug("spool cannot be republished; it is tried again", extra={"error": str(error)})
+        log.debug("spooled events cannot be republished; they are tried again", extra={"error": str(error)})
 
 
 def _resolve(lock: str, integration: AnyIntegration, events: EventManager, jobs: JobQueue) -> None:
-    """Resolve the intents of a scope, unless a job is at work there."""
+    """Resolve the intents of a scope, unless a job works on it now."""
     try:
         with jobs.locked(lock) as free:
             if free:
                 recover(lock, integration=integration, events=events)
     except Exception as error:
         expected = isinstance(error, IntentsError | JobQueueError | IntegrationError)
-        log.warning("intents not resolved yet", extra={"scope": lock, "error": str(error)}, exc_info=not expected)
+        log.warning("intents not resolved yet", extra={"lock": lock, "error": str(error)}, exc_info=not expected)

@@ -1,4 +1,4 @@
-"""What becomes of an event after an attempt that did not return. Pure."""
+"""What follows a failed attempt: another one after a backoff, or a dead letter. Pure."""
 
 from asyncio import CancelledError
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from qontract.application.ports.event_handler import Policy, Reject, RetryLater
 from qontract.domain.causes import REJECTED, TIMED_OUT, Cause, Frame, where_raised
 
 SOONEST_RETRY = 0.1
-"""Seconds: a handler that asks to be retried at once is not asked in an endless loop."""
+"""The shortest wait in seconds: a handler that asks for a retry at once must not be called in an endless loop."""
 
 _LONGEST_LINE = 500
 
 
 @dataclass(frozen=True)
 class Retry:
-    """Try again after so many seconds. `failure`: the line of a failed attempt, or None: it was no attempt."""
+    """Try again after so many seconds. `failure` is the error in one line; None if the attempt does not count."""
 
     seconds: float
     failure: str | None
@@ -23,15 +23,15 @@ class Retry:
 
 @dataclass(frozen=True)
 class GiveUp:
-    """Give the event up. `failure` says why."""
+    """Dead-letter the event. `failure` says why."""
 
     failure: str
 
 
 def decide(error: BaseException, failures: int, policy: Policy, chance: float) -> Retry | GiveUp:
-    """Decide, by what the handler raised and how many attempts had failed before.
+    """Decide what follows, from the error and from how many attempts had failed before.
 
-    `chance`, from 0 to 1, is how much of the random part of the backoff is left out.
+    `chance`, from 0 to 1, shortens the backoff by up to half.
     """
     if isinstance(error, RetryLater):
         return Retry(max(error.seconds, SOONEST_RETRY), None)
@@ -44,12 +44,12 @@ def decide(error: BaseException, failures: int, policy: Policy, chance: float) -
 
 
 def describe(error: BaseException) -> str:
-    """Return one line about an exception, also about one whose text cannot be had."""
+    """Return one line about an exception, even if its `__str__` raises."""
     return " ".join(f"{type(error).__name__}: {_text(error)}".split())[:_LONGEST_LINE]
 
 
 def cause_of(error: BaseException, home: str) -> Cause:
-    """Return the cause of what a handler raised, whose class is in the module `home`."""
+    """Return the cause of an error that a handler raised. `home` is the module of the handler's class."""
     where = where_raised(_places(error), home)
     if isinstance(error, Reject):
         return Cause(REJECTED, where)
@@ -71,5 +71,5 @@ def _places(error: BaseException) -> list[Frame]:
 def _text(error: BaseException) -> str:
     try:
         return str(error)[:_LONGEST_LINE]
-    except BaseException as worse:  # noqa: BLE001 - whatever somebody's __str__ raises
+    except BaseException as worse:  # noqa: BLE001 - an author's __str__ may raise anything
         return f"(its text raised {type(worse).__name__})"

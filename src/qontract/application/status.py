@@ -1,4 +1,4 @@
-"""Use case: ask every part of the system how it is, all at once, and wait for none for long."""
+"""Use case: ask all parts of the system for their state, at the same time, and wait a few seconds for the answers."""
 
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
@@ -19,15 +19,15 @@ from qontract.domain.status import SystemFacts
 T = TypeVar("T")
 
 SECONDS = 2.5
-"""How long all of them together may take to answer."""
+"""How long to wait for the answers of all parts together."""
 
 
 class SystemStatus:
-    """Looks at the whole system, as it is seen from this machine.
+    """Asks all parts of the system from this machine.
 
-    `jobs` gives the jobs when they are asked; it is None where the key is not known with which they are signed,
-    `subscriptions` where no event is kept, and `events` where none is published. `spool` names the host and the file of
-    its spool; `needed` are the kinds of process that have to run.
+    `jobs` returns the store of jobs; None if the key that signs jobs is not known. `subscriptions` is None if no events
+    are kept, and `events` if none are published. `spool` has the name of this host, and the path of its spool. `needed`
+    has the kinds of process that have to run.
     """
 
     def __init__(
@@ -54,8 +54,8 @@ class SystemStatus:
         self._seconds = seconds
 
     def look(self) -> SystemFacts:
-        """Return what is known now. It never raises, and takes no longer than it may."""
-        kept_jobs = self._jobs() if self._jobs else None  # before the time begins: it may have much to import
+        """Return what is known now. It never raises, and takes no longer than `seconds`."""
+        kept_jobs = self._jobs() if self._jobs else None  # before the time begins: this may import a lot
         until = monotonic() + self._seconds
         server = _Question(self._server.look)
         processes = _Question(self._presence.all)
@@ -89,7 +89,7 @@ class SystemStatus:
 
 
 def spool_view(events: EventManager | None, path: str) -> SpoolView | None:
-    """Return what there is to say of the spool of this machine; None if there is none."""
+    """Return the view of the spool of this machine; None if there is no spool."""
     try:
         spooled = events.spooled() if events else None
     except EventSpoolError as error:
@@ -104,7 +104,7 @@ def _known(jobs: KeptJobs | None) -> KeptJobs:
 
 
 class _Question(Generic[T]):
-    """Is asked at once, on a thread of its own: what hangs holds up no other, nor the end of the process."""
+    """Asks on its own thread: a part that hangs holds up no other part, and not the end of the process."""
 
     def __init__(self, ask: Callable[[], T]) -> None:
         self._answer: T | Unanswered | None = None
@@ -113,7 +113,7 @@ class _Question(Generic[T]):
         self._thread.start()
 
     def answer(self, until: float) -> T | Unanswered:
-        """Return the answer, as soon as it is there, or that there is none by then."""
+        """Wait for the answer, and return it; or return that there was none in time."""
         self._thread.join(max(0.0, until - monotonic()))
         if self._thread.is_alive():
             return Unanswered(f"no answer within {until - self._asked:.1f} s")
@@ -122,5 +122,5 @@ class _Question(Generic[T]):
     def _run(self, ask: Callable[[], T]) -> None:
         try:
             self._answer = ask()
-        except Exception as error:  # noqa: BLE001 - whatever a part fails with, the others are told
+        except Exception as error:  # noqa: BLE001 - any error of one part leaves the others
             self._answer = Unanswered(str(error) or type(error).__name__)

@@ -15,37 +15,37 @@ _REMEMBERED_TYPES = 1000
 
 @dataclass(frozen=True)
 class Subscription:
-    """A handler, and the name under which it is remembered how far it has come.
+    """A handler, and the name under which the log remembers how far it has read.
 
-    A new name begins at the first event that is kept. Raises ValueError, in one line, for a name or a handler that
-    cannot be used.
+    A new name begins at the first kept event. Raises ValueError, in one line, for a name or a handler that cannot be
+    used.
     """
 
     name: str
     handler: EventHandler[Any]
 
     def __post_init__(self) -> None:
-        """Check both."""
+        """Check the name and the handler."""
         wrong = wrong_with_name(self.name) or wrong_with_handler(self.handler)
         if wrong:
             raise ValueError(wrong)
 
     @cached_property
     def wants(self) -> Callable[[str], bool]:
-        """Say whether the handler asked for events of this type; the answers for the latest types are remembered."""
+        """Return whether the handler wants events of this type. Answers for the latest types are cached."""
         pattern = type_pattern(*self.handler.types)
         return lru_cache(_REMEMBERED_TYPES)(lambda event_type: pattern.fullmatch(event_type) is not None)
 
 
 def wrong_with_name(name: str) -> str | None:
-    """Return what is wrong with the name of a subscription: it becomes part of keys, metrics and log lines."""
+    """Return what is wrong with the name, or None: it becomes part of keys, metrics and log lines."""
     if re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name):
         return None
     return f"subscription {name!r}: use 1 to 63 lower-case letters, digits and inner hyphens"
 
 
 def wrong_with_handler(handler: Any) -> str | None:
-    """Return what is wrong with this as an EventHandler; of several things, the first."""
+    """Return the first thing that is wrong with this as an EventHandler, or None."""
     if isinstance(handler, type):
         return f"{handler.__name__} is a class; give an instance of it"
     kind = type(handler).__name__

@@ -1,4 +1,4 @@
-"""Use case: look at subscriptions, and pause, resume, move and remove them: who did it is in the log."""
+"""Use case: look at subscriptions, and pause, resume, move and remove them. The log says who did it."""
 
 import logging
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class UnknownSubscriptionError(Exception):
-    """There is no subscription of this name."""
+    """There is no subscription with this name."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,10 @@ class Known:
 
 
 class Steering:
-    """Steers `subscriptions`. Raises SubscriptionsError, and UnknownSubscriptionError for a name that is none.
+    """Steers `subscriptions`. Raises SubscriptionsError, and UnknownSubscriptionError if there is none of this name.
 
-    `abandoned_seconds`: after how long without a sign of life a subscription no longer keeps events. `by` is who asks.
+    After `abandoned_seconds` without a sign of life, a subscription does not hold back the trimming of events any more.
+    `by` is the person who asks.
     """
 
     def __init__(self, subscriptions: Subscriptions, *, abandoned_seconds: float) -> None:
@@ -34,41 +35,41 @@ class Steering:
         self._abandoned_seconds = abandoned_seconds
 
     def all(self) -> Sequence[Known]:
-        """Return all, by name."""
+        """Return all subscriptions, by name."""
         return [self._known(view) for view in self._subscriptions.all()]
 
     def get(self, name: str) -> Known:
-        """Return one."""
+        """Return a subscription."""
         return self._known(self._required(name))
 
     def pause(self, name: str, *, by: str) -> bool:
-        """Let nobody read it; say whether it was not paused before. Handlers at work finish."""
+        """Pause it: no replica reads it, and running handlers finish. Return whether it was not paused before."""
         self._required(name)
         if done := self._subscriptions.pause(name, by):
             _log("subscription paused", name, by)
         return done
 
     def resume(self, name: str, *, by: str) -> bool:
-        """Let it be read again; say whether it was paused."""
+        """Resume it: replicas read it again. Return whether it was paused."""
         self._required(name)
         if done := self._subscriptions.resume(name):
             _log("subscription resumed", name, by)
         return done
 
     def preview(self, name: str, target: Target) -> Move:
-        """Say what `seek` would do."""
+        """Return what `seek` would do."""
         move = self._subscriptions.preview(name, target)
         if move is None:
             raise UnknownSubscriptionError(name)
         return move
 
     def refusal_of_seek(self, name: str) -> str:
-        """Say why `seek` would be refused now, and what to do first; "" if it would not."""
+        """Return why `seek` would be refused now, and what to do first; "" if it would not."""
         view = self._required(name)
         return _refusal_of_seek(view.busy, view) if view.leader or not view.paused else ""
 
     def refusal_of_removal(self, name: str) -> str:
-        """Say why `remove` would be refused now, and what to do first; "" if it would not."""
+        """Return why `remove` would be refused now, and what to do first; "" if it would not."""
         return _refusal_of_removal(self._required(name).busy)
 
     def seek(self, name: str, target: Target, *, by: str) -> None:
@@ -82,7 +83,7 @@ class Steering:
         _log("subscription moved", name, by, to=str(target))
 
     def remove(self, name: str, *, by: str) -> None:
-        """Destroy it, and all that is known of it but its dead letters. Raises BusyError, which says what to do."""
+        """Remove it, and all that is known of it but its dead letters. Raises BusyError, which says what to do."""
         try:
             removed = self._subscriptions.remove(name)
         except BusyError as error:
@@ -111,5 +112,5 @@ def _refusal_of_removal(busy: str) -> str:
     return f"{busy}; {hint}" if busy else ""
 
 
-def _log(what: str, name: str, by: str, **more: str) -> None:
-    log.info(what, extra={"subscription": name, "by": by, **more})
+def _log(message: str, name: str, by: str, **more: str) -> None:
+    log.info(message, extra={"subscription": name, "by": by, **more})

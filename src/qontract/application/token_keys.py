@@ -1,4 +1,4 @@
-"""The public keys that tokens are checked with: read in time, kept while they cannot be read, and for how long."""
+"""A cache of the public keys that tokens are checked with."""
 
 import asyncio
 import logging
@@ -14,14 +14,14 @@ _LATE = "no answer in time"
 
 
 class TokenKeys:
-    """The keys of a key set. It is read on another thread, one reading at a time; all times are in seconds.
+    """Caches the keys of a key set. It reads on another thread, one read at a time. All times are in seconds.
 
-    - Keys older than `fresh` are read again, when somebody asks.
-    - For a key that is not there they are read again at once, but not within `pause` of the last time.
-    - While they cannot be read, the old ones are used for `longest`, and nobody who finds his key waits.
-    - Nobody waits for longer than `wait`.
+    - When somebody asks, keys older than `fresh` are read again.
+    - If a key is missing, the keys are read again at once, but not within `pause` of the last read.
+    - While they cannot be read, the old keys are used for `longest`, and nobody waits whose key is among them.
+    - Nobody waits longer than `wait`.
 
-    `count_failure` is called each time that they could not be read. It is used on one event loop.
+    `count_failure` is called for each failed read. Use it on one event loop only.
     """
 
     def __init__(
@@ -45,9 +45,9 @@ class TokenKeys:
         self._reading: asyncio.Task[None] | None = None
 
     async def of(self, key_id: str | None) -> Sequence[PublicKey]:
-        """Return the keys that a token may be signed with which names this id, or none if it is None.
+        """Return the keys that may have signed a token that names this key id; None: the token names no key.
 
-        Raises KeySetError: that cannot be said, for they were never read, or not for too long, or it may be a new one.
+        Raises KeySetError if that is not known: the keys were never read, or too long ago, or the key may be a new one.
         """
         await self.refresh()
         found = self._found(key_id)
@@ -59,14 +59,14 @@ class TokenKeys:
         return found
 
     async def refresh(self) -> str:
-        """Read the keys if it is time; return why they cannot be read, or "": they can be."""
+        """Read the keys if they are old; return why they cannot be read, "" if they can."""
         if self._age > self._fresh:
             await self._read(wait=not self.usable or not self._error)
         return self._error
 
     @property
     def usable(self) -> bool:
-        """Whether it is known what keys there are."""
+        """Whether the keys are known, and not too old."""
         return self._age <= self._longest
 
     @property
@@ -81,7 +81,7 @@ class TokenKeys:
         return [key for key in self._keys if key.key_id == key_id]
 
     async def _read(self, *, wait: bool = True) -> None:
-        """Begin to read, if it is not being done and was not done just now; and wait for it."""
+        """Begin to read, unless a read is running or has just begun; then wait for it."""
         if self._reading is None or self._reading.done():
             if self._clock() - self._begun_at < self._pause:
                 return
@@ -103,9 +103,9 @@ class TokenKeys:
             self._fail(type(error).__name__)
             return
         if self._error:
-            log.info("key set is read again")
+            log.info("key set read again")
         if (names := _names(keys)) != _names(self._keys) or not self.usable:
-            log.info("token keys taken", extra={"keys": names})
+            log.info("key set changed", extra={"keys": names})
         self._keys, self._read_at, self._error = keys, begun_at, ""
 
     def _fail(self, error: str) -> None:

@@ -1,7 +1,7 @@
-"""The spans that there are: their names and attributes, and what each says where they come from.
+"""All spans of qontract, with their names and attributes.
 
-Where nothing is said of the source, names are those of OpenTelemetry's semantic conventions (SC), by their section;
-what these have no name for begins with `qontract.`. No attribute has data of an event, a query or a token in it.
+Names come from OpenTelemetry's semantic conventions (SC), section in brackets; all other names begin with `qontract.`.
+No attribute contains data of an event, a query or a token.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ TRACEPARENT = "traceparent"
 Span = AbstractContextManager[None]
 
 _LONGEST = 1_000
-"""Characters of one attribute: others write ids, types and subjects too."""
+"""How many characters an attribute has at most: ids, types and subjects may come from others."""
 
 _JOBS = "jobs"
 _NOTHING = nullcontext()
@@ -34,28 +34,28 @@ _here = _Tracing()
 
 
 def trace_with(tracer: Tracer | None) -> None:
-    """Record all spans of this process with this tracer; None: record none, which is how a process begins."""
+    """Record all spans of this process with this tracer; None: record none, as at the start of a process."""
     _here.tracer = tracer
 
 
 def on() -> bool:
-    """Say whether spans are recorded."""
+    """Return whether spans are recorded."""
     return _here.tracer is not None
 
 
 def traceparent() -> str | None:
-    """Return what names the current span; None: there is none."""
+    """Return the traceparent of the current span; None if there is no span."""
     return _here.tracer.traceparent() if _here.tracer else None
 
 
 def fail(error: str) -> None:
-    """Mark the current span as failed; `error` is a class of errors, and no sentence (SC, error.type)."""
+    """Mark the current span as failed. `error` is a class of errors, not a message (SC, error.type)."""
     if _here.tracer:
         _here.tracer.fail(error)
 
 
 def close() -> None:
-    """Hand over what is recorded, at the end of a process."""
+    """Export the recorded spans at the end of a process."""
     if _here.tracer:
         _here.tracer.close()
 
@@ -67,7 +67,7 @@ def request(method: str, path: str, scheme: str, cause: str | None) -> Span:
 
 
 def request_ended(method: str, route: str, status: int) -> None:
-    """Enter how the request ended (SC, HTTP server); `status` 0: there was no answer."""
+    """Record how the request ended (SC, HTTP server). `status` is 0 if there was no answer."""
     if _here.tracer:
         _here.tracer.call(f"{method} {route}")
         _here.tracer.set_attributes({"http.route": route, "http.response.status_code": status or None})
@@ -76,7 +76,7 @@ def request_ended(method: str, route: str, status: int) -> None:
 
 
 def submitting(integration: str) -> Span:
-    """Return the span of the submission of a job, whose traceparent it then has (SC, messaging, send)."""
+    """Return the span of the submission of a job. The job gets its traceparent (SC, messaging, send)."""
     return _span(f"send {_JOBS}", Kind.PRODUCER, _message("send", _JOBS) | {"qontract.integration": integration})
 
 
@@ -93,7 +93,7 @@ def job_slice(job: Job, attempt: int = 1) -> Span:
 
 
 def job_ended(status: str, *, failed: bool) -> None:
-    """Enter how the slice left its job."""
+    """Record the status of the job after the slice."""
     if _here.tracer:
         _here.tracer.set_attributes({"qontract.job.status": status})
         if failed:
@@ -117,21 +117,21 @@ def applying(integration: str, scope: str, action_type: str, subject: str) -> Sp
 
 
 def resolving(integration: str, scope: str) -> Span:
-    """Return the span of a recovery: a scope in which a dead run left intents is read, and they are resolved."""
+    """Return the span of a recovery: it reads a scope, and resolves the intents that a dead run left there."""
     return _span("resolve intents", Kind.INTERNAL, {"qontract.integration": integration, "qontract.scope": scope})
 
 
 def calling(method: str, endpoint: str, operation: str | None = None) -> Span:
-    """Return the span of one request to an outside system (SC, HTTP client; of an `operation`, GraphQL).
+    """Return the span of one request to an outside system (SC, HTTP client; for an `operation`, GraphQL).
 
-    `endpoint` is its path with `{}` in place of names.
+    `endpoint` is the path, with `{}` instead of names.
     """
     about = {"http.request.method": method, "url.template": endpoint, "graphql.operation.name": operation}
     return _span(f"{method} {endpoint}", Kind.CLIENT, about)
 
 
 def call_to(url: str) -> None:
-    """Enter where the request goes; of the URL, neither who it names nor its query."""
+    """Record the URL of the request, without user names and query."""
     if _here.tracer:
         parts = urlsplit(url)
         where = f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
@@ -141,17 +141,17 @@ def call_to(url: str) -> None:
 
 
 def call_ended(status: int) -> None:
-    """Enter the status of the answer (SC, HTTP client)."""
+    """Record the status of the answer (SC, HTTP client)."""
     if _here.tracer:
         _here.tracer.set_attributes({"http.response.status_code": status})
-        if status >= 400:  # noqa: PLR2004 - all errors are of interest to who called
+        if status >= 400:  # noqa: PLR2004 - for a caller, every error is one
             _here.tracer.fail(str(status))
 
 
 def created(event: DomainEvent) -> DomainEvent:
     """Return the event with the traceparent of its creation, a span of its own (SC, CloudEvents, creation).
 
-    One that has a traceparent keeps it, as the conventions want; and nothing is added where no span is recorded.
+    If the event has a traceparent already, it stays, as the conventions say. If no spans are recorded, none is added.
     """
     if _here.tracer is None or TRACEPARENT in event.extensions:
         return event
@@ -161,7 +161,7 @@ def created(event: DomainEvent) -> DomainEvent:
 
 
 def publishing(destination: str, causes: Iterable[object], count: int) -> Span:
-    """Return the span of one sending of events; `causes` are their traceparents (SC, messaging, send)."""
+    """Return the span of sending some events. `causes` are their traceparents (SC, messaging, send)."""
     if _here.tracer is None:
         return _NOTHING
     about = _message("send", destination) | {"messaging.batch.message_count": count}
@@ -185,7 +185,7 @@ def attempt(subscription: str, event: DomainEvent, number: int) -> Span:
 
 
 def _message(operation: str, destination: str | None) -> dict[str, str | int | None]:
-    """Return the attributes of what is done with messages (SC, messaging)."""
+    """Return the attributes of an operation on messages (SC, messaging)."""
     return {
         "messaging.system": "redis",
         "messaging.operation.name": operation,

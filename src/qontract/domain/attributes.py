@@ -11,7 +11,7 @@ _FORBIDDEN = re.compile(f"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef{_NONCHAR
 
 
 def forbidden_in(text: str) -> bool:
-    """Say whether the text has a character that CloudEvents forbids in attributes (1.0.2, type system)."""
+    """Return whether the text has a character that CloudEvents forbids in attributes (1.0.2, type system)."""
     return _FORBIDDEN.search(text) is not None
 
 

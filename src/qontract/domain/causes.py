@@ -38,7 +38,7 @@ class Cause(NamedTuple):
         return f"{self.kind} at {self.where}" if self.where else self.kind
 
     def is_like(self, other: "Cause") -> bool:
-        """Say whether both are the same but for the line number: the code may have changed in between."""
+        """Return whether both are the same but for the line number: the code may have changed in between."""
         return self.kind == other.kind and self.where.rpartition(":")[0] == other.where.rpartition(":")[0]
 
 

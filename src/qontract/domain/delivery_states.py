@@ -68,3 +68,8 @@ class DeliveryState:
     is_redriven: bool = False
     ended: Ended | None = None
     missing: tuple[str, ...] = ()
+
+    @property
+    def is_to_come(self) -> bool:
+        """Whether the event is still to be handled, or to be handled again."""
+        return self.held is not None or self.is_redriven or (self.is_kept and not self.is_read)

@@ -13,6 +13,10 @@ from qontract.domain.kept_jobs import JobView
 
 _MOST_VALUES = 100_000
 _MOST_PLACES = 5
+_UNFINISHED: dict[str, str] = {
+    JobStatus.PENDING: "waits for a worker, a lock, or a pause to end",
+    JobStatus.RUNNING: "runs",
+}
 
 
 @dataclass(frozen=True)
@@ -56,10 +60,10 @@ def explain_job(view: JobView, name: str | None = None) -> JobExplanation:
     """Say what became of a job. With a `name`, say it only of the actions on this subject or person."""
     show = f"qontract jobs show {view.id}"
     result = view.result
-    first = result.errors[0] if result.errors else "nothing says why"
+    first = next(iter(result.errors), "nothing says why")
     match view.status:
         case JobStatus.PENDING | JobStatus.RUNNING:
-            how = "waits for a worker, a lock, or a pause to end" if view.status is JobStatus.PENDING else "runs"
+            how = _UNFINISHED[view.status]
             return JobExplanation(view, Fate.NOT_DONE_YET, f"it {how}; {result.done} of {result.of} applied", show)
         case JobStatus.BLOCKED:
             accept = f"; if it is meant, ask again with --accept-plan {result.plan_digest}"
@@ -106,7 +110,7 @@ def _explain_ended(
 
 
 def concerns(action: Mapping[str, Any], name: str) -> bool:
-    """Say whether an action is about this subject, or names this person."""
+    """Return whether an action is about this subject, or names this person."""
     return action.get("subject") == name or next(places_of(action, name), None) is not None
 
 

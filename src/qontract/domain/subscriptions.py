@@ -98,8 +98,7 @@ def state_of(view: SubscriptionView, abandoned_seconds: float) -> tuple[State, s
     if silent is not None and silent > abandoned_seconds and not view.is_read:
         return State.ABANDONED, f"nobody has run it for {duration(silent)}; events are no longer kept for it"
     if not view.is_run:
-        seen = "nobody has ever run it" if silent is None else f"nobody has run it for {duration(silent)}"
-        return State.NO_REPLICA, seen if view.made else f"its place is lost, and {seen}"
+        return State.NO_REPLICA, why_not_run(view)
     if not view.is_read:
         return State.STANDING_BY, "a replica runs it, and none reads it; one takes the lease within seconds, or cannot"
     if view.oldest_seconds > BEHIND_SECONDS:
@@ -108,8 +107,15 @@ def state_of(view: SubscriptionView, abandoned_seconds: float) -> tuple[State, s
     return State.RUNNING, f"{view.leader} leads it" if view.leader else "replicas share it"
 
 
+def why_not_run(view: SubscriptionView) -> str:
+    """Return a line about a subscription that no replica runs: since when, and whether its place is lost."""
+    silent = view.alive_seconds
+    since = "nobody has ever run it" if silent is None else f"nobody has run it for {duration(silent)}"
+    return since if view.made else f"its place is lost, and {since}"
+
+
 _NEXT = {
-    State.BEHIND: "look for `handler failed` in the log of the replica that leads it",
+    State.BEHIND: "look for `attempt failed` in the log of the replica that leads it",
     State.STANDING_BY: "if it stays so, look for `replica lost the lease` and `event log does not answer` in the logs",
     State.NO_REPLICA: (
         "start a subscriber that has its handler; if it is gone for good: qontract subscriptions remove {name}"

@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 
 from qontract.domain.dead_letters import DeadLetter
-from qontract.domain.delivery_states import Held
+from qontract.domain.delivery_states import Beginning, Held
 from qontract.domain.endings import Ended, Ending
 from qontract.domain.events import type_pattern
 from qontract.domain.explanations import DeliveryFacts, Predecessor, SubscriptionFinding, Verdict
 from qontract.domain.findings import counted
-from qontract.domain.subscriptions import ALIVE_SECONDS, State, duration, next_step
+from qontract.domain.subscriptions import ALIVE_SECONDS, State, duration, next_step, why_not_run
 
 _LONGEST_TYPE = 200
 
@@ -70,9 +70,8 @@ def _handled(facts: DeliveryFacts, ended: Ended) -> SubscriptionFinding:
 
 def _discarded(facts: DeliveryFacts, done: datetime | None) -> SubscriptionFinding | None:
     """Say who discarded its dead letter, if the event was not handled later, and does not come again."""
-    gone, state = facts.discarded, facts.state
-    comes = state.held or state.is_redriven or (state.is_kept and not state.is_read)
-    if gone is None or comes or (done and done > (gone.failed or gone.time)):
+    gone = facts.discarded
+    if gone is None or facts.state.is_to_come or (done and done > (gone.failed or gone.time)):
         return None
     by = gone.by or "somebody"
     return _found(
@@ -91,49 +90,49 @@ def _discarded(facts: DeliveryFacts, done: datetime | None) -> SubscriptionFindi
 
 def _without_delivery(facts: DeliveryFacts) -> SubscriptionFinding | None:
     """Say that the subscription does not want it, or begins after it."""
-    interest, state = facts.state.interest, facts.state
-    if interest and facts.event_type is not None and not state.held and not state.is_redriven:
-        wanted = any(type_pattern(one).fullmatch(facts.event_type) for one in interest.types)
-        if not wanted:
-            asked = {one[:_LONGEST_TYPE]: one for one in interest.types}
-            near = get_close_matches(facts.event_type[:_LONGEST_TYPE], asked, n=1, cutoff=0)
-            said = f"; the nearest that it asks for is {near[0]}" if near else ", and it asks for none"
-            reason = f"it does not ask for the type {facts.event_type}{said}"
-            hint = "add the type to `types` of its handler, if it is to have such events"
-            return _found(facts, Verdict.NOT_WANTED, reason, hint, pattern=near[0] if near else None)
-    if later := state.later:
-        if state.held or state.is_redriven or (state.is_kept and not state.is_read):  # it comes all the same
-            return None
-        how = "was moved beyond it" if later.moved else "was made after it"
-        return _found(
-            facts,
-            Verdict.SUBSCRIBED_LATER,
-            f"the subscription's place {how}{_at(later.time)}",
-            f"qontract subscriptions seek {facts.view.name} --to start --dry-run" if state.is_kept else None,
-            when=_time(later.time),
-        )
+    state = facts.state
+    if state.interest and facts.event_type is not None and not state.held and not state.is_redriven:
+        types = state.interest.types
+        if not any(type_pattern(one).fullmatch(facts.event_type) for one in types):
+            return _not_wanted(facts, facts.event_type, types)
+    if state.later and not state.is_to_come:
+        return _subscribed_later(facts, state.later)
     return None
+
+
+def _not_wanted(facts: DeliveryFacts, event_type: str, types: tuple[str, ...]) -> SubscriptionFinding:
+    asked = {one[:_LONGEST_TYPE]: one for one in types}
+    near = get_close_matches(event_type[:_LONGEST_TYPE], asked, n=1, cutoff=0)
+    said = f"; the nearest that it asks for is {near[0]}" if near else ", and it asks for none"
+    reason = f"it does not ask for the type {event_type}{said}"
+    hint = "add the type to `types` of its handler, if it is to have such events"
+    return _found(facts, Verdict.NOT_WANTED, reason, hint, pattern=near[0] if near else None)
+
+
+def _subscribed_later(facts: DeliveryFacts, later: Beginning) -> SubscriptionFinding:
+    how = "was moved beyond it" if later.moved else "was made after it"
+    seek = f"qontract subscriptions seek {facts.view.name} --to start --dry-run"
+    return _found(
+        facts,
+        Verdict.SUBSCRIBED_LATER,
+        f"the subscription's place {how}{_at(later.time)}",
+        seek if facts.state.is_kept else None,
+        when=_time(later.time),
+    )
 
 
 def _held_up(facts: DeliveryFacts) -> SubscriptionFinding | None:
     """Say why nobody handles any event of the subscription, if this one is still to be handled."""
-    view, state = facts.view, facts.state
-    if not (state.held or state.is_redriven or (not state.is_read and state.is_kept)):
+    view = facts.view
+    if not facts.state.is_to_come:
         return None
     if paused := view.paused:
         by = paused.by or "somebody"
         following = f"qontract subscriptions resume {view.name}"
         return _found(facts, Verdict.PAUSED, f"by {by}{_at(paused.since)}", following, by=by, when=_time(paused.since))
     if not view.is_run:
-        silent = view.alive_seconds
-        seen = "nobody has ever run it" if silent is None else f"nobody has run it for {duration(silent)}"
-        return _found(
-            facts,
-            Verdict.NO_REPLICA,
-            seen if view.made else f"its place is lost, and {seen}",
-            next_step(State.NO_REPLICA, view.name) or "",
-            silent_seconds=silent,
-        )
+        following = next_step(State.NO_REPLICA, view.name) or ""
+        return _found(facts, Verdict.NO_REPLICA, why_not_run(view), following, silent_seconds=view.alive_seconds)
     return None
 
 
@@ -188,7 +187,7 @@ def _retrying(facts: DeliveryFacts, held: Held) -> SubscriptionFinding:
         facts,
         Verdict.RETRYING,
         f"attempt {number}{f' of {of}' if of else ''} {when}; the last: {error}",
-        f"mend what the error says; `handler failed` in the log of {held.replica} has all of it",
+        f"mend what the error says; `attempt failed` in the log of {held.replica} has all of it",
         attempt=number,
         of=of,
         error=error,
@@ -198,26 +197,45 @@ def _retrying(facts: DeliveryFacts, held: Held) -> SubscriptionFinding:
 
 
 def _in_flight(facts: DeliveryFacts, held: Held) -> SubscriptionFinding:
-    view, interest = facts.view, facts.state.interest
-    idle = {one.name: one.idle_seconds for one in view.replicas}.get(held.replica)
-    beat = held.seconds if interest and interest.shared else idle
-    since = facts.now - timedelta(seconds=held.seconds)
-    is_shared = interest is not None and interest.shared
-    is_silent = beat is None or (beat > ALIVE_SECONDS if is_shared else view.leader not in {"", held.replica})
-    said = "shows no life: another one claims it soon" if is_silent else "lives"
-    reason = f"{held.replica} has it{_at(since).replace(' at', ' since')}, and {said}"
-    if is_shared:
-        reason = f"{held.replica} has it, showed so {duration(held.seconds)} ago, and {said}"
+    interest = facts.state.interest
+    if interest and interest.shared:
+        reason = f"{held.replica} has it, showed so {duration(held.seconds)} ago,"
+        return _held_by(facts, held, reason, held.seconds, is_silent=held.seconds > ALIVE_SECONDS)
+    view, since = facts.view, facts.now - timedelta(seconds=held.seconds)
+    beat = {one.name: one.idle_seconds for one in view.replicas}.get(held.replica)
     more = ", as far as was looked at" if facts.state.ahead_more else ""
     if not facts.state.is_kept:
         more = "; it is in the stream no more: should that replica end, it is lost"
+    return _held_by(
+        facts,
+        held,
+        f"{held.replica} has it{_at(since).replace(' at', ' since')},",
+        beat,
+        is_silent=beat is None or view.leader not in {"", held.replica},
+        more=f"; nothing of its order key comes first{more}",
+        since=since,
+    )
+
+
+def _held_by(
+    facts: DeliveryFacts,
+    held: Held,
+    reason: str,
+    beat: float | None,
+    *,
+    is_silent: bool,
+    more: str = "",
+    since: datetime | None = None,
+) -> SubscriptionFinding:
+    """Say that a replica holds it. `beat` is how many seconds ago the replica last showed life."""
+    said = "shows no life: another one claims it soon" if is_silent else "lives"
     return _found(
         facts,
         Verdict.IN_FLIGHT,
-        f"{reason}; nothing of its order key comes first{more}" if not is_shared else reason,
-        f"qontract subscriptions show {view.name}",
+        f"{reason} and {said}{more}",
+        f"qontract subscriptions show {facts.view.name}",
         replica=held.replica,
-        since=None if is_shared else _time(since),
+        since=_time(since),
         heartbeat=None if beat is None else _time(facts.now - timedelta(seconds=beat)),
     )
 

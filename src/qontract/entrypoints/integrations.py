@@ -73,7 +73,7 @@ def load_integrations() -> Installed:
             classes[name] = _checked(name, entry.load())
         except (Exception, SystemExit) as error:
             packages.refuse(refused, GROUP, entry, packages.said(error))
-            log.debug("integration was refused for this", exc_info=True)
+            log.debug("integration refused for this error", exc_info=True)
     packages.REFUSED.labels(GROUP).set(len(refused))
     return Installed(classes, packages.together(event_types, refused))
 
@@ -94,7 +94,7 @@ def make_integrations(installed: Installed) -> Made:
                 continue
             packages.REFUSED.labels(GROUP).inc()
             log.error("integration refused", extra={"integration": name, "error": refused[name]})  # noqa: TRY400
-            log.debug("integration was refused for this", exc_info=True)
+            log.debug("integration refused for this error", exc_info=True)
     log.info("integrations loaded", extra={"integrations": sorted(made)})
     return Made(made, packages.together(installed.refused, refused), frozenset(left_out - installed.refused.keys()))
 

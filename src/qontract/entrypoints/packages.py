@@ -47,7 +47,7 @@ def load_event_types() -> dict[str, str]:
             entry.load()
         except (Exception, SystemExit) as error:
             refuse(refused, EVENTS, entry, said(error))
-            log.debug("event types were refused for this", exc_info=True)
+            log.debug("event types refused for this error", exc_info=True)
     REFUSED.labels(EVENTS).set(len(refused))
     return refused
 

@@ -65,7 +65,7 @@ def show_end(container: Container, process: Process) -> None:
     try:
         container.presence().withdraw(process)
     except Exception as error:  # noqa: BLE001 - it is at the end, and what it needs may have ended before
-        log.debug("end of the process could not be shown", extra={"error": str(error)})
+        log.debug("end of the process cannot be shown", extra={"error": str(error)})
 
 
 def _show(container: Container, process: Process, ended: Event) -> None:
@@ -79,8 +79,8 @@ def _show(container: Container, process: Process, ended: Event) -> None:
         except Exception as error:
             if not failing:
                 unexpected = None if isinstance(error, PresenceError) else error
-                text = "process cannot show that it runs; it is tried again"
-                log.warning(text, extra={"error": str(error)}, exc_info=unexpected)
+                extra = {"error": str(error)}
+                log.warning("process cannot show that it runs; it is tried again", extra=extra, exc_info=unexpected)
             failing = True
         ended.wait(_EVERY_SECONDS)
     show_end(container, process)

@@ -69,15 +69,15 @@ class Renewal(Generic[S, T]):
         self.made, self._settings, self._stamp = made, settings, stamp
         if changed or self.error:
             RENEWED.labels(self.name).inc()
-            log.info("settings are renewed", extra={"name_of_settings": self.name})
+            log.info("settings renewed", extra={"settings": self.name})
         self.error = ""
         return changed
 
     def _refuse(self, error: str) -> None:
         if error != self.error:
             REFUSED.labels(self.name).inc()
-            told = {"name_of_settings": self.name, "error": error}
-            log.error("changed settings cannot be used; the ones before are", extra=told)
+            told = {"settings": self.name, "error": error}
+            log.error("settings refused; the ones before are used", extra=told)
         self.error = error
 
 
@@ -130,7 +130,7 @@ class Current(Generic[T]):
         try:
             self._close(old.value)
         except Exception as error:  # noqa: BLE001 - it is somebody else's, and nobody needs it any more
-            log.warning("what was renewed did not close well", extra={"error": type(error).__name__})
+            log.warning("replaced integration did not close", extra={"error": type(error).__name__})
 
 
 def revoked_ids(settings: Settings) -> Renewal[frozenset[str], frozenset[str]]:

@@ -61,7 +61,7 @@ def load_sandboxes() -> Installed:
             found[name] = _checked(entry.load())
         except (Exception, SystemExit) as error:
             refused[name] = f"{packages.package(entry)}: {entry.value}: {packages.said(error)}"
-            log.debug("sandbox was refused for this", exc_info=True)
+            log.debug("sandbox refused for this error", exc_info=True)
     return Installed(found, refused)
 
 

@@ -71,7 +71,7 @@ def load_subscriptions(settings: SubscriberSettings) -> Loaded:
                 renewals[name] = made
         except (Exception, SystemExit) as error:
             _refuse(refused, said(error), subscription=name, package=package(entry), entry_point=entry.value)
-            log.debug("handler was refused for this", exc_info=True)
+            log.debug("handler refused for this error", exc_info=True)
     for name in sorted({name for name, handler in handlers.items() if not handler} - installed.keys()):
         log.warning("handler to switch off is not installed", extra={"subscription": name, "variable": _VARIABLE})
     _log_loaded(loaded)

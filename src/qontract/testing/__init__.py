@@ -1,11 +1,11 @@
 """For authors: handlers and integrations in a test, without Redis and without waiting.
 
-- `deliver(handler, *events)` runs a handler under its policy; `InMemorySubscriber` several of them, for longer.
-- `reconcile(integration, desired)` runs an integration; `InMemoryEventManager` has the events of that in a list.
-- `example(UsergroupCreated, usergroup="team-b")` builds an event; `fail(adapter, "apply", error)` has a call fail.
-- The contracts are suites of tests, to inherit: what every integration, handler or adapter of a port has to keep.
-  They need pytest, and so do the fixtures of the plugin, `events`, `subscriber` and `container`.
-- The adapters are those of every port, in memory.
+- `deliver(handler, *events)` runs a handler under its policy. `InMemorySubscriber` runs several handlers, for longer.
+- `reconcile(integration, desired)` runs an integration. `InMemoryEventManager` has its events in a list.
+- `example(UsergroupCreated, usergroup="team-b")` makes an event. `fail(adapter, "apply", error)` makes a call fail.
+- The contracts are test suites to inherit: each one tests an integration, a handler, or an adapter of a port. They need
+  pytest, as do the fixtures of the plugin: `events`, `subscriber` and `container`.
+- There is an adapter in memory for every port.
 """
 
 from typing import TYPE_CHECKING

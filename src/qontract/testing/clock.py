@@ -1,4 +1,4 @@
-"""A clock that jumps: what takes hours of waiting takes a test milliseconds."""
+"""An event loop with a virtual clock: hours of waiting take milliseconds."""
 
 import asyncio
 import selectors
@@ -12,11 +12,11 @@ from weakref import WeakSet
 T = TypeVar("T")
 
 _LOOK_AGAIN_SECONDS = 0.01
-"""How long to wait for a thread or a subprocess before looking again whether it is still at work."""
+"""How often to check whether a thread or a subprocess still runs."""
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine, and return what it returns, on a VirtualClockLoop."""
+    """Run a coroutine on a VirtualClockLoop, and return its result."""
     with asyncio.Runner(loop_factory=VirtualClockLoop) as runner:
         return runner.run(main)
 
@@ -26,14 +26,13 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
 
     When nothing is ready, and only timers are left, the clock jumps to the next one.
 
-    While something outside may still make the loop go on, it is waited for, and the clock goes on with real time. That
-    is: a file descriptor other than the loop's own is registered (a socket, a pipe); a subprocess runs; or work is in a
-    thread that `asyncio.to_thread`, `run_in_executor` or anyio's `to_thread` gave it. So an idle connection, kept open,
-    makes each timer as slow as it is in reality: close it, or keep it out of the test. Other threads, and signals, are
-    not noticed.
+    While something outside may still wake the loop, the clock runs with real time. This is so while a file descriptor
+    other than the loop's own is registered (a socket, a pipe), while a subprocess runs, or while a thread works for
+    `asyncio.to_thread`, `run_in_executor` or anyio's `to_thread`. So with an idle open connection, timers are as slow
+    as in reality: close it, or keep it out of the test. Other threads, and signals, are not noticed.
 
-    When nothing is ready, no timer is left, and nothing outside is going on, nothing can ever happen again: what runs
-    the loop raises RuntimeError.
+    When nothing is ready, no timer is left, and nothing outside can wake the loop, it raises RuntimeError: it would
+    wait for ever.
     """
 
     def __init__(self) -> None:
@@ -86,9 +85,9 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
 
 
 class _JumpingSelector(selectors.BaseSelector):
-    """Selects as the default selector does, but instead of waiting in vain it sets `now` on.
+    """Selects as the default selector does. If nothing can happen before the next timer, it advances `now` instead.
 
-    `own`: how many file descriptors are the loop's.
+    `own`: how many file descriptors belong to the loop.
     """
 
     def __init__(self, others_at_work: Callable[[], bool]) -> None:
@@ -100,7 +99,7 @@ class _JumpingSelector(selectors.BaseSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is not None and timeout <= 0:
             return self._selector.select(0)
-        at_work = self._others_at_work()  # before the look at what they have reported
+        at_work = self._others_at_work()  # checked before their results
         if ready := self._selector.select(0):
             return ready
         if at_work:
@@ -137,6 +136,6 @@ class _JumpingSelector(selectors.BaseSelector):
 
 
 def _works_for(thread: threading.Thread, loop: asyncio.AbstractEventLoop) -> bool:
-    """Say whether it is one of anyio's, which have their work in a queue, and has some that it has not reported yet."""
+    """Return whether it is a thread of anyio that has not finished its work: anyio gives it work in a queue."""
     queue = getattr(thread, "queue", None)
     return getattr(thread, "loop", None) is loop and isinstance(queue, Queue) and queue.unfinished_tasks > 0

@@ -8,7 +8,7 @@ from qontract.domain.events import DomainEvent
 
 
 class InMemoryEventManager(EventManager):
-    """Publishes to `publisher`, and has its `intents`, in memory: what a run of an integration is given."""
+    """Publishes to a list, with `intents` in memory. Give it to `reconcile`."""
 
     def __init__(self) -> None:
         self.publisher = InMemoryEventPublisher()
@@ -17,5 +17,5 @@ class InMemoryEventManager(EventManager):
 
     @property
     def published(self) -> Sequence[DomainEvent]:
-        """What was published, in order."""
+        """The published events, in order."""
         return tuple(self.publisher.events)

@@ -1,4 +1,4 @@
-"""For authors' tests: events made of the examples that their fields name."""
+"""For authors' tests: events made from the examples of their fields."""
 
 from typing import Any, TypeVar
 
@@ -10,10 +10,11 @@ E = TypeVar("E", bound=DomainEvent)
 
 
 def example(event_type: type[E], **fields: Any) -> E:
-    """Return an event of the type, with an id and a time of its own.
+    """Return an event of the type, with a new id and time.
 
-    `fields` are the attributes, and the fields of its data, that the test cares for. The others are the first example
-    of each field, or its default. A name that both have is the attribute's: give `data` whole then.
+    `fields` are attributes of the event, or fields of its data. All others have the first example of the field, or its
+    default. If an attribute and a field of the data have the same name, the attribute is meant: give all of `data`
+    then.
 
         example(UsergroupUsersUpdated, users_to_add=("alice",), correlation_id="request-1")
     """

@@ -1,4 +1,4 @@
-"""pytest's plugin: fixtures for the tests of handlers and integrations. Loading it imports nothing else of qontract."""
+"""A pytest plugin: fixtures for tests of handlers and integrations. Loading it imports nothing else of qontract."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -16,7 +16,7 @@ pytest.register_assert_rewrite("qontract.testing.contracts")
 
 @pytest.fixture
 def events() -> "InMemoryEventManager":
-    """An event manager with nothing published yet; `published` has what is."""
+    """A new event manager; `published` has its published events."""
     from qontract.testing import InMemoryEventManager
 
     return InMemoryEventManager()
@@ -24,7 +24,7 @@ def events() -> "InMemoryEventManager":
 
 @pytest.fixture
 def subscriber() -> "Iterator[Callable[[Mapping[str, EventHandler[Any]]], InMemorySubscriber]]":
-    """Make an InMemorySubscriber of handlers, by the names of their subscriptions; it ends with the test."""
+    """A function that makes an InMemorySubscriber of handlers, by subscription; it ends with the test."""
     from qontract.testing import InMemorySubscriber
 
     with ExitStack() as stack:
@@ -33,9 +33,9 @@ def subscriber() -> "Iterator[Callable[[Mapping[str, EventHandler[Any]]], InMemo
 
 @pytest.fixture
 def container() -> "Iterator[Container]":
-    """The container of this process, made for this test: override in it what the test replaces.
+    """The container of this process, new for this test: override in it what the test replaces.
 
-    It reads the settings when it is first asked for something, and is thrown away at the end of the test.
+    It reads the settings when it is first used, and is thrown away at the end of the test.
     """
     from qontract.entrypoints.container import get_container
 

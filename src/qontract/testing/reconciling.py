@@ -1,4 +1,4 @@
-"""For authors' tests: a run of an integration, in this process, all slices in a row."""
+"""For authors' tests: run an integration in this process, all slices in a row."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -16,9 +16,11 @@ from qontract.domain.jobs import JobProgress, JobResult
 class InMemoryTurn(Turn):
     """A slice that nothing interrupts, unless a test says so.
 
-    `slice_actions`: after so many shown actions the slice is over. `lapsed`: locks that are not held any more.
-    `known`: the memberships that an earlier job read, by lock. `shown`: all that was shown so far. `cancels`: who
-    cancels the job once `cancel_after` actions were shown.
+    - `slice_actions`: the slice is over after so many actions.
+    - `lapsed`: locks that are not held any more.
+    - `known`: the memberships that an earlier job has read, by lock.
+    - `shown`: all progress that was shown so far.
+    - `cancels`: who cancels the job after `cancel_after` actions.
     """
 
     progress: JobProgress = field(default_factory=JobProgress)
@@ -32,7 +34,7 @@ class InMemoryTurn(Turn):
 
     @property
     def over(self) -> bool:
-        """Whether so many actions were shown."""
+        """Whether the slice has had so many actions."""
         return self.slice_actions is not None and len(self.shown) >= self.slice_actions
 
     def holds(self, lock: str) -> bool:
@@ -40,15 +42,15 @@ class InMemoryTurn(Turn):
         return lock not in self.lapsed
 
     def cancelled_by(self) -> str | None:
-        """Return who cancels it, when that time has come."""
+        """Return who cancels the job, after so many actions."""
         return self.cancels if len(self.shown) >= self.cancel_after else None
 
     def memberships(self, lock: str) -> int | None:
-        """Return what is known."""
+        """Return the known memberships."""
         return self.known.get(lock)
 
     def show(self, progress: Callable[[], JobProgress]) -> None:
-        """Remember it."""
+        """Remember the progress."""
         self.shown.append(progress())
 
 
@@ -62,9 +64,9 @@ def reconcile(
     requested_by: str | None = None,
     correlation_id: str | None = None,
 ) -> JobResult:
-    """Return the result of the desired state, as a request has it; it is applied unless it says `dry_run`.
+    """Reconcile the desired state, as a request has it, and return the result. Without `dry_run` it is applied.
 
-    As the queue does, it goes on slice by slice, without the pauses, until the job has ended.
+    It runs slice after slice, as the queue does but without pauses, until the job has ended.
     """
     model = integration.desired.model_validate({"dry_run": False, **desired})
     work = job(type(integration), model, correlation_id=correlation_id, requested_by=requested_by)

@@ -1,4 +1,4 @@
-"""Handlers under their policies, in a test: retries, dead letters, follow-up events; in memory, without waiting."""
+"""For authors' tests: run handlers under their policies, in memory and without waiting."""
 
 import asyncio
 import time
@@ -35,16 +35,17 @@ _MOST_CALLS = 10_000
 _SHORTEST_LOOK, _LONGEST_LOOK = 0.05, 600.0
 
 _LIMITS = Limits(claim_seconds=2 * _LONGEST_SECONDS, grace_seconds=0.0, read_seconds=_LONGEST_SECONDS)
-"""Nobody else is there to claim, or to lead: nothing has to be looked at again and again while the clock jumps."""
+"""There is no other replica: so leases and claims need no checks while the clock jumps."""
 
 
 @dataclass
 class Outcome:
     """What became of events.
 
-    `attempts`: each attempt, in order: subscription, event id, number. `published`: follow-up events. `dead_letters`:
-    those that are there now. `counts`: what was counted, by subscription. `seconds`: how long it took until the last of
-    it, by the clock that jumps.
+    - `attempts`: all attempts in order: subscription, event id, number of the attempt.
+    - `published`: the follow-up events. `dead_letters`: all dead letters that exist now.
+    - `counts`: the counters, by subscription.
+    - `seconds`: how long it took, by the virtual clock.
     """
 
     attempts: list[tuple[str, str, int]] = field(default_factory=list)
@@ -55,16 +56,16 @@ class Outcome:
 
     @property
     def handled(self) -> int:
-        """How many times a handler finished an event."""
+        """How many events were handled."""
         return sum(counts.get(Count.HANDLED, 0) for counts in self.counts.values())
 
 
 def deliver(handler: EventHandler[Any], *events: DomainEvent) -> Outcome:
-    """Deliver events to a handler, as the subscriber would, until each is handled or a dead letter.
+    """Deliver events to a handler, as the subscriber does, until each one is handled or a dead letter.
 
-    The handler runs under its policy: time-outs, backoff and `RetryLater` take no time. Raises AssertionError if there
-    is no end after a month of such time, or when the handler was called 10,000 times with one event. It cannot be
-    called from a coroutine.
+    The handler runs under its policy: time-outs, backoff and `RetryLater` take no real time. Raises AssertionError if
+    this does not end within a month of virtual time, or 10,000 calls with one event. It cannot be called from a
+    coroutine.
     """
     with InMemorySubscriber({"subscription": handler}) as subscriber:
         return subscriber.deliver(*events)
@@ -73,9 +74,8 @@ def deliver(handler: EventHandler[Any], *events: DomainEvent) -> Outcome:
 class InMemorySubscriber:
     """Runs handlers, by the names of their subscriptions, as the subscriber does. Use it in a `with`.
 
-    What they publish is delivered too. `events` are those that are kept, and `dead_letters` what was given up. Handlers
-    that are asynchronous context managers are entered before the first
-    event, and left at the end of the `with`.
+    Follow-up events are delivered too. `events` has the kept events, and `dead_letters` the dead letters. Handlers that
+    are asynchronous context managers are entered before the first event, and left at the end of the `with`.
     """
 
     def __init__(self, handlers: Mapping[str, EventHandler[Any]], *, source: str = "qontract-api") -> None:
@@ -97,24 +97,24 @@ class InMemorySubscriber:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """End."""
+        """Leave the handlers, and close the loop."""
         with self._runner:
             if self._entered:
                 self._ending.set()
                 self._runner.run(asyncio.wait_for(self._entered, None))
 
     def deliver(self, *events: DomainEvent) -> Outcome:
-        """Publish the events, and deliver until there is nothing left to do; see `deliver`."""
+        """Publish the events, and deliver until nothing is left to do; see `deliver`."""
         self._publisher.publish(events)
-        return self._settle(len(self._publisher.events))
+        return self._run_until_done(len(self._publisher.events))
 
     def redrive(self) -> Outcome:
-        """Give all dead letters back to their subscriptions, and deliver them."""
+        """Redrive all dead letters, and deliver their events."""
         for letter in list(self.dead_letters.iterate()):
             self.dead_letters.redrive(letter.id)
-        return self._settle(len(self._publisher.events))
+        return self._run_until_done(len(self._publisher.events))
 
-    def _settle(self, published: int) -> Outcome:
+    def _run_until_done(self, published: int) -> Outcome:
         outcome = self._runner.run(self._run(Outcome()))
         outcome.published = list(self._publisher.events[published:])
         outcome.dead_letters = list(self.dead_letters.iterate())
@@ -130,7 +130,7 @@ class InMemorySubscriber:
             for work in (loop.run(), keep_alive(loop, event_log, _LIMITS.claim_seconds))
         ]
         try:
-            await _settled([event_log for _, event_log in works], outcome)
+            await _until_done([event_log for _, event_log in works], outcome)
         finally:
             for task in tasks:
                 task.cancel()
@@ -138,7 +138,7 @@ class InMemorySubscriber:
         return outcome
 
     async def _enter(self) -> None:
-        """Enter the handlers, in the task that will leave them: what they enter in turn may need that."""
+        """Enter the handlers in the task that will leave them: some context managers need that."""
         entered = asyncio.Event()
 
         async def hold() -> None:
@@ -183,14 +183,14 @@ class InMemorySubscriber:
         return DeliveryLoop(_watched(subscription, outcome), event_log, lease, _LIMITS, dependencies), event_log
 
 
-async def _settled(event_logs: Sequence[InMemoryEventLog], outcome: Outcome) -> None:
-    """Wait until there is nothing left to do, and look more seldom while nothing happens."""
+async def _until_done(event_logs: Sequence[InMemoryEventLog], outcome: Outcome) -> None:
+    """Wait until nothing is left to do. The checks become rarer while nothing happens."""
     loop = asyncio.get_running_loop()
-    begun, pause, seen = loop.time(), _SHORTEST_LOOK, 0
+    begun, pause, known = loop.time(), _SHORTEST_LOOK, 0
     calls: Counter[tuple[str, str]] = Counter()
     while await _busy(event_logs):
-        new = outcome.attempts[seen:]
-        seen += len(new)
+        new = outcome.attempts[known:]
+        known += len(new)
         calls.update((subscription, event_id) for subscription, event_id, _ in new)
         if loop.time() - begun > _LONGEST_SECONDS or any(calls[name, id_] > _MOST_CALLS for name, id_, _ in new):
             raise AssertionError("there is no end: events are neither handled nor dead letters")
@@ -207,7 +207,7 @@ async def _busy(event_logs: Sequence[InMemoryEventLog]) -> bool:
 
 
 def _watched(subscription: Subscription, outcome: Outcome) -> Subscription:
-    """Return the subscription with a handler that notes down each attempt, and is the same in everything else."""
+    """Return the subscription with a handler that also records each attempt."""
     handler = subscription.handler
 
     class Watched(EventHandler[Any]):

@@ -172,4 +172,11 @@ def test_a_pause_and_its_end_are_logged_once_each(caplog: pytest.LogCaptureFixtu
     with caplog.at_level(logging.INFO):
         run()
     told = [record.message for record in caplog.records if record.name == "qontract.application.delivery"]
-    assert told == ["subscription is paused; nothing more is read", "subscription is read again"] * 2
+    assert (
+        told
+        == [
+            "subscription is paused; it is read no more",
+            "subscription is resumed; it is read again",
+        ]
+        * 2
+    )

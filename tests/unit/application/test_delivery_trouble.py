@@ -69,7 +69,7 @@ async def test_whatever_the_log_raises_the_loop_neither_spins_nor_is_silent_and_
         question = Fault(mocker, one.log, error, asked)
         await asyncio.sleep(60)
         assert 5 < question.calls < 100
-        told = {record.message for record in caplog.records if record.levelno >= logging.WARNING} - {"handler failed"}
+        told = {record.message for record in caplog.records if record.levelno >= logging.WARNING} - {"attempt failed"}
         assert told
         question.mend()
         await until(lambda: 0 in handler.handled and pending(events) == 0, seconds=20)
@@ -91,7 +91,7 @@ async def test_a_place_that_was_lost_is_made_again_and_counted_and_logged(
         await until(lambda: one.loop.fresh(5), seconds=5)
         publish(events, an_event(1))
         await until(lambda: 1 in handler.handled and pending(events) == 0)
-    lines = [record for record in caplog.records if record.message.startswith("subscription had lost its place")]
+    lines = [record for record in caplog.records if record.message.startswith("subscription rebuilt")]
     assert [line.levelno for line in lines] == [logging.ERROR] * 3
 
 

@@ -55,7 +55,7 @@ def test_an_event_tells_who_redrove_which_letters_of_which_cause(caplog: pytest.
         ("crm-1", "1-0", "e1"),
     ]
     [line] = [record.__dict__ for record in caplog.records if record.message == "dead letters redriven"]
-    assert (line["by"], line["subscription"], line["group"], line["number"]) == ("alice@ops-1", "crm", data.group, 2)
+    assert (line["by"], line["subscription"], line["group"], line["count"]) == ("alice@ops-1", "crm", data.group, 2)
     assert CloudEventsEventFormat("qontract-api").decode(CloudEventsEventFormat("qontract-api").encode(event)) == event
 
 

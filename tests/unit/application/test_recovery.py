@@ -121,7 +121,7 @@ def test_a_scope_that_cannot_be_recovered_keeps_no_other_from_it(
         system.begin(lock, 2 * MINUTE)
     assert system.recover() == ["one/team-a"]
     seen = [
-        record.__dict__["scope"]
+        record.__dict__["lock"]
         for record in caplog.records
         if "pending" in record.message or "not resolved" in record.message
     ]

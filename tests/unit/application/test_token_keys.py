@@ -214,7 +214,7 @@ async def test_the_log_says_once_that_they_cannot_be_read_and_when_they_can_agai
     await keys.of("old")
     assert [record.message for record in caplog.records] == [
         "key set cannot be read; its tokens cannot be judged",
-        "key set is read again",
-        "token keys taken",
+        "key set read again",
+        "key set changed",
         "key set cannot be read; the keys that it had are used",
     ]

@@ -86,7 +86,7 @@ def test_what_is_known_to_be_not_well_counts_more_than_what_is_not_known() -> No
     ("view", "brief", "step"),
     [
         (replace(AUDIT_LOG, leader="", replicas=()), "audit-log is standing by", "if it stays so, look for"),
-        (replace(AUDIT_LOG, lag=1, oldest_seconds=901), "audit-log is behind", "look for `handler failed`"),
+        (replace(AUDIT_LOG, lag=1, oldest_seconds=901), "audit-log is behind", "look for `attempt failed`"),
         (SubscriptionView("crm", alive_seconds=60), "nobody runs crm", "start a subscriber that has its handler"),
         (SubscriptionView("crm", pending=1, alive_seconds=2000), "1 event waits for crm", "run it, or `qontract"),
         (replace(AUDIT_LOG, paused=Pause(None, "alice")), "audit-log is paused", "qontract subscriptions resume"),

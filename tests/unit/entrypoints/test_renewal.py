@@ -180,7 +180,7 @@ def test_what_cannot_be_used_changes_nothing_and_is_told_once_and_counted(
     BREAK[name](secrets)
     assert [token_of(current, clock) for _ in range(3)] == ["old"] * 3
     assert current.error
-    assert [record.message for record in caplog.records] == ["changed settings cannot be used; the ones before are"]
+    assert [record.message for record in caplog.records] == ["settings refused; the ones before are used"]
     assert count("qontract_settings_refused_total") == before + 1
 
 

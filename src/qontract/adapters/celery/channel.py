@@ -14,7 +14,7 @@ from qontract.adapters.unreadable import Unreadable
 from qontract.domain.server_address import ServerAddress
 
 _LIMITS = ("max_connections", "socket_timeout", "socket_connect_timeout", "health_check_interval")
-_UNREADABLE = Unreadable("messages", "a message names no job; it is dropped")
+_UNREADABLE = Unreadable("messages", "message names no job; it is dropped")
 
 
 class _Redis(PrefixedStrictRedis):

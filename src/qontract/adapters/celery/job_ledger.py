@@ -261,7 +261,8 @@ class JobLedger:
         try:
             return self._signatures.verified(raw, "cancel", job_id)
         except ForgedError as error:
-            log.error("job is not cancelled", extra={"job_id": job_id, "error": str(error)})  # noqa: TRY400
+            extra = {"job_id": job_id, "error": str(error)}
+            log.error("cancellation is not ours; the job goes on", extra=extra)  # noqa: TRY400
             return None
 
     def _texts(self, job_id: str, progress: JobProgress) -> tuple[str, str]:
@@ -278,7 +279,8 @@ class JobLedger:
         try:
             return JobProgress.model_validate_json(self._verified("progress", job_id, raw)), None
         except ValueError as error:
-            log.error("progress of a job cannot be read; it has failed", extra={"error": str(error)})  # noqa: TRY400
+            extra = {"job_id": job_id, "error": str(error)}
+            log.error("progress of a job cannot be read; the job has failed", extra=extra)  # noqa: TRY400
             return JobProgress(), _reason(error)
 
     def _run(self, script: str, keys: Sequence[str], *args: str | float) -> Any:

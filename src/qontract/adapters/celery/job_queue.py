@@ -139,7 +139,7 @@ class CeleryJobQueue(JobQueue):
         asked = clock()
         begun = self._ledger.begin(job_id, turn)
         if begun is None:
-            log.info("job is done, or no longer known", extra={"job_id": job_id})
+            log.info("message dropped; its job has ended or is not known", extra={"job_id": job_id})
         if not isinstance(begun, Run):
             return False, begun
         job = begun.job
@@ -151,7 +151,7 @@ class CeleryJobQueue(JobQueue):
 
     def _run(self, begun: Run, turn: CeleryTurn) -> Wait | None:
         job, started = begun.job, perf_counter()
-        log.info("job begins", extra={"attempt": begun.attempt})
+        log.info("slice begun", extra={"attempt": begun.attempt})
         if begun.unreadable:
             progress: JobProgress | Continues = failed(turn.progress, begun.unreadable)
         elif begun.attempt > _MAX_ATTEMPTS:
@@ -167,14 +167,15 @@ class CeleryJobQueue(JobQueue):
             JOBS.labels(job.integration, status).inc()
             log.info("job ended", extra={"status": status})
         else:
-            log.warning("run ended; its result is left, for the job has another run")
+            log.warning("result dropped; the job has a newer run")
         return None
 
     def _put_back(self, begun: Run, continues: Continues) -> Wait | None:
         running = continues.progress.result.model_copy(update={"status": JobStatus.RUNNING})
         progress = continues.progress.model_copy(update={"result": running})
         wait = self._ledger.put_back(begun, progress, continues.seconds)
-        log.info("job continues", extra={"done": running.done, "of": running.of, "seconds": continues.seconds})
+        extra = {"done": running.done, "of": running.of, "seconds": continues.seconds}
+        log.info("slice ended; the job continues later", extra=extra)
         return wait
 
     def _deliver(self, task: Task[Any, Any], job_id: str, turn: int | None) -> None:
@@ -184,8 +185,8 @@ class CeleryJobQueue(JobQueue):
         try:
             _, wait = self._slice(job_id, turn)
         except (redis.RedisError, OSError, SoftTimeLimitExceeded) as error:
-            reason = f"{type(error).__name__}: {error}"
-            log.error("result not stored; the job is to be run again", extra={"job_id": job_id, "error": reason})  # noqa: TRY400
+            extra = {"job_id": job_id, "error": f"{type(error).__name__}: {error}"}
+            log.error("result not stored; the job is run again", extra=extra)  # noqa: TRY400
             wait = Wait(turn or 0, BUSY_SECONDS)
         if wait:
             raise task.retry(args=(job_id, wait.turn or None), countdown=min(wait.seconds, LONGEST_COUNTDOWN))

@@ -28,7 +28,7 @@ from qontract.domain.kept_jobs import (
 _PAGE = 100
 _MOST = 10_000
 _FIELDS = ("about", "summary", "run", "began", "ended", "due", "attempts", "slices", "cancel")
-_unreadable = Unreadable("scopes", "how the last job of a scope ended cannot be read; the scope is left out")
+_unreadable = Unreadable("scopes", "record of a scope cannot be read; the scope is left out")
 
 
 class CeleryKeptJobs(KeptJobs):

@@ -15,7 +15,7 @@ _LONGEST_QUEUE = 1000
 _LONGEST_PAUSE = 24 * 3600 * 1000
 """Milliseconds: a job that is to be looked at later than that is looked at now, for somebody else wrote it."""
 
-_UNREADABLE = Unreadable("jobs", "a job that gave no sign of life cannot be read; it is forgotten")
+_UNREADABLE = Unreadable("jobs", "lost job cannot be read; it is forgotten")
 
 
 def mend(ledger: JobLedger, celery_prefix: str, queue: str) -> None:

@@ -10,7 +10,7 @@ from qontract.domain.jobs import Job, JobProgress, JobStatus
 
 _LONGEST_COUNT = 15
 
-_sizes = Unreadable("memberships", "the size of a scope cannot be read, and is not known")
+_sizes = Unreadable("memberships", "size of a scope cannot be read; the guard does without it")
 
 
 class Run(NamedTuple):

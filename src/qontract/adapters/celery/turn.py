@@ -63,7 +63,7 @@ class CeleryTurn(Turn):
                     self._lose(*self._held_until)
             except (redis.RedisError, OSError) as error:
                 self._ask_at = clock() + _ASK_AGAIN_SECONDS
-                log.debug("it is not known whether the job is cancelled", extra={"error": str(error)})
+                log.debug("cancellation cannot be read; the job goes on", extra={"error": str(error)})
         return self._cancelled_by
 
     def memberships(self, lock: str) -> int | None:
@@ -93,7 +93,7 @@ class CeleryTurn(Turn):
     def _lose(self, *locks: str) -> None:
         for lock in locks:
             if self._held_until.pop(lock, None):
-                log.warning("lock is lost; what it stands for is left to a later job", extra={"lock": lock})
+                log.warning("lock lapsed; its scope is left to a later job", extra={"lock": lock})
 
     def _holds(self, lock: str) -> bool:
         return clock() < self._held_until.get(lock, float("-inf"))

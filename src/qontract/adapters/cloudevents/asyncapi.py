@@ -101,7 +101,7 @@ def _schemas(event_type: type[DomainEvent], names: SchemaNames) -> tuple[Mapping
     except Exception:
         if _ours(event_type):
             raise
-        log.debug("data has no schema", extra={"event_type": wire_name(event_type)}, exc_info=True)
+        log.debug("event type has no schema", extra={"event_type": wire_name(event_type)}, exc_info=True)
         return {}, {}
     return found["data", "serialization"], schemas.get("$defs", {})
 
@@ -117,7 +117,7 @@ def _message(event_type: type[DomainEvent], data: Mapping[str, Any], source: str
     try:
         payload = to_cloudevent(example(event_type), source).model_dump(mode="json", exclude_none=True)
     except ValueError:
-        log.debug("message has no example", extra={"event_type": wire_name(event_type)}, exc_info=True)
+        log.debug("event type has no example", extra={"event_type": wire_name(event_type)}, exc_info=True)
         return message
     return message | {"examples": [{"payload": payload}]}
 

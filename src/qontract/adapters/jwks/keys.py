@@ -44,7 +44,7 @@ def keys_in(document: bytes) -> Sequence[PublicKey]:
         try:
             keys.append(_key(entry))
         except ValueError as error:
-            log.debug("a key of the key set is left out", extra={"number": number, "error": str(error)})
+            log.debug("key of the key set left out", extra={"number": number, "error": str(error)})
     return keys
 
 

@@ -1,4 +1,4 @@
-"""Every port in memory: what integration authors swap in for their tests."""
+"""All ports in memory, for the tests of authors."""
 
 from qontract.adapters.memory.async_event_publisher import InMemoryAsyncEventPublisher
 from qontract.adapters.memory.dead_letters import InMemoryDeadLetters

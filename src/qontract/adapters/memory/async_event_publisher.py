@@ -1,4 +1,4 @@
-"""In memory: an event publisher for whoever works on an event loop."""
+"""In memory: an event publisher for code on an event loop."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from qontract.domain.events import DomainEvent
 
 
 class InMemoryAsyncEventPublisher(AsyncEventPublisher):
-    """Publishes where `publisher` does."""
+    """Publishes with `publisher`."""
 
     fail = faults.fail
 

@@ -10,7 +10,7 @@ from qontract.domain.dead_letters import ChangedLetter, DeadLetter, Discarded, R
 
 
 class InMemoryDeadLetters(DeadLetters):
-    """Shows the dead letters of `events`, and redrives them there. It adds those given, and their subscriptions."""
+    """The dead letters of `events`. It adds the given `letters`, and makes their subscriptions."""
 
     fail = faults.fail
 
@@ -23,17 +23,17 @@ class InMemoryDeadLetters(DeadLetters):
 
     @property
     def waiting(self) -> Mapping[str, Sequence[bytes]]:
-        """What was redriven, by subscription, and is not acknowledged."""
+        """The redriven events that are not acknowledged, by subscription."""
         return self._events.redriven()
 
     def iterate(self, *, after: str = "", until: str = "") -> Iterator[DeadLetter]:
-        """Yield the letters that are there now."""
+        """Yield the letters that exist now."""
         numbers = self._events.letter_numbers
         first, last = numbers.get(after, 0), numbers.get(until, len(numbers))
         return iter([letter for letter in self._events.letters.values() if first < numbers[letter.id] <= last])
 
     def newest(self) -> str:
-        """Return the id of the last letter."""
+        """Return the id of the letter that died last."""
         return next(reversed(self._events.letters), "")
 
     def get(self, letter_id: str) -> DeadLetter | None:
@@ -41,7 +41,7 @@ class InMemoryDeadLetters(DeadLetters):
         return self._events.letters.get(letter_id)
 
     def redrive(self, letter_id: str, by: ChangedBy = NOBODY) -> bool:
-        """Move the event to what its subscription reads next."""
+        """Move the event to the redriven ones of its subscription."""
         letter = self.get(letter_id)
         if letter is None or letter.unreadable or not self._events.redrive(letter, by):
             return False
@@ -58,19 +58,19 @@ class InMemoryDeadLetters(DeadLetters):
         return letter is not None
 
     def redriven(self, subscription: str, entry: str) -> Redriven | None:
-        """Look for the mark."""
+        """Look it up."""
         return self._events.marks.get((subscription, entry))
 
     def discarded(self, subscription: str, entry: str) -> Discarded | None:
-        """Look for the mark."""
+        """Look it up."""
         return self._events.discards.get((subscription, entry))
 
     def changes(self) -> Sequence[ChangedLetter]:
-        """Return the changes that were not forgotten."""
+        """Return the recorded changes."""
         return list(self._events.changes.values())
 
     def forget(self, changes: Collection[ChangedLetter]) -> None:
-        """Forget them."""
+        """Remove the records."""
         for change in changes:
             self._events.changes.pop(change.key, None)
 

@@ -10,7 +10,7 @@ from qontract.domain.delivery_states import Beginning, DeliveryState, Held
 
 
 class InMemoryDeliveryStates(DeliveryStates):
-    """Shows where the kept events of `events` are, whose time began at `began`, and whose own source is `source`."""
+    """Where the events of `events` are. Their time begins at `began`; `source` is the source of this deployment."""
 
     fail = faults.fail
 
@@ -20,7 +20,7 @@ class InMemoryDeliveryStates(DeliveryStates):
         self._source = source
 
     def state(self, subscription: str, entry: str) -> DeliveryState:
-        """Return what is known."""
+        """Return where the event is."""
         one = self._events.subscriptions.get(subscription)
         if not (entry.isascii() and entry.isdecimal() and int(entry) <= self._events.newest):
             return DeliveryState(is_kept=False)
@@ -47,7 +47,7 @@ class InMemoryDeliveryStates(DeliveryStates):
         )
 
     def entry_of(self, event_id: str, source: str | None = None) -> str | None:
-        """Look for it among those that are kept."""
+        """Search the kept events."""
         with self._events.lock:
             for number, kept in self._events.kept.items():
                 try:

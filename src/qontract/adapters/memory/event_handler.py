@@ -1,4 +1,4 @@
-"""In memory: a handler that remembers what it was given."""
+"""In memory: a handler that remembers its events."""
 
 from qontract.adapters.memory import faults
 from qontract.application.ports.event_handler import Delivery, EventHandler

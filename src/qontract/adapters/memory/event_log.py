@@ -21,16 +21,16 @@ _Candidate = tuple[int, Kept | None, str | None]
 """The number of an event, the event if it is there, and its type if that is known."""
 
 _TICK_SECONDS = 1e-6
-"""How long to wait at least: a rounding error must not become a wait of no time, for ever."""
+"""The shortest wait. With a rounding error, a wait might take no time, again and again."""
 
 
 class InMemoryEventLog(EventLog):
-    """One replica's view of the `events` that it shares with others.
+    """One replica's view of the `events`, which all replicas share.
 
-    `wants` says of which types entries are read: others are acknowledged without being read. It needs `type_of`, which
-    returns the type of an event's bytes, and raises ValueError if they say none: those are read. A `shared` view claims
-    what nobody has shown to be working on for `claim_seconds`. Time is that of the running loop, which may be virtual;
-    each call lets other tasks run.
+    Entries whose types `wants` refuses are acknowledged without being read. It needs `type_of`, which returns the type
+    of an event's bytes, and raises ValueError if they have none: such entries are read. A `shared` view claims entries
+    without a heartbeat for `claim_seconds`. Time is that of the running loop, which may be virtual. Each call lets
+    other tasks run.
     """
 
     fail = faults.fail
@@ -57,18 +57,18 @@ class InMemoryEventLog(EventLog):
         self._interest = interest
         self._known = events.of(subscription)
         self._now = events.now
-        self._looked = (-1, 0.0)
+        self._checked = (-1, 0.0)
         self._history, self._seen = events.history, 0
 
     async def open(self) -> bool:
-        """Make the subscription if it is missing; say whether it was."""
+        """Make the subscription if it is missing; return whether it was."""
         await asyncio.sleep(0)
         with self._events.lock:
             self._known.begins = self._known.begins or (self._events.oldest, self._now(), False)
             return self._known.open(self._replica, self._interest)
 
     async def lead(self, seconds: float) -> bool:
-        """Lead for so long from now, if nobody else does; say whether this replica leads."""
+        """Lead for so long from now, unless another replica leads; return whether this replica leads."""
         called = self._now()
         await asyncio.sleep(0)
         with self._events.lock:
@@ -78,27 +78,27 @@ class InMemoryEventLog(EventLog):
         return True
 
     async def abdicate(self) -> None:
-        """Lead no more."""
+        """Do not lead any more."""
         await asyncio.sleep(0)
         with self._events.lock:
             if self._known.leader[0] == self._replica:
                 self._known.leader = ("", 0)
 
     async def paused(self) -> bool:
-        """Say whether nobody is to read the subscription."""
+        """Return whether the subscription is paused."""
         await asyncio.sleep(0)
         return self._events.of(self._name).paused is not None
 
     async def claim_all(self) -> None:
-        """Own everything that is not acknowledged."""
+        """Claim everything that is not acknowledged."""
         await asyncio.sleep(0)
         with self._events.lock:
             for pending in self._place_of_a_leader().pending.values():
                 pending.owner, pending.shown, pending.again = self._replica, self._now(), True
-            self._known.released += 1
+            self._known.releases += 1
 
     async def read(self, count: int, max_bytes: int, wait: float) -> Sequence[Entry]:
-        """Return entries to deliver: first those that were delivered before, then those that were redriven."""
+        """Return entries to deliver: first those to deliver again, then redriven ones, then new ones."""
         deadline = self._now() + wait
         await asyncio.sleep(0)
         with self._events.waiting() as changed:
@@ -113,11 +113,11 @@ class InMemoryEventLog(EventLog):
                 if entries or left <= 0:
                     return entries
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(max(_TICK_SECONDS, min(left, self._looked[1] - self._now()))):
+                    async with asyncio.timeout(max(_TICK_SECONDS, min(left, self._checked[1] - self._now()))):
                         await changed.wait()
 
     async def content_of(self, entry: Entry) -> bytes | None:
-        """Return the bytes of an entry again; None if it is gone."""
+        """Read the bytes of an entry again; None if the event is gone."""
         await asyncio.sleep(0)
         kept = self._kept(_number(entry))
         return kept.content if kept else None
@@ -133,7 +133,7 @@ class InMemoryEventLog(EventLog):
                 self._end(place, number)
 
     async def record(self, entries: Collection[Entry]) -> None:
-        """Keep what is known of their attempts, of those that have not ended."""
+        """Record the attempts at the entries that have not ended."""
         await asyncio.sleep(0)
         with self._events.lock:
             place = self._place()
@@ -143,7 +143,7 @@ class InMemoryEventLog(EventLog):
                     entry.recorded = True
 
     async def dead_letter(self, entry: Entry) -> None:
-        """Move the entry to the dead letters."""
+        """Dead-letter the entry."""
         content = await self.content_of(entry) if entry.content is None else entry.content
         with self._events.lock:
             place = self._place()
@@ -162,28 +162,28 @@ class InMemoryEventLog(EventLog):
                 pending.shown = self._now()
 
     async def release(self, entries: Collection[Entry]) -> None:
-        """Give the entries back."""
+        """Release the entries."""
         await asyncio.sleep(0)
         with self._events.lock:
             for pending in self._mine(self._place_of_a_leader(), entries):
                 pending.owner = None
-            self._known.released += 1
+            self._known.releases += 1
         self._events.wake()
 
     async def remember(self, ids: Collection[str], seconds: float) -> None:
-        """Remember that these were handled; forget whose time is over."""
+        """Remember ids of handled events, and forget those whose time is over."""
         await asyncio.sleep(0)
         with self._events.lock:
             still = {id_: until for id_, until in self._known.remembered.items() if until > self._now()}
             self._known.remembered = still | dict.fromkeys(ids, self._now() + seconds)
 
     async def known(self, event_id: str) -> bool:
-        """Say whether the id is remembered."""
+        """Return whether the id is remembered."""
         await asyncio.sleep(0)
         return self._known.remembered.get(event_id, 0) > self._now()
 
     async def measures(self) -> Measures:
-        """Say how far the subscription has come."""
+        """Return how far the subscription has come."""
         await asyncio.sleep(0)
         with self._events.lock:
             place = self._place()
@@ -193,7 +193,7 @@ class InMemoryEventLog(EventLog):
             return Measures(len(unread), len(place.pending), self._now() - oldest, letters, len(place.replicas))
 
     async def close(self) -> None:
-        """Take this replica from the subscription, unless entries are pending that it owns."""
+        """Remove this replica from the subscription, unless it holds entries."""
         await asyncio.sleep(0)
         with self._events.lock:
             place = self._known.place
@@ -246,7 +246,7 @@ class InMemoryEventLog(EventLog):
         return entries
 
     def _candidates(self, place: Place) -> Iterator[_Candidate]:
-        """Yield what is to be read, in order, and pass over what is not wanted."""
+        """Yield the entries to read, in order, and skip unwanted ones."""
         for number in self._claimable(place):
             kept = self._kept(number)
             yield number, kept, self._type(kept.content) if kept else None
@@ -273,13 +273,16 @@ class InMemoryEventLog(EventLog):
             place.last = number
 
     def _claimable(self, place: Place) -> list[int]:
-        """Return which pending entries this replica may read. It does not look again before there can be one."""
-        now, released = self._now(), self._known.released
-        if self._looked[0] == released and now < self._looked[1]:
+        """Return the pending entries that this replica may read. It is fast while there can be none."""
+        now, releases = self._now(), self._known.releases
+        if self._checked[0] == releases and now < self._checked[1]:
             return []
         found = {number: self._claimable_from(pending) for number, pending in place.pending.items()}
         first = min(found.values(), default=float("inf"))
-        self._looked = (released, min(first, now + self._claim_seconds))  # what others read meanwhile is theirs
+        self._checked = (
+            releases,
+            min(first, now + self._claim_seconds),
+        )  # other replicas hold what they read meanwhile
         return sorted(number for number, since in found.items() if since <= now) if first <= now else []
 
     def _claimable_from(self, pending: Pending) -> float:

@@ -1,4 +1,4 @@
-"""In memory: what was published is in a list, and in a log if there is one."""
+"""In memory: published events are in a list, and in a log if there is one."""
 
 from collections.abc import Callable, Iterable, Sequence
 from threading import Lock
@@ -12,7 +12,7 @@ from qontract.domain.events import DomainEvent, read_event
 
 
 class InMemoryEventPublisher(EventPublisher, EventSender):
-    """Keeps what was published in `events`.
+    """Keeps published events in `events`.
 
     With a `log`, which needs `encode`, it appends the bytes of each event there, for subscriptions to read. `encode`
     raises ValueError for an event that is not acceptable.
@@ -37,7 +37,7 @@ class InMemoryEventPublisher(EventPublisher, EventSender):
         self._lock = Lock()
 
     def publish(self, events: Sequence[DomainEvent]) -> None:
-        """Keep the events, but for those that are kept already."""
+        """Keep the events that are not kept already."""
         causes = (event.extensions.get(tracing.TRACEPARENT) for event in events)
         with tracing.publishing("memory", causes, len(events)), self._lock:
             new: dict[tuple[str, str], DomainEvent] = {}

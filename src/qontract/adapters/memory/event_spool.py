@@ -1,4 +1,4 @@
-"""In memory: a spool that lasts as long as its process."""
+"""In memory: a spool that ends with its process."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -31,11 +31,11 @@ class InMemoryEventSpool(EventSpool):
             self._insert({event.id: (scope, event)})
 
     def oldest(self, count: int) -> Sequence[DomainEvent]:
-        """Return as many of the events that wait, or fewer if there are no more."""
+        """Return the oldest waiting events, so many at most."""
         return [event for scope, event in list(self._kept.values()) if scope is None][:count]
 
     def waiting(self) -> Spooled:
-        """Say how much waits, in bytes of JSON. The events are as old as their time says."""
+        """Return how much waits, in bytes of JSON. The age of an event follows from its `time`."""
         events = [event for scope, event in list(self._kept.values()) if scope is None]
         now = datetime.now(UTC)
         oldest = min((event.time for event in events), default=now)
@@ -47,12 +47,12 @@ class InMemoryEventSpool(EventSpool):
         return by_scope((scope, event) for scope, event in list(self._kept.values()) if scope is not None)
 
     def remove(self, events: Sequence[DomainEvent]) -> None:
-        """Forget events, and intents, that have been published."""
+        """Remove events, and intents, that were published."""
         for event in events:
             self._kept.pop(event.id, None)
 
     def resolve(self, events: Sequence[DomainEvent], *, applied: bool) -> None:  # noqa: ARG002 - nobody counts them here
-        """Forget intents that were looked into."""
+        """Remove intents that are resolved."""
         self.remove([event for event in events if self._kept.get(event.id, (None, event))[0] is not None])
 
     def _insert(self, rows: dict[str, tuple[str | None, DomainEvent]]) -> None:

@@ -1,4 +1,4 @@
-"""In memory: the kept events, and what is known of each subscription."""
+"""In memory: the kept events, and the state of each subscription."""
 
 import asyncio
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
@@ -21,7 +21,7 @@ from qontract.domain.subscriptions import Pause
 
 @dataclass(slots=True)
 class Kept:
-    """An event's bytes, and when it came. Of one that was redriven: where it was at first, when it was, and by whom."""
+    """An event: its bytes, and when it came. If redriven, also its first entry, when it was redriven, and by whom."""
 
     content: bytes
     since: float
@@ -33,8 +33,8 @@ class Kept:
 class Pending:
     """An entry that was read and is not acknowledged.
 
-    `owner` is the replica that works on it, None after a release; `shown` is when it last showed that. `again`: the
-    owner is to read it again.
+    `owner` is the replica that holds it, None after a release; `shown` is the time of its last heartbeat. `again`: the
+    owner has to read it again.
     """
 
     owner: str | None
@@ -45,7 +45,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is known of the attempts at an entry."""
+    """The record of the attempts at an entry."""
 
     failures: tuple[FailedAttempt, ...]
     due: float
@@ -54,7 +54,7 @@ class Record:
 
 @dataclass(slots=True)
 class Place:
-    """How far a subscription has come: it has read the kept events up to `last`, and the redriven up to there."""
+    """How far a subscription has come: it has read kept events up to `last`, and redriven ones to `last_redriven`."""
 
     last: int = 0
     last_redriven: int = 0
@@ -64,12 +64,13 @@ class Place:
 
 @dataclass(slots=True)
 class Subscription:
-    """What is known of one subscription. `place` is None before it is made, and after it was lost.
+    """The state of one subscription. `place` is None before it is made, and after it was lost.
 
-    `leader` is who leads, and until when; `paused` is since when nobody is to read, and who said so. `remembered` has
-    ids of events, and until when they are known. `released` counts how often entries became anybody's, or are to be
-    read again. For who asks later: `interest`; with which event it `begins`, since when, and whether it was moved
-    there; and `endings`, by the entries that the events had first.
+    - `leader` is the name of the leader, and until when it leads.
+    - `remembered` has ids of events, and until when they are remembered.
+    - `releases` counts how often entries were released, or have to be read again.
+    - `begins`: the first event that it reads, when that was decided, and whether the place was moved there.
+    - `endings` has how events ended, by their first entries.
     """
 
     place: Place | None = None
@@ -77,25 +78,25 @@ class Subscription:
     records: dict[int, Record] = field(default_factory=dict)
     remembered: dict[str, float] = field(default_factory=dict)
     leader: tuple[str, float] = ("", 0)
-    released: int = 0
+    releases: int = 0
     interest: Interest | None = None
     begins: tuple[int, float, bool] | None = None
     endings: dict[str, Ended] = field(default_factory=dict)
     paused: Pause | None = None
 
     def open(self, replica: str, interest: Interest | None) -> bool:
-        """Make its place if it is missing, and say so; what the replica holds is read again. Hold the lock."""
+        """Make its place if it is missing, and return whether it was. The caller holds the lock."""
         made = self.place is None
         place = self.place = self.place or Place()
         place.replicas.add(replica)
         for pending in place.pending.values():
             pending.again |= pending.owner == replica
-        self.released += 1
+        self.releases += 1
         self.interest = interest or self.interest
         return made
 
     def keep_ending(self, entry: Entry, number: int) -> None:
-        """Keep how an entry ended that says so, by where its event was at first. Hold the lock."""
+        """Record how an entry ended, by the first entry of its event. The caller holds the lock."""
         if entry.ending:
             handled, redriven = entry.ending is Ending.HANDLED, self.redriven.get(number)
             attempts, seconds = (len(entry.failures) + 1, entry.seconds) if handled else (0, 0.0)
@@ -104,10 +105,10 @@ class Subscription:
 
 
 class InMemoryEvents:
-    """What Redis is to a deployment: the kept events, which every replica of every subscription shares.
+    """The kept events, which all replicas of all subscriptions share, as they share Redis in a deployment.
 
-    An InMemoryEventLog is how one replica of one subscription sees it, and InMemoryDeadLetters shows the dead letters.
-    It may be used from any thread. `remove`, `trim`, `lose` and `fork` are faults, for tests.
+    InMemoryEventLog is the view of one replica of one subscription, and InMemoryDeadLetters has the dead letters. It
+    may be used from any thread. `remove`, `trim`, `lose` and `fork` are faults, for tests.
     """
 
     def __init__(self) -> None:
@@ -130,8 +131,8 @@ class InMemoryEvents:
     def now(self) -> float:
         """Return the seconds since the beginning.
 
-        They pass as on the running loop, whose clock may be virtual; on another one they go on from there. Where none
-        is running they stand still.
+        They pass by the clock of the running loop, which may be virtual; another loop continues from there. Without a
+        running loop they stand still.
         """
         with suppress(RuntimeError):
             loop = asyncio.get_running_loop()
@@ -141,11 +142,11 @@ class InMemoryEvents:
 
     @property
     def oldest(self) -> int:
-        """The number of the oldest event that is kept, or else of the next one."""
+        """The number of the oldest kept event; if there is none, of the next one."""
         return next(iter(self.kept), self.newest + 1)
 
     def append(self, *contents: bytes) -> None:
-        """Keep events; nothing comes between them."""
+        """Append events, with no others between them."""
         with self.lock:
             for content in contents:
                 self.newest = next(self._numbers)
@@ -153,19 +154,19 @@ class InMemoryEvents:
         self.wake()
 
     def remove(self, key: Hashable) -> None:
-        """Remove one entry behind everybody's back, whether it was acknowledged or not."""
+        """Remove one entry, whether it was acknowledged or not."""
         with self.lock:
             self._forget([key])
         self.wake()
 
     def trim(self, length: int) -> None:
-        """Keep no more than the newest so many events, whether the others were acknowledged or not."""
+        """Remove all events but the newest, whether they were acknowledged or not."""
         with self.lock:
             self._forget(list(self.kept)[: max(0, len(self.kept) - length)])
         self.wake()
 
     def lose(self, subscription: str) -> None:
-        """Lose the place of a subscription, and with it who works on what."""
+        """Lose the place of a subscription, and its pending entries."""
         with self.lock:
             self.of(subscription).place = None
         self.wake()
@@ -188,12 +189,12 @@ class InMemoryEvents:
         return go_back
 
     def of(self, subscription: str) -> Subscription:
-        """Return what is known of a subscription."""
+        """Return the state of a subscription."""
         return self._subscriptions.setdefault(subscription, Subscription())
 
     @property
     def subscriptions(self) -> Mapping[str, Subscription]:
-        """What is known of every subscription that anybody has asked for."""
+        """The states of all subscriptions that anybody has asked for."""
         return self._subscriptions
 
     def add_letter(
@@ -204,18 +205,18 @@ class InMemoryEvents:
         entry: str,
         redriven: Redriven | None = None,
     ) -> str:
-        """Make a dead letter; return its id. Hold the lock."""
+        """Make a dead letter; return its id. The caller holds the lock."""
         id_ = f"letter-{len(self.letter_numbers) + 1}"
         self.keep_letter(DeadLetter(id_, subscription, content, failures, entry, redriven=redriven))
         return id_
 
     def keep_letter(self, letter: DeadLetter) -> None:
-        """Keep a dead letter, as the newest."""
+        """Add a dead letter, as the newest."""
         self.letter_numbers[letter.id] = len(self.letter_numbers) + 1
         self.letters[letter.id] = letter
 
     def redrive(self, letter: DeadLetter, by: ChangedBy) -> bool:
-        """Give an event back to its subscription; say whether its letter was there."""
+        """Redrive the event of a letter; return whether the letter was there."""
         with self.lock:
             known = self.of(letter.subscription)
             if letter.id not in self.letters:
@@ -229,14 +230,14 @@ class InMemoryEvents:
         return True
 
     def wake(self) -> None:
-        """Let everybody who waits look again; from any thread."""
+        """Wake all waiting readers. It may be called from any thread."""
         for event, loop in list(self._waiting.items()):
             with suppress(RuntimeError):  # a loop that was closed
                 loop.call_soon_threadsafe(event.set)
 
     @contextmanager
     def waiting(self) -> Iterator[asyncio.Event]:
-        """Give an event that is set when there may be something new since."""
+        """Yield an asyncio event that is set when there may be something new."""
         event = asyncio.Event()
         self._waiting[event] = asyncio.get_running_loop()
         try:
@@ -245,7 +246,7 @@ class InMemoryEvents:
             del self._waiting[event]
 
     def redriven(self) -> dict[str, list[bytes]]:
-        """Return what was redriven and is not acknowledged, by subscription."""
+        """Return the redriven events that are not acknowledged, by subscription."""
         with self.lock:
             return {
                 name: [kept.content for kept in subscription.redriven.values()]

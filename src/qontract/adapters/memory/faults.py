@@ -1,4 +1,4 @@
-"""Faults, for tests: a method that fails when it is told to."""
+"""Faults, for tests: make a method fail."""
 
 import inspect
 from collections import deque
@@ -11,10 +11,10 @@ _Faults = deque[tuple[BaseException, bool]]
 
 
 def fail(adapter: object, method: str, error: BaseException, *, times: int = 1, after: bool = False) -> None:
-    """Have the next calls of a method raise the error: so many `times`, in place of what they do, or `after` it.
+    """Let the next calls of a method raise the error, so many `times`: instead of their work, or `after` it.
 
-    `after` is what a lost answer is like: it was done, and nobody knows. Of several faults of one method, the one that
-    was given first comes first. It works on any object; the adapters in memory have it as a method:
+    With `after` it is like a lost answer: the work was done, and nobody knows. Several faults of one method come in the
+    order in which they were given. It works on any object; the adapters in memory have it as a method:
 
         slack.fail("apply", IntegrationError("no answer"), after=True)
     """
@@ -27,7 +27,7 @@ def fail(adapter: object, method: str, error: BaseException, *, times: int = 1, 
 
 
 def _failing(call: Callable[..., Any], faults: _Faults) -> Callable[..., Any]:
-    """Return the method with these faults; without any left, it is what it was."""
+    """Return the method with these faults. When none is left, it works as before."""
 
     @wraps(call)
     def failing(*args: Any, **kwargs: Any) -> Any:

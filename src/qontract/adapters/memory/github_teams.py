@@ -1,4 +1,4 @@
-"""In memory: GitHub organisations as they would be if GitHub did just what it is told."""
+"""In memory: GitHub organisations that always do what they are asked for."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ from qontract.domain.github_teams import CreateTeam, DeleteTeam, TeamAction, Upd
 
 
 class InMemoryGithubTeams(GithubTeams):
-    """Keeps the organisations in `organisations`, by name. Everybody who is invited has not accepted yet."""
+    """Keeps the organisations in `organisations`, by name. Invited people never accept."""
 
     fail = faults.fail
 
@@ -54,7 +54,7 @@ class InMemoryGithubTeams(GithubTeams):
 
 
 def _with_people(team: GithubTeam, action: CreateTeam | UpdateMembers, organisation: GithubOrganisation) -> GithubTeam:
-    """Return the team with the people of the action: owners are maintainers, and strangers are invited."""
+    """Return the team with the people of the action. Owners are maintainers; people who are not members are invited."""
     accepted = by_login((*organisation.owners, *organisation.members)).keys()
     owners = by_login(organisation.owners).keys()
     maintainers = by_login(action.maintainers).keys() | owners

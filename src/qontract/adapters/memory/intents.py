@@ -1,4 +1,4 @@
-"""In memory: intents are there until their events have been published."""
+"""In memory: intents, until their events are published."""
 
 from collections.abc import Mapping, Sequence
 
@@ -27,6 +27,6 @@ class InMemoryIntents(Intents):
         return by_scope(list(self._recorded.values()))
 
     def resolve(self, events: Sequence[DomainEvent], *, applied: bool) -> None:  # noqa: ARG002 - nobody counts them here
-        """Forget intents that were looked into."""
+        """Remove intents that are resolved."""
         for event in events:
             self._recorded.pop(event.id, None)

@@ -1,4 +1,4 @@
-"""In memory: a job is run where it is submitted, or when the test says so."""
+"""In memory: a job runs when it is submitted, or when a test says so."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
@@ -57,7 +57,7 @@ class InMemoryJobQueue(JobQueue):
 
     @property
     def kept(self) -> InMemoryKeptJobs:
-        """Its jobs, for who looks at them and cancels them."""
+        """Its jobs, to look at them and cancel them."""
         return InMemoryKeptJobs(self)
 
     def submit(self, job: Job) -> None:
@@ -69,7 +69,7 @@ class InMemoryJobQueue(JobQueue):
             self.run(job.id)
 
     def result(self, job_id: str) -> JobResult | None:
-        """Return how far the job has come."""
+        """Return the result of the job so far."""
         record = self.records.get(job_id)
         if record is None:
             return None
@@ -77,12 +77,12 @@ class InMemoryJobQueue(JobQueue):
         return result.model_copy(update={"status": JobStatus.RUNNING}) if record.running else result
 
     def about(self, job_id: str) -> JobAbout | None:
-        """Return what the job is about."""
+        """Return the job without its payload."""
         record = self.records.get(job_id)
         return None if record is None else record.job.about()
 
     def run(self, job_id: str) -> bool:
-        """Run a slice of a job, unless it has ended; wait for its locks. False: its time has not come."""
+        """Run a slice of a job, unless it has ended; wait for its locks. Return False if it is not due yet."""
         record = self.records[job_id]
         with ExitStack() as running:
             for name in sorted(set(record.job.locks)):
@@ -100,7 +100,7 @@ class InMemoryJobQueue(JobQueue):
         return True
 
     def cancel(self, job_id: str, by: str) -> CancelOutcome:
-        """End the job, or let it end before its next action."""
+        """End the job at once, or before its next action if it runs."""
         with self._lock:
             record = self.records.get(job_id)
             if record is None:
@@ -146,7 +146,7 @@ class InMemoryJobQueue(JobQueue):
 
     @contextmanager
     def locked(self, lock: str) -> Iterator[bool]:
-        """Keep the jobs of this lock waiting, unless one is being run."""
+        """Hold the lock, unless a job does."""
         free = self._locks[lock].acquire(blocking=False)
         try:
             yield free
@@ -155,5 +155,5 @@ class InMemoryJobQueue(JobQueue):
                 self._locks[lock].release()
 
     def resubmit_lost(self) -> int:
-        """Return that none is lost."""
+        """Return 0: no job is ever lost."""
         return 0

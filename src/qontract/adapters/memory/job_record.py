@@ -1,4 +1,4 @@
-"""In memory: what is known of a job."""
+"""In memory: the record of a job."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,7 @@ from qontract.domain.jobs import Job, JobProgress
 
 
 class Record:
-    """A job, and how far it has come."""
+    """A job, and its progress."""
 
     def __init__(self, number: int, job: Job) -> None:
         self.number = number
@@ -21,6 +21,6 @@ class Record:
         self.cancelled_by: str | None = None
 
     def end(self, progress: JobProgress) -> None:
-        """Enter how the job ended."""
+        """Record how the job ended."""
         self.progress = progress
         self.ended_at = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""In memory: the kept events, as somebody looks at them."""
+"""In memory: the kept events, for people who look at them."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ _LONGEST_NUMBER = 20
 
 
 class InMemoryKeptEvents(KeptEvents):
-    """Shows the kept events of `events`, whose time began at `began`. Their numbers are the entries."""
+    """The kept events of `events`. Their time begins at `began`; their numbers are the entries."""
 
     fail = faults.fail
 
@@ -40,7 +40,7 @@ class InMemoryKeptEvents(KeptEvents):
         return str(self._events.newest)
 
     def get(self, entry: str) -> KeptEvent | None:
-        """Return the event of this number."""
+        """Return the event with this number."""
         with self._events.lock:
             kept = self._events.kept.get(int(entry)) if _is_number(entry) else None
         return self._event(int(entry), kept) if kept else None

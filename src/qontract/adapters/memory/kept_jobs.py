@@ -1,4 +1,4 @@
-"""In memory: the jobs of a queue, as somebody looks at them and cancels them who runs none."""
+"""In memory: the jobs of a queue, for people who look at them and cancel them."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ class _Queue(Protocol):
 
 
 class InMemoryKeptJobs(KeptJobs):
-    """The jobs of `queue`, which forgets none."""
+    """The jobs of `queue`, which keeps all of them."""
 
     def __init__(self, queue: _Queue) -> None:
         self._queue = queue
@@ -40,11 +40,11 @@ class InMemoryKeptJobs(KeptJobs):
         return None if record is None else self._view(record)
 
     def scopes(self) -> Sequence[ScopeView]:
-        """Return how each scope is."""
+        """Return how the last job of each scope ended."""
         return [self._queue.scopes[lock] for lock in sorted(self._queue.scopes)]
 
     def cancel(self, job_id: str, by: str) -> CancelOutcome:
-        """End the job."""
+        """Cancel the job."""
         return self._queue.cancel(job_id, by)
 
     def counts(self) -> JobCounts:
@@ -83,7 +83,7 @@ class InMemoryKeptJobs(KeptJobs):
 
 
 def _waiting_seconds(record: Record) -> float:
-    """Return for how long it could have begun, or gone on."""
+    """Return how long the job has been ready to begin or continue."""
     if record.due:
         return monotonic() - record.due
     return (datetime.now(UTC) - record.job.submitted_at).total_seconds()

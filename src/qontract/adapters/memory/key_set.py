@@ -1,4 +1,4 @@
-"""A set of keys in memory."""
+"""In memory: a key set."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from qontract.application.ports.key_set import KeySet, KeySetError, PublicKey
 
 
 class InMemoryKeySet(KeySet):
-    """Has these `keys`; None: it cannot be read. `reads` counts how often it was asked."""
+    """Has these `keys`; None: it cannot be read. `reads` counts the calls of `read`."""
 
     def __init__(self, keys: Sequence[PublicKey] | None = ()) -> None:
         self.keys = keys

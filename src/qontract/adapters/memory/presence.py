@@ -1,4 +1,4 @@
-"""In memory: the processes that show that they run."""
+"""In memory: the running processes."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ _DAY = 86_400.0
 
 
 class InMemoryPresence(Presence):
-    """Remembers them by the clock that it is given, in seconds."""
+    """Remembers the processes. `clock` returns seconds."""
 
     fail = faults.fail
 
@@ -28,7 +28,7 @@ class InMemoryPresence(Presence):
         self._shown[process.name] = (process, self._clock(), True)
 
     def all(self) -> Sequence[ProcessView]:
-        """Return who was seen."""
+        """Return all processes of the last day."""
         now = self._clock()
-        seen = [ProcessView(process, now - at, ended) for process, at, ended in self._shown.values()]
-        return sorted((one for one in seen if one.seconds < _DAY), key=lambda one: one.seconds)
+        views = [ProcessView(process, now - at, ended) for process, at, ended in self._shown.values()]
+        return sorted((one for one in views if one.seconds < _DAY), key=lambda one: one.seconds)

@@ -1,4 +1,4 @@
-"""In memory: the runs among the kept events."""
+"""In memory: the redrives of groups of dead letters."""
 
 from uuid import uuid4
 
@@ -16,13 +16,13 @@ class InMemoryRedriveRuns(RedriveRuns):
         self._events = events
 
     def begin(self, group: str, subscription: str, by: str) -> Run:
-        """Begin a run, or go on with the one that there is."""
+        """Begin a run, or return the one that has not ended."""
         newest = next(reversed(self._events.letters), "")
         with self._events.lock:
             return self._events.runs.setdefault(group, Run(str(uuid4()), group, subscription, newest, by))
 
     def unacknowledged(self, run: Run) -> Unacknowledged:
-        """Look at what is not acknowledged."""
+        """Return the events of the run that are not acknowledged."""
         with self._events.lock:
             known = self._events.of(run.subscription)
             numbers = [

@@ -1,14 +1,14 @@
-"""In memory: a server that does all, or what a test says."""
+"""In memory: a server in the state that a test sets."""
 
 from qontract.application.ports.server_check import ServerCheck, ServerState
 
 
 class InMemoryServerCheck(ServerCheck):
-    """Is in the state `now`."""
+    """A server whose state is `now`."""
 
     def __init__(self, now: ServerState | None = None) -> None:
         self.now = now or ServerState()
 
     def state(self) -> ServerState:
-        """Return it."""
+        """Return the state."""
         return self.now

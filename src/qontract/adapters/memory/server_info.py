@@ -1,4 +1,4 @@
-"""In memory: a server that says of itself what a test wants."""
+"""In memory: a server that reports what a test sets."""
 
 from qontract.adapters.memory import faults
 from qontract.application.ports.server_info import ServerInfo
@@ -6,7 +6,7 @@ from qontract.domain.server import ServerView
 
 
 class InMemoryServerInfo(ServerInfo):
-    """Says `view` of itself; by default that all is well."""
+    """Reports `view`; by default all is well."""
 
     fail = faults.fail
 

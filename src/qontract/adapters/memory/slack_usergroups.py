@@ -1,4 +1,4 @@
-"""In memory: Slack workspaces as they would be if Slack did just what it is told."""
+"""In memory: Slack workspaces that always do what they are asked for."""
 
 from itertools import count
 

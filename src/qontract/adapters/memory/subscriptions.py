@@ -1,4 +1,4 @@
-"""In memory: the subscriptions of the kept events, as somebody looks at them who runs none."""
+"""In memory: the subscriptions, for people who look at them and steer them."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -10,9 +10,9 @@ from qontract.domain.subscriptions import Move, Pause, Replica, SubscriptionView
 
 
 class InMemorySubscriptions(Subscriptions):
-    """Shows the subscriptions of `events`, whose time began at `began`.
+    """The subscriptions of `events`, whose time begins at `began`.
 
-    A replica runs one from the `open` of its view to the `close`.
+    A replica runs a subscription from the `open` of its view until the `close`.
     """
 
     fail = faults.fail
@@ -22,19 +22,19 @@ class InMemorySubscriptions(Subscriptions):
         self._began = began or datetime.now(UTC)
 
     def all(self) -> Sequence[SubscriptionView]:
-        """Return all, by name."""
+        """Return all subscriptions, by name."""
         with self._events.lock:
             known = sorted(self._events.subscriptions.items())
             return [self._view(name, one, one.place) for name, one in known if one.place or one.paused]
 
     def get(self, name: str) -> SubscriptionView | None:
-        """Return one."""
+        """Return one subscription."""
         with self._events.lock:
             one = self._events.subscriptions.get(name)
             return self._view(name, one, one.place) if one and (one.place or one.paused) else None
 
     def pause(self, name: str, by: str) -> bool:
-        """Let nobody read it."""
+        """Pause it."""
         with self._events.lock:
             one = self._events.of(name)
             if one.paused:
@@ -43,7 +43,7 @@ class InMemorySubscriptions(Subscriptions):
             return True
 
     def resume(self, name: str) -> bool:
-        """Let it be read again."""
+        """Resume it."""
         with self._events.lock:
             one = self._events.of(name)
             was, one.paused = one.paused, None
@@ -63,7 +63,7 @@ class InMemorySubscriptions(Subscriptions):
             return Move(str(position), 0 if is_ahead else between, pending + (between if is_ahead else 0))
 
     def seek(self, name: str, target: Target) -> bool:
-        """Move its place, and forget what was read of the kept events."""
+        """Move its place, and forget its pending entries."""
         with self._events.lock:
             place = self._place(name)
             if place is None:
@@ -81,7 +81,7 @@ class InMemorySubscriptions(Subscriptions):
         return True
 
     def remove(self, name: str) -> bool:
-        """Forget it."""
+        """Remove it."""
         with self._events.lock:
             one = self._events.subscriptions.get(name)
             if one is None or not (one.place or one.paused):
@@ -107,7 +107,7 @@ class InMemorySubscriptions(Subscriptions):
         return one.leader[0] if one.leader[1] > self._events.now() else ""
 
     def _position(self, target: Target) -> int:
-        """Return the number after which the target is."""
+        """Return the number of the last event before the target."""
         if target == "start":
             return 0
         if target == "end":

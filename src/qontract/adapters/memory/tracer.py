@@ -1,4 +1,4 @@
-"""In memory: the spans that have ended are in a list."""
+"""In memory: ended spans are in a list."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ _TRACEPARENT = r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}"
 
 @dataclass(eq=False)
 class RecordedSpan:
-    """A span. `parent` and `links` are ids of spans; `error`, of one that failed, is the class of the error."""
+    """A span. `parent` and `links` are ids of spans; `error` is the class of the error of a failed span."""
 
     name: str
     kind: Kind
@@ -27,7 +27,7 @@ class RecordedSpan:
 
     @property
     def traceparent(self) -> str:
-        """What names it."""
+        """The traceparent of this span."""
         return f"00-{self.trace_id}-{self.span_id}-01"
 
 
@@ -64,12 +64,12 @@ class InMemoryTracer(Tracer):
             self.spans.append(span)
 
     def traceparent(self) -> str | None:
-        """Return what names the current span."""
+        """Return the traceparent of the current span."""
         current = self._current.get()
         return current.traceparent if current else None
 
     def call(self, name: str) -> None:
-        """Give the current span another name."""
+        """Rename the current span."""
         if current := self._current.get():
             current.name = name
 
@@ -84,10 +84,10 @@ class InMemoryTracer(Tracer):
             current.error = error
 
     def close(self) -> None:
-        """Keep what is kept."""
+        """Do nothing: the spans stay."""
 
 
 def _ids(traceparent: str) -> tuple[str, str] | None:
-    """Return the trace and the span that it names; None if it is none. Ids of zeros only are none."""
+    """Return the ids of the trace and the span; None if it is invalid. An id of zeros only is invalid."""
     found = fullmatch(_TRACEPARENT, traceparent)
     return (found[1], found[2]) if found and found[1].strip("0") and found[2].strip("0") else None

@@ -28,7 +28,7 @@ _CHANGES = 1000
 _OF_A_KEY = ("WRONGTYPE", "ERR")
 """How an error begins that another letter may not meet: its key is of another type, or takes no more entries."""
 
-_unreadable = Unreadable("dead-changes", "the record of a change of dead letters cannot be read, and is dropped")
+_unreadable = Unreadable("dead-changes", "record of a change of dead letters cannot be read; it is dropped")
 
 
 class RedisDeadLetters(DeadLetters):

@@ -113,7 +113,7 @@ async def _decode(message: StreamMessage[Any]) -> Event | list[Event]:
         try:
             events.append(Event.from_json(json.dumps(part)))
         except ValueError as error:
-            log.warning("an entry of a batch is no event, and is left out: %s", error)
+            log.warning("entry of a batch is no event; it is left out", extra={"error": str(error)})
     if not events:
         raise ValueError("no entry of the batch is an event")
     return events

@@ -39,7 +39,7 @@ class RedisIntents(Intents):
         self._broker = broker
         self._keys = keys_of(channel)
         self._source = source
-        self._unreadable = Unreadable("intents", "an intent cannot be read, and stays")
+        self._unreadable = Unreadable("intents", "intent cannot be read; it stays pending")
 
     def record(self, scope: str, event: DomainEvent) -> None:
         """Record an intent."""

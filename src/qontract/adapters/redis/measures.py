@@ -13,7 +13,7 @@ from qontract.application.ports.event_log import GoneError, Measures
 
 _MOST_GROUPS = 200
 _LONGEST_NAME = 100
-_unreadable = Unreadable("measures", "a subscription cannot be measured")
+_unreadable = Unreadable("measures", "subscription cannot be measured")
 
 
 async def measure(url: str, *, channel: str, stream: str) -> dict[str, Measures]:

@@ -28,7 +28,7 @@ class RedisPresence(Presence):
 
     def __init__(self, url: str, *, channel: str, timeout: float = 2.0) -> None:
         self._keys = keys_of(channel)
-        self._unreadable = Unreadable("processes", "what a process says of itself cannot be read, and is passed over")
+        self._unreadable = Unreadable("processes", "record of a process cannot be read; it is left out")
         self._redis = client(url, timeout=timeout)
 
     def show(self, process: Process) -> None:

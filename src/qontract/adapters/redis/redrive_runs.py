@@ -19,7 +19,7 @@ from qontract.domain.dead_letters import FailedAttempt
 
 _PAGE = 1000
 _IDS = ("newest", "position")
-_unreadable = Unreadable("redrive-runs", "the record of a redriving cannot be read; it begins anew")
+_unreadable = Unreadable("redrive-runs", "record of a redrive run cannot be read; the run begins anew")
 
 
 class RedisRedriveRuns(RedriveRuns):

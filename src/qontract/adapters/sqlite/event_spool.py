@@ -65,7 +65,7 @@ class SqliteEventSpool(EventSpool):
         self._path = path
         self._max_bytes = max_bytes
         self._busy_seconds = busy_seconds
-        self._unreadable = Unreadable("spool", "a row of the spool cannot be read, and stays")
+        self._unreadable = Unreadable("spool", "row of the spool cannot be read; it stays")
         self._thread = local()
         self._inherited: list[sqlite3.Connection] = []
 

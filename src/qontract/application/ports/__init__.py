@@ -1,1 +1,1 @@
-"""One port a file: a protocol, the error that it raises, and in its docstring the contract that every adapter keeps."""
+"""One port in each file: a protocol, whose docstring is the contract of its adapters, and its error class."""

@@ -1,4 +1,4 @@
-"""Port: where the follow-up events of handlers go."""
+"""Port: publish follow-up events of handlers."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from qontract.domain.events import DomainEvent
 
 
 class AsyncEventPublisher(Protocol):
-    """Publishes events, as an EventPublisher does and with its promises, for whoever works on an event loop.
+    """Publishes events from an event loop, with the same promises as an EventPublisher.
 
     Raises EventPublisherError, and nothing else.
     """

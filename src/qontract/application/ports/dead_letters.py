@@ -1,4 +1,4 @@
-"""Port: where the events are that a subscription gave up."""
+"""Port: the store of dead letters."""
 
 from abc import abstractmethod
 from collections.abc import Collection, Iterator, Sequence
@@ -11,7 +11,7 @@ from qontract.domain.dead_letters import ChangedLetter, DeadLetter, Discarded, R
 class DeadLettersError(Exception):
     """The dead letters could not be reached. The message has no secret in it.
 
-    `of_letter`: only the change of this letter was refused, and that of another one may well be done.
+    `of_letter`: only the change of this letter was refused; changes of other letters may succeed.
     """
 
     def __init__(self, message: str, *, of_letter: bool = False) -> None:
@@ -20,7 +20,7 @@ class DeadLettersError(Exception):
 
 
 class SubscriptionGoneError(DeadLettersError):
-    """Refused, and nothing was done: the letter's subscription is gone, and nobody would ever read the event."""
+    """The change was refused: the letter's subscription is gone, and nobody would ever read the event."""
 
     def __init__(self, subscription: str) -> None:
         super().__init__(f"its subscription {subscription} is gone: run it, or discard what it gave up", of_letter=True)
@@ -29,9 +29,9 @@ class SubscriptionGoneError(DeadLettersError):
 
 @dataclass(frozen=True)
 class ChangedBy:
-    """Who changes a letter; in which `run`, if it is one of a group; and as part of what, which an event is to tell.
+    """Who changes a letter; in which `run`, if a group is redriven; and in which `batch` of changes.
 
-    `batch` names all the changes of which the event tells. Without it nothing is kept for an event.
+    The changes of a batch are published together in events. Without a batch the change is not recorded for an event.
     """
 
     who: str = ""
@@ -46,21 +46,23 @@ class DeadLetters(Protocol):
     """The dead letters of all subscriptions.
 
     - Bytes stay as they came, whatever they are.
-    - What cannot be read whole is a letter too, and says so: `unreadable`. It can be discarded, and is not redriven.
-    - `iterate` yields the letters in the order in which they died, and holds few at a time; only those that died after
-      the letter `after`, and no later than the letter `until`, whether these are still there or not. Those that die
-      after it began are not among them: redriving each one ends, though all die again. `newest` is the id of the one
-      that died last, "" if there is none.
-    - `redrive` moves the event, in one atomic step, to the subscription that failed and to no other; its attempts begin
-      anew there. If it dies again, the letter knows where it was at first (`entry`), and that it was redriven. It
-      raises SubscriptionGoneError if that subscription has no place in the log, and no replica runs it.
-    - `redriven` says when an event was last redriven for a subscription, and by whom, by the event's entry: for as long
-      as the event is kept; None if it was not. `discarded` says the same of the last of its letters that was discarded.
-    - `redrive` and `discard` say whether they did it. Doing it twice does it once, from wherever.
-    - In the same step they keep a record of the change for an event, if it has a `batch`: `changes` has the oldest of
-      these records, up to some hundreds, until they are forgotten with `forget`. What cannot be read is not among them.
-    - Any text may be an id; a letter that is not there is None, and False.
-    - DeadLettersError, and nothing else, is raised. The letter is then as it was, unless only the answer was lost; it
+    - A record that cannot be read whole is a letter too: `unreadable` says why. It can be discarded, and is never
+      redriven.
+    - `iterate` yields the letters in the order in which they died, and holds few in memory. It yields only those after
+      the letter `after`, and no later than the letter `until`, whether these two still exist or not. Letters that die
+      after it has begun are left out: redriving each letter ends, even if all die again. `newest` is the id of the
+      letter that died last; "" if there is none.
+    - `redrive` moves the event, in one atomic step, to the subscription that failed and to no other. Its attempts begin
+      from zero. If it dies again, the new letter has the first `entry`, and says that it was `redriven`.
+      SubscriptionGoneError is raised if the subscription has no place in the log, and no replica runs it.
+    - `redriven` returns when the event of an entry was last redriven for a subscription, and by whom; None if it was
+      not. This is known for as long as the event is kept. `discarded` is the same for discarded letters.
+    - `redrive` and `discard` return whether they did it. If it is done twice, or in two places at once, one of them did
+      it.
+    - If the change has a `batch`, the same step records the change. `changes` has the oldest records, up to some
+      hundreds, until `forget` removes them. Unreadable records are left out.
+    - Any text may be an id. For a letter that does not exist, the answer is None or False.
+    - DeadLettersError, and nothing else, is raised. The letter is then unchanged, unless only the answer was lost. It
       is safe to try again.
     """
 
@@ -70,7 +72,7 @@ class DeadLetters(Protocol):
 
     @abstractmethod
     def newest(self) -> str:
-        """Return the id of the last letter."""
+        """Return the id of the letter that died last."""
 
     @abstractmethod
     def get(self, letter_id: str) -> DeadLetter | None:
@@ -78,7 +80,7 @@ class DeadLetters(Protocol):
 
     @abstractmethod
     def redrive(self, letter_id: str, by: ChangedBy = NOBODY) -> bool:
-        """Give the event back to its subscription."""
+        """Move the event back to its subscription."""
 
     @abstractmethod
     def discard(self, letter_id: str, by: ChangedBy = NOBODY) -> bool:
@@ -86,16 +88,16 @@ class DeadLetters(Protocol):
 
     @abstractmethod
     def redriven(self, subscription: str, entry: str) -> Redriven | None:
-        """Say when an event was redriven, and by whom."""
+        """Return when an event was last redriven, and by whom."""
 
     @abstractmethod
     def discarded(self, subscription: str, entry: str) -> Discarded | None:
-        """Say when the letter of an event was discarded, by whom, and why it was one."""
+        """Return when a letter of an event was last discarded, by whom, and why the event was dead."""
 
     @abstractmethod
     def changes(self) -> Sequence[ChangedLetter]:
-        """Return what was changed, of which no event is published yet, as far as is known."""
+        """Return the records of changes whose events may not be published yet."""
 
     @abstractmethod
     def forget(self, changes: Collection[ChangedLetter]) -> None:
-        """Forget these changes: their event is published."""
+        """Remove the records of these changes: their events are published."""

@@ -1,4 +1,4 @@
-"""Port: what the log knows of one event for one subscription."""
+"""Port: where one event is for one subscription."""
 
 from abc import abstractmethod
 from typing import Protocol
@@ -11,25 +11,25 @@ class DeliveryStatesError(Exception):
 
 
 class DeliveryStates(Protocol):
-    """Where an event is, for each subscription. Looking changes nothing.
+    """Where an event is for each subscription. Reading changes nothing.
 
-    - `state` is about the entry of an event, whether it is kept or not; of one that was redriven, about what was given
-      back, as long as that is not acknowledged. Any text may be an entry, and a subscription: of what is none, nothing
-      is known.
-    - What was read and is not acknowledged has its holder, and what is on record of its attempts. What a replica
-      acknowledges meanwhile is `ended` or `held`, and never neither.
-    - `ended` is known for as long as the event is kept. It is looked for from the event on, up to a bound; where that
-      ends the search, `missing` says so. What cannot be read takes nothing from the rest, and is `missing`.
-    - `ahead` has only what may hold the event: of a shared subscription, nothing.
-    - `entry_of` returns the entry of an event that was published in the last day, by its source and id; None if it is
+    - `state` is the state of an entry, whether its event is still kept or not. If the event was redriven, it is the
+      state of the redriven one until that is acknowledged. Any text may be an entry or a subscription; of an unknown
+      one, nothing is known.
+    - An entry that was read and is not acknowledged has its holder, and the record of its attempts. An entry that a
+      replica acknowledges at the same moment is `ended` or `held`, never neither.
+    - `ended` is known for as long as the event is kept. The search for it is bounded; if it stops at the bound,
+      `missing` says so. A part that cannot be read is in `missing`, and does not affect the others.
+    - `ahead` has only entries that may hold up this one: in a shared subscription there are none.
+    - `entry_of` returns the entry of an event that was published within the last day, by its source and id; None if
       not known.
     - DeliveryStatesError, and nothing else, is raised.
     """
 
     @abstractmethod
     def state(self, subscription: str, entry: str) -> DeliveryState:
-        """Return what is known of an event for a subscription."""
+        """Return where an event is for a subscription."""
 
     @abstractmethod
     def entry_of(self, event_id: str, source: str | None = None) -> str | None:
-        """Return where an event was published; without a source, one of this deployment's own."""
+        """Return the entry of an event; without a source, of an event of this deployment."""

@@ -1,4 +1,4 @@
-"""Port: how the bytes of an event are read."""
+"""Port: decode and encode events."""
 
 from abc import abstractmethod
 from typing import Protocol
@@ -7,14 +7,14 @@ from qontract.domain.events import DomainEvent
 
 
 class EventFormat(Protocol):
-    """Reads events from their bytes.
+    """Decodes events from bytes, and encodes them.
 
-    - `type_of` looks at no more than it must. It raises ValueError for bytes that are no event, and say no type.
-    - `decode` returns an event of the class of its type; a plain DomainEvent if the type has none, or if the event does
-      not fit it. Equal bytes may give the same object. It raises ValueError, which says what is wrong, for bytes that
-      are no event.
-    - `misfit` says in what an event, read as a plain DomainEvent, does not fit a class: which field, and why.
-    - `encode` returns bytes that `decode` reads. It raises ValueError for what the format forbids.
+    - `type_of` returns the type without decoding more than necessary. It raises ValueError if the bytes have no type.
+    - `decode` returns an event of the class of its type; a plain DomainEvent if the type has no class, or if the event
+      does not fit the class. Equal bytes may give the same object. It raises ValueError, which says what is wrong, if
+      the bytes are not an event.
+    - `misfit` says why an event, decoded as a plain DomainEvent, does not fit a class: which fields, and why.
+    - `encode` returns bytes that `decode` reads. It raises ValueError if the format forbids something in the event.
     """
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Port: what an integration implements to react to events."""
+"""Port: a handler, which reacts to events."""
 
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
@@ -12,8 +12,8 @@ from qontract.domain.events import DomainEvent, wire_name
 E_contra = TypeVar("E_contra", bound=DomainEvent, contravariant=True, default=DomainEvent)
 
 
-class RetryLater(Exception):  # noqa: N818 - an answer of the handler, and no error
-    """Raised by a handler that is to be asked again after some seconds; it does not count as an attempt."""
+class RetryLater(Exception):  # noqa: N818 - an answer of the handler, not an error
+    """A handler raises it to get the event again after some seconds. This does not count as an attempt."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"retry in {seconds:g} s")
@@ -21,19 +21,20 @@ class RetryLater(Exception):  # noqa: N818 - an answer of the handler, and no er
 
 
 class Reject(Exception):  # noqa: N818 - as above
-    """Raised by a handler that will never handle this event: it is dead-lettered at once."""
+    """A handler raises it if it will never handle this event: the event is dead-lettered at once."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """How a handler is given its events. All times are in seconds.
+    """How events are delivered to a handler. All times are in seconds.
 
-    `shared`: replicas compete for events. Otherwise one replica works, and events of one order key come in order.
-    `concurrency`: how many are handled at once; in order, of that many keys.
-    `max_attempts`: after the last one the event is dead-lettered.
-    `backoff`: before the second attempt; it doubles for each further one up to `max_backoff`, less a random part.
-    `timeout`: how long one attempt may take.
-    `dedupe_for`: how long a handled event is remembered, so that it is not handled again; 0: it is not.
+    - `shared`: all replicas compete for events. Otherwise one replica works, and events of one order key come in order.
+    - `concurrency`: how many events are handled at once; if not shared, events of that many order keys.
+    - `max_attempts`: an event that fails so often is dead-lettered.
+    - `backoff`: the wait before the second attempt. It doubles before each further one, up to `max_backoff`, less a
+      random part.
+    - `timeout`: how long one attempt may take.
+    - `dedupe_for`: how long a handled event is remembered, so that the same event is not handled again; 0: not at all.
     """
 
     shared: bool = False
@@ -45,7 +46,7 @@ class Policy:
     dedupe_for: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse what makes no sense. Raises ValueError."""
+        """Check the values. Raises ValueError."""
         if self.concurrency < 1 or self.max_attempts < 1:
             raise ValueError("a policy needs a concurrency and max_attempts of at least 1")
         if min(self.backoff, self.max_backoff, self.dedupe_for) < 0 or self.timeout <= 0:
@@ -53,10 +54,7 @@ class Policy:
 
 
 class Delivery:
-    """One attempt to handle an event: what a handler is given beside the event itself.
-
-    `subscription` is the name of the subscription; `attempt` counts from 1.
-    """
+    """One attempt to handle an event. `subscription` is the name of the subscription; `attempt` counts from 1."""
 
     __slots__ = ("_publish", "attempt", "event", "published", "subscription")
 
@@ -74,13 +72,13 @@ class Delivery:
         self._publish = publish
 
     async def publish(self, event: DomainEvent) -> None:
-        """Publish a follow-up event, whose cause is the event that is being handled.
+        """Publish a follow-up event. The event that is being handled is its cause.
 
-        It gets that event's correlation id and causation id; the subscription's own source; and an id that is the same
-        in each attempt, so that a retry publishes nothing twice. What the event itself names, it keeps. An event that
-        cannot be published now is spooled.
+        The follow-up event gets the correlation id of its cause, and the id of its cause as causation id; the source of
+        the subscription; and an id that is the same in each attempt, so that a retry publishes nothing twice.
+        Attributes that the event already has stay. If it cannot be published now, it is spooled.
 
-        Raises ValueError for what is no CloudEvent, and Reject at the end of a chain of too many follow-up events.
+        Raises ValueError if it is not a valid CloudEvent, and Reject if the chain of follow-up events is too long.
         """
         await self._publish(self, event)
 
@@ -88,15 +86,16 @@ class Delivery:
 class EventHandler(Protocol[E_contra]):
     """Reacts to events.
 
-    - `types` says which it wants: wire names, `*` standing for any text (`qontract-api.slack-usergroups.*`, `*`).
-      `EventHandler[UsergroupCreated]` wants the type of that class, and gets only events that fit it: others of the
-      type are dead-lettered. Several classes are written as a union.
-    - `handle` is awaited once for each such event, at least: after a failure or a crash it is called again with the
-      same event, of the same `id`, as `policy` says. `delivery` tells which attempt it is, and publishes follow-ups.
-    - Returning means handled. RetryLater and Reject say what they say. Any other exception is a failed attempt.
-    - An event of a type that has no class, or that does not fit it, is a plain DomainEvent.
-    - An event is one object for all subscriptions of a process: a handler changes nothing in it.
-    - A handler that is an asynchronous context manager is entered before its first event, and left after the last.
+    - `types` has the event types that it wants; `*` stands for any text (`qontract-api.slack-usergroups.*`, `*`).
+      `EventHandler[UsergroupCreated]` wants the type of that class, and gets only events that fit the class: other
+      events of the type are dead-lettered. Several classes are written as a union.
+    - `handle` is awaited at least once for each such event. After a failure or a crash it is called again with the same
+      event, which has the same `id`, as `policy` says. `delivery` has the number of the attempt, and publishes
+      follow-up events.
+    - If it returns, the event is handled. It may raise RetryLater or Reject; any other exception is a failed attempt.
+    - An event whose type has no class, or that does not fit its class, is a plain DomainEvent.
+    - All subscriptions of a process get the same object: a handler must not change it.
+    - A handler that is an asynchronous context manager is entered before its first event, and left after its last.
     """
 
     types: tuple[str, ...] = ("*",)
@@ -104,7 +103,7 @@ class EventHandler(Protocol[E_contra]):
     classes: tuple[type[DomainEvent], ...] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Take `types` and `classes` from the event class in `EventHandler[…]`, unless the subclass names types."""
+        """Take `classes` from `EventHandler[…]`, and `types` too unless the subclass has its own."""
         super().__init_subclass__(**kwargs)
         for base in cls.__dict__.get("__orig_bases__", ()):
             if get_origin(base) is EventHandler:

@@ -11,7 +11,7 @@ from qontract.domain.events import DomainEvent
 
 
 class EventLogError(Exception):
-    """The log refused, or did not answer: it is not certain what was done. The message has no secret in it."""
+    """The log refused, or did not answer: nobody knows what was done. The message has no secret in it."""
 
 
 class LeaseLostError(EventLogError):
@@ -19,7 +19,7 @@ class LeaseLostError(EventLogError):
 
 
 class GoneError(EventLogError):
-    """The place of this subscription was lost, and deliveries with it: `open`, and claim again."""
+    """The place of this subscription was lost, and its deliveries too: call `open`, and claim again."""
 
 
 class RewoundError(GoneError):
@@ -28,19 +28,19 @@ class RewoundError(GoneError):
 
 @dataclass(eq=False, slots=True)
 class Entry:
-    """One kept event. What `key` means only the adapter knows; `str(key)` is how people find the entry.
+    """One kept event. `key` has a meaning for the adapter only; `str(key)` is the id that people see.
 
-    `content` is its bytes; None once it was let go of, and `content_of` reads it again. `type` is None if it is not
-    known without decoding. `redelivered`: another replica, or this one before, may have begun it. What was `recorded`,
-    if anything was: the `failures` so far, when it is `due` again, when an attempt was `begun` that has not ended
-    (times in seconds since the epoch; 0: none). `expired`, if it is not 0: it is gone from the log, and has no content;
-    it stands for so many entries, which is more than one where the log knows only how many vanished unread.
-
-    How it has ended, where that is to be kept: `ending`; when (`ended`, in seconds since the epoch), and how many
-    `seconds` its last attempt took. Of what was not wanted there is nothing to keep.
-
-    The last three are the delivery's own: the event once it is decoded, whether the entry may have ended a replica, and
-    whether it counts against the capacity.
+    - `content` has its bytes; None if they were evicted: `content_of` reads them again.
+    - `type` is None if it is not known without decoding.
+    - `redelivered`: an attempt may have begun earlier, on this replica or another one.
+    - `recorded`: the log has a record of its attempts: the `failures` so far, when it is `due` again, and when a
+      running attempt has `begun` (in seconds since the epoch; 0: none).
+    - `expired`: if not 0, the event is gone from the log, without content. The entry then stands for so many events:
+      more than one if the log only knows how many vanished before they were read.
+    - `ending`, `ended` and `seconds`: how it ended, when (in seconds since the epoch), and how long its last attempt
+      took. An event that was not wanted has no ending.
+    - Only the delivery uses the last three: the decoded event, whether the entry may have killed a replica, and how
+      many bytes it counts in the capacity.
     """
 
     key: Hashable
@@ -62,10 +62,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Measures:
-    """How far a subscription has come: estimates.
+    """Estimates of how far a subscription has come.
 
-    `lag`: events not read yet. `pending`: read, by any replica, and not acknowledged. `oldest_seconds`: age of the
-    oldest of both. `dead_letters`: how many it has. `replicas`: how many read it.
+    `lag`: events that are not read yet. `pending`: events that a replica has read, and that are not acknowledged.
+    `oldest_seconds`: the age of the oldest of both. `replicas`: how many replicas read it.
     """
 
     lag: int
@@ -78,52 +78,52 @@ class Measures:
 class EventLog(Protocol):
     """One subscription's view of the kept events, for one replica.
 
-    - `open` makes the subscription at the first kept event if it is missing, and says whether it made it. It may be
-      called again at any time; then what this replica holds is read again.
-    - Ordered: `lead` makes this replica the leader for so many seconds from the call, or keeps it so, unless another
-      one is; there is at most one. `abdicate` ends that. `claim_all`, by a new leader, hands it everything that is not
-      acknowledged: `read` has it, in order, before anything new.
-    - `read` has new entries in order, up to `count`, and about `max_bytes` (one entry at least), and waits for the
-      first up to `wait` seconds; perhaps none, perhaps some again (`redelivered`). Entries of types that the
-      subscription does not want may be left out, and are acknowledged. Ordered, it raises LeaseLostError if another
+    - `open` makes the subscription at the first kept event if it is missing, and returns whether it made it. It may be
+      called again at any time; then the entries that this replica holds are read again.
+    - Ordered: `lead` makes this replica the leader for so many seconds from the call, or prolongs that, unless another
+      replica leads: there is at most one leader. `abdicate` ends it. After `claim_all`, a new leader reads everything
+      that is not acknowledged, in order, before anything new.
+    - `read` returns new entries in order: up to `count`, and about `max_bytes`, but one at least. It waits up to `wait`
+      seconds for the first. It may return none, and it may return entries again (`redelivered`). Entries of unwanted
+      types may be left out, and are acknowledged. If the subscription is ordered, it raises LeaseLostError when another
       replica leads.
-    - Shared: `read` also brings what no replica has shown to be working on for a while. There is no claim of its own.
-    - An entry that vanished before it was acknowledged comes once more, as `expired`, where the log can tell.
-    - `acknowledge` ends entries, in any order; repeating it changes nothing. A crash of the server may forget the
-      latest. Of an entry that says its `ending` it is kept how and when it ended, for as long as the event is.
-    - `record` keeps `failures`, `due` and `begun` of entries, so that every replica that reads one knows them. It ends
-      with the entry.
-    - `dead_letter`: the letter exists, with the bytes and the failures; then the entry is done. Repeating it may make
-      a second letter, and never none. It works for an entry that vanished too, with the bytes at hand.
-    - `heartbeat` shows that this replica still works on the entries. `release` gives entries back, to be read at once
-      by whoever is next; ordered, only a leader does.
-    - `paused` says whether somebody has paused the subscription: nobody reads it then.
-    - `remember` keeps ids for so many seconds; `known` says whether one is kept.
-    - `measures` reads no events. `close` takes this replica from the subscription, if it holds nothing any more.
+    - Shared: `read` also claims entries for which no replica has sent a heartbeat for a while. There is no other claim.
+    - An entry that vanished before it was acknowledged is read once more, as `expired`, if the log can know it.
+    - `acknowledge` ends entries, in any order; repeating it changes nothing. A crash of the server may lose the latest
+      ones. If an entry has an `ending`, the log keeps how and when it ended for as long as it keeps the event.
+    - `record` keeps `failures`, `due` and `begun` of entries, so that every replica that reads one has them. The record
+      ends with the entry.
+    - `dead_letter` makes a dead letter with the bytes and the failures, and then ends the entry. Repeating it may make
+      a second letter, but there is always one. It works for an entry that vanished too, if its bytes are known.
+    - `heartbeat` shows that this replica still works on the entries. `release` lets other replicas read the entries at
+      once; if the subscription is ordered, only the leader can do it.
+    - `paused` returns whether the subscription is paused: then nobody reads it.
+    - `remember` keeps ids for so many seconds; `known` returns whether an id is kept.
+    - `measures` reads no events. `close` removes this replica from the subscription, if it holds no entries any more.
     - Every method raises EventLogError and nothing else: GoneError if the subscription's place is lost, or
-      the log cannot tell whether something that was done is. `read` says RewoundError, once, where it went back: events
-      may come again then, and others under the keys of those that are lost.
+      perhaps something that was done. `read` raises RewoundError, once, if the log went back: then events may be read
+      again, and others with the keys of lost ones.
     """
 
     @abstractmethod
     async def open(self) -> bool:
-        """Make the subscription if it is missing; say whether it was."""
+        """Make the subscription if it is missing; return whether it was."""
 
     @abstractmethod
     async def lead(self, seconds: float) -> bool:
-        """Lead for so long from now, if nobody else does; say whether this replica leads."""
+        """Lead for so long from now, unless another replica leads; return whether this replica leads."""
 
     @abstractmethod
     async def abdicate(self) -> None:
-        """Lead no more."""
+        """Do not lead any more."""
 
     @abstractmethod
     async def paused(self) -> bool:
-        """Say whether nobody is to read the subscription."""
+        """Return whether the subscription is paused."""
 
     @abstractmethod
     async def claim_all(self) -> None:
-        """Own everything that is not acknowledged."""
+        """Claim everything that is not acknowledged."""
 
     @abstractmethod
     async def read(self, count: int, max_bytes: int, wait: float) -> Sequence[Entry]:
@@ -131,7 +131,7 @@ class EventLog(Protocol):
 
     @abstractmethod
     async def content_of(self, entry: Entry) -> bytes | None:
-        """Return the bytes of an entry again; None if it is gone."""
+        """Read the bytes of an entry again; None if the event is gone."""
 
     @abstractmethod
     async def acknowledge(self, entries: Collection[Entry]) -> None:
@@ -139,11 +139,11 @@ class EventLog(Protocol):
 
     @abstractmethod
     async def record(self, entries: Collection[Entry]) -> None:
-        """Keep what is known of their attempts."""
+        """Record the attempts at the entries."""
 
     @abstractmethod
     async def dead_letter(self, entry: Entry) -> None:
-        """Move the entry to the dead letters."""
+        """Dead-letter the entry."""
 
     @abstractmethod
     async def heartbeat(self, entries: Collection[Entry]) -> None:
@@ -151,20 +151,20 @@ class EventLog(Protocol):
 
     @abstractmethod
     async def release(self, entries: Collection[Entry]) -> None:
-        """Give the entries back."""
+        """Release the entries."""
 
     @abstractmethod
     async def remember(self, ids: Collection[str], seconds: float) -> None:
-        """Remember that these were handled."""
+        """Remember ids of handled events."""
 
     @abstractmethod
     async def known(self, event_id: str) -> bool:
-        """Say whether the id is remembered."""
+        """Return whether the id is remembered."""
 
     @abstractmethod
     async def measures(self) -> Measures:
-        """Say how far the subscription has come."""
+        """Return how far the subscription has come."""
 
     @abstractmethod
     async def close(self) -> None:
-        """Take this replica from the subscription."""
+        """Remove this replica from the subscription."""

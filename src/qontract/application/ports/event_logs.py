@@ -1,4 +1,4 @@
-"""Port: the kept events as a process sees them, for all its subscriptions."""
+"""Port: the kept events, for all subscriptions of a process."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from qontract.application.ports.event_log import EventLog, Measures
 
 @dataclass(frozen=True)
 class Trimmed:
-    """What trimming did: how many events it removed, and which subscriptions no longer hold it back."""
+    """The result of trimming: how many events it removed, and which subscriptions do not hold it back any more."""
 
     events: int
     abandoned: tuple[str, ...]
@@ -22,10 +22,10 @@ class EventLogs(Protocol):
     """The connection of one event loop to the kept events; an asynchronous context manager.
 
     - `of` returns the view of one subscription; `publisher` publishes on the same connection.
-    - `trim` removes what is older than the retention and what every living subscription has acknowledged: nothing else.
-      A subscription lives for so many seconds after its last `show_alive`. It works on a full server.
-    - `measures` has every subscription there is, also those that nobody runs.
-    - `evicting_policy` names the server's policy if it may evict kept events, or is empty.
+    - `trim` removes events that are older than the retention, and that every living subscription has acknowledged:
+      nothing else. A subscription lives for `abandoned_seconds` after its last `show_alive`. It works on a full server.
+    - `measures` has all subscriptions, also those that nobody runs.
+    - `evicting_policy` returns the name of the server's policy if it may evict kept events, else "".
     - Every method raises EventLogError and nothing else.
     """
 
@@ -41,20 +41,20 @@ class EventLogs(Protocol):
 
     @abstractmethod
     def of(self, subscription: str, handler: EventHandler[Any]) -> EventLog:
-        """Return the view of a subscription, with the types and the policy of its handler."""
+        """Return the view of a subscription. Types and policy are those of its handler."""
 
     @abstractmethod
     async def show_alive(self, subscriptions: tuple[str, ...]) -> None:
-        """Show that the subscriptions are run."""
+        """Show that this process runs the subscriptions."""
 
     @abstractmethod
     async def trim(self, retention_seconds: float, abandoned_seconds: float) -> Trimmed:
-        """Remove what nobody needs any more."""
+        """Remove events that nobody needs any more."""
 
     @abstractmethod
     async def measures(self) -> Mapping[str, Measures]:
-        """Say how far each subscription has come."""
+        """Return how far each subscription has come."""
 
     @abstractmethod
     async def evicting_policy(self) -> str:
-        """Name the policy by which kept events may be evicted."""
+        """Return the name of a policy that may evict kept events, or ""."""

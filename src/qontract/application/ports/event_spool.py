@@ -1,4 +1,4 @@
-"""Port: where events wait that could not be published."""
+"""Port: the spool, where events wait that could not be published."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ class EventSpoolError(IntentsError):
 class EventSpool(Intents, Protocol):
     """Keeps events in order, and intents too, for all processes of this machine that share it.
 
-    - What `append` returned for is kept: neither kill -9 nor a power cut loses it. All of the events are, or none.
-    - An intent becomes an event that waits when it is appended, in one step, and keeps its place.
-    - `oldest` has the events in the order in which they were appended; it does not remove them. An event that waits
-      already is not there twice.
-    - It is bounded. When it is full, what is in it stays, and more is refused.
-    - An empty spool is quick to ask, and needs no place on the disk.
-    - `waiting` says how many events wait, since when the oldest does, and how many bytes all of it has.
+    - When `append` has returned, its events survive kill -9 and a power cut: all of them or, if it raises, none.
+    - If the event of an intent is appended, the intent becomes a waiting event in one step, at the same position.
+    - `oldest` returns events in the order in which they were appended, and does not remove them. An event that waits
+      already is not added twice.
+    - The spool is bounded. A full spool keeps its events, and refuses more.
+    - An empty spool answers fast, and uses no disk space.
+    - `waiting` returns how many events wait, the age of the oldest, and how many bytes the spool has.
     - Every method returns or raises EventSpoolError, and nothing else, within seconds.
     """
 
@@ -32,12 +32,12 @@ class EventSpool(Intents, Protocol):
 
     @abstractmethod
     def oldest(self, count: int) -> Sequence[DomainEvent]:
-        """Return as many of the events that wait, or fewer if there are no more."""
+        """Return the oldest waiting events, so many at most."""
 
     @abstractmethod
     def remove(self, events: Sequence[DomainEvent]) -> None:
-        """Forget events, and intents, that have been published."""
+        """Remove events, and intents, that were published."""
 
     @abstractmethod
     def waiting(self) -> Spooled:
-        """Say how much waits, without reading it."""
+        """Return how much waits, without reading the events."""

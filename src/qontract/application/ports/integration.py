@@ -1,4 +1,4 @@
-"""Port: an external system that is brought to a desired state."""
+"""Port: an integration, which brings an external system to a desired state."""
 
 from abc import abstractmethod
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -12,11 +12,11 @@ A = TypeVar("A", bound=Action)
 
 
 class IntegrationError(Exception):
-    """The system refused, or could not be reached. The message says what was asked and why not, and has no secret."""
+    """The system refused, or could not be reached. The message says what was asked, and has no secret in it."""
 
 
 class RateLimitedError(IntegrationError):
-    """The system wants to be asked again after so many seconds; nothing of what was asked has been done."""
+    """The system has done nothing, and wants to be asked again after so many seconds."""
 
     def __init__(self, message: str, seconds: float) -> None:
         super().__init__(message)
@@ -24,24 +24,24 @@ class RateLimitedError(IntegrationError):
 
 
 class Integration(Protocol[Desired_contra, State, A]):
-    """Knows one kind of external system: how it is read and changed, and what a desired state means for it.
+    """Reads and changes one kind of external system, and plans what a desired state means for it.
 
-    - `name` is the integration's in URLs, scopes and event types (`slack-usergroups`); `desired` is the model of a
-      request, which says its scopes. `events` has the type of each action's event, of Failure's and of BlockedPlan's.
-    - `read` returns all that `plan` needs of one scope, in a number of calls that does not depend on what is desired.
-    - `plan` is pure. It compares by meaning: planned again after its actions were applied, it has none. It looks only
-      at what is desired, or managed. No two of its actions are equal.
+    - `name` is used in URLs, scopes and event types (`slack-usergroups`). `desired` is the model of a request, which
+      has the scopes. `events` has the event class of each action, of Failure and of BlockedPlan.
+    - `read` returns all that `plan` needs of one scope. The number of its calls does not depend on the desired state.
+    - `plan` is pure. It compares by meaning: after its actions are applied, a new plan has none. It looks only at what
+      is desired, or managed. No two of its actions are equal.
     - `apply` returns when the whole action is done. It makes only the calls that the action needs.
-    - What is there already is not created, and what is not there is not changed: both are refused.
-    - `observed` is pure: the part of an action that was applied, as the state shows it; None if it shows nothing of it.
+    - Creating what exists, or changing what does not exist, is refused.
+    - `observed` is pure. It returns the part of an action that the state shows as applied; None if there is none.
     - An unknown scope, a refusal and a failing connection raise IntegrationError, and nothing else. RateLimitedError
-      means that nothing of the action was done; a rate limit in the midst of one is waited for.
-    - `in_doubt_seconds`: after so long, a call whose answer was lost has been carried out, or will not be.
+      means that nothing of the action was done. If a rate limit comes in the middle of an action, `apply` waits.
+    - `in_doubt_seconds`: after so long, a call whose answer was lost has either taken effect, or never will.
     - Methods may be called from any thread, and in a process forked from the one that made it.
 
-    A class may have a pydantic model as its attribute `Settings`: it is then called with these settings, which are
-    read from `QAPI_<NAME>__…`, or from the group that its attribute `settings_group` names. When their files change, it
-    is called again, in a process that runs; the one before is closed when nobody uses it any more.
+    If a class has a pydantic model as its attribute `Settings`, it is called with an instance of it. The settings are
+    read from `QAPI_<NAME>__…`, or from the group in its attribute `settings_group`. When files of settings change, a
+    running process calls the class again, and closes the old integration when nobody uses it any more.
     """
 
     name: ClassVar[str]
@@ -51,24 +51,24 @@ class Integration(Protocol[Desired_contra, State, A]):
 
     @abstractmethod
     def read(self, scope: str) -> State:
-        """Return the scope as it is."""
+        """Return the state of the scope."""
 
     @abstractmethod
     def plan(self, desired: Desired_contra, state: State) -> Plan[A]:
-        """Return what to do."""
+        """Return the plan: the actions that lead to the desired state."""
 
     @abstractmethod
     def apply(self, action: A) -> None:
-        """Do what the action says."""
+        """Apply the action."""
 
     @abstractmethod
     def observed(self, action: A, state: State) -> A | None:
-        """Return the action as far as the state shows that it was applied."""
+        """Return the part of the action that the state shows as applied."""
 
     def failure(self, failure: Failure) -> EventData:
-        """Return what the event of a failure says: the failure itself, unless an integration has its own form."""
+        """Return the data of the event of a failure: by default the failure itself."""
         return failure
 
     def close(self) -> None:
-        """Close what is open; reading and applying open it again."""
+        """Close connections. Reading and applying open them again."""
         return  # with an empty body, it would be abstract

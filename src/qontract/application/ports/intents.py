@@ -1,4 +1,4 @@
-"""Port: where it is put on record what is about to be done."""
+"""Port: intents, a write-ahead log of actions."""
 
 from abc import abstractmethod
 from collections import defaultdict
@@ -9,7 +9,7 @@ from qontract.domain.events import DomainEvent
 
 
 class IntentsError(Exception):
-    """It is not certain that the record was made, read or changed. The message has no secret in it.
+    """Nobody knows whether the record was made, read or changed. The message has no secret in it.
 
     `unreplicated`: it was made, and fewer replicas have it than have to.
     """
@@ -20,14 +20,14 @@ class IntentsError(Exception):
 
 
 class Intents(Protocol):
-    """Remembers which actions are about to be applied: their events are published even if who applies them dies.
+    """Remembers which actions are about to be applied, so that their events are published even if the process dies.
 
-    - An intent is the event of the action. Its scope is what the action's job locks: who holds that lock knows that
-      nobody is at work on the scope's intents.
-    - What `record` returned for outlasts this process. To record an event again changes nothing.
-    - An event that is published is no longer an intent: that is one step, with the publisher that belongs to these.
-    - `pending` has the events of each scope in the order in which they were born, as they were recorded.
-    - To resolve what is not pending changes nothing.
+    - An intent is the event of an action. Its scope is the lock of the action's job: as long as a process holds that
+      lock, no other one works on the intents of the scope.
+    - When `record` has returned, the intent outlives this process. Recording an event again changes nothing.
+    - Publishing an event removes its intent in the same step, if the publisher belongs to this store.
+    - `pending` returns the events of each scope as they were recorded, sorted by their time.
+    - Resolving an event that is not pending changes nothing.
     - It returns or raises IntentsError, and nothing else, within seconds. It may be called from any thread, and in a
       process forked from the one that made it.
     """
@@ -42,11 +42,11 @@ class Intents(Protocol):
 
     @abstractmethod
     def resolve(self, events: Sequence[DomainEvent], *, applied: bool) -> None:
-        """Forget intents that were looked into: their actions were `applied`, and the events are kept; or were not."""
+        """Remove intents whose actions were `applied`, after their events are published or spooled; or were not."""
 
 
 def by_scope(intents: Iterable[tuple[str, DomainEvent]]) -> dict[str, list[DomainEvent]]:
-    """Return the events of each scope, in the order in which they were born."""
+    """Return the events of each scope, sorted by their time."""
     found: defaultdict[str, list[DomainEvent]] = defaultdict(list)
     for scope, event in sorted(intents, key=lambda intent: intent[1].time):
         found[scope].append(event)

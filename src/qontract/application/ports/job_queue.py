@@ -1,4 +1,4 @@
-"""Port: where accepted work waits for a worker."""
+"""Port: the queue in which accepted jobs wait for a worker."""
 
 from abc import abstractmethod
 from contextlib import AbstractContextManager
@@ -12,20 +12,20 @@ class JobQueueError(Exception):
 
 
 class JobQueue(Protocol):
-    """Takes jobs, has each run by the runner of its integration, and keeps the results for a while.
+    """Accepts jobs, runs each with the runner of its integration, and keeps the results for a day.
 
-    - A job whose `submit` returned is run, again if its worker is lost; one with a final result is not run again.
-    - A job that continues is run again, after the seconds that it says, from its own progress. Between two slices its
-      locks are free, and a later job may supersede it.
-    - `result` shows how far a job is while it runs: `running`, with what is done and the errors so far.
+    - When `submit` has returned, the job will be run; again, if its worker dies. A job with a final result is not run
+      again.
+    - A job that continues is run again after the seconds that it asked for, with its own progress. Between two slices
+      its locks are free, and a later job may supersede it.
+    - While a job runs, `result` is `running`, with the applied actions and the errors so far.
     - Two jobs that share a lock never run at the same time.
-    - Of two such jobs, the one submitted first is not run for that lock once the later one has begun. A job with no
-      lock left ends as `skipped`; each lock that is superseded is an error in its result, with the reason.
-    - While the body of `locked` runs, no job with that lock does; `False` is what it gets while one is.
-    - The memberships that a job read are known to the next one with that lock, unless the job was blocked.
-    - A runner that raises makes a `failed` result with the error; it does not break the queue.
-    - `result` is None for an id that was never submitted, or that was forgotten: results are kept for a day. `about` is
-      known for as long.
+    - When the later one of two such jobs has begun, the earlier one does not run for that lock any more. A job without
+      any lock left ends as `skipped`. Each superseded lock is an error in its result, with the reason.
+    - `locked` yields True, and no job with that lock runs until the block ends; it yields False if such a job runs now.
+    - The memberships that a job has read are given to the next job with that lock, unless the job was blocked.
+    - If a runner raises, the result is `failed`, with the error; the queue goes on.
+    - `result` and `about` are None for an id that was never submitted, or whose result is older than a day.
     """
 
     @abstractmethod
@@ -34,19 +34,16 @@ class JobQueue(Protocol):
 
     @abstractmethod
     def result(self, job_id: str) -> JobResult | None:
-        """Return how far the job has come. Raises JobQueueError."""
+        """Return the result of the job so far. Raises JobQueueError."""
 
     @abstractmethod
     def about(self, job_id: str) -> JobAbout | None:
-        """Return what the job is about. Raises JobQueueError."""
+        """Return the job without its payload. Raises JobQueueError."""
 
     @abstractmethod
     def locked(self, lock: str) -> AbstractContextManager[bool]:
-        """Keep the jobs of this lock waiting, unless one is being run. Raises JobQueueError."""
+        """Hold the lock, unless a job does. Raises JobQueueError."""
 
     @abstractmethod
     def resubmit_lost(self) -> int:
-        """Run again the jobs whose worker is lost, and say how many. Raises JobQueueError.
-
-        A queue that loses none has none.
-        """
+        """Run the jobs of dead workers again; return how many there were. Raises JobQueueError."""

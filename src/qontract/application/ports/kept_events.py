@@ -1,4 +1,4 @@
-"""Port: the kept events, as somebody looks at them who runs no subscription."""
+"""Port: the kept events, for people who look at them."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ class KeptEventsError(Exception):
 class Span:
     """A part of the log, and the direction in which it is read.
 
-    `since` and `until` are times, with a time zone, at which events were kept; both belong to it. `after` is an entry
-    beyond which to go on, in the direction of reading: "" is the beginning.
+    `since` and `until` are the first and the last time at which its events came, with a time zone. Reading begins after
+    the entry `after`, in the direction of reading; "" is the beginning of the span.
     """
 
     since: datetime | None = None
@@ -28,15 +28,14 @@ class Span:
 
 
 class KeptEvents(Protocol):
-    """All events that are kept. Looking at them acknowledges nothing, and moves no subscription.
+    """All kept events. Reading acknowledges nothing, and moves no subscription.
 
-    - `page` has the next events of a span, in order, up to `count`; fewer only at the end of the span. To go on after
-      the last one of a page gives every event that is kept all the while, once.
+    - `page` returns the next events of a span, in order, up to `count`; fewer only at the end of the span. If each page
+      begins after the last entry of the page before, every event that stays in the log is returned once.
     - Bytes stay as they came, whatever they are.
-    - `newest` is an entry after which all that is kept later comes.
-    - `get` has the event of an entry; None for any other text.
-    - ValueError is raised for an `after` that can be no entry of this log, and KeptEventsError for whatever else goes
-      wrong.
+    - All later events come after the entry that `newest` returns.
+    - `get` returns the event of an entry; None if the text is not an entry.
+    - ValueError is raised if `after` cannot be an entry of this log, and KeptEventsError for every other failure.
     """
 
     @abstractmethod
@@ -45,7 +44,7 @@ class KeptEvents(Protocol):
 
     @abstractmethod
     def newest(self) -> str:
-        """Return where the log ends now."""
+        """Return the last entry of the log."""
 
     @abstractmethod
     def get(self, entry: str) -> KeptEvent | None:

@@ -1,4 +1,4 @@
-"""Port: the jobs, as somebody looks at them and cancels them who runs none."""
+"""Port: the jobs, for people who look at them and cancel them."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
@@ -12,17 +12,17 @@ class KeptJobsError(Exception):
 
 
 class KeptJobs(Protocol):
-    """All jobs that are not forgotten: those that have not ended, for a week, and results, for a day.
+    """All jobs that are still known: a week for those that have not ended, a day for ended ones.
 
-    - `list` has the newest first; it looks at no more than the newest 10,000, and reads some at a time, as they are
-      asked for. `status` is one of the statuses, or `unreadable`. A job that ends or is forgotten meanwhile is told as
-      it is when it is read, or left out.
-    - What cannot be read, or is not signed by this deployment, takes nothing from the others: its status is
-      `unreadable`.
-    - `scopes` has each scope whose last job ended in the last 30 days, in order; of very many, the latest 10,000.
-    - `cancel` may be called again: who did it first is remembered. A job that waits, be it between two slices, ends at
-      once and never begins again. One that runs ends before its next action; if that was its last, it ends as if it had
-      not been cancelled. What was applied stays in its result. Of a job that had ended otherwise, nothing is changed.
+    - `list` yields the newest first, and reads a few at a time while they are asked for. It looks at the newest 10,000
+      only. `status` is a status of jobs, or `unreadable`. If a job ends meanwhile, it may be listed in either state.
+    - A record that cannot be read, or is not signed by this deployment, has the status `unreadable`, and does not
+      affect the others.
+    - `scopes` returns each scope whose last job ended within the last 30 days, by name; of very many, the latest
+      10,000.
+    - `cancel` may be called again: the first one who did it is remembered. A waiting job, also between two slices, ends
+      at once, and never begins again. A running job ends before its next action; if there is no next one, it ends as if
+      it had not been cancelled. Applied actions stay in its result. A job that has already ended is not changed.
     - KeptJobsError, and nothing else, is raised.
     """
 
@@ -39,15 +39,15 @@ class KeptJobs(Protocol):
 
     @abstractmethod
     def get(self, job_id: str) -> JobView | None:
-        """Return one job; None if it was never submitted, or is forgotten, whatever text its id is."""
+        """Return one job; None if it was never submitted, or is too old. Any text may be an id."""
 
     @abstractmethod
     def scopes(self) -> Sequence[ScopeView]:
-        """Return how each scope is."""
+        """Return how the last job of each scope ended."""
 
     @abstractmethod
     def cancel(self, job_id: str, by: str) -> CancelOutcome:
-        """End the job, for `by` wants it so."""
+        """Cancel the job in the name of `by`."""
 
     @abstractmethod
     def counts(self) -> JobCounts:

@@ -1,4 +1,4 @@
-"""Port: the public keys of who issues tokens."""
+"""Port: the public keys of the issuer of tokens."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ class KeySetError(Exception):
 
 @dataclass(frozen=True)
 class PublicKey:
-    """A key that checks signatures of one algorithm, and of no other; `value` is for whoever checks them."""
+    """A key for signatures of one algorithm only. `value` has the key itself."""
 
     key_id: str | None
     algorithm: str
@@ -20,11 +20,11 @@ class PublicKey:
 
 
 class KeySet(Protocol):
-    """The keys with which tokens are signed now, as their issuer names them.
+    """The public keys that the issuer publishes now.
 
-    - `read` returns those that can be used, perhaps none, as they are now. Others are left out, and logged.
-    - It may block, for a bounded time, and may be called from any thread.
-    - What cannot be read, or is no set of keys, raises KeySetError, and nothing else.
+    - `read` returns the current keys that can be used, perhaps none. Unusable keys are left out, and logged.
+    - It may block for a bounded time, and may be called from any thread.
+    - KeySetError, and nothing else, is raised if it cannot be read, or is not a key set.
     """
 
     @abstractmethod

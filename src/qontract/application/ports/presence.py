@@ -8,18 +8,18 @@ from qontract.domain.processes import Process, ProcessView
 
 
 class PresenceError(Exception):
-    """It is not certain that it was shown, or it could not be read. The message has no secret in it."""
+    """The processes could not be read, or it is not certain that one was shown. The message has no secret in it."""
 
 
 class Presence(Protocol):
-    """Knows which processes run, and which have run in the last day.
+    """Knows which processes run, or have run within the last day.
 
-    - Who is shown is seen at once, by everybody, with what was last said; shown again, it is still one.
-    - Who has withdrawn has ended at that moment. Who only falls silent is seen with a time that grows. All times are of
-      one clock, which is not that of the processes.
-    - `seen` has the latest first, and of very many only these. What was seen a day ago is forgotten.
-    - A record that cannot be read takes nothing from the others.
-    - Also a server that has no room takes it. PresenceError, and nothing else, is raised, within seconds.
+    - A process that was shown is at once among `all`, with its latest report. Showing it again replaces the report.
+    - A process that was withdrawn has ended at that moment. If a process falls silent, its `seconds` grow. All times
+      are by one clock, which is not the clock of the processes.
+    - `all` returns the latest first; of very many, only these. After a day of silence, a process is forgotten.
+    - A record that cannot be read does not affect the others.
+    - It works on a full server too. PresenceError, and nothing else, is raised, within seconds.
     """
 
     @abstractmethod
@@ -32,4 +32,4 @@ class Presence(Protocol):
 
     @abstractmethod
     def all(self) -> Sequence[ProcessView]:
-        """Return who was seen."""
+        """Return all processes of the last day."""

@@ -1,4 +1,4 @@
-"""Port: which groups of dead letters are being redriven, and what becomes of their events."""
+"""Port: the runs in which groups of dead letters are redriven, and the results of their events."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from qontract.domain.dead_letters import FailedAttempt
 
 @dataclass(frozen=True)
 class Run:
-    """The redriving of a group, from its begin to its end, whoever goes on with it.
+    """One redrive of a group. Several processes may work on it, one after the other.
 
-    `newest`: letters that died after this one are not part of it. `position` means something to the adapter alone.
+    Letters that died after the letter `newest` are not part of it. `position` has a meaning for the adapter only.
     """
 
     id: str
@@ -24,29 +24,28 @@ class Run:
 
 @dataclass(frozen=True)
 class Unacknowledged:
-    """How many events of a run are not acknowledged, and the last failures of those of them that have failed again."""
+    """The events of a run that are not acknowledged: how many, and the last failure of each that failed again."""
 
     waiting: int
     failures: tuple[FailedAttempt, ...] = ()
 
 
 class RedriveRuns(Protocol):
-    """The runs that have begun and have not ended. They outlive who began them.
+    """The runs that have not ended. They outlive the process that began them.
 
-    - `begin` puts a run on record, up to the letter that is the newest now; or returns the one that has begun and has
-      not ended, whoever began it.
-    - `unacknowledged` looks at the events of a run that were redriven (`ChangedBy.run`) and are not acknowledged yet.
-    - `end` ends a run; repeating it changes nothing, and it ends no later run of that group.
+    - `begin` records a new run of the group, up to the newest letter; or returns the run that has not ended.
+    - `unacknowledged` is about the events that were redriven in this run (`ChangedBy.run`), and are not acknowledged.
+    - `end` ends a run. Repeating it changes nothing; in particular, it does not end a later run of the group.
     - DeadLettersError, and nothing else, is raised.
     """
 
     @abstractmethod
     def begin(self, group: str, subscription: str, by: str) -> Run:
-        """Begin a run, or go on with the one that there is."""
+        """Begin a run, or return the one that has not ended."""
 
     @abstractmethod
     def unacknowledged(self, run: Run) -> Unacknowledged:
-        """Look at what was redriven in the run and is not acknowledged."""
+        """Return the events of the run that are not acknowledged."""
 
     @abstractmethod
     def end(self, run: Run) -> None:

@@ -1,11 +1,11 @@
-"""Port: the server on which a process depends for all that it does."""
+"""Port: check that the server does all that a process needs."""
 
 from abc import abstractmethod
 from typing import NamedTuple, Protocol
 
 
 class ServerState(NamedTuple):
-    """What is wrong, in a line each, or "". What has no secret in it, and says what to do.
+    """What is wrong with the server, in one line each, or "". The lines say what to do, and have no secret in them.
 
     `refused`: the server never does what the process needs, until somebody changes its version, or the rights of its
     user. `failing`: it does not at the moment: it is away, full, or a replica. `setting` says where the server is.

@@ -1,4 +1,4 @@
-"""Port: the server that keeps jobs and events, as it speaks of itself."""
+"""Port: the state of the server that stores jobs and events, as it reports it."""
 
 from abc import abstractmethod
 from typing import Protocol
@@ -7,16 +7,16 @@ from qontract.domain.server import ServerView
 
 
 class ServerInfoError(Exception):
-    """The server did not answer, or refuses to speak of itself. The message has no secret in it."""
+    """The server did not answer, or refused to report its state. The message has no secret in it."""
 
 
 class ServerInfo(Protocol):
-    """Tells how the server is: its version, disk, memory and replicas.
+    """Reports the server's version, disk, memory and replicas.
 
-    `look` answers while the server reads its files, or is full, too; what the server does not say is left as it is by
-    default. It returns or raises ServerInfoError, and nothing else, within seconds.
+    `look` also works while the server reads its files, or is full. Fields that the server does not report have their
+    defaults. It returns or raises ServerInfoError, and nothing else, within seconds.
     """
 
     @abstractmethod
     def look(self) -> ServerView:
-        """Return what the server says of itself now."""
+        """Return the state of the server now."""

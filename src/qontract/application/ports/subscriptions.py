@@ -1,4 +1,4 @@
-"""Port: the subscriptions, as somebody looks at them and steers them who runs none."""
+"""Port: the subscriptions, for people who look at them and steer them."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from qontract.domain.subscriptions import Move, SubscriptionView
 
 Target = datetime | Literal["start", "end"]
-"""Where a subscription goes on: with the first event kept at this time or later; the first of all; what comes now."""
+"""Where a subscription continues: at the first event of this time or later, at the first of all, or at the next one."""
 
 
 class SubscriptionsError(Exception):
@@ -16,23 +16,23 @@ class SubscriptionsError(Exception):
 
 
 class BusyError(SubscriptionsError):
-    """Refused, and nothing was done: a replica works on the subscription. The message says what to do."""
+    """The request was refused: a replica works on the subscription. The message says what to do."""
 
 
 class Subscriptions(Protocol):
-    """All subscriptions that have a place in the log, or that somebody has run.
+    """All subscriptions that have a place in the log, or that were ever run.
 
-    - `all` has each, in the order of their names; of very many, only some. One that cannot be read takes nothing from
-      the others. `get` has one; None if there is none of this name, whatever text it is.
-    - `pause` puts on record that nobody reads the subscription until `resume`; both say whether that changed anything,
-      and may be called again. The replicas learn of it by `EventLog.paused`. It outlives them, and the server.
+    - `all` returns them sorted by name; of very many, only some. One that cannot be read does not affect the others.
+      `get` returns one; None if there is none of this name. Any text may be a name.
+    - `pause` records that nobody reads the subscription until `resume`; both return whether that changed anything, and
+      may be called again. Replicas learn of it by `EventLog.paused`. The record outlives the replicas and the server.
     - `preview` counts what `seek` would do, up to a bound, and changes nothing.
-    - `seek` moves the place, in one atomic step: what comes after it is read, again or for the first time, and nothing
-      before it. What was read and not acknowledged is forgotten, with its attempts. What was redriven stays to be read.
-      Refused with BusyError while a replica leads it; and while one runs it, unless it is paused.
-    - `remove` destroys the place and all that is known of the subscription, but for its dead letters; refused with
-      BusyError while a replica runs it, also if it is paused.
-    - `seek` and `remove` say whether the subscription was there. SubscriptionsError, and nothing else, is raised.
+    - `seek` moves the place, in one atomic step. Events after the place are read, for the first time or again; events
+      before it are not. Entries that were read and not acknowledged are forgotten, with their attempts. Redriven events
+      stay. BusyError is raised while a replica leads it; and while one runs it, unless it is paused.
+    - `remove` removes the place, and all that is known of the subscription but its dead letters. BusyError is raised
+      while a replica runs it, even if it is paused.
+    - `seek` and `remove` return whether the subscription existed. SubscriptionsError, and nothing else, is raised.
     """
 
     @abstractmethod
@@ -41,19 +41,19 @@ class Subscriptions(Protocol):
 
     @abstractmethod
     def get(self, name: str) -> SubscriptionView | None:
-        """Return one."""
+        """Return one subscription."""
 
     @abstractmethod
     def pause(self, name: str, by: str) -> bool:
-        """Let nobody read it."""
+        """Pause it."""
 
     @abstractmethod
     def resume(self, name: str) -> bool:
-        """Let it be read again."""
+        """Resume it."""
 
     @abstractmethod
     def preview(self, name: str, target: Target) -> Move | None:
-        """Say what `seek` would do; None if there is no such subscription."""
+        """Return what `seek` would do; None if there is no such subscription."""
 
     @abstractmethod
     def seek(self, name: str, target: Target) -> bool:
@@ -61,4 +61,4 @@ class Subscriptions(Protocol):
 
     @abstractmethod
     def remove(self, name: str) -> bool:
-        """Destroy it."""
+        """Remove it."""

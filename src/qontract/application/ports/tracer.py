@@ -1,4 +1,4 @@
-"""Port: where is recorded what took how long, and what caused it."""
+"""Port: record spans: what took how long, and what caused it."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ Attributes = Mapping[str, str | int | None]
 
 
 class Kind(StrEnum):
-    """What a span is of, as OpenTelemetry says it (Trace API, SpanKind)."""
+    """The kinds of span in OpenTelemetry (Trace API, SpanKind)."""
 
     INTERNAL = "internal"
     SERVER = "server"
@@ -23,14 +23,14 @@ class Tracer(Protocol):
     """Records spans: each is a piece of work with its name, kind and attributes, and belongs to a trace.
 
     - A span begins and ends with the body of its `with`. In the body it is the current one, for this task or thread.
-    - Its parent is the span that `parent` names, else the one that was the current one, else it begins a trace.
-    - `parent` and `links` are traceparents (W3C Trace Context): they name spans, of other processes too. What is none
-      counts as absent.
-    - An exception that leaves the body marks the span as failed, with the name of its class, unless it is marked
-      already. Its text, which may repeat data, is not recorded.
+    - Its parent is the span that `parent` names, or else the current span; without both, it begins a new trace.
+    - `parent` and `links` are traceparents (W3C Trace Context), also of spans of other processes. An invalid one is
+      ignored.
+    - An exception that leaves the body marks the span as failed, with the name of its class, unless the span is marked
+      already. The message of the exception may contain data, and is not recorded.
     - An attribute that is None is left out.
     - `traceparent` names the current span. `call`, `set_attributes` and `fail` change it; without one they do nothing.
-    - What records may lose spans. It never waits for anything outside, and raises nothing of its own.
+    - Spans may be lost. Recording never waits for anything outside, and never raises.
     """
 
     @abstractmethod
@@ -47,11 +47,11 @@ class Tracer(Protocol):
 
     @abstractmethod
     def traceparent(self) -> str | None:
-        """Return what names the current span; None: there is none."""
+        """Return the traceparent of the current span; None if there is no span."""
 
     @abstractmethod
     def call(self, name: str) -> None:
-        """Give the current span another name: what it is of may be known late."""
+        """Rename the current span: the right name may be known late."""
 
     @abstractmethod
     def set_attributes(self, attributes: Attributes) -> None:
@@ -59,8 +59,8 @@ class Tracer(Protocol):
 
     @abstractmethod
     def fail(self, error: str) -> None:
-        """Mark the current span as failed; `error` is a class of errors, and no sentence."""
+        """Mark the current span as failed. `error` is a class of errors, not a message."""
 
     @abstractmethod
     def close(self) -> None:
-        """Hand over what is recorded, within a few seconds; what is recorded later is lost."""
+        """Export the recorded spans within a few seconds. Later spans are lost."""

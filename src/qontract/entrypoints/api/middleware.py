@@ -18,7 +18,11 @@ from qontract.entrypoints.api.problems import problem
 
 log = logging.getLogger(__name__)
 
-REQUESTS = Counter("qontract_http_requests_total", "Requests answered", ["method", "route", "status"])
+REQUESTS = Counter(
+    "qontract_http_requests_total",
+    "Requests that ended, by status; 0: there was no answer",
+    ["method", "route", "status"],
+)
 SECONDS = Histogram(
     "qontract_http_request_duration_seconds",
     "How long requests took",
@@ -65,7 +69,7 @@ class RequestLog:
             except Exception:
                 if status:
                     raise  # half an answer is out: the server logs it, and breaks the connection
-                log.exception("unexpected error")
+                log.exception("request failed")
                 await problem(500, "An unexpected error; it is in the log.")(scope, receive, observe)
             finally:
                 _log_and_count(scope, status, perf_counter() - started)
@@ -100,7 +104,7 @@ def _log_and_count(scope: Scope, status: int, seconds: float) -> None:
     REQUESTS.labels(method, route, status).inc()
     SECONDS.labels(method, route).observe(seconds)
     extra = {"method": method, "path": scope["path"], "status": status, "seconds": round(seconds, 4)}
-    log.info("request", extra=extra)
+    log.info("request ended", extra=extra)
     tracing.request_ended(method, route, status)
 
 

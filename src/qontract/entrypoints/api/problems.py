@@ -2,6 +2,7 @@
 
 import json
 import logging
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
@@ -40,8 +41,13 @@ def problem(
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return these answers for the OpenAPI document."""
-    content = {_MEDIA_TYPE: {"schema": Problem.model_json_schema()}}
+    content = {_MEDIA_TYPE: {"schema": _schema()}}
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return Problem.model_json_schema()
 
 
 def add_problems(app: FastAPI) -> None:
@@ -58,7 +64,7 @@ def add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(JobQueueError)
     async def no_queue(_: Request, error: JobQueueError) -> Response:
-        log.error("job queue", extra={"error": str(error)})
+        log.error("job queue does not answer", extra={"error": str(error)})
         return problem(503, "The job queue cannot be reached; try again.", {"retry-after": "5"})
 
 

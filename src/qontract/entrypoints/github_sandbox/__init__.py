@@ -119,7 +119,8 @@ class _Sandbox:
             return _faulty(fault)
         user = organisation.named(organisation.owners)[0] if kind == "ghp" else None
         answer = carry_out(organisation, user)
-        log.info(name, extra={"organisation": organisation.login, "answer": answer.status_code})
+        extra = {"operation": name, "organisation": organisation.login, "answer": answer.status_code}
+        log.info("request answered", extra=extra)
         return _faulty(fault) if fault and fault.status else answer
 
     async def state(self, request: Request) -> Response:

@@ -51,7 +51,7 @@ def serve(
     # uvicorn raises the signal again, after it has shut down.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
-    log.info("serving", extra={"host": host, "port": port})
+    log.info("server listens", extra={"host": host, "port": port})
     limits = bounded(most=connections, head_seconds=head_seconds, body_seconds=body_seconds)
     server = _Server(_config(app, limits, host=host, port=port), on_stop)
     server.run()

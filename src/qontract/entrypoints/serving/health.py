@@ -67,7 +67,7 @@ def refuse_to_start(server: ServerCheck) -> None:
     if state.refused:
         raise SystemExit(f"qontract: {state.setting}: {state.refused}")
     if state.failing:
-        log.warning("Redis cannot be used yet; readiness tells when it can", extra={"error": state.failing})
+        log.warning("process cannot use Redis yet; readiness says when it can", extra={"error": state.failing})
 
 
 async def _turns() -> Mapping[str, Any]:

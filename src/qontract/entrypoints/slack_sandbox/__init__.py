@@ -80,12 +80,12 @@ def _answer(workspace: SandboxWorkspace | None, method: str, arguments: dict[str
         answer = workspace.call(method, arguments)
     except Refusal as refusal:
         return _refused(method, str(refusal))
-    log.info(method, extra={"workspace": workspace.name, "answer": "ok"})
+    log.info("request answered", extra={"operation": method, "workspace": workspace.name, "answer": "ok"})
     return JSONResponse(answer)
 
 
 def _faulty(method: str, fault: Fault) -> Response:
-    log.info(method, extra={"answer": fault.status})
+    log.info("request answered", extra={"operation": method, "answer": fault.status})
     limited = fault.status == HTTPStatus.TOO_MANY_REQUESTS
     return JSONResponse(
         {"ok": False, "error": "ratelimited" if limited else "internal_error"},
@@ -95,7 +95,7 @@ def _faulty(method: str, fault: Fault) -> Response:
 
 
 def _refused(method: str, code: str) -> Response:
-    log.info(method, extra={"answer": code})
+    log.info("request answered", extra={"operation": method, "answer": code})
     return JSONResponse({"ok": False, "error": code})
 
 

@@ -49,7 +49,7 @@ def application(container: Container) -> AsgiFastStream:
         names = [subscription.name for subscription in loaded.subscriptions]
         stack.enter_context(shown(container, this_process(container, ProcessKind.SUBSCRIBER, names, refused)))
         if not keeping:
-            log.warning("subscriptions are not run: QAPI_EVENTS__STREAM is empty, and no event is kept")
+            log.warning("subscriptions not run; QAPI_EVENTS__STREAM is empty, and no event is kept")
             return
         await stack.enter_async_context(event_logs)
         await _check_eviction(event_logs, refuse=settings.subscriber.refuse_eviction)
@@ -96,12 +96,12 @@ async def _check_eviction(event_logs: EventLogs, *, refuse: bool) -> None:
     try:
         policy = await event_logs.evicting_policy()
     except EventLogError as error:
-        log.info("the server's maxmemory-policy is not known", extra={"error": str(error)})
+        log.info("maxmemory-policy of the server is not known", extra={"error": str(error)})
         return
     if policy and refuse:
         raise SystemExit(f"qontract: the server's maxmemory-policy is {policy}: set noeviction, or events are lost")
     if policy:
-        log.warning("the server may evict events; set its maxmemory-policy to noeviction", extra={"policy": policy})
+        log.warning("server may evict events; set its maxmemory-policy to noeviction", extra={"policy": policy})
 
 
 def _live(deliveries: Deliveries) -> health.Health:

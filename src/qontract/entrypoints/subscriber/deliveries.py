@@ -156,7 +156,7 @@ class Deliveries:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
                 runner.run(self._deliver())
         except BaseException:  # a handler's SystemExit too: nobody else would hear of it
-            log.exception("deliveries ended")
+            log.exception("deliveries broke off; liveness fails")
         finally:
             self._ended = True
 
@@ -196,7 +196,8 @@ class Deliveries:
                         await stack.enter_async_context(loop.subscription.handler)
                     await loop.run()
             except Exception:
-                log.exception("handler did not start or end well", extra={"subscription": subscription.name})
+                extra = {"subscription": subscription.name}
+                log.exception("handler did not start or end; it is started again", extra=extra)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stopped.wait(), _RESTART_SECONDS)
 

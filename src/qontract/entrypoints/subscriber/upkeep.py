@@ -50,38 +50,39 @@ class Upkeep:
         views = {each.name: self._event_logs.of(each.name, each.handler) for each in self._subscriptions}
         while True:
             for _ in range(2):
-                await self._ask("show_alive", partial(self._event_logs.show_alive, self._names))
+                show = partial(self._event_logs.show_alive, self._names)
+                await self._ask("subscriptions cannot be shown as running; it is tried again", show)
                 await self._look(views)
                 await asyncio.sleep(min(_STEP_SECONDS, self._settings.retention_seconds / 2))
-            trimmed = await self._ask("trim", self._trim)
+            trimmed = await self._ask("stream cannot be trimmed; it is tried again", self._trim)
             if trimmed is None:
                 metrics.TRIM_FAILED.inc()
             else:
                 self._trimmed(trimmed)
 
-    async def _ask(self, what: str, question: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
-        """Return the answer, or None if there is none. Another error than the last time is logged."""
+    async def _ask(self, message: str, question: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
+        """Return the answer, or None if there is none. Another error than the last time is logged, with the message."""
         try:
             answer = await question()
         except EventLogError as error:
-            if self._unanswered.get(what) != str(error):
-                log.error(_REFUSED[what], extra={"error": str(error)})  # noqa: TRY400 - the line says it all
-            self._unanswered[what] = str(error)
+            if self._unanswered.get(message) != str(error):
+                log.error(message, extra={"error": str(error)})  # noqa: TRY400 - the line says it all
+            self._unanswered[message] = str(error)
             return None
-        self._unanswered.pop(what, None)
+        self._unanswered.pop(message, None)
         return answer
 
     async def _look(self, views: dict[str, EventLog]) -> None:
         """Look at each subscription; what is so at two looks is told: a replica may just have begun to work."""
         unread, old = set(), set()
         for name, view in views.items():
-            measured = await self._ask("measures", partial(_measured, view))
+            measured = await self._ask("subscriptions cannot be measured; it is tried again", partial(_measured, view))
             if measured and _is_unread(measured, self._settings.claim_seconds):
                 unread.add(name)
             if measured and measured.oldest_seconds > BEHIND_SECONDS:
                 old.add(name)
         unattended, behind = unread & self._unread, old & self._old
-        _log_each(unattended - self.unattended, "events wait, and no replica reads the subscription")
+        _log_each(unattended - self.unattended, "subscription is unattended; events wait, and no replica reads it")
         _log_each(behind - self.behind, "subscription is behind")
         self._unread, self._old, self.unattended, self.behind = unread, old, unattended, behind
 
@@ -91,19 +92,12 @@ class Upkeep:
     def _trimmed(self, trimmed: Trimmed) -> None:
         if trimmed.events:
             metrics.TRIMMED.inc(trimmed.events)
-            log.info("events trimmed", extra={"events": trimmed.events})
+            log.info("events trimmed", extra={"count": trimmed.events})
         abandoned = {*trimmed.abandoned[:_MOST_ABANDONED]} | {*self._names} & {*trimmed.abandoned}
-        _log_each(abandoned - self._abandoned, "subscription is abandoned; it keeps events no longer")
+        _log_each(abandoned - self._abandoned, "subscription is abandoned; its events are kept no longer")
         for name in self._abandoned | abandoned | {*self._names}:
             metrics.ABANDONED.labels(name).set(int(name in abandoned))
         self._abandoned = abandoned
-
-
-_REFUSED = {
-    "show_alive": "subscriptions could not show that they are alive; it is tried again",
-    "measures": "subscriptions could not be measured; it is tried again",
-    "trim": "the stream could not be trimmed; it is tried again",
-}
 
 
 async def _measured(view: EventLog) -> Measures:
@@ -119,6 +113,6 @@ def _is_unread(measured: Measures, claim_seconds: float) -> bool:
     return measured is _NOT_MADE or (waits and measured.replicas == 0)
 
 
-def _log_each(names: set[str], what: str) -> None:
+def _log_each(names: set[str], message: str) -> None:
     for name in sorted(names):
-        log.error(what, extra={"subscription": name})
+        log.error(message, extra={"subscription": name})

@@ -92,6 +92,6 @@ def _end_after(work: Callable[[], None]) -> NoReturn:
         work()
         code = 0
     except BaseException:
-        log.exception("process ends")
+        log.exception("recovery process broke off")
     finally:
         os._exit(code)

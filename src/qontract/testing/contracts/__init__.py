@@ -1,4 +1,4 @@
-"""Suites of tests to inherit: each line of what a port promises, for whatever implements it.
+"""Test suites to inherit: each one tests every line of a port's contract on an adapter.
 
     from qontract.testing import EventPublisherContract
 
@@ -6,5 +6,6 @@
         @pytest.fixture
         def published(self) -> Published: ...
 
-The docstring of each class says which fixtures it needs. Importing them imports pytest.
+The docstring of each class says which fixtures it needs. Importing a suite imports pytest. They are those of the ports
+that an author may implement; those of the others are for qontract alone, and do not ship: `tests/contracts`.
 """

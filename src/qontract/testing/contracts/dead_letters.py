@@ -1,4 +1,4 @@
-"""What every DeadLetters promises: each line of the port's docstring."""
+"""The contract of DeadLetters: each line of the port's docstring is tested."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -45,10 +45,11 @@ CLOCKS_DIFFER = timedelta(seconds=5)
 
 @dataclass
 class Store:
-    """The dead letters, and the subscriber's side.
+    """The adapter, and what a subscriber does beside it.
 
-    `dead_letter` makes a letter, and its subscription if that is not there, and gives the letter's id. `redriven` is by
-    subscription. `lose` lets a subscription be gone. `trim` lets no event be kept up to that entry.
+    `dead_letter` makes a letter, and its subscription if it is missing, and returns the id of the letter. `redriven`
+    returns the redriven events by subscription. `lose` removes a subscription. `trim` removes all events up to an
+    entry.
     """
 
     dead_letters: DeadLetters
@@ -65,7 +66,7 @@ class Store:
 
 
 class DeadLettersContract:
-    """Subclass it, and give the adapter."""
+    """Subclass it, and give the fixture `store`."""
 
     @pytest.fixture
     @abstractmethod
@@ -180,7 +181,7 @@ class DeadLettersContract:
         assert letter
         store.dead_letters.redrive(first, ChangedBy("alice", "run", "b1"))
         store.dead_letters.discard(second, ChangedBy("bob", batch="b2"))
-        store.dead_letters.redrive(third, ChangedBy("nobody tells of it"))
+        store.dead_letters.redrive(third, ChangedBy("carol"))
         assert not store.dead_letters.redrive(first, ChangedBy("again", "run", "b3"))
         assert not store.dead_letters.discard(second, ChangedBy("again", batch="b3"))
         redriven, discarded = store.dead_letters.changes()

@@ -1,4 +1,4 @@
-"""What every event format promises: each line of the port's docstring."""
+"""The contract of EventFormat: each line of the port's docstring is tested."""
 
 from abc import abstractmethod
 from typing import Any
@@ -28,7 +28,7 @@ MISFITS: list[Any] = [{"workspace": "coreos"}, {"workspace": 1, "error": "no"}, 
 
 
 class EventFormatContract:
-    """Subclass it, and give the adapter, and bytes that are no event."""
+    """Subclass it, and give the fixtures `form` (the adapter) and `no_event`."""
 
     @pytest.fixture
     @abstractmethod

@@ -1,4 +1,4 @@
-"""What every EventHandler promises: each line of the port's docstring."""
+"""The contract of EventHandler: each line of the port's docstring is tested."""
 
 import asyncio
 from abc import abstractmethod
@@ -17,7 +17,7 @@ from qontract.testing.subscriber import deliver
 
 
 def attempts(handler: EventHandler[Any], *rounds: Sequence[Delivery]) -> None:
-    """Enter the handler, and have it attempt these deliveries: those of one round at once, the rounds in a row.
+    """Enter the handler, and call it with these deliveries: those of a round at once, the rounds one after the other.
 
     Raises what the handler raises.
     """
@@ -33,7 +33,7 @@ def attempts(handler: EventHandler[Any], *rounds: Sequence[Delivery]) -> None:
 
 
 def first(event: DomainEvent, attempt: int = 1) -> Delivery:
-    """Return the first attempt to handle the event, or another; follow-up events are in its `published`."""
+    """Return a delivery of the event: its first attempt, or a later one. `published` gets the follow-up events."""
 
     async def publish(delivery: Delivery, event: DomainEvent) -> None:
         delivery.published.append(event)
@@ -42,20 +42,20 @@ def first(event: DomainEvent, attempt: int = 1) -> Delivery:
 
 
 class EventHandlerContract:
-    """Inherit it, and give `handler`; and `event`, if an example of the class that it asked for is not the right one.
+    """Subclass it, and give the fixture `handler`; and `event`, if the example of its event class does not fit.
 
         class TestTickets(EventHandlerContract):
             @pytest.fixture
             def handler(self) -> Tickets:
                 return Tickets(Tickets.Settings(url="https://desk.example"), httpx.MockTransport(desk))
 
-    What it reacts to, and how, only its own tests can say: see `qontract.testing.deliver`.
+    What the handler does with events has to be tested separately: see `qontract.testing.deliver`.
     """
 
     @pytest.fixture
     @abstractmethod
     def handler(self) -> EventHandler[Any]:
-        """A new handler, which nobody has entered; what it calls answers that it was done."""
+        """A new handler that is not entered yet. The system that it calls answers with success."""
 
     @pytest.fixture
     def event(self, handler: EventHandler[Any]) -> DomainEvent:

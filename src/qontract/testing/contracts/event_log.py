@@ -1,7 +1,7 @@
-"""What every EventLog promises: each line of the port's docstring.
+"""The contract of EventLog: each line of the port's docstring is tested.
 
-Subclass EventLogContract, and give the fixture `events`: an `Events` (see `event_log_events`), which makes the views,
-appends events, and disturbs them. Nothing else is needed:
+Subclass EventLogContract, and give the fixture `events`: an `Events` (see `event_log_events`), which makes views,
+appends events, and makes faults. Nothing else is needed:
 
     class TestRedisEventLog(EventLogContract):
         @pytest.fixture
@@ -9,11 +9,11 @@ appends events, and disturbs them. Nothing else is needed:
             async with Redis.from_url(valkey_url) as client:
                 yield RedisEvents(client)
 
-- The tests are coroutines, run by anyio's plugin, and so are asynchronous fixtures, on the same loop. An adapter that
-  takes its time from the loop can have a virtual one: give the fixture `anyio_backend` too, as the one in memory does.
-- Time passes by `asyncio.sleep`: a few tenths of a second, which a real server needs too.
-- Shared views claim after CLAIM_SECONDS, which `log` has to give them. A `wait` of 0 does not wait.
-- `dead_letters` is called as it is, from the loop.
+- anyio's plugin runs the tests and asynchronous fixtures on the same loop. If the adapter uses the time of the loop,
+  the loop may have a virtual clock: give the fixture `anyio_backend` too, as the tests of the adapter in memory do.
+- Time passes by `asyncio.sleep`, a few tenths of a second at a time.
+- `log` has to make shared views that claim after CLAIM_SECONDS. A `wait` of 0 does not wait.
+- `dead_letters` is called directly, on the loop.
 """
 
 from abc import abstractmethod
@@ -30,12 +30,12 @@ from qontract.testing.contracts.event_log_reading import LeadingContract, Openin
 class EventLogContract(
     OpeningContract, LeadingContract, ReadingContract, EndingContract, HoldingContract, KnowingContract
 ):
-    """Subclass it, and give the adapter. Tests that ask for `shared` are of both kinds of subscription."""
+    """Subclass it, and give the fixture `events`. Tests with `shared` run for both kinds of subscription."""
 
     @pytest.fixture
     @abstractmethod
     def events(self) -> Events:
-        """Events of which none is kept yet."""
+        """A new log without events."""
 
     @pytest.fixture(params=[False, True], ids=["ordered", "shared"])
     def shared(self, request: pytest.FixtureRequest) -> bool:

@@ -1,4 +1,4 @@
-"""What every EventLog promises of entries that were read: how they are recorded and ended."""
+"""The contract of EventLog for entries that were read: how they are recorded and ended."""
 
 from datetime import UTC, datetime
 
@@ -25,7 +25,7 @@ FAILURES = (
 
 
 class EndingContract:
-    """Half of EventLogContract."""
+    """A part of EventLogContract."""
 
     async def test_acknowledge_ends_entries_in_any_order_and_repeating_it_changes_nothing(
         self, events: Events, shared: bool
@@ -111,7 +111,7 @@ class EndingContract:
         assert {letter.data for letter in events.dead_letters.iterate()} == {event(1)}
         assert (await log.measures()).pending == 0
 
-    async def test_a_dead_letter_has_the_bytes_also_if_the_entry_was_let_go_of(
+    async def test_a_dead_letter_has_the_bytes_also_if_the_entry_was_evicted(
         self, events: Events, shared: bool
     ) -> None:
         await events.append(event(1))

@@ -1,4 +1,4 @@
-"""What the contract of an EventLog needs beside the port: how events are made, kept and lost."""
+"""What the contract of EventLog needs beside the port: making, keeping and losing events."""
 
 import asyncio
 import json
@@ -9,22 +9,22 @@ from qontract.application.ports.dead_letters import DeadLetters
 from qontract.application.ports.event_log import Entry, EventLog
 
 CLAIM_SECONDS = 0.4
-"""After how long without a heartbeat the entries of a shared subscription are claimed from a replica."""
+"""Entries of a shared subscription without a heartbeat for so long are claimed from their replica."""
 
 LONG = 30.0
-"""Seconds for which a leader leads that is not to lose its lease in the test."""
+"""The lease in seconds of a leader that leads during the whole test."""
 
 MUCH = 1_000_000
-"""A bound of bytes that no test reaches."""
+"""A limit in bytes that no test reaches."""
 
 PATIENCE = 5.0
-"""Seconds after which a test no longer waits for what should have come."""
+"""How many seconds a test waits for entries before it fails."""
 
 
 class Events(Protocol):
-    """The kept events, and who disturbs them. A new one is empty.
+    """The kept events, and faults in them. A new one is empty.
 
-    `dead_letters` is the port of that name, on the same events.
+    `dead_letters` is an adapter of the port DeadLetters on the same events.
     """
 
     @property
@@ -33,15 +33,15 @@ class Events(Protocol):
     def log(
         self, subscription: str, replica: str, *, shared: bool, wants: Callable[[str], bool] | None = None
     ) -> EventLog:
-        """Make the view of one replica. Shared, it claims after CLAIM_SECONDS; None: it wants every type."""
+        """Make the view of one replica. A shared one claims after CLAIM_SECONDS. `wants` None: it wants every type."""
         ...
 
     async def append(self, *contents: bytes) -> None:
-        """Keep these events, as a publisher does."""
+        """Append these events, as a publisher does."""
         ...
 
     async def remove(self, content: bytes) -> None:
-        """Remove the entry with these bytes, and nothing else, behind everybody's back."""
+        """Remove the entry with these bytes from the log, whether it is acknowledged or not."""
         ...
 
     async def fork(self) -> Callable[[], Awaitable[None]]:
@@ -49,7 +49,7 @@ class Events(Protocol):
         ...
 
     async def lose(self, subscription: str) -> None:
-        """Lose the place of the subscription, and what is known of its deliveries."""
+        """Lose the place of the subscription, and its pending entries."""
         ...
 
 
@@ -71,7 +71,7 @@ async def opened(
     subscription: str = "audit-log",
     wants: Callable[[str], bool] | None = None,
 ) -> EventLog:
-    """Return the view of a replica that is ready to read; ordered, it leads."""
+    """Return the view of a replica that is ready to read. If it is not shared, it leads."""
     log = events.log(subscription, replica, shared=shared, wants=wants)
     await log.open()
     if not shared:
@@ -81,7 +81,7 @@ async def opened(
 
 
 async def successor(events: Events, dead: EventLog, replica: str = "two", *, shared: bool) -> EventLog:
-    """Return the view of the replica that is to have what a dead one had read."""
+    """Return the view of the replica that gets the entries of a dead one."""
     if shared:
         await asyncio.sleep(1.5 * CLAIM_SECONDS)
     else:
@@ -90,7 +90,7 @@ async def successor(events: Events, dead: EventLog, replica: str = "two", *, sha
 
 
 async def read(log: EventLog, count: int) -> list[Entry]:
-    """Read so many entries; they may come in several reads."""
+    """Read so many entries, with several reads if necessary."""
     found: list[Entry] = []
     async with asyncio.timeout(PATIENCE):
         while len(found) < count:
@@ -107,7 +107,7 @@ def contents(entries: Sequence[Entry]) -> list[bytes | None]:
 
 
 def calls(log: EventLog, entries: Sequence[Entry]) -> dict[str, Callable[[], Awaitable[Any]]]:
-    """Return a call of every method that needs the subscription's place, by name."""
+    """Return one call for each method that needs the subscription's place, by the method's name."""
     return {
         "lead": lambda: log.lead(LONG),
         "claim_all": log.claim_all,

@@ -1,4 +1,4 @@
-"""What every EventLog promises of entries that were read: how they are held, and measured."""
+"""The contract of EventLog for entries that were read: how they are held, and measured."""
 
 import asyncio
 from contextlib import suppress
@@ -22,7 +22,7 @@ from qontract.testing.contracts.event_log_events import (
 
 
 class HoldingContract:
-    """Half of EventLogContract."""
+    """A part of EventLogContract."""
 
     async def test_heartbeat_shows_that_this_replica_still_works_on_the_entries(self, events: Events) -> None:
         await events.append(*some_events(2))
@@ -78,7 +78,7 @@ class HoldingContract:
         assert contents(found) == kept
         assert found[0].failures == FAILURES
 
-    async def test_ordered_only_a_leader_gives_back(self, events: Events) -> None:
+    async def test_ordered_only_a_leader_releases(self, events: Events) -> None:
         await events.append(event(1))
         one = await opened(events)
         held = await read(one, 1)
@@ -108,7 +108,7 @@ class HoldingContract:
 
 
 class KnowingContract:
-    """Half of EventLogContract."""
+    """A part of EventLogContract."""
 
     async def test_remember_keeps_ids_for_so_many_seconds(self, events: Events, shared: bool) -> None:
         log = await opened(events, shared=shared)

@@ -1,4 +1,4 @@
-"""What every EventLog promises of opening, leading, claiming and reading."""
+"""The contract of EventLog for opening, leading, claiming and reading."""
 
 import asyncio
 from contextlib import suppress
@@ -24,7 +24,7 @@ from qontract.testing.contracts.event_log_events import (
 
 
 class OpeningContract:
-    """Half of EventLogContract."""
+    """A part of EventLogContract."""
 
     async def test_open_makes_the_subscription_at_the_first_kept_event_if_it_is_missing(
         self, events: Events, shared: bool
@@ -136,7 +136,7 @@ class OpeningContract:
 
 
 class LeadingContract:
-    """Half of EventLogContract: what only an ordered subscription has."""
+    """A part of EventLogContract: only for ordered subscriptions."""
 
     async def test_at_most_one_replica_leads(self, events: Events) -> None:
         one, two = (events.log("audit-log", replica, shared=False) for replica in ("one", "two"))
@@ -217,7 +217,7 @@ class LeadingContract:
 
 
 class ReadingContract:
-    """Half of EventLogContract."""
+    """A part of EventLogContract."""
 
     async def test_read_has_new_entries_in_order_up_to_count(self, events: Events, shared: bool) -> None:
         kept = some_events(5)

@@ -1,4 +1,4 @@
-"""What every EventPublisher promises: each line of the port's docstring."""
+"""The contract of EventPublisher: each line of the port's docstring is tested."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -38,12 +38,12 @@ def ids(published: Sequence[DomainEvent]) -> list[str]:
 
 
 class EventPublisherContract:
-    """Subclass it, and give the adapter: its source is SOURCE."""
+    """Subclass it, and give the fixture `published`. The source of the publisher is SOURCE."""
 
     @pytest.fixture
     @abstractmethod
     def published(self) -> Published:
-        """The publisher, and what reads back, in order, the events that it accepted."""
+        """The publisher, and a function that returns the accepted events in order."""
 
     def test_events_are_accepted_in_the_order_given(self, published: Published) -> None:
         publisher, accepted = published

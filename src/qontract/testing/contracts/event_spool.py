@@ -1,4 +1,4 @@
-"""What every event spool promises: each line of the port's docstring, and of that of Intents."""
+"""The contract of EventSpool: each line of the docstrings of EventSpool and Intents is tested."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from qontract.testing.contracts.intents import SCOPE, IntentsContract, an_event,
 
 
 class EventSpoolContract(IntentsContract):
-    """Subclass it, and give the adapter: `intents` is a spool with room, `small` one with room for less than 1,000."""
+    """Subclass it, and give two spools: `intents` for many events, and `small` for less than 1,000."""
 
     @pytest.fixture
     def spool(self, intents: EventSpool) -> EventSpool:
@@ -22,7 +22,7 @@ class EventSpoolContract(IntentsContract):
     @pytest.fixture
     @abstractmethod
     def small(self) -> EventSpool:
-        """Another one, with room for less than 1,000 events."""
+        """A spool that is full before it has 1,000 events."""
 
     @pytest.fixture
     def publish(self, intents: EventSpool) -> Callable[[DomainEvent], None]:

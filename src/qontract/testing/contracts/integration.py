@@ -1,4 +1,4 @@
-"""What every Integration promises: each line of the port's docstring, and what a run of it does then."""
+"""The contract of Integration: each line of the port's docstring is tested, and what a run of an integration does."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from qontract.testing.event_manager import InMemoryEventManager
 
 
 class IntegrationContract(IntegrationKnowledgeContract, IntegrationRunsContract, IntegrationDeathsContract):
-    """Inherit it, and give `integration` and `desired`; and `elsewhere`, if there can be two scopes.
+    """Subclass it, and give the fixtures `integration` and `desired`; and `elsewhere`, if there can be two scopes.
 
         class TestMailingLists(IntegrationContract):
             @pytest.fixture
@@ -24,25 +24,25 @@ class IntegrationContract(IntegrationKnowledgeContract, IntegrationRunsContract,
             def desired(self) -> Mapping[str, Any]:
                 return {"domains": [{"name": "acme", "lists": [{"name": "news", "members": ["alice"]}, ...]}]}
 
-    The tests call the integration as it is: it may be one in memory, or the real one on a server made for the test.
+    The integration may be one in memory, or the real one on a server made for the test.
     """
 
     @pytest.fixture
     @abstractmethod
     def integration(self) -> AnyIntegration:
-        """A new integration, on a system that is the same for each test."""
+        """A new integration. Its system is in the same state for each test."""
 
     @pytest.fixture
     @abstractmethod
     def desired(self) -> Mapping[str, Any]:
-        """A request, as JSON, for one scope that is there. It takes two actions at least, on different subjects."""
+        """A request, as JSON, for one existing scope. Its plan has two actions at least, on different subjects."""
 
     @pytest.fixture
     def elsewhere(self) -> Mapping[str, Any]:
-        """A request for another scope that is there, best one with the same names in it. It takes actions too."""
+        """A request for another existing scope, best with the same names in it. Its plan has actions too."""
         pytest.skip("the fixture `elsewhere` is not given")
 
     @pytest.fixture
     def events(self) -> InMemoryEventManager:
-        """An event manager with nothing published yet."""
+        """A new event manager."""
         return InMemoryEventManager()

@@ -1,4 +1,4 @@
-"""What every Integration knows of its system: scopes, plans, actions, events, and what shows of an action."""
+"""The contract of Integration for scopes, plans, actions and events."""
 
 import json
 import re
@@ -28,7 +28,7 @@ def only_scope(integration: AnyIntegration, desired: Desired) -> tuple[str, Any]
 
 
 def planned(integration: AnyIntegration, desired: Desired) -> list[Action]:
-    """Return what is to be done now."""
+    """Return the actions of the plan now."""
     scope, wanted = only_scope(integration, desired)
     return list(integration.plan(wanted, integration.read(scope)).actions)
 

@@ -1,4 +1,4 @@
-"""What every run of an integration does: with its actions, its events, its failures, and after a death."""
+"""The contract of runs of an integration: actions, events, failures, and what happens after a crash."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ RUN = {"dry_run": False}
 
 
 class Death(BaseException):
-    """The worker is gone: nothing of it runs after this."""
+    """The worker is killed: nothing of it runs after this."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,12 @@ class NothingPasses(Guards):
 
 
 def kinds_of(actions: list[Action]) -> Counter[tuple[str, str]]:
-    """Return what the events of the actions say, but for what a system may write in its own way."""
+    """Return how many actions there are of each kind and subject."""
     return Counter((action.action_type, action.subject) for action in actions)
 
 
 def applied(events: InMemoryEventManager) -> Counter[tuple[str, str]]:
-    """Return the same of the actions whose events were published."""
+    """Return the same for the actions whose events were published."""
     return kinds_of([event.data for event in events.published if isinstance(event.data, Action)])
 
 

@@ -1,4 +1,4 @@
-"""What every store of intents promises: each line of the port's docstring."""
+"""The contract of Intents: each line of the port's docstring is tested."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -20,12 +20,12 @@ def an_event(number: int = 0) -> DomainEvent:
 
 
 def number_of(event: DomainEvent) -> int:
-    """Return the number with which it was made."""
+    """Return the number with which the event was made."""
     return int(event.model_dump()["data"]["number"])
 
 
 class IntentsContract:
-    """Subclass it, and give the adapter, and what publishes an event so that its intent is resolved in one step."""
+    """Subclass it, and give the fixtures `intents` (the adapter) and `publish`."""
 
     @pytest.fixture
     @abstractmethod
@@ -35,7 +35,7 @@ class IntentsContract:
     @pytest.fixture
     @abstractmethod
     def publish(self, intents: Intents) -> Callable[[DomainEvent], None]:
-        """What publishes an event, with the publisher that belongs to the store."""
+        """A function that publishes an event, with the publisher that belongs to the store."""
 
     def test_nothing_is_pending_at_first(self, intents: Intents) -> None:
         assert intents.pending() == {}

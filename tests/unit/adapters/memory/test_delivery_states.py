@@ -11,7 +11,7 @@ from qontract.domain.delivery_states import Interest
 from tests.contracts.delivery_states import ASKED, NAME, DeliveryStatesContract, Store
 
 
-class TestInMemoryTraces(DeliveryStatesContract):
+class TestInMemoryDeliveryStates(DeliveryStatesContract):
     @pytest.fixture
     def store(self) -> Store:
         events = InMemoryEvents()

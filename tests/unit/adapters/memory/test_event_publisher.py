@@ -1,5 +1,7 @@
 """The event publishers in memory."""
 
+from contextlib import nullcontext
+
 import pytest
 
 from qontract.adapters.cloudevents import CloudEventsEventFormat
@@ -7,6 +9,7 @@ from qontract.adapters.memory import InMemoryAsyncEventPublisher, InMemoryEventP
 from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.domain.events import DomainEvent
 from qontract.testing.contracts.event_publisher import SOURCE, EventPublisherContract, Published, events
+from tests.contracts.async_event_publisher import AsyncEventPublisherContract, EachOnALoopOfItsOwn
 from tests.contracts.event_sender import EventSenderContract, Sent
 
 
@@ -15,6 +18,14 @@ class TestInMemoryEventPublisher(EventPublisherContract):
     def published(self) -> Published:
         publisher = InMemoryEventPublisher(source=SOURCE)
         return publisher, lambda: publisher.events
+
+
+class TestInMemoryAsyncEventPublisher(AsyncEventPublisherContract):
+    @pytest.fixture
+    def published(self) -> Published:
+        publisher = InMemoryEventPublisher(source=SOURCE)
+        on_loops = EachOnALoopOfItsOwn(lambda: nullcontext(InMemoryAsyncEventPublisher(publisher)))
+        return on_loops, lambda: publisher.events
 
 
 class TestInMemoryEventPublisherWithALog(EventPublisherContract):

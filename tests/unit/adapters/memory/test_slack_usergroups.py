@@ -9,6 +9,7 @@ from qontract.adapters.memory import InMemorySlackUsergroups
 from qontract.application.slack_usergroups import SlackUsergroups
 from qontract.testing import IntegrationContract
 from tests.contracts.slack_usergroups import COREOS, OSBS, SlackUsergroupsContract
+from tests.support.slack_desired import DESIRED, ELSEWHERE
 
 
 class TestInMemorySlackUsergroups(SlackUsergroupsContract):
@@ -24,11 +25,8 @@ class TestInMemorySlackUsergroupsAsAnIntegration(IntegrationContract):
 
     @pytest.fixture
     def desired(self) -> Mapping[str, Any]:
-        new = {"handle": "new", "description": "New", "users": ["alice", "carol"], "channels": ["general"]}
-        usergroups = [new, {"handle": "team-a", "users": ["bob"], "description": "Team A"}]
-        return {"workspaces": [{"name": "coreos", "usergroups": usergroups, "managed_usergroups": ["sleepers"]}]}
+        return DESIRED
 
     @pytest.fixture
     def elsewhere(self) -> Mapping[str, Any]:
-        usergroups = [{"handle": "new", "users": ["alice"]}, {"handle": "team-a", "users": ["bob"]}]
-        return {"workspaces": [{"name": "osbs", "usergroups": usergroups}]}
+        return ELSEWHERE

@@ -58,7 +58,17 @@ def coreos() -> InMemorySlackUsergroups:
     return InMemorySlackUsergroups(SlackWorkspace(name="coreos", users=(SlackUser(id="U1", name="alice"),)))
 
 
-@pytest.fixture
+class QueueOfTheTest:
+    """Passes everything on to the queue of the test that runs: an application costs more than what is asked of it."""
+
+    def __init__(self) -> None:
+        self.current = InMemoryJobQueue({}, hold=True)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.current, name)
+
+
+@pytest.fixture(scope="session")
 def make_app() -> MakeApp:
     def make(
         queue: JobQueue,
@@ -72,9 +82,18 @@ def make_app() -> MakeApp:
     return make
 
 
+@pytest.fixture(scope="session")
+def made(make_app: MakeApp) -> tuple[FastAPI, QueueOfTheTest]:
+    """One for all tests that need no settings of their own: without limits, so that none is refused for the others."""
+    queue: Any = QueueOfTheTest()
+    return make_app(queue, api={"requests_at_once": 1_000_000, "open_jobs": 1_000_000}), queue
+
+
 @pytest.fixture
-def app(make_app: MakeApp, queue: InMemoryJobQueue) -> FastAPI:
-    return make_app(queue)
+def app(made: tuple[FastAPI, QueueOfTheTest], queue: InMemoryJobQueue) -> FastAPI:
+    app, made[1].current = made[0], queue
+    app.state.stopping.clear()
+    return app
 
 
 def client_of(app: FastAPI) -> httpx.AsyncClient:

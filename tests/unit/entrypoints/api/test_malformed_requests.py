@@ -38,7 +38,7 @@ _segments = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
 @settings(
-    max_examples=150,
+    max_examples=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -60,7 +60,7 @@ def test_no_request_makes_an_error_of_the_server(
 
 
 @settings(
-    max_examples=150,
+    max_examples=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

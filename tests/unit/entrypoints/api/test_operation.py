@@ -168,7 +168,7 @@ async def test_each_request_is_told_in_one_line_without_its_secrets(
     await client.get(f"{PATH}/1?timeout=5&token=hunter2", headers=PLANS)
     (record,) = [record for record in caplog.records if record.name.startswith("qontract")]
     told = vars(record)
-    assert (record.message, told["method"], told["path"], told["status"]) == ("request", "GET", f"{PATH}/1", 404)
+    assert (record.message, told["method"], told["path"], told["status"]) == ("request ended", "GET", f"{PATH}/1", 404)
     assert 0 <= told["seconds"] < 5
     assert "hunter2" not in json.dumps(told, default=str)
     assert PLANS["authorization"][7:] not in json.dumps(told, default=str)
