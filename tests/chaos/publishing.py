@@ -152,13 +152,13 @@ class _Run:
             plans += [{1 + self._seed % STEPS: deaths[0]}]
             plans += [{random.randrange(1, STEPS): random.choice(deaths)} for _ in range(2)]
         plans.append({})
-        for deaths, plan in enumerate(plans):
+        for died, plan in enumerate(plans):
             plan |= {step: fault for step, fault in self._chosen().items() if step not in plan}
             if random.random() < STOPPED_SHARE:
                 plan.setdefault(random.randrange(1, STEPS // 2), "stopped")
             taken = self._one(place, jobs, plan)
             if taken is not None:
-                return deaths, taken
+                return died, taken
             self._heal_spool()
         raise RuntimeError(
             f"{self._kind} {self._seed}: a worker without a death planned has died; see {self._directory}"

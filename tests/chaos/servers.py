@@ -97,13 +97,13 @@ class Server:
     def cut_off(self, *users: str) -> None:
         """Let its replicas, its Sentinels, or both reach it no longer; everybody else does."""
         for user in users or _USERS:
-            self.client.execute_command("ACL", "SETUSER", user, "off")
-            self.client.execute_command("CLIENT", "KILL", "USER", user)
+            _ask(self.client, "ACL", "SETUSER", user, "off")
+            _ask(self.client, "CLIENT", "KILL", "USER", user)
 
     def rejoin(self, primary: "Server") -> None:
         """Let everybody reach it, and make it the replica of that one."""
         for user in _USERS:
-            self.client.execute_command("ACL", "SETUSER", user, "on")
+            _ask(self.client, "ACL", "SETUSER", user, "on")
         self.client.replicaof("127.0.0.1", str(primary.port))
 
 
@@ -156,14 +156,15 @@ class Sentinels:
         named = Counter[int]()
         for client in self._clients:
             with suppress(redis.RedisError):
-                if place := client.sentinel_get_master_addr_by_name(NAME):
+                place: Any = client.sentinel_get_master_addr_by_name(NAME)
+                if place:
                     named[int(place[1])] += 1
         return next((server for server in self._servers if named[server.port] > 1), None)
 
     def idle(self) -> bool:
         """Say whether none of them is making another server the primary."""
         try:
-            flags = [client.execute_command("SENTINEL", "MASTER", NAME)["flags"] for client in self._clients]
+            flags = [_ask(client, "SENTINEL", "MASTER", NAME)["flags"] for client in self._clients]
         except (redis.RedisError, KeyError, TypeError):
             return False
         return all(flag == "master" for flag in flags)
@@ -171,4 +172,8 @@ class Sentinels:
     def fail_over(self) -> None:
         """Ask one of them to make a replica the primary, although nothing is wrong."""
         with suppress(redis.RedisError):  # it is busy with that already
-            self._clients[0].execute_command("SENTINEL", "FAILOVER", NAME)
+            _ask(self._clients[0], "SENTINEL", "FAILOVER", NAME)
+
+
+def _ask(client: redis.Redis, *command: str) -> Any:
+    return client.execute_command(*command)  # type: ignore[no-untyped-call] # of redis-py

@@ -65,7 +65,7 @@ class RedisEvents(Events):
 
         async def go_back() -> None:
             for key, value in kept.items():
-                await self._client.restore(key, 0, value, replace=True)
+                await self._client.restore(key, 0, value or b"", replace=True)
             await self._client.replicaof("127.0.0.1", "1")  # a replica that is promoted begins another history
             await self._client.replicaof("NO", "ONE")
 

@@ -10,9 +10,9 @@ from qontract.adapters.redis import RedisEventLog
 from qontract.adapters.redis.segments import Segments
 from qontract.application.ports.event_log import Entry, GoneError, LeaseLostError, RewoundError
 from tests.chaos.proxy import Proxy
-from tests.support.waiting import until
-from tests.support.redis_delivery import KEYS, LONG, a_log, append, contents, opened, read
 from tests.support.failover import Pair, at, behind_a_name, offset
+from tests.support.redis_event_log import KEYS, LONG, a_log, append, contents, opened, read
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -264,7 +264,7 @@ class DeliverySession:
                 raise
             except EventLogError as error:
                 if isinstance(error, RewoundError):
-                    self._surroundings.count(Count.REWOUND, 1)
+                    self._dependencies.count(Count.REWOUND, 1)
                     log.error("stream went back; events may come again", extra={"subscription": self._name})  # noqa: TRY400
                 elif pause == _SHORTEST_PAUSE:  # once for each question
                     extra = {"subscription": self._name, "error": str(error)}

@@ -58,7 +58,7 @@ class InMemoryEventLog(EventLog):
         self._known = events.of(subscription)
         self._now = events.now
         self._checked = (-1, 0.0)
-        self._history, self._seen = events.history, 0
+        self._history, self._newest_read = events.history, 0
 
     async def open(self) -> bool:
         """Make the subscription if it is missing; return whether it was."""
@@ -108,7 +108,7 @@ class InMemoryEventLog(EventLog):
                     place = self._place_of_a_leader()
                     self._notice_history()
                     entries = self._take(place, count, max_bytes)
-                    self._seen = place.last
+                    self._newest_read = place.last
                 left = deadline - self._now()
                 if entries or left <= 0:
                     return entries
@@ -213,7 +213,7 @@ class InMemoryEventLog(EventLog):
     def _notice_history(self) -> None:
         before, self._history = self._history, self._events.history
         if before != self._history:
-            if self._events.newest < self._seen:
+            if self._events.newest < self._newest_read:
                 raise RewoundError("the events went back")
             raise GoneError("the events have another history")
 

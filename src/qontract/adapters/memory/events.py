@@ -182,7 +182,7 @@ class InMemoryEvents:
                 self.kept, self.newest, self._numbers = dict(kept), newest, count(newest + 1)
                 for name, (place, records) in deepcopy(known).items():
                     self.of(name).place, self.of(name).records = place, records
-                    self.of(name).given_back += 1
+                    self.of(name).releases += 1
                 self.history += 1
             self.wake()
 

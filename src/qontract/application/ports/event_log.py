@@ -100,9 +100,9 @@ class EventLog(Protocol):
     - `paused` returns whether the subscription is paused: then nobody reads it.
     - `remember` keeps ids for so many seconds; `known` returns whether an id is kept.
     - `measures` reads no events. `close` removes this replica from the subscription, if it holds no entries any more.
-    - Every method raises EventLogError and nothing else: GoneError if the subscription's place is lost, or
-      perhaps something that was done. `read` raises RewoundError, once, if the log went back: then events may be read
-      again, and others with the keys of lost ones.
+    - Every method raises EventLogError and nothing else: GoneError if the subscription's place is lost, or if the log
+      cannot know whether something is done. `read` raises RewoundError, once, after the log went back: events may come
+      again then, and other events under the keys of lost ones.
     """
 
     @abstractmethod
