@@ -138,7 +138,8 @@ class JobLedger:
                 held = tuple(name for name in names if name not in superseded)
                 before, unreadable = self._progress(job_id, progress)
                 by = self.who_cancelled(job_id, cancel)
-                return Run(run_id, job, number, attempt, before, superseded, held, known, history, unreadable, by)
+                state = before, superseded, held, known, history.decode()
+                return Run(run_id, job, number, attempt, *state, unreadable, by)
             case [1, now_turn, milliseconds]:
                 return Wait(now_turn, milliseconds / 1000)
             case [3]:
@@ -156,10 +157,7 @@ class JobLedger:
         self._run("show", [self.key(run.job.id)], run.id, *self._texts(run.job.id, progress))
 
     def cancelled_by(self, run: Run) -> tuple[str | None, bool]:
-        """Return who has cancelled the job, and whether it still has this run: a failover may have lost its beginning.
-
-        Asked in haste: an answer that takes longer than half a second is none, the second time.
-        """
+        """Return who has cancelled the job, and whether this is still its run; asked in haste, for a second at most."""
         found: Any = self._hasty_redis.hmget(self.key(run.job.id), ["cancel", "run"])
         cancel, current = found
         return self.who_cancelled(run.job.id, cancel), current == run.id.encode()

@@ -30,7 +30,7 @@ class Run(NamedTuple):
     superseded: frozenset[str]
     locks: tuple[str, ...]
     memberships: Mapping[str, int]
-    history: bytes
+    history: str
     unreadable: str | None = None
     cancelled_by: str | None = None
 

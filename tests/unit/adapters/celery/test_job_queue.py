@@ -38,7 +38,7 @@ class _Ledger:
 
 
 def a_turn(ledger: _Ledger, cancelled_by: str | None = None) -> CeleryTurn:
-    run = Run("r", a_job("a"), 1, 1, JobProgress(), frozenset(), ("a",), {}, b"", cancelled_by=cancelled_by)
+    run = Run("r", a_job("a"), 1, 1, JobProgress(), frozenset(), ("a",), {}, "", cancelled_by=cancelled_by)
     return CeleryTurn(ledger, run, asked=0, slice_seconds=60)  # type: ignore[arg-type]
 
 
