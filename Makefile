@@ -29,7 +29,7 @@ dev: $(READY) ## Run everything on this machine until Ctrl-C
 test: $(READY) ## Run the tests
 	$(BIN)/pytest -q -n 3 --dist loadfile --reruns 1 -r R
 
-chaos: $(READY) ## Kill, cut off and feed hostile values to all processes, for some minutes, and count what is lost
+chaos: $(READY) ## Kill, cut off, fail over and feed hostile values to all processes, for long, and count what is lost
 	$(BIN)/python -m tests.chaos
 
 bench: $(READY) ## Measure against the peers, for some minutes, and fail below a bar
