@@ -33,7 +33,7 @@ def test_the_demo_shows_plan_changes_events_and_an_empty_second_run_keeps_the_lo
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 to create, 2 to change, 1 person removed." in done.stdout
     assert "1 created, 2 changed, 1 person removed; 0 errors" in done.stdout
-    assert "3 events: what the subscriber was told" in done.stdout
+    assert "3 events: what the subscriber got" in done.stdout
     assert re.search(
         r"^  \d\d:\d\d:\d\d  slack-usergroups\.create  acme/release-managers  for demo$", done.stdout, re.MULTILINE
     )

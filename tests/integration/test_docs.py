@@ -119,30 +119,6 @@ def test_the_operations_page_names_every_key() -> None:
     assert missing == []
 
 
-SUBSCRIBER_FILES = [
-    *(f"application/{name}.py" for name in ("attempts", "delivery", "delivery_session", "follow_ups")),
-    *(f"adapters/redis/{name}.py" for name in ("event_log", "event_logs", "faststream", "reader", "retention")),
-    *(f"entrypoints/{name}.py" for name in ("metrics", "subscriptions", "subscriber/asgi", "subscriber/deliveries")),
-    "entrypoints/subscriber/watchdog.py",
-]
-
-
-@pytest.mark.parametrize("file", SUBSCRIBER_FILES)
-def test_the_operations_page_says_what_every_warning_and_error_of_the_subscriber_means(file: str) -> None:
-    tree = ast.parse((ROOT / "src/qontract" / file).read_text())
-    messages = [
-        call.args[0].value.removesuffix(": %s")
-        for call in ast.walk(tree)
-        if isinstance(call, ast.Call)
-        and isinstance(call.func, ast.Attribute)
-        and ast.unparse(call.func) in {"log.warning", "log.error", "log.exception"}
-        and isinstance(call.args[0], ast.Constant)
-        and isinstance(call.args[0].value, str)
-    ]
-    [table] = re.findall(r"^## When something is wrong\n\n(.*)", page("docs/operations.md"), re.MULTILINE | re.DOTALL)
-    assert [message for message in messages if f"`{message}`" not in table] == []
-
-
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_leads_somewhere(document: Path) -> None:
     for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", document.read_text()):

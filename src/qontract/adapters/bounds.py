@@ -17,16 +17,16 @@ class OutOfBoundsError(Exception):
 class Bounds:
     """The bounds of one call, its retries and all pages included: `seconds` from now on.
 
-    `attempt`: seconds for one request with all bytes of its answer, which are `answer_bytes` at most. `longest_pause`:
+    `attempt`: seconds for one request with all bytes of its answer, which are `answer_bytes` at most. `longest_wait`:
     seconds that are waited when the system wants to be asked later; None: it is not waited for.
 
     `abandon` may be called from another thread: nothing is sent from then on, and who waits for an answer is woken.
     """
 
     def __init__(
-        self, *, seconds: float, attempt: float, longest_pause: float | None = None, answer_bytes: int | None = None
+        self, *, seconds: float, attempt: float, longest_wait: float | None = None, answer_bytes: int | None = None
     ) -> None:
-        self.longest_pause = longest_pause
+        self.longest_wait = longest_wait
         self._longest_answer = answer_bytes or ANSWER_BYTES
         self._attempt = attempt
         self._until = monotonic() + seconds

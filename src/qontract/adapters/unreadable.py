@@ -8,9 +8,7 @@ from prometheus_client import Counter
 
 log = logging.getLogger(__name__)
 
-UNREADABLE = Counter(
-    "qontract_unreadable_values_total", "Kept values that could not be read, by their place", ["store"]
-)
+UNREADABLE = Counter("qontract_unreadable_values_total", "Kept values that were unreadable, by their store", ["store"])
 
 _NAMED, _COUNTED = 100, 10_000
 _LONGEST = 200

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
+_SHORTEST_PAUSE, _LONGEST_WAIT = 0.05, 1.0
 _RELEASE_SECONDS = 1.0
 _CANCELLED_SECONDS = 5.0
 """How long cancelled handlers may take to end. After that they are left behind."""
@@ -30,8 +30,8 @@ _CANCELLED_SECONDS = 5.0
 class Limits:
     """How much a subscription reads and holds at once, and times in seconds.
 
-    Entries without a heartbeat are claimed after `claim_seconds`. Running handlers may take `grace_seconds` at the end.
-    A read waits `read_seconds` for the first entry.
+    Without a heartbeat, entries are claimed after `claim_seconds`. At the end, handlers may finish within
+    `grace_seconds`.
     """
 
     batch: int = 500
@@ -44,11 +44,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Dependencies:
-    """What the entrypoint gives to every delivery.
-
-    `publish` publishes follow-up events. `count` increases a counter. `clock` is a monotonic clock, and `now` returns
-    the seconds since the epoch.
-    """
+    """What a delivery needs from outside. `publish` is for follow-up events; `clock` is a monotonic clock."""
 
     event_format: EventFormat
     publish: Publish
@@ -265,7 +261,7 @@ class DeliverySession:
             except EventLogError as error:
                 if isinstance(error, RewoundError):
                     self._dependencies.count(Count.REWOUND, 1)
-                    log.error("stream went back; events may come again", extra={"subscription": self._name})  # noqa: TRY400
+                    log.error("stream rewound; events may come again", extra={"subscription": self._name})  # noqa: TRY400
                 elif pause == _SHORTEST_PAUSE:  # once for each question
                     extra = {"subscription": self._name, "error": str(error)}
                     log.warning("event log does not answer; it is asked again", extra=extra)
@@ -276,7 +272,7 @@ class DeliverySession:
                     raise asyncio.CancelledError
                 return answer
             await asyncio.sleep(pause)
-            pause = min(_LONGEST_PAUSE, 2 * pause)
+            pause = min(_LONGEST_WAIT, 2 * pause)
 
     async def _reopen(self) -> None:
         self.read_at = 0

@@ -9,7 +9,7 @@ from qontract.entrypoints.shown import safe
 
 
 def exit_code_of_history(history: History) -> int:
-    """Return the exit code: what is worst of all that is told."""
+    """Return the exit code: what is worst of all that it has."""
     codes = {code_of(note.fate) for note in history.jobs}
     return worst(codes | {exit_code(mention.explanation) for mention in history.events})
 

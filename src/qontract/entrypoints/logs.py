@@ -9,7 +9,7 @@ from qontract.application import tracing
 from qontract.application.attempts import about, current_delivery
 
 _CHATTY = ("httpx", "celery.worker.strategy", "celery.app.trace", "uvicorn.error")
-"""Loggers that tell each step of what one line of ours tells; their warnings stay."""
+"""Loggers that log each step of what one line of ours says; their warnings stay."""
 
 _LONGEST_TEXT = 16_000
 """Characters of one value in a log line."""

@@ -1,4 +1,4 @@
-"""What a process tells Prometheus of the subscriptions and the jobs."""
+"""The metrics of the subscriptions and the jobs, for Prometheus."""
 
 import asyncio
 import logging
@@ -27,38 +27,40 @@ _SECONDS = 2.0
 
 _BUILD = Gauge(
     "qontract_build_info",
-    "1; the labels say which version of qontract and of Python this process is",
+    "1; the labels say which build this process is: the version of qontract, and of Python",
     ["version", "python"],
     multiprocess_mode="max",
 )
 _BUILD.labels(version("qontract"), ".".join(platform.python_version_tuple()[:2])).set(1)
 
 _HELP = {
-    Count.HANDLED: "Events that a handler finished",
+    Count.HANDLED: "Events that were handled: their handler returned",
     Count.FAILED: "Attempts that failed",
-    Count.RETRIED: "Attempts that were to be made again",
-    Count.DEAD_LETTERED: "Events that became dead letters",
-    Count.DEDUPLICATED: "Events left out, for they had been handled",
+    Count.RETRIED: "Attempts that failed and are retried",
+    Count.DEAD_LETTERED: "Events that were dead-lettered",
+    Count.DEDUPLICATED: "Events that were deduplicated: they had been handled before",
     Count.CLAIMED: "Events claimed from another replica",
-    Count.EXPIRED: "Events that vanished from the stream before they were handled",
-    Count.REBUILT: "Times that the subscription had lost its place",
-    Count.REWOUND: "Times that the stream went back, for its server had lost what it had accepted last",
-    Count.STUCK: "Handlers that went on after their time-out",
+    Count.EXPIRED: "Events that expired: they vanished from the stream before they were handled",
+    Count.REBUILT: "Times that the subscription was rebuilt, for it had lost its place",
+    Count.REWOUND: "Times that the stream was rewound: its server had lost what it had accepted last",
+    Count.STUCK: "Handlers that were stuck: they went on after their time-out",
 }
 _COUNTERS = {count: Counter(f"qontract_{count}_total", text, ["subscription"]) for count, text in _HELP.items()}
 BLOCKED = Counter(
-    "qontract_handler_blocked_total", "Times that a handler held up all others of its process", ["subscription"]
+    "qontract_handler_blocked_total", "Times that a handler blocked all others of its process", ["subscription"]
 )
-IN_FLIGHT = Gauge("qontract_events_in_flight", "Events in a handler of this replica", ["subscription"])
-REFUSED = Gauge("qontract_handlers_refused", "Installed handlers that this process does not run")
+IN_FLIGHT = Gauge("qontract_events_in_flight", "Events in flight: in a handler of this replica", ["subscription"])
+REFUSED = Gauge("qontract_handlers_refused", "Installed handlers that were refused: this process does not run them")
 BACKGROUND_FAILED = Counter(
-    "qontract_background_failures_total", "Times that work beside the handlers broke off, and began again", ["task"]
+    "qontract_background_failures_total", "Failures of background tasks: they broke off, and began again", ["task"]
 )
-TRIM_FAILED = Counter("qontract_trim_failures_total", "Times that the stream could not be trimmed")
-TRIMMED = Counter("qontract_events_trimmed_total", "Events removed from the stream, for all had acknowledged them")
-JWKS_FAILED = Counter("qontract_jwks_failures_total", "Times that the key set of who issues tokens could not be read")
+TRIM_FAILED = Counter("qontract_trim_failures_total", "Failures to trim the stream")
+TRIMMED = Counter("qontract_events_trimmed_total", "Events trimmed from the stream, for all had acknowledged them")
+JWKS_FAILED = Counter("qontract_jwks_failures_total", "Failures to read the key set (JWKS) of who issues tokens")
 ABANDONED = Gauge(
-    "qontract_subscription_abandoned", "1 if its group no longer holds back the trimming", ["subscription"]
+    "qontract_subscription_abandoned",
+    "1 if the subscription is abandoned: its events are kept no longer",
+    ["subscription"],
 )
 
 
@@ -80,7 +82,7 @@ def _without_banner() -> CollectorRegistry:
 async def exposition(measure: Measure | None, counts: Callable[[], JobCounts] | None = None) -> bytes:
     """Return the page of this process, with what is measured now: nothing in it is old.
 
-    `measure` tells how far every subscription has come, and `counts`, which may block, how many jobs wait and run.
+    `measure` says how far every subscription has come, and `counts`, which may block, how many jobs wait and run.
     """
     page = generate_latest(_without_banner())
     return page + b"".join(await asyncio.gather(_of_subscriptions(measure), _of_jobs(counts)))
@@ -113,11 +115,15 @@ def _counted(counts: JobCounts) -> CollectorRegistry:
     for name, text, value in (
         (
             "jobs_waiting",
-            "Jobs that no worker has: that wait for one, for a lock, or for a pause to end",
+            "Jobs that are waiting: for a worker, for a lock, or for a pause to end",
             counts.waiting,
         ),
-        ("jobs_running", "Jobs that a worker has, or had until it died", counts.running),
-        ("jobs_oldest_waiting_seconds", "How long a job waits that could begin", counts.oldest_waiting_seconds),
+        ("jobs_running", "Jobs that are running: a worker has them, or had until it died", counts.running),
+        (
+            "jobs_oldest_waiting_seconds",
+            "How long the oldest of the waiting jobs could have begun",
+            counts.oldest_waiting_seconds,
+        ),
     ):
         Gauge(f"qontract_{name}", text, registry=registry).set(value)
     return registry
@@ -129,8 +135,8 @@ def _measured(measures: Iterable[tuple[str, Measures]]) -> CollectorRegistry:
     def gauge(name: str, text: str) -> Gauge:
         return Gauge(f"qontract_{name}", text, ["subscription"], registry=registry)
 
-    lag = gauge("events_lag", "Events not read yet")
-    pending = gauge("events_pending", "Events read and not acknowledged, of all replicas")
+    lag = gauge("events_lag", "Lag: events not read yet")
+    pending = gauge("events_pending", "Pending events: read and not acknowledged, of all replicas")
     oldest = gauge("events_oldest_seconds", "Age of the oldest event that is not acknowledged")
     dead_letters = gauge("dead_letters", "Dead letters of the subscription")
     replicas = gauge("subscription_replicas", "Replicas that read the subscription")

@@ -14,9 +14,7 @@ log = logging.getLogger(__name__)
 EVENTS = "qontract.events"
 """Modules of event types: to be known, a type has to be imported."""
 
-REFUSED = Gauge(
-    "qontract_packages_refused", "What installed packages bring, by entry-point group, and cannot be used", ["group"]
-)
+REFUSED = Gauge("qontract_packages_refused", "Entry points of packages that were refused, by their group", ["group"])
 
 _LONGEST = 500
 """Characters of somebody else's error in a line of ours."""

@@ -16,8 +16,12 @@ from qontract.entrypoints.settings.reading import read, secrets_stamp
 
 log = logging.getLogger(__name__)
 
-RENEWED = Counter("qontract_settings_renewed_total", "Times that changed files were taken, and used", ["name"])
-REFUSED = Counter("qontract_settings_refused_total", "Times that changed files could not be used", ["name"])
+RENEWED = Counter(
+    "qontract_settings_renewed_total", "Times that settings were renewed: changed files are used", ["name"]
+)
+REFUSED = Counter(
+    "qontract_settings_refused_total", "Times that settings were refused: changed files cannot be used", ["name"]
+)
 
 LOOK_SECONDS = 2.0
 """How often the files are looked at, at most: a stat of each."""
@@ -76,8 +80,8 @@ class Renewal(Generic[S, T]):
     def _refuse(self, error: str) -> None:
         if error != self.error:
             REFUSED.labels(self.name).inc()
-            told = {"settings": self.name, "error": error}
-            log.error("settings refused; the ones before are used", extra=told)
+            extra = {"settings": self.name, "error": error}
+            log.error("settings refused; the ones before are used", extra=extra)
         self.error = error
 
 

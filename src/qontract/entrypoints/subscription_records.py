@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-from qontract.application.subscription_steering import Known
+from qontract.application.subscription_steering import SubscriptionStatus
 from qontract.domain.subscriptions import duration, next_step
 from qontract.entrypoints.shown import safe
 
 
-def record(known: Known) -> dict[str, Any]:
+def record(known: SubscriptionStatus) -> dict[str, Any]:
     """Return all that is known of a subscription, for JSON. Times are in seconds."""
     view = known.view
     paused = view.paused
@@ -34,7 +34,7 @@ def record(known: Known) -> dict[str, Any]:
     }
 
 
-def lines(known: Known) -> Iterator[str]:
+def lines(known: SubscriptionStatus) -> Iterator[str]:
     """Yield all that is known of a subscription, in lines that a terminal only shows."""
     view = known.view
     waits = view.lag + view.pending > 0

@@ -9,7 +9,7 @@ from qontract.application.attempts import Count
 from qontract.application.ports.event_handler import Policy
 from tests.support.delivering import Handler, an_event, on_virtual_clock, pending, publish, replica, until
 
-SAYS = "stream went back; events may come again"
+SAYS = "stream rewound; events may come again"
 
 
 @pytest.fixture(params=[False, True], ids=["ordered", "shared"])

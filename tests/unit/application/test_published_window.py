@@ -87,7 +87,7 @@ def test_what_a_failover_lost_is_published_again_in_order(site: Site, caplog: py
     assert site.numbers == [0, 1, 2]
     assert (site.again, [record.message for record in caplog.records]) == (
         [3],
-        ["Redis has another history; events published again"],
+        ["events published again; Redis has another history"],
     )
     assert caplog.records[0].__dict__["count"] == 3
 
@@ -152,7 +152,7 @@ def test_what_cannot_be_published_again_stays_and_is_tried_at_the_next_look(
     assert site.numbers == list(range(BATCH + 1))
     assert [record.message for record in caplog.records] == [
         "events cannot be published again; it is tried again",
-        "Redis has another history; events published again",
+        "events published again; Redis has another history",
     ]
 
 

@@ -33,7 +33,7 @@ from qontract.domain.jobs import Job, JobAbout, JobProgress, JobResult, JobStatu
 log = logging.getLogger(__name__)
 
 JOBS = Counter("qontract_jobs_total", "Jobs that ended", ["integration", "status"])
-JOB_SECONDS = Histogram("qontract_job_slice_duration_seconds", "How long the slices of jobs took", ["integration"])
+JOB_SECONDS = Histogram("qontract_job_slice_duration_seconds", "Duration of the slices of jobs", ["integration"])
 
 _MAX_ATTEMPTS = 3
 _SEND_AGAIN = {"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.5}

@@ -12,7 +12,7 @@ from qontract.adapters.unreadable import Unreadable, read_json
 _AT_ONCE = 1000
 _LONGEST_QUEUE = 1000
 """Messages that are read to find one. Where there are more, it is taken to be among them until there are fewer."""
-_LONGEST_PAUSE = 24 * 3600 * 1000
+_LONGEST_WAIT = 24 * 3600 * 1000
 """Milliseconds: a job that is to be looked at later than that is looked at now, for somebody else wrote it."""
 
 _UNREADABLE = Unreadable("jobs", "lost job cannot be read; it is forgotten")
@@ -45,7 +45,7 @@ def resubmit_lost(ledger: JobLedger, *, queue: str, reserved: str, send: Callabl
     client: Any = ledger.redis
     seconds, microseconds = client.time()
     now = seconds * 1000 + microseconds // 1000
-    too_late = client.zrange(ledger.signs, now + _LONGEST_PAUSE, "+inf", byscore=True, offset=0, num=_AT_ONCE)
+    too_late = client.zrange(ledger.signs, now + _LONGEST_WAIT, "+inf", byscore=True, offset=0, num=_AT_ONCE)
     if too_late:
         client.zadd(ledger.signs, dict.fromkeys(too_late, now), xx=True)
     silent = client.zrange(ledger.signs, "-inf", now, byscore=True, offset=0, num=_AT_ONCE)

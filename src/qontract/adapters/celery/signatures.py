@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from prometheus_client import Counter
 
-FORGED = Counter("qontract_jobs_forged_total", "Jobs in Redis, or records of them, whose signature is not ours")
+FORGED = Counter(
+    "qontract_jobs_forged_total", "Jobs in Redis, or records of them, that were forged: the signature is not ours"
+)
 
 
 class ForgedError(ValueError):

@@ -136,7 +136,7 @@ class GithubCalls:
         once: bool = False,
         writes: bool = False,
     ) -> T:
-        """Call until there is an answer, or a reason for giving up; the call is told if it is tried again.
+        """Call until there is an answer, or a reason for giving up; the call is asked before it is tried again.
 
         Each try is in a span of its own.
         """

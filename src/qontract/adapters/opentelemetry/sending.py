@@ -9,8 +9,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from prometheus_client import Counter
 
-LOST = Counter("qontract_spans_lost_total", "Spans that no collector took, or that had no room in the queue")
-SENT = Counter("qontract_spans_sent_total", "Spans that a collector took")
+LOST = Counter("qontract_spans_lost_total", "Spans that were lost: no collector took them, or the queue had no room")
+SENT = Counter("qontract_spans_sent_total", "Spans that were sent: a collector took them")
 
 _SAID_AGAIN_SECONDS = 60
 

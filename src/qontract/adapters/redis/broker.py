@@ -30,7 +30,9 @@ from qontract.application.ports.event_sender import EncodedEvent
 from qontract.application.tracing import TRACEPARENT
 
 BREAKER = Gauge(
-    "qontract_redis_breaker_open", "1 while Redis is not asked, for it did not answer", multiprocess_mode="mostrecent"
+    "qontract_redis_breaker_open",
+    "1 while the breaker is open: Redis is not asked, for it did not answer",
+    multiprocess_mode="mostrecent",
 )
 
 T = TypeVar("T")

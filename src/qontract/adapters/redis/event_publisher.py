@@ -14,9 +14,10 @@ from qontract.application.ports.event_publisher import EventPublisher, EventPubl
 from qontract.application.ports.event_sender import EncodedEvent, EventSender
 from qontract.domain.events import DomainEvent
 
-PUBLISHED = Counter("qontract_events_published_total", "Events that Redis accepted")
+PUBLISHED = Counter("qontract_events_published_total", "Events that were published: Redis accepted them")
 NOT_PUBLISHED = Counter(
-    "qontract_events_not_published_total", "Events that Redis did not accept, or not surely, when they were new"
+    "qontract_events_not_published_total",
+    "Events that were not published when they were new: Redis did not accept them, or not surely",
 )
 
 

@@ -18,10 +18,14 @@ from qontract.application.ports.intents import Intents, IntentsError, by_scope
 from qontract.domain.events import DomainEvent, read_event
 
 OPEN = Gauge(
-    "qontract_intents_pending", "Actions that are begun, or in doubt; as last looked at", multiprocess_mode="mostrecent"
+    "qontract_intents_pending",
+    "Intents that are pending: of actions that are begun, or in doubt; as last looked at",
+    multiprocess_mode="mostrecent",
 )
 RECOVERED = Counter(
-    "qontract_intents_resolved_total", "Actions in doubt that were looked into, by what became of them", ["outcome"]
+    "qontract_intents_resolved_total",
+    "Intents that were resolved, by outcome: their actions were applied, or not applied",
+    ["outcome"],
 )
 
 

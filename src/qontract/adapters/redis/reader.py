@@ -46,8 +46,8 @@ class Reader:
         self._lease = keys.lease(subscription)
         self._records = keys.records(subscription)
         self._cursors = [_START, _START]
-        self._sweep: list[int] = []
-        self._sweep_at = 0.0
+        self._to_claim: list[int] = []
+        self._claim_at = 0.0
         self._unreadable = Unreadable("records", "record of attempts cannot be read; it counts as none")
         self._expired: list[Entry] = []
         self._history = b""
@@ -156,18 +156,18 @@ class Reader:
 
     async def _claim(self, count: int, max_bytes: int, seconds: float) -> list[Entry]:
         """Claim what is idle, a quarter of the time after it last began to look; or go on where it stopped."""
-        if not self._sweep and monotonic() >= self._sweep_at:
-            self._sweep, self._sweep_at = [0, 1], monotonic() + seconds / 4
+        if not self._to_claim and monotonic() >= self._claim_at:
+            self._to_claim, self._claim_at = [0, 1], monotonic() + seconds / 4
         entries: list[Entry] = []
-        while self._sweep and not entries:
-            stream = self._sweep[0]
+        while self._to_claim and not entries:
+            stream = self._to_claim[0]
             keys = [self._streams[stream], self._records]
             bounds = (int(800 * seconds), self._cursors[stream], count, max_bytes, PREFIXES[stream])
             self._has_all = False
             self._cursors[stream], flat, gone = await run(self._redis, "claim", keys, *self._who, *bounds)
             self._has_all = True
             if self._cursors[stream] == _START:
-                del self._sweep[0]
+                del self._to_claim[0]
             for entry_id in flat[::4]:
                 self._last[stream] = later(self._last[stream], entry_id)
             entries = vanished(PREFIXES[stream], gone) + self._recalled(again(PREFIXES[stream], flat))

@@ -11,7 +11,7 @@ from qontract.adapters.unreadable import excerpt
 
 MISSING = Gauge(
     "qontract_replicas_missing",
-    "1 while what was written last is not on as many replicas as it has to be",
+    "1 while replicas are missing: what was written last is not on as many as it has to be",
     multiprocess_mode="mostrecent",
 )
 

@@ -14,7 +14,7 @@ PUBLISHED_AGAIN = Counter(
     "qontract_events_published_again_total", "Events that were published again, for Redis may have lost them"
 )
 FORGOTTEN = Counter(
-    "qontract_events_forgotten_total", "Events that could not be remembered for a minute, for there were too many"
+    "qontract_events_forgotten_total", "Events that were forgotten before a minute was over, for there were too many"
 )
 
 

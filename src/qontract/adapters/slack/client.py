@@ -97,9 +97,9 @@ class SlackClient:
             more = {"cursor": cursor}
         raise IntegrationError(f"Slack's answer to {method} has more than {_PAGES} pages")
 
-    def _bounds(self, attempts: int, longest_pause: float) -> Bounds:
-        seconds = attempts * self._timeout + longest_pause
-        return Bounds(seconds=seconds, attempt=self._timeout, longest_pause=longest_pause)
+    def _bounds(self, attempts: int, longest_wait: float) -> Bounds:
+        seconds = attempts * self._timeout + longest_wait
+        return Bounds(seconds=seconds, attempt=self._timeout, longest_wait=longest_wait)
 
 
 _NO_OBJECT = "Slack answered {} with something other than a JSON object"

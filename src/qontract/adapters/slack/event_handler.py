@@ -62,7 +62,7 @@ class SlackEventHandler(EventHandler):
 
     async def handle(self, event: DomainEvent, delivery: Delivery) -> None:  # noqa: ARG002 - every attempt is the same
         """Post the message. After a lost answer it may be posted twice."""
-        bounds = Bounds(seconds=self._timeout, attempt=self._timeout, longest_pause=None)
+        bounds = Bounds(seconds=self._timeout, attempt=self._timeout, longest_wait=None)
         no_previews = {"unfurl_links": False, "unfurl_media": False}  # Slack would ask any host that an event names
         post = partial(self._slack.call, "chat.postMessage", once=True, bounds=bounds, channel=self._channel)
         try:
@@ -106,14 +106,14 @@ def _message(event: DomainEvent) -> str:
 def _details(event: DomainEvent) -> list[tuple[str, str, int]]:
     """Return name, text and longest text of each detail: what changed, or why not, and who asked for it and why."""
     return [
-        *([("change", event.data.summary, _DETAIL)] if isinstance(event.data, Action) else _told(event.data)),
+        *([("change", event.data.summary, _DETAIL)] if isinstance(event.data, Action) else _reasons(event.data)),
         ("asked for by", str(event.extensions.get("authid", "")), _NAME),
         ("because", str(event.extensions.get("reason", "")), _REASON),
     ]
 
 
-def _told(data: object) -> list[tuple[str, str, int]]:
+def _reasons(data: object) -> list[tuple[str, str, int]]:
     """Return what a failure, or a plan that was stopped, says; and any other event that says it in the same words."""
     fields = dict(data) if isinstance(data, EventData) else data if isinstance(data, dict) else {}
-    told = {name: fields.get(name) for name in ("error", "reason", "plan_digest")}
-    return [(name, text, _REASON) for name, text in told.items() if isinstance(text, str)]
+    texts = {name: fields.get(name) for name in ("error", "reason", "plan_digest")}
+    return [(name, text, _REASON) for name, text in texts.items() if isinstance(text, str)]

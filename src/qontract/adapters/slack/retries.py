@@ -48,7 +48,7 @@ class Retries(RetryHandler):
     def _pause(self, attempt: int, response: HttpResponse | None, error: Exception | None) -> float | None:
         """Return the seconds to wait; None if it is not to be tried again."""
         if response is not None and response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-            seconds, longest = retry_after(response.headers), self._bounds.longest_pause
+            seconds, longest = retry_after(response.headers), self._bounds.longest_wait
             return seconds if longest is not None and seconds <= longest else None
         failed = (
             isinstance(error, OSError | HTTPException)

@@ -18,11 +18,11 @@ from qontract.application.ports.intents import by_scope
 from qontract.domain.events import DomainEvent, read_event
 from qontract.domain.processes import Spooled
 
-SPOOLED = Counter("qontract_events_spooled_total", "Events that went to the spool")
-RESENT = Counter("qontract_events_republished_total", "Events that were published from the spool")
-FAILED = Counter("qontract_spool_errors_total", "Times that the spool could not be read or written, or was full")
+SPOOLED = Counter("qontract_events_spooled_total", "Events that were spooled")
+RESENT = Counter("qontract_events_republished_total", "Events that were republished from the spool")
+FAILED = Counter("qontract_spool_errors_total", "Errors of the spool: it could not be read or written, or was full")
 DEPTH = Gauge("qontract_spool_events", "Events in the spool, as last looked at", multiprocess_mode="mostrecent")
-AGE = Gauge("qontract_spool_oldest_seconds", "Age of the oldest of them", multiprocess_mode="mostrecent")
+AGE = Gauge("qontract_spool_oldest_seconds", "Age of the oldest event in the spool", multiprocess_mode="mostrecent")
 
 _FORMAT = 1
 _JOURNALS = ("-journal", "-wal", "-shm")

@@ -95,7 +95,7 @@ def _sees(claims: Claims, view: JobView) -> bool:
 
 
 def _visible(jobs: JobSteering, claims: Claims, job_id: str) -> JobView:
-    """Return the job; of one that the token may not see, it is not even told that it exists."""
+    """Return the job; 404 also for one that the token may not see: not even that it exists is shown."""
     view = jobs.get(job_id)
     if not _sees(claims, view):
         raise UnknownJobError(job_id)

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 
 from qontract.domain.kept_events import is_deep
 from qontract.entrypoints.api.problems import MOST_ERRORS
-from qontract.entrypoints.api.wrong_bodies import told
+from qontract.entrypoints.api.wrong_bodies import described
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -22,7 +22,7 @@ _MOST_NAMES_OF_ONE = 20_000
 _DEEPEST = 64
 """No model is nested as deeply; who walks it by recursion would not come to the end of more."""
 _MOST_ERRORS = 1000
-"""So many are sorted and told in part; of more, only the number is told."""
+"""So many are sorted, and the first of them described; of more, only the number is given."""
 
 
 async def json_body(request: Request) -> bytes:
@@ -44,9 +44,9 @@ def validated(body: bytes, model: type[M]) -> M:
         return model.model_validate(value)
     except ValidationError as error:
         if error.error_count() > _MOST_ERRORS:
-            raise _unexpected(f"{error.error_count()} things are not as expected: too many to tell") from None
+            raise _unexpected(f"{error.error_count()} things are not as expected: too many to name") from None
         found = error.errors(include_url=False, include_context=False, include_input=False)
-        wrong = told(found, model, MOST_ERRORS)
+        wrong = described(found, model, MOST_ERRORS)
         raise RequestValidationError([each | {"loc": ("body", *each["loc"])} for each in wrong]) from None
 
 

@@ -25,7 +25,7 @@ REQUESTS = Counter(
 )
 SECONDS = Histogram(
     "qontract_http_request_duration_seconds",
-    "How long requests took",
+    "Duration of requests",
     ["method", "route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
 )

@@ -27,20 +27,20 @@ def router(
 
     @routes.get("/health/live")
     async def live() -> dict[str, str]:
-        """Tell that the process turns."""
+        """Show that the process runs."""
         return {"status": "ok"}
 
     @routes.get(
         "/health/ready", responses={503: {"description": "Redis does not do what is needed, or no token can be judged"}}
     )
     async def ready() -> JSONResponse:
-        """Tell whether jobs can be accepted, and what of the installed packages cannot be used."""
+        """Show whether jobs can be accepted, and what of the installed packages cannot be used."""
         body = {**await health.ready_if(server), "refused": sorted(refused)}
         return health.answer({**body, **(await tokens() if tokens else {})})
 
     @routes.get("/metrics", response_class=Response)
     async def metrics() -> Response:
-        """Tell Prometheus."""
+        """Return the metrics, for Prometheus."""
         return Response(await exposition(measure, kept.counts), media_type=CONTENT_TYPE)
 
     @routes.get("/docs", include_in_schema=False)

@@ -1,4 +1,4 @@
-"""Any integration over HTTP: accept a desired state, tell how it went."""
+"""Any integration over HTTP: accept a desired state, show its result."""
 
 import logging
 import re
@@ -149,7 +149,7 @@ def router(integration: type[AnyIntegration], desk: Desk) -> APIRouter:
 
 
 def refused_router(name: str, reason: str, desk: Desk) -> APIRouter:
-    """Return the routes of an integration that cannot be used: it takes nothing, and tells why.
+    """Return the routes of an integration that cannot be used: it takes nothing, and says why.
 
     The results of what it took before can be asked for.
     """
@@ -174,7 +174,7 @@ def _routes(name: str, desk: Desk) -> APIRouter:
         caller: Annotated[Claims, Depends(desk.caller(name))],
         seconds: Annotated[float | None, Query(alias="timeout", ge=0, le=_LONGEST_WAIT, allow_inf_nan=False)] = None,
     ) -> Response:
-        """Tell how far the job has come. With `timeout`, wait so many seconds for its end."""
+        """Show how far the job has come. With `timeout`, wait so many seconds for its end."""
         await desk.require_result(caller, name, job_id)
         found = await desk.result(job_id)
         if found is None:

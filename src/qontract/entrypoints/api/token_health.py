@@ -17,12 +17,12 @@ def token_health(keys: TokenKeys | None, revoked: Revoked, *, accept_secret: boo
 
     async def tokens() -> Mapping[str, Any]:
         revoked.renewed()
-        told: dict[str, Any] = {"stale": [revoked.name]} if revoked.error else {}
+        findings: dict[str, Any] = {"stale": [revoked.name]} if revoked.error else {}
         if keys and (error := await _looked(keys)):
-            told["jwks"] = error
+            findings["jwks"] = error
             if not (accept_secret or keys.usable):
-                told["status"] = "failed"
-        return told
+                findings["status"] = "failed"
+        return findings
 
     return tokens
 

@@ -1,4 +1,4 @@
-"""What is wrong with a body, as it is told: without what only follows from something else, with what may be meant."""
+"""What is wrong with a body: without what only follows from something else, and with what may be meant."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -15,7 +15,7 @@ Found = Mapping[str, Any]
 """An error of pydantic: its `type`, its `loc`, its `msg`."""
 
 
-def told(errors: Sequence[Found], model: type[BaseModel], most: int) -> list[dict[str, Any]]:
+def described(errors: Sequence[Found], model: type[BaseModel], most: int) -> list[dict[str, Any]]:
     """Return the `loc` and `msg` of so many of the errors that validating with the model has found."""
     schema: dict[str, Any] = {}
     shown = []

@@ -155,7 +155,7 @@ def redrive(
     as_json: Annotated[bool, typer.Option("--json", help="Of a group: print how it ended as JSON")] = False,
     dry_run: _DryRun = False,
 ) -> None:
-    """Give events back to the subscription that gave them up, and to no other. An event tells who did it.
+    """Return events to the subscription that gave them up, and to no other. An event says who did it.
 
     It asks first, but for one letter by its id.
 
@@ -191,7 +191,7 @@ def discard(
     yes: _Yes = False,
     dry_run: _DryRun = False,
 ) -> None:
-    """Remove dead letters for good; it asks first. An event tells who did it."""
+    """Remove dead letters for good; it asks first. An event says who did it."""
     filters = _Filters(subscription, event_type, subject, older_than, group)
     _change("discarded", letter_id, filters, every=every, yes=yes, dry_run=dry_run)
 

@@ -129,7 +129,7 @@ def cancel(
 ) -> None:
     """Cancel a job: one that waits never begins; one that runs stops before its next action.
 
-    What it has applied stays, and is told. It ends as `skipped` if that was nothing, else as `failed`.
+    What it has applied stays, and its events are published. It ends as `skipped` if that was nothing, else as `failed`.
     """
     from qontract.entrypoints import client
     from qontract.entrypoints.cli.who import operating_user

@@ -133,7 +133,7 @@ def _problem(problem: Any, desired: Desired) -> str:
 
 
 def _done(asked: Asked, desired: Desired, notes: Console, *, apply: bool) -> dict[str, Any]:
-    """Return the result of the request. Whoever interrupts is told that the job goes on."""
+    """Return the result of the request. Whoever interrupts reads that the job goes on."""
     job = _submitted(asked, desired, notes, apply=apply)
     try:
         with _progress(notes) as progress:

@@ -46,7 +46,9 @@ def why(
     if not name.strip():
         raise typer.BadParameter("it is empty: give an event, a job, a subject or a person", param_hint="ID")
     container = get_container()
-    knows_jobs = container.settings().auth.secret is not None  # without it no job can be told from a forged one
+    knows_jobs = (
+        container.settings().auth.secret is not None
+    )  # without it no job can be distinguished from a forged one
     try:
         found = (container.explanations_with_jobs() if knows_jobs else container.explanations()).about(name, source)
     except (KeptEventsError, SubscriptionsError) as error:
@@ -57,12 +59,12 @@ def why(
         typer.echo(f"qontract: {safe(name)}: nothing is known of it: see `{safe(see)}`{hint}", err=True)
         raise typer.Exit(UNKNOWN)
     if isinstance(found, EventExplanation):
-        shown, told, code = record(found), lines(found), exit_code(found)
+        shown, text, code = record(found), lines(found), exit_code(found)
     else:
-        shown, told, code = record_of_history(found), lines_of_history(found), exit_code_of_history(found)
+        shown, text, code = record_of_history(found), lines_of_history(found), exit_code_of_history(found)
         if hint:
             typer.echo(f"qontract: {hint.removeprefix('; ')}", err=True)
-    for line in [to_json(shown, indent=2)] if as_json else chain.from_iterable(folded(one, width()) for one in told):
+    for line in [to_json(shown, indent=2)] if as_json else chain.from_iterable(folded(one, width()) for one in text):
         typer.echo(line)
     raise typer.Exit(code)
 

@@ -18,7 +18,7 @@ _PAUSE_SECONDS = 1
 _ENDED = {"success", "failed", "skipped", "blocked"}
 
 Progress = Callable[[str], None]
-"""Is told how far a job is, in words."""
+"""Is called with how far a job is, in words."""
 
 
 class ClientError(Exception):

@@ -14,7 +14,7 @@ import httpx
 AWAY = {429, 502, 503, 504}
 """What an API answers, or what stands before it, that may answer in a moment."""
 
-LONGEST_PAUSE = 60
+LONGEST_WAIT = 60
 """Seconds: whoever asks for more is asked again all the same."""
 
 _LONGEST = 1000
@@ -63,7 +63,7 @@ def retry_after(response: httpx.Response) -> float | None:
         seconds = float(text) if text.isdecimal() else parsedate_to_datetime(text).timestamp() - time.time()
     except (ValueError, OverflowError):
         return None
-    return min(max(seconds, 0.0), LONGEST_PAUSE)
+    return min(max(seconds, 0.0), LONGEST_WAIT)
 
 
 def _unauthorised(token: str, detail: str) -> str:

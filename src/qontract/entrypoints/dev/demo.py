@@ -124,8 +124,8 @@ class _Demo:
         _list(self.console, applied["errors"])
 
         events = self._events(Counter(_key(action) for action in done))
-        _say(self.console, f"{counted(len(events), 'event')}: what the subscriber was told")
-        _list(self.console, map(_told, events[:_MOST_EVENTS]))
+        _say(self.console, f"{counted(len(events), 'event')}: what the subscriber got")
+        _list(self.console, map(_event_line, events[:_MOST_EVENTS]))
         if len(events) > _MOST_EVENTS:
             _list(self.console, [f"… and {len(events) - _MOST_EVENTS} more"])
 
@@ -200,7 +200,7 @@ def _key(action: Mapping[str, Any]) -> _Key:
     return action.get("action_type"), action.get("subject")
 
 
-def _told(event: Mapping[str, Any]) -> str:
+def _event_line(event: Mapping[str, Any]) -> str:
     """Return an event as a line for people: when, what, to what, and for whom."""
     what = str(event["type"]).removeprefix("qontract-api.")
     return f"{str(event['time'])[11:19]}  {what}  {event.get('subject', '')}  for {event.get('authid', 'nobody')}"

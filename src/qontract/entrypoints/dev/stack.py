@@ -23,7 +23,7 @@ WITHOUT_PROXY = ("no_proxy", "NO_PROXY")
 """What says which machines are reached directly: some read the one, some the other."""
 
 Lost = Callable[[str], None]
-"""Is told what cannot be used, and why: a sandbox, the port that Redis had."""
+"""Is called with what cannot be used, and why: a sandbox, the port that Redis had."""
 
 
 def _raise(problem: str) -> None:
@@ -79,8 +79,8 @@ def running_stack(
 
     The sandbox of each integration begins with the file beside it. The API, the subscriber, the worker and the
     sandboxes get ports in a row, or any that are free for a `first_port` of 0. With `keep`, what Valkey holds stays in
-    `data`. `lost` is told of what cannot be used, and raises if nothing goes without it. What the processes say goes
-    to `console`.
+    `data`. `lost` is called with what cannot be used, and raises if nothing goes without it. What the processes say
+    goes to `console`.
 
     Raises StackError.
     """

@@ -18,7 +18,7 @@ from qontract.entrypoints.dev.processes import StackError, free_port, lifeline
 def running_valkey(data: Path, say: Callable[[str], None], *, keep: bool) -> Iterator[str]:
     """Run a server while the body runs, and give its URL. With `keep`, what it holds stays in `data`.
 
-    It gets the port that it had the last time, and `say` is told if that is taken. It ends also if this process is
+    It gets the port that it had the last time, and `say` is called if that is taken. It ends also if this process is
     killed. Raises StackError: another server has the data open.
     """
     data.mkdir(parents=True, exist_ok=True)
@@ -39,9 +39,9 @@ def running_valkey(data: Path, say: Callable[[str], None], *, keep: bool) -> Ite
 
 
 def port_of(data: Path, say: Callable[[str], None]) -> int:
-    """Return the port of these data, and keep it: what another terminal has been told is good for the next start too.
+    """Return the port of these data, and keep it: what another terminal has read of it is good for the next start too.
 
-    One that is taken meanwhile is replaced, and `say` is told.
+    One that is taken meanwhile is replaced, and `say` is called.
     """
     file = data / "port"
     try:
@@ -84,7 +84,7 @@ def _used_by_nobody_else(data: Path) -> Iterator[int]:
 
 
 def _server_of(data: Path) -> int | None:
-    """Return the process that has the data open, as far as this system tells."""
+    """Return the process that has the data open, as far as this system shows."""
     inside = f"{(data / 'appendonlydir').resolve()}{os.sep}"
     for process in Path("/proc").glob("[0-9]*"):
         try:

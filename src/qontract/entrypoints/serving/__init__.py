@@ -23,7 +23,7 @@ _GRACE_SECONDS = 5
 
 
 class _Server(uvicorn.Server):
-    """Tells that it is to end before it waits for the requests under way."""
+    """Says that it is to end before it waits for the requests under way."""
 
     def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
         super().__init__(config)

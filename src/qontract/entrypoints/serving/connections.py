@@ -126,16 +126,16 @@ class Seldom(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._told: dict[str, float] = {}
+        self._logged_at: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Say whether the message was not logged lately."""
         said = str(record.msg).partition("\n")[0][:100]
-        passes = record.created - self._told.get(said, float("-inf")) >= _LOG_SECONDS
+        passes = record.created - self._logged_at.get(said, float("-inf")) >= _LOG_SECONDS
         if passes:
-            if len(self._told) > 100:  # noqa: PLR2004 - there are a few
-                self._told.clear()
-            self._told[said] = record.created
+            if len(self._logged_at) > 100:  # noqa: PLR2004 - there are a few
+                self._logged_at.clear()
+            self._logged_at[said] = record.created
         return passes
 
 

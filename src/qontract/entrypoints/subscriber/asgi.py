@@ -118,7 +118,7 @@ def _ready(
     async def ready() -> Mapping[str, Any]:
         state = await health.asked(server)
         blocked = deliveries.blocked
-        unattended = upkeep.unattended & deliveries.standing_by()  # one that is read here tells by itself whether it is
+        unattended = upkeep.unattended & deliveries.standing_by()  # one that is read here says by itself whether it is
         body = {
             "stalled": deliveries.stalled() if keeping else [],
             "blocked": [asdict(blocked)] if blocked else [],

@@ -1,7 +1,7 @@
 """All subscriptions of a process: their handlers run on a thread of their own, and this one guards them.
 
 A handler that blocks its event loop then holds up neither the lease, nor the heartbeat, nor the answers of the health
-checks: another replica does not run its event too, and whoever asks is told what blocks.
+checks: another replica does not run its event too, and readiness says what blocks.
 """
 
 import asyncio

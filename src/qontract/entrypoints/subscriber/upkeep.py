@@ -73,7 +73,7 @@ class Upkeep:
         return answer
 
     async def _look(self, views: dict[str, EventLog]) -> None:
-        """Look at each subscription; what is so at two looks is told: a replica may just have begun to work."""
+        """Look at each subscription; what is so at two looks is logged: a replica may just have begun to work."""
         unread, old = set(), set()
         for name, view in views.items():
             measured = await self._ask("subscriptions cannot be measured; it is tried again", partial(_measured, view))

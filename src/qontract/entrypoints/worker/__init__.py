@@ -62,7 +62,7 @@ def _app() -> Celery:
 
 
 def _configure_logs(level: str, **_: Any) -> None:
-    """Log as all processes do. Of messages that come, go and come back, the queue tells all there is to tell."""
+    """Log as all processes do. Celery's lines about each message are left out: the queue logs what matters."""
     configure_logs(level)
     for chatty in ("celery.worker.strategy", "celery.app.state"):
         logging.getLogger(chatty).setLevel(logging.ERROR)

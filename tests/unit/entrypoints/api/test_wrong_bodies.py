@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from qontract.entrypoints.api.wrong_bodies import told
+from qontract.entrypoints.api.wrong_bodies import described
 
 
 class Item(BaseModel):
@@ -24,7 +24,7 @@ class Wanted(BaseModel):
 def wrong(body: Any, most: int = 20) -> list[tuple[str, str]]:
     with pytest.raises(ValidationError) as error:
         Wanted.model_validate(body)
-    return [("/".join(map(str, each["loc"])), each["msg"]) for each in told(error.value.errors(), Wanted, most)]
+    return [("/".join(map(str, each["loc"])), each["msg"]) for each in described(error.value.errors(), Wanted, most)]
 
 
 def test_a_list_of_which_an_item_is_wrong_is_not_called_too_short() -> None:
@@ -71,4 +71,4 @@ def test_a_model_without_a_schema_is_told_without_what_is_meant() -> None:
 
     with pytest.raises(ValidationError) as error:
         Odd.model_validate({"thin": 1})
-    assert [each["msg"] for each in told(error.value.errors(), Odd, 9)] == ["Extra inputs are not permitted"]
+    assert [each["msg"] for each in described(error.value.errors(), Odd, 9)] == ["Extra inputs are not permitted"]

@@ -7,7 +7,7 @@
 -- {2, number, attempt, progress, who cancelled it or nothing, the memberships of each name, superseded names...}, which
 -- count from 1.
 -- Anybody may have written what is read: a time too far off is none, as is a number that no job can have.
-local LONGEST_PAUSE, MOST_ATTEMPTS = 24 * 3600 * 1000, 1000
+local LONGEST_WAIT, MOST_ATTEMPTS = 24 * 3600 * 1000, 1000
 local names = (#KEYS - 5) / 2
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -15,7 +15,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function whole(text) return text and #text <= 15 and text:match('^%d+$') and tonumber(text) end
 local function due_at(text)
   local at = tonumber(text or 0) or 0
-  return at <= now + LONGEST_PAUSE and at or 0
+  return at <= now + LONGEST_WAIT and at or 0
 end
 
 local text, turn, due, run, number, progress, attempts, cancel =
