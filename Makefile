@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test chaos bench lint format lock docs sbom release
+.PHONY: help setup demo dev test cover chaos bench lint format lock docs picture sbom release
 
 help: ## Say what there is
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
@@ -28,6 +28,10 @@ dev: $(READY) ## Run everything on this machine until Ctrl-C
 
 test: $(READY) ## Run the tests
 	$(BIN)/pytest -q -n 3 --dist loadfile --reruns 1 -r R
+
+cover: $(READY) ## Run the unit tests of domain and application, and fail if they leave a line or a branch of these out
+	$(BIN)/coverage run -m pytest -q tests/unit/domain tests/unit/application tests/unit/adapters/memory tests/unit/test_contracts.py
+	$(BIN)/coverage report
 
 chaos: $(READY) ## Kill, cut off and feed hostile values to all processes, for some minutes, and count what is lost
 	$(BIN)/python -m tests.chaos
@@ -51,6 +55,9 @@ lock: $(READY) ## Write requirements.lock anew from pyproject.toml
 
 docs: $(READY) ## Build the site of the documentation into site/, and fail if a link leads nowhere
 	$(BIN)/mkdocs build --strict --quiet
+
+picture: $(READY) ## Run the demo, and draw what it shows: docs/demo.svg
+	$(BIN)/python -m tools.demo_picture
 
 sbom: $(READY) ## Write qontract.cdx.json: what a deployment has, as a CycloneDX document
 	$(BIN)/python -m tools.sbom > qontract.cdx.json

@@ -1,18 +1,21 @@
 """A TCP proxy on this machine, whose connections can be cut and stalled."""
 
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import anyio
-from anyio.abc import SocketListener, SocketStream
+from anyio.abc import ByteStream, Listener, SocketListener
 from anyio.from_thread import start_blocking_portal
+from anyio.streams.tls import TLSListener
 
 
 class Proxy:
-    """Forwards each connection to the port `upstream`, while the body of `running` runs."""
+    """Forwards each connection to the port `upstream`, while the body of `running` runs; `tls`: what clients speak."""
 
-    def __init__(self, upstream: int) -> None:
+    def __init__(self, upstream: int, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._socket.getsockname()[1])
         self._upstream = upstream
@@ -39,7 +42,7 @@ class Proxy:
         await anyio.sleep(seconds)
         flowing.set()
 
-    async def _forward(self, client: SocketStream) -> None:
+    async def _forward(self, client: ByteStream) -> None:
         with anyio.CancelScope() as connection, suppress(OSError):
             self._connections.add(connection)
             async with (
@@ -51,7 +54,7 @@ class Proxy:
                 pumps.start_soon(self._pump, server, client, connection)
         self._connections.discard(connection)
 
-    async def _pump(self, source: SocketStream, sink: SocketStream, connection: anyio.CancelScope) -> None:
+    async def _pump(self, source: ByteStream, sink: ByteStream, connection: anyio.CancelScope) -> None:
         with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
             async for data in source:
                 await self._flowing.wait()
@@ -60,7 +63,11 @@ class Proxy:
 
     async def _serve(self) -> None:
         await self._stall(0)
-        async with await SocketListener.from_socket(self._socket) as listener:
+        plain = await SocketListener.from_socket(self._socket)
+        listener: Listener[ByteStream] = (
+            TLSListener(plain, self._tls, standard_compatible=False) if self._tls else plain
+        )
+        async with listener:
             await listener.serve(self._forward)
 
     @contextmanager

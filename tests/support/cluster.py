@@ -51,7 +51,7 @@ def cluster() -> Iterator[Cluster]:
     """Run the cluster while the body runs."""
     with ExitStack() as stack:
         buses = [free_port() for _ in range(3)]
-        servers = [stack.enter_context(ValkeyServer(config=_config(bus))) for bus in buses]
+        servers = [stack.enter_context(ValkeyServer(port=free_port(), config=_config(bus))) for bus in buses]
         nodes = [stack.enter_context(at(server.port)) for server in servers]
         nodes[0].execute_command("CLUSTER", "ADDSLOTSRANGE", 0, SLOT - 1)
         nodes[1].execute_command("CLUSTER", "ADDSLOTSRANGE", SLOT + 1, _LAST_SLOT)

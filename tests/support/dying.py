@@ -12,10 +12,10 @@ from qontract.adapters.memory import (
     InMemorySubscriptions,
 )
 from qontract.application.event_manager import EventManager
-from qontract.application.group_redrive import GroupRedrive, Progress, group_of
+from qontract.application.group_redrive import GroupRedrive, RedriveProgress, group_of
 from qontract.application.letter_changes import LetterChanges
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy
-from qontract.application.subscription_steering import Steering
+from qontract.application.subscription_steering import SubscriptionSteering
 from qontract.domain.dead_letters import Group
 from qontract.domain.events import DomainEvent
 from qontract.testing import InMemorySubscriber
@@ -52,9 +52,9 @@ class Site:
     subscriber: InMemorySubscriber
     dead_letters: InMemoryDeadLetters
     events: InMemoryEvents
-    steering: Steering
+    steering: SubscriptionSteering
     publisher: InMemoryEventPublisher
-    reports: list[Progress] = field(default_factory=list)
+    reports: list[RedriveProgress] = field(default_factory=list)
     clock: float = 0.0
     working: bool = True
 
@@ -90,5 +90,5 @@ def dying(broken: int, *, odd: int = 0) -> Iterator[Site]:
     with InMemorySubscriber({NAME: crm}) as subscriber:
         subscriber.deliver(*(an_event(number, f"person-{number}") for number in range(broken + odd)))
         events = subscriber.events
-        steering = Steering(InMemorySubscriptions(events), abandoned_seconds=1000)
+        steering = SubscriptionSteering(InMemorySubscriptions(events), abandoned_seconds=1000)
         yield Site(crm, subscriber, subscriber.dead_letters, events, steering, InMemoryEventPublisher("qontract-api"))

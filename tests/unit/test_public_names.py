@@ -2,9 +2,6 @@
 
 import ast
 import inspect
-import subprocess
-import sys
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -15,12 +12,6 @@ from qontract.adapters import memory
 from qontract.application.ports import event_handler, integration
 from qontract.domain import events
 from qontract.domain import integration as knowledge
-
-ROOT = Path(__file__).parents[2]
-
-
-def run(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *command], capture_output=True, text=True, timeout=50, check=False, cwd=ROOT)
 
 
 @pytest.mark.parametrize("name", qontract.__all__)
@@ -60,22 +51,3 @@ def test_what_is_imported_when_it_is_asked_for_is_what_type_checkers_see(module:
 def test_a_name_that_is_not_public_is_no_attribute() -> None:
     with pytest.raises(AttributeError, match="module 'qontract' has no attribute 'Event'"):
         _ = qontract.Event  # type: ignore[attr-defined] # mypy sees it too
-
-
-@pytest.mark.parametrize("module", ["qontract", "qontract.testing"])
-def test_importing_the_package_imports_neither_pydantic_nor_pytest_nor_any_other_module_of_it(module: str) -> None:
-    code = f"import {module}, sys; print([m for m in sys.modules if m.startswith(('pydantic', 'pytest', 'qontract.'))])"
-    done = run("-c", code)
-    assert (done.stdout, done.stderr) == (f"{[module] if '.' in module else []}\n", "")
-
-
-def test_only_the_contracts_and_the_plugin_need_pytest() -> None:
-    names = [name for name in testing.__all__ if not name.endswith("Contract")]
-    code = f"import sys; sys.modules['pytest'] = None; from qontract.testing import {', '.join(names)}"
-    done = run("-c", code)
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_a_star_import_gives_every_public_name() -> None:
-    done = run("-c", "from qontract import *; print(sorted(name for name in dir() if name[0] != '_'))")
-    assert done.stdout == f"{sorted(qontract.__all__)}\n"

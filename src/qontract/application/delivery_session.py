@@ -30,8 +30,8 @@ _CANCELLED_SECONDS = 5.0
 class Limits:
     """How much a subscription reads and holds at once, and times in seconds.
 
-    Entries without a heartbeat are claimed after `claim_seconds`. Running handlers may take `grace_seconds` at the end.
-    A read waits `read_seconds` for the first entry.
+    Without a heartbeat, entries are claimed after `claim_seconds`. At the end, handlers may finish within
+    `grace_seconds`.
     """
 
     batch: int = 500
@@ -44,11 +44,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Dependencies:
-    """What the entrypoint gives to every delivery.
-
-    `publish` publishes follow-up events. `count` increases a counter. `clock` is a monotonic clock, and `now` returns
-    the seconds since the epoch.
-    """
+    """What a delivery needs from outside. `publish` is for follow-up events; `clock` is a monotonic clock."""
 
     event_format: EventFormat
     publish: Publish

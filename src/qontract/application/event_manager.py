@@ -138,18 +138,18 @@ class EventManager:
         return True
 
     def _publish(self, events: Sequence[DomainEvent]) -> None:
-        older = self._waiting()
-        if older:
+        spool = self._spool
+        if spool and (older := self._waiting(spool)):
             self._send(older)
-            if self._removed(older) and len(older) == BATCH:
+            if self._removed(spool, older) and len(older) == BATCH:
                 raise EventPublisherError("older events are to be sent first")
         self._count_not_published(len(events) - self._send(events))
-        if self._recorded_in_spool:
-            self._removed([event for event in events if event.id in self._recorded_in_spool])
+        if spool and self._recorded_in_spool:
+            self._removed(spool, [event for event in events if event.id in self._recorded_in_spool])
 
-    def _waiting(self) -> Sequence[DomainEvent]:
+    def _waiting(self, spool: EventSpool) -> Sequence[DomainEvent]:
         try:
-            waiting = self._spool.oldest(BATCH) if self._spool else ()
+            waiting = spool.oldest(BATCH)
         except EventSpoolError as error:
             self._report("reading the spool", error)
             return ()
@@ -184,11 +184,10 @@ class EventManager:
             self._report("writing the spool", full)
         return len(events)
 
-    def _removed(self, events: Sequence[DomainEvent]) -> bool:
+    def _removed(self, spool: EventSpool, events: Sequence[DomainEvent]) -> bool:
         """Take from the spool what was sent, if that can be done. What stays is sent again, which changes nothing."""
         try:
-            if self._spool:
-                self._spool.remove(events)
+            spool.remove(events)
         except EventSpoolError as error:
             self._report("writing the spool", error)
             return False

@@ -10,7 +10,7 @@ from qontract.domain.events import DomainEvent
 log = logging.getLogger(__name__)
 
 
-class Outcome(StrEnum):
+class PublishOutcome(StrEnum):
     """What became of an event: published; spooled; or neither, and only the log has it."""
 
     PUBLISHED = "published"
@@ -20,7 +20,7 @@ class Outcome(StrEnum):
 
 def publish_by_hand(
     events: EventManager, event_format: EventFormat, content: bytes, *, by: str
-) -> tuple[DomainEvent, Outcome]:
+) -> tuple[DomainEvent, PublishOutcome]:
     """Publish the CloudEvent in these bytes. Raises ValueError, in one line, if it is not a valid CloudEvent.
 
     If the event does not say who asked for it, `by` becomes its `authid`. An event whose source and id were published
@@ -32,7 +32,9 @@ def publish_by_hand(
         event = event.model_copy(update={"extensions": event.extensions | who})
     event_format.encode(event)  # raises if CloudEvents does not allow the text of `by`
     taken = events.publish_event(event)
-    outcome = Outcome.NOT_PUBLISHED if not taken else Outcome.SPOOLED if events.behind else Outcome.PUBLISHED
+    outcome = PublishOutcome.SPOOLED if events.behind else PublishOutcome.PUBLISHED
+    if not taken:
+        outcome = PublishOutcome.NOT_PUBLISHED
     about = {"event_id": event.id, "event_type": event.type, "subject": event.subject, "by": by}
     log.info("event published by hand", extra=about | {"outcome": outcome.value})
     return event, outcome

@@ -8,7 +8,7 @@ from itertools import islice
 from qontract.application.letter_changes import LetterChanges
 from qontract.application.ports.dead_letters import DeadLetters, SubscriptionGoneError
 from qontract.application.ports.redrive_runs import RedriveRuns
-from qontract.application.subscription_steering import Steering, UnknownSubscriptionError
+from qontract.application.subscription_steering import SubscriptionSteering, UnknownSubscriptionError
 from qontract.domain.dead_letters import DeadLetter, Group
 
 MOST_AT_ONCE = 64
@@ -24,7 +24,7 @@ class NotReadError(Exception):
     """Nobody reads the subscription: redriven events would only wait."""
 
 
-class End(StrEnum):
+class RedriveEnd(StrEnum):
     """How a redrive ended: no letter is left; the cause came back; or nobody reads the subscription any more."""
 
     DONE = "done"
@@ -33,7 +33,7 @@ class End(StrEnum):
 
 
 @dataclass(frozen=True)
-class Progress:
+class RedriveProgress:
     """The progress of a redrive.
 
     `redriven` is how many letters this process has redriven. The other numbers are of all events of the run: `waiting`
@@ -58,7 +58,7 @@ def group_of(letters: Iterable[DeadLetter], group_id: str) -> Group | None:
     return found
 
 
-def check_read(steering: Steering, subscription: str) -> None:
+def check_read(steering: SubscriptionSteering, subscription: str) -> None:
     """Raise SubscriptionGoneError if the subscription is gone, and NotReadError if nobody reads it."""
     try:
         known = steering.get(subscription)
@@ -109,7 +109,7 @@ class GroupRedrive:
             self._changes.publish()
         return found
 
-    def progress(self) -> Progress:
+    def progress(self) -> RedriveProgress:
         """Return what became of the events so far."""
         unacknowledged = self._runs.unacknowledged(self._run)
         cause = self._group.cause
@@ -119,7 +119,7 @@ class GroupRedrive:
             if letter.redriven and letter.redriven.run == self._run.id and letter.cause.is_like(cause):
                 self._died_again += 1
                 self._error = letter.failures[-1].error
-        return Progress(
+        return RedriveProgress(
             redriven=self._redriven,
             waiting=unacknowledged.waiting,
             came_back=self._died_again + len(failing),
@@ -137,10 +137,10 @@ def redrive_all(
     *,
     rate: float,
     is_read: Callable[[], bool],
-    report: Callable[[Progress], object],
+    report: Callable[[RedriveProgress], object],
     sleep: Callable[[float], object],
     now: Callable[[], float],
-) -> tuple[End, Progress]:
+) -> tuple[RedriveEnd, RedriveProgress]:
     """Redrive one letter, then two, four and so on, at most `rate` a second, and check the result each time.
 
     A batch does not grow if events of the batch before still wait. If nobody reads the subscription any more, the run
@@ -151,22 +151,22 @@ def redrive_all(
         found = _wait_for_results(redrive, report, sleep, now)
         if found.came_back:
             redrive.end()
-            return End.CAME_BACK, found
+            return RedriveEnd.CAME_BACK, found
         if not is_read():
-            return End.NOT_READ, found
+            return RedriveEnd.NOT_READ, found
         if found.redriven and not found.waiting:
             size = min(2 * size, most)
         if not redrive.step(size, lambda: sleep(1 / rate)):
             redrive.end()
-            return End.DONE, found
+            return RedriveEnd.DONE, found
 
 
 def _wait_for_results(
     redrive: GroupRedrive,
-    report: Callable[[Progress], object],
+    report: Callable[[RedriveProgress], object],
     sleep: Callable[[float], object],
     now: Callable[[], float],
-) -> Progress:
+) -> RedriveProgress:
     """Wait until each event is handled or has failed, but not for ever; return the progress."""
     patience = now() + PATIENCE_SECONDS
     while True:

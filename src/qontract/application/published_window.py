@@ -1,8 +1,8 @@
-"""The window: what was published a moment ago, for the server may still lose it.
+"""The window: events that were published a moment ago. The server may still lose them.
 
-A replica that becomes the primary lacks what had not come to it yet, and a server that starts again may lack the end of
-its file: event, intent and mark together, so that nobody notices. Another history of the server tells. What was
-published before is then published again, which changes nothing where it was not lost.
+A replica that becomes the primary may lack the latest changes, and a restarted server may lack the end of its file:
+event, intent and mark together, so that nobody notices. But the history of the server's data is then another one. So
+the events in the window are published again; those that were not lost do not change.
 """
 
 import logging
@@ -23,10 +23,10 @@ from qontract.domain.server_history import DataHistory
 log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 5.0
-"""Between two looks at the history, while the window is not empty."""
+"""The time between two checks of the history, while the window is not empty."""
 
 KEPT_SECONDS = 60.0
-"""After so long, a replica has an event, or is not made the primary, and the server has it on its disk."""
+"""After so long, the server has an event on its disk, and so has every replica that may become the primary."""
 
 MAX_EVENTS = 10_000
 MAX_BYTES = 2**24
@@ -39,7 +39,7 @@ _UNKNOWN = 0
 
 @dataclass(slots=True)
 class _Published:
-    """An event, as it went out; the number of the history that was known before, and when it was published."""
+    """A sent event, the number of the history that was known before, and when it was published."""
 
     event: EncodedEvent
     history: int
@@ -47,7 +47,7 @@ class _Published:
 
 
 def watch(window: "PublishedWindow") -> None:
-    """Look into the window again and again, in a thread, until it is empty or nobody has it any more."""
+    """Check the window every few seconds on a thread, until it is empty, or nobody uses it any more."""
     Thread(target=_watch, args=(ref(window),), name="published-window", daemon=True).start()
 
 
@@ -61,14 +61,14 @@ def _watch(found: "ref[PublishedWindow]") -> None:
 
 
 class PublishedWindow(EventPublisher):
-    """Publishes through `sender`, and remembers the events until the `server` has surely kept them.
+    """Publishes with `sender`, and remembers the events until the `server` has certainly stored them.
 
-    An event is forgotten when the server, at least a minute after it was published, still has the history that it had
-    before. If not, all that was published under another history is published again, in order, also if that takes long.
-    At most `max_events` and `max_bytes` are remembered, in each process: beyond that the oldest are forgotten.
+    An event is forgotten if the server still has the same history a minute after it was published. If the history is
+    another one, all events of the old history are published again, in order, until that succeeds. Each process
+    remembers at most `max_events` and `max_bytes`: beyond that, the oldest are forgotten.
 
-    `watch` has to call `look` every few seconds until that says that there is nothing to look at. `count_again` and
-    `count_forgotten` are given how many were published again; how many were forgotten too early.
+    `watch` has to call `look` every few seconds until `look` returns False. `count_again` gets how many events were
+    published again, and `count_forgotten` how many were forgotten too early.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class PublishedWindow(EventPublisher):
         self._remember(encoded, history)
 
     def look(self) -> bool:
-        """Ask for the history, forget or publish again, and say whether to look again later. Raises nothing."""
+        """Read the history; forget events, or publish them again. Return whether to look again. It never raises."""
         try:
             self._check()
         except ServerHistoryError as error:
@@ -189,7 +189,7 @@ class PublishedWindow(EventPublisher):
             self._bytes = sum(len(one.event.content) for one in self._events)
 
     def _publish_again(self, lacking: Sequence[_Published], number: int) -> None:
-        """Publish them in order, as far as that can be done. What cannot be stays until the next look."""
+        """Publish the events again, in order. The first failure leaves the rest to the next look."""
         lost = again = 0
         error: EventPublisherError | None = None
         for first in range(0, len(lacking), BATCH):

@@ -65,9 +65,9 @@ def reconcile(
     """
     desired = integration.desired.model_validate(job.payload)
     record = JobRecord(turn.progress)
-    run = _Run(job, turn, record, desired, integration, None if desired.dry_run else events, guards or Guards())
+    current = _Slice(job, turn, record, desired, integration, None if desired.dry_run else events, guards or Guards())
     try:
-        pause = run.work()
+        pause = current.work()
     except Exception as error:  # what was done by then stays done
         log.exception("job interrupted")
         record.fail(f"interrupted: {type(error).__name__}: {error}")
@@ -107,7 +107,7 @@ def _resolve(
 
 
 @dataclass(frozen=True)
-class _Run:
+class _Slice:
     """One slice of a job."""
 
     job: Job

@@ -1,4 +1,4 @@
-"""What a process needs of several servers: the jobs may be in one, and the events in another."""
+"""Check several servers: the jobs may be on one server, and the events on another."""
 
 from collections.abc import Mapping
 
@@ -6,13 +6,13 @@ from qontract.application.ports.server_check import ServerCheck, ServerState
 
 
 class ServerChecks(ServerCheck):
-    """Asks each of the servers, by the setting that says where it is."""
+    """Asks each server. `servers` has them by the setting that contains the address."""
 
     def __init__(self, servers: Mapping[str, ServerCheck]) -> None:
         self._servers = servers
 
     def state(self) -> ServerState:
-        """Return the first that refuses; or else what is wrong with each."""
+        """Return the state of the first server that refuses; if none does, what is failing on each."""
         states = {setting: server.state() for setting, server in self._servers.items()}
         for setting, state in states.items():
             if state.refused:

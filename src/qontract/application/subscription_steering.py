@@ -15,7 +15,7 @@ class UnknownSubscriptionError(Exception):
 
 
 @dataclass(frozen=True)
-class Known:
+class SubscriptionStatus:
     """A subscription, how well it is, and why."""
 
     view: SubscriptionView
@@ -23,7 +23,7 @@ class Known:
     reason: str
 
 
-class Steering:
+class SubscriptionSteering:
     """Steers `subscriptions`. Raises SubscriptionsError, and UnknownSubscriptionError if there is none of this name.
 
     After `abandoned_seconds` without a sign of life, a subscription does not hold back the trimming of events any more.
@@ -34,11 +34,11 @@ class Steering:
         self._subscriptions = subscriptions
         self._abandoned_seconds = abandoned_seconds
 
-    def all(self) -> Sequence[Known]:
+    def all(self) -> Sequence[SubscriptionStatus]:
         """Return all subscriptions, by name."""
         return [self._known(view) for view in self._subscriptions.all()]
 
-    def get(self, name: str) -> Known:
+    def get(self, name: str) -> SubscriptionStatus:
         """Return a subscription."""
         return self._known(self._required(name))
 
@@ -98,8 +98,8 @@ class Steering:
             raise UnknownSubscriptionError(name)
         return view
 
-    def _known(self, view: SubscriptionView) -> Known:
-        return Known(view, *state_of(view, self._abandoned_seconds))
+    def _known(self, view: SubscriptionView) -> SubscriptionStatus:
+        return SubscriptionStatus(view, *state_of(view, self._abandoned_seconds))
 
 
 def _refusal_of_seek(busy: str, view: SubscriptionView) -> str:

@@ -25,7 +25,7 @@ def observed(action: TeamAction, organisation: GithubOrganisation) -> TeamAction
         case UpdateTeam(description=description, privacy=privacy, parent_slug=parent_slug):
             there = (team.description.strip(), team.privacy, team.parent)
             return action if there == (description, privacy, parent_slug) else None
-        case UpdateMembers():
+        case _:
             return _members(action, team)
 
 

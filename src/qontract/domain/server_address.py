@@ -1,4 +1,4 @@
-"""Where Redis is, as a URL says it: at one place, where Sentinels say that the primary is, or on nodes of a cluster."""
+"""The address of Redis in a URL: one server, a primary that Sentinels know, or the nodes of a cluster."""
 
 import re
 from dataclasses import dataclass, field
@@ -24,11 +24,12 @@ _HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:\s]+)(?::(?P<port>[0-9]{
 
 @dataclass(frozen=True)
 class ServerAddress:
-    """Where the primary is.
+    """The address of the primary.
 
-    It is at `url`; or, if there are `sentinels`, where the first of them that answers says that the primary `name` is,
-    and `url` has the rest: user, password, database, options. Each Sentinel is a URL too. The URLs may hold passwords.
-    If there are `nodes`, hosts and ports of a cluster, any of them says which one has the keys; `url` has the rest.
+    - Without `sentinels` and `nodes`, it is `url`.
+    - With `sentinels`, the first of them that answers says where the primary `name` is; each of them is a URL too.
+    - With `nodes`, hosts and ports of a cluster, any of them says which node has the keys.
+    - In the last two cases, `url` has the rest: user, password, database, options. All URLs may contain passwords.
     """
 
     url: str = field(repr=False)
@@ -37,7 +38,7 @@ class ServerAddress:
     nodes: tuple[tuple[str, int], ...] = ()
 
     def __str__(self) -> str:
-        """Return where it is, without user and password."""
+        """Return the address without user and password."""
         if self.sentinels:
             return f"{self.name} at the Sentinels {', '.join(map(_place, self.sentinels))}"
         if self.nodes:
@@ -46,7 +47,7 @@ class ServerAddress:
 
 
 def server_address(url: str) -> ServerAddress:
-    """Return what the URL says. Raises ValueError that says what is wrong with it, and repeats nothing of it."""
+    """Return the address in the URL. Raises ValueError; the message says what is wrong, without a part of the URL."""
     scheme = url.partition("://")[0]
     if scheme in ("redis+sentinel", "rediss+sentinel"):
         return _behind_sentinels(url)
@@ -95,7 +96,7 @@ def _on_cluster(url: str) -> ServerAddress:
 
 
 def _parsed(url: str, pattern: re.Pattern[str], port: int, form: str) -> tuple[re.Match[str], list[str]]:
-    """Return the parts of the URL, and each host with its port. Raises ValueError that says the form."""
+    """Return the parts of the URL, and each host with its port. Raises ValueError; the message shows the right form."""
     found = pattern.fullmatch(url)
     hosts = [_HOST.fullmatch(host) for host in found["hosts"].split(",")] if found else []
     if found is None or not all(hosts):

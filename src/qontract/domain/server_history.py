@@ -1,13 +1,14 @@
-"""Which history the data of a server has: a server that was replaced, or fell back, may have lost what it accepted."""
+"""The history of a server's data: a server that was replaced, or went back, may have lost events that it accepted."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class DataHistory:
-    """Of a server: its run (another one after each start), the line of changes that it has, and how far it has come.
+    """The history of a server's data.
 
-    `offset` counts the bytes of changes; it stays where it is while the server never had a replica.
+    `run_id` is another one after each start. `replication_id` is the history that it shares with its replicas, and
+    `offset` counts the bytes of changes in it; the offset does not grow while the server never had a replica.
     """
 
     run_id: str
@@ -15,6 +16,6 @@ class DataHistory:
     offset: int
 
     def continues(self, earlier: "DataHistory") -> bool:
-        """Say whether the server still has all that it had at the time of the earlier history."""
+        """Return whether the server still has all data that it had at the earlier time."""
         same = (self.run_id, self.replication_id) == (earlier.run_id, earlier.replication_id)
         return same and self.offset >= earlier.offset

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from qontract.application.group_redrive import Progress
+from qontract.application.group_redrive import RedriveProgress
 from qontract.domain.dead_letters import DeadLetter, Group
 from qontract.entrypoints.shown import cut, safe
 
@@ -85,12 +85,12 @@ def group_lines(groups: Iterable[Group], columns: int | None) -> Iterator[str]:
         yield _fitting(f"{_INDENT}{safe(group.example)}: {safe(group.error)[:_WIDTH]}", columns)
 
 
-def progress_record(progress: Progress) -> dict[str, Any]:
+def progress_record(progress: RedriveProgress) -> dict[str, Any]:
     """Return what JSON says of how far a redriving is."""
     return asdict(progress) | {"error": progress.error or None}
 
 
-def progress_line(progress: Progress, count: int) -> str:
+def progress_line(progress: RedriveProgress, count: int) -> str:
     """Return how far a redriving of so many letters is, in one line."""
     parts = [f"redriven {progress.redriven} of {count}", f"{progress.waiting} not acknowledged"]
     parts += [f"{progress.otherwise} fail for another cause"] if progress.otherwise else []

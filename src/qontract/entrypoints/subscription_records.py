@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from qontract.application.subscription_steering import Known
+from qontract.application.subscription_steering import SubscriptionStatus
 from qontract.domain.subscriptions import duration, next_step
 from qontract.entrypoints.shown import safe, table
 
 
-def record(known: Known) -> dict[str, Any]:
+def record(known: SubscriptionStatus) -> dict[str, Any]:
     """Return all that is known of a subscription, for JSON. Times are in seconds."""
     view = known.view
     paused = view.paused
@@ -34,12 +34,12 @@ def record(known: Known) -> dict[str, Any]:
     }
 
 
-def listed(known: Iterable[Known], columns: int | None) -> Iterator[str]:
+def listed(known: Iterable[SubscriptionStatus], columns: int | None) -> Iterator[str]:
     """Yield the lines of a list that fit so many columns. None: nothing is cut."""
     yield from table(("NAME", "STATE", "LAG", "IN FLIGHT", "OLDEST", "DEAD", "LED BY"), map(_row, known), columns)
 
 
-def _row(known: Known) -> tuple[object, ...]:
+def _row(known: SubscriptionStatus) -> tuple[object, ...]:
     view = known.view
     waits = view.lag + view.pending > 0
     led_by = view.leader or (f"{len(view.replicas)} share" if view.is_read else "-")
@@ -47,7 +47,7 @@ def _row(known: Known) -> tuple[object, ...]:
     return view.name, known.state, view.lag, view.in_flight, oldest, view.dead_letters, led_by
 
 
-def lines(known: Known) -> Iterator[str]:
+def lines(known: SubscriptionStatus) -> Iterator[str]:
     """Yield all that is known of a subscription, in lines that a terminal only shows."""
     view = known.view
     waits = view.lag + view.pending > 0

@@ -55,3 +55,11 @@ async def test_stopped_it_ends_whether_it_was_replaced_or_not() -> None:
         one.loop.take_successor()
         await one.loop.run()
         assert one.loop.session is None
+
+
+@on_virtual_clock
+async def test_without_a_successor_it_goes_on_as_it_was() -> None:
+    async with replica(InMemoryEvents(), Handler()) as one:
+        before = one.loop.subscription
+        one.loop.take_successor()
+        assert one.loop.subscription is before

@@ -9,7 +9,7 @@ import pytest
 from qontract.adapters.cloudevents import CloudEventsEventFormat
 from qontract.adapters.memory import InMemoryEventPublisher, InMemoryEventSpool
 from qontract.application.event_manager import EventManager
-from qontract.application.event_publishing import Outcome, publish_by_hand
+from qontract.application.event_publishing import PublishOutcome, publish_by_hand
 from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.application.ports.event_spool import EventSpoolError
 
@@ -41,7 +41,7 @@ def test_the_event_is_published_as_it_is_and_says_who_published_it(
     events: EventManager, publisher: InMemoryEventPublisher
 ) -> None:
     event, outcome = publish_by_hand(events, FORMAT, cloudevent(subject="db-1", team="x"), by="alice@sre")
-    assert outcome is Outcome.PUBLISHED
+    assert outcome is PublishOutcome.PUBLISHED
     assert publisher.events == [event]
     assert (event.id, event.type, event.source, event.subject) == ("7", "com.example.done", "/here", "db-1")
     assert event.data == {"a": 1}
@@ -78,10 +78,10 @@ def test_while_the_publisher_is_away_it_waits_in_the_spool_and_the_outcome_says_
 ) -> None:
     publisher.fail("publish", AWAY)
     event, outcome = publish_by_hand(events, FORMAT, cloudevent(), by="me")
-    assert outcome is Outcome.SPOOLED
+    assert outcome is PublishOutcome.SPOOLED
     assert spool.oldest(9) == [event]
     _, outcome = publish_by_hand(events, FORMAT, cloudevent(id="8"), by="me")
-    assert outcome is Outcome.PUBLISHED
+    assert outcome is PublishOutcome.PUBLISHED
     assert [each.id for each in publisher.events] == ["7", "8"]
 
 
@@ -90,4 +90,4 @@ def test_what_neither_takes_is_not_published_and_the_outcome_says_so(
 ) -> None:
     publisher.fail("publish", AWAY)
     spool.fail("append", EventSpoolError("full"))
-    assert publish_by_hand(events, FORMAT, cloudevent(), by="me")[1] is Outcome.NOT_PUBLISHED
+    assert publish_by_hand(events, FORMAT, cloudevent(), by="me")[1] is PublishOutcome.NOT_PUBLISHED

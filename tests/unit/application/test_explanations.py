@@ -22,6 +22,7 @@ from qontract.domain.events import DomainEvent
 from qontract.domain.explanations import EventExplanation, Fate
 from qontract.domain.history import History
 from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
+from qontract.domain.kept_jobs import JobView
 from tests.support.delivering import FORMAT, publish
 
 JOINS = {"subject": "acme/team-a", "users_to_add": ["alice@example.com"]}
@@ -53,14 +54,18 @@ class Deployment:
         self.joined = changed("acme/team-a", users_to_add=["alice@example.com"])
         self.left = changed("acme/team-c", users_to_remove=["alice@example.com"])
         publish(events, self.joined, self.left.model_copy(update={"correlation_id": "r-2"}))
-        queue = InMemoryJobQueue({"slack-usergroups": done})
-        self.job = Job(integration="slack-usergroups", payload={}, correlation_id="r-1", locks=("a",))
-        queue.submit(self.job)
-        self.jobs = InMemoryKeptJobs(queue)
+        self.queue = InMemoryJobQueue({"slack-usergroups": done})
+        self.job = self.submit()
+        self.jobs = InMemoryKeptJobs(self.queue)
         self.kept = InMemoryKeptEvents(events, datetime.now(UTC))
         self.states, self.letters = InMemoryDeliveryStates(events), InMemoryDeadLetters(events=events)
         stores = Stores(self.kept, InMemorySubscriptions(events), self.states, self.letters, FORMAT)
         self.explanations = Explanations(EventExplanations(stores), self.jobs, most=most)
+
+    def submit(self) -> Job:
+        job = Job(integration="slack-usergroups", payload={}, correlation_id="r-1", locks=("a",))
+        self.queue.submit(job)
+        return job
 
     def about(self, name: str) -> History:
         found = self.explanations.about(name)
@@ -139,3 +144,29 @@ def test_if_the_events_cannot_be_reached_nothing_else_is_asked(name: str) -> Non
     with pytest.raises(KeptEventsError):
         deployment.explanations.about(name)
     assert asked == []
+
+
+def test_with_a_source_only_an_event_is_meant() -> None:
+    deployment = Deployment()
+    assert deployment.explanations.about("acme/team-a", "qontract-api") is None
+    found = deployment.explanations.about(deployment.joined.id, "qontract-api")
+    assert isinstance(found, EventExplanation)
+    assert (found.entry, found.job) == ("1", deployment.job.id)
+
+
+def test_an_event_is_explained_while_jobs_cannot_be_read_and_that_is_said() -> None:
+    deployment = Deployment()
+
+    def away(**_: object) -> list[JobView]:
+        raise KeptJobsError("Redis did not answer")
+
+    deployment.jobs.list = away  # type: ignore[method-assign]
+    found = deployment.explanations.about(deployment.joined.id)
+    assert isinstance(found, EventExplanation)
+    assert (found.entry, found.job, found.missing) == ("1", "", ("jobs: Redis did not answer",))
+
+
+def test_of_many_jobs_that_planned_something_for_a_subject_the_newest_five_are_told() -> None:
+    deployment = Deployment()
+    ids = [deployment.submit().id for _ in range(6)]
+    assert [note.view.id for note in deployment.about("acme/team-a").jobs] == ids[:0:-1]

@@ -5,14 +5,23 @@ from typing import Any
 
 import pytest
 
-from qontract.adapters.memory.events import Record
-from qontract.application.group_redrive import End, GroupRedrive, NotReadError, Progress, check_read, redrive_all
+from qontract.adapters.memory import InMemoryEvents, InMemorySubscriptions
+from qontract.adapters.memory.events import AttemptRecord
+from qontract.application.group_redrive import (
+    GroupRedrive,
+    NotReadError,
+    RedriveEnd,
+    RedriveProgress,
+    check_read,
+    redrive_all,
+)
 from qontract.application.ports.dead_letters import DeadLettersError, SubscriptionGoneError
+from qontract.application.subscription_steering import SubscriptionSteering
 from qontract.domain.dead_letter_events import ChangedLetters
 from tests.support.dying import NAME, Site, dying
 
 
-def run(site: Site, redrive: GroupRedrive, rate: float = 1000, **changes: Any) -> tuple[End, Progress]:
+def run(site: Site, redrive: GroupRedrive, rate: float = 1000, **changes: Any) -> tuple[RedriveEnd, RedriveProgress]:
     settings: dict[str, Any] = {
         "rate": rate,
         "is_read": lambda: True,
@@ -35,7 +44,7 @@ def test_all_letters_of_the_group_are_redriven_and_handled_and_no_other() -> Non
         group = site.group()
         wanted = [letter.id for letter in site.dead_letters.iterate() if letter.group == group.id]
         end, found = run(site, site.redrive(group))
-        assert (end, found) == (End.DONE, Progress(redriven=20))
+        assert (end, found) == (RedriveEnd.DONE, RedriveProgress(redriven=20))
         assert sorted(site.crm.handled) == list(range(20))
         assert len(list(site.dead_letters.iterate())) == 3
         assert told(site) == wanted
@@ -65,7 +74,7 @@ def test_it_stops_when_the_cause_comes_back_and_has_redriven_one_batch_at_most_s
         site.crm.broken = {int(str(subjects[20]).removeprefix("person-"))}
         group = site.group()
         end, found = run(site, site.redrive(group))
-        assert end is End.CAME_BACK
+        assert end is RedriveEnd.CAME_BACK
         assert (found.redriven, found.came_back) == (31, 1)  # 1 + 2 + 4 + 8 + 16
         assert found.error.startswith("ValueError: no place for ")
         assert len(site.crm.handled) == 30
@@ -78,10 +87,10 @@ def test_it_stops_at_the_first_failed_attempt_and_does_not_wait_for_the_last() -
         redrive.step(1)
         [number] = site.events.of(NAME).redriven
         failures = next(site.dead_letters.iterate()).failures[-1:]
-        site.events.of(NAME).records[number] = Record(failures, 0, 0)
+        site.events.of(NAME).records[number] = AttemptRecord(failures, 0, 0)
         site.working = False
         end, found = run(site, redrive)
-        assert (end, found.redriven, found.waiting, found.came_back) == (End.CAME_BACK, 1, 1, 1)
+        assert (end, found.redriven, found.waiting, found.came_back) == (RedriveEnd.CAME_BACK, 1, 1, 1)
 
 
 def test_the_same_error_some_lines_away_is_the_cause_that_came_back() -> None:
@@ -92,23 +101,23 @@ def test_the_same_error_some_lines_away_is_the_cause_that_came_back() -> None:
         redrive = site.redrive(group)
         redrive._letters = iter([*site.dead_letters.iterate()])
         end, _ = run(site, redrive)
-        assert end is End.CAME_BACK
+        assert end is RedriveEnd.CAME_BACK
 
 
 def test_where_they_fail_for_another_cause_it_goes_on_in_batches_that_do_not_grow() -> None:
     with dying(6) as site:
         site.crm.broken, site.crm.odd = set(), set(range(6))
         end, found = run(site, site.redrive(site.group()))
-        assert (end, found.redriven, found.came_back) == (End.DONE, 6, 0)
+        assert (end, found.redriven, found.came_back) == (RedriveEnd.DONE, 6, 0)
         assert len(list(site.dead_letters.iterate())) == 6
 
 
 def test_after_a_stop_the_next_redriving_begins_with_all_that_there_are() -> None:
     with dying(5) as site:
-        assert run(site, site.redrive(site.group()))[0] is End.CAME_BACK
+        assert run(site, site.redrive(site.group()))[0] is RedriveEnd.CAME_BACK
         site.crm.broken = set()
         end, found = run(site, site.redrive(site.group()))
-        assert (end, found.redriven) == (End.DONE, 5)
+        assert (end, found.redriven) == (RedriveEnd.DONE, 5)
 
 
 def test_one_that_was_killed_is_gone_on_with_and_redrives_none_twice() -> None:
@@ -119,7 +128,7 @@ def test_one_that_was_killed_is_gone_on_with_and_redrives_none_twice() -> None:
         site.working = False  # who redrove is killed before it looks
         site.crm.broken = set()
         end, found = run(site, site.redrive(group, by="bob"), sleep=lambda seconds: site.sleep(seconds + 1), rate=50)
-        assert end is End.DONE
+        assert end is RedriveEnd.DONE
         assert found.redriven == 13
         assert len(told(site)) == len(set(told(site))) == 20
 
@@ -130,7 +139,7 @@ def test_what_came_back_while_nobody_looked_stops_who_goes_on() -> None:
         first.step(7)
         site.sleep(1)
         end, found = run(site, site.redrive(group))
-        assert (end, found.redriven, found.came_back) == (End.CAME_BACK, 0, 7)
+        assert (end, found.redriven, found.came_back) == (RedriveEnd.CAME_BACK, 0, 7)
         assert len(list(site.dead_letters.iterate())) == 20
 
 
@@ -160,7 +169,7 @@ def test_it_is_not_ended_while_nobody_reads_the_subscription() -> None:
     with dying(4) as site:
         group = site.group()
         end, found = run(site, site.redrive(group), is_read=lambda: False)
-        assert (end, found.redriven) == (End.NOT_READ, 0)
+        assert (end, found.redriven) == (RedriveEnd.NOT_READ, 0)
         assert site.events.runs
 
 
@@ -168,7 +177,7 @@ def test_handlers_that_take_long_are_waited_for_a_minute_and_the_batches_do_not_
     with dying(3) as site:
         site.working = False
         end, found = run(site, site.redrive(site.group()))
-        assert (end, found.redriven, found.waiting) == (End.DONE, 3, 3)
+        assert (end, found.redriven, found.waiting) == (RedriveEnd.DONE, 3, 3)
         assert 180 <= site.clock < 200
 
 
@@ -198,3 +207,10 @@ def test_a_subscription_that_is_gone_paused_or_not_read_is_named_with_what_to_do
         with pytest.raises(SubscriptionGoneError):
             run(site, site.redrive(site.group()))
         assert len(list(site.dead_letters.iterate())) == 1
+
+
+def test_a_subscription_of_which_only_the_pause_is_left_is_gone() -> None:
+    paused = InMemorySubscriptions(InMemoryEvents())
+    paused.pause(NAME, "alice")
+    with pytest.raises(SubscriptionGoneError):
+        check_read(SubscriptionSteering(paused, abandoned_seconds=1000), NAME)

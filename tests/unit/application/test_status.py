@@ -34,7 +34,7 @@ from tests.unit.domain.test_processes import process
 class System:
     """A system in memory, of which each part can fail."""
 
-    def __init__(self, presence: Presence | None = None, **more: Any) -> None:
+    def __init__(self, presence: Presence | None = None, *, signs: bool = True, **more: Any) -> None:
         self.server = InMemoryServerInfo()
         self.presence = InMemoryPresence()
         self.jobs = InMemoryKeptJobs(InMemoryJobQueue({}))
@@ -46,7 +46,7 @@ class System:
         self.status = SystemStatus(
             self.server,
             presence or self.presence,
-            lambda: self.jobs,
+            (lambda: self.jobs) if signs else None,
             self.subscriptions,
             EventManager(publisher, spool=self.spool, intents=self.intents),
             spool=("ops-1", "/spool.sqlite"),
@@ -133,3 +133,10 @@ def test_a_part_that_hangs_is_not_waited_for_and_the_others_are_told() -> None:
     assert facts.processes == Unanswered("no answer within 0.3 s")
     assert facts.server == system.server.view
     end.set()
+
+
+def test_what_is_known_of_jobs_is_not_told_where_nothing_can_be_signed() -> None:
+    facts = System(signs=False).status.look()
+    assert isinstance(facts.jobs, Unanswered)
+    assert "QAPI_AUTH__SECRET is not set" in facts.jobs.why
+    assert facts.subscriptions == [], "the others answer"

@@ -1,4 +1,4 @@
-"""Steering subscriptions: who did it is in the log, and what is refused says what to do first."""
+"""SubscriptionSteering subscriptions: who did it is in the log, and what is refused says what to do first."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ import pytest
 
 from qontract.adapters.memory import InMemoryEventLog, InMemoryEvents, InMemorySubscriptions
 from qontract.application.ports.subscriptions import BusyError, SubscriptionsError
-from qontract.application.subscription_steering import Steering, UnknownSubscriptionError
+from qontract.application.subscription_steering import SubscriptionSteering, UnknownSubscriptionError
 from qontract.domain.subscriptions import State
 
 
@@ -18,7 +18,7 @@ class Site:
     def __init__(self) -> None:
         self.events = InMemoryEvents()
         self.subscriptions = InMemorySubscriptions(self.events)
-        self.steering = Steering(self.subscriptions, abandoned_seconds=1000)
+        self.steering = SubscriptionSteering(self.subscriptions, abandoned_seconds=1000)
         self.log = InMemoryEventLog(self.events, "crm")
         self.events.append(b"1", b"2")
         asyncio.run(self.log.open())
@@ -61,7 +61,7 @@ def test_what_changes_nothing_is_not_logged(site: Site, caplog: pytest.LogCaptur
     assert caplog.records == []
 
 
-CHANGES: list[Callable[[Steering], object]] = [
+CHANGES: list[Callable[[SubscriptionSteering], object]] = [
     lambda steering: steering.get("nope"),
     lambda steering: steering.pause("nope", by="me"),
     lambda steering: steering.resume("nope", by="me"),
@@ -77,7 +77,7 @@ CHANGES: list[Callable[[Steering], object]] = [
     "change", CHANGES, ids=["get", "pause", "resume", "preview", "no seek", "no removal", "seek", "remove"]
 )
 def test_a_name_that_is_none_is_refused_and_nothing_is_logged(
-    site: Site, caplog: pytest.LogCaptureFixture, change: Callable[[Steering], object]
+    site: Site, caplog: pytest.LogCaptureFixture, change: Callable[[SubscriptionSteering], object]
 ) -> None:
     with caplog.at_level(logging.INFO), pytest.raises(UnknownSubscriptionError, match="nope"):
         change(site.steering)

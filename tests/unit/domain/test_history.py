@@ -70,3 +70,8 @@ def test_a_name_is_found_anywhere_in_data_however_deep() -> None:
     data = {"users_to_add": ["bob", "alice"], "meta": {"owner": "alice"}, "deep": deep, "alice": 1}
     assert sorted(places_of(data, "alice")) == ["deep", "owner", "users_to_add"]
     assert list(places_of(None, "alice")) == []
+
+
+def test_of_data_without_end_a_part_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qontract.domain.history._MOST_VALUES", 3)
+    assert list(places_of({"users": ["alice"] * 10}, "alice")) == ["users"]

@@ -42,6 +42,11 @@ def test_a_process_that_runs_has_host_pid_version_start_and_last_sign_of_life() 
     assert finding.wellness is Wellness.WELL
 
 
+def test_a_process_says_which_integrations_it_has() -> None:
+    [finding] = found(ProcessView(process(installed=("github-teams", "slack-usergroups")), 3))
+    assert finding.says.endswith("seen 3 s ago; has github-teams, slack-usergroups")
+
+
 def test_a_kind_of_which_none_runs_is_not_well_and_the_last_that_did_is_named() -> None:
     kinds = {ProcessKind.WORKER, ProcessKind.SUBSCRIBER}
     ended, silent = ProcessView(process(host="ops-1"), 7200, ended=True), ProcessView(process(host="ops-2"), 60)

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from qontract.adapters.memory import faults
-from qontract.adapters.memory.events import InMemoryEvents, Place, Subscription
+from qontract.adapters.memory.events import InMemoryEvents, Place, SubscriptionState
 from qontract.application.ports.delivery_states import DeliveryStates
 from qontract.domain.delivery_states import Beginning, DeliveryState, Held
 
@@ -28,7 +28,7 @@ class InMemoryDeliveryStates(DeliveryStates):
             is_kept = int(entry) in self._events.kept
             return self._state(one, one.place, int(entry)) if one and one.place else DeliveryState(is_kept=is_kept)
 
-    def _state(self, one: Subscription, place: Place, number: int) -> DeliveryState:
+    def _state(self, one: SubscriptionState, place: Place, number: int) -> DeliveryState:
         redriven = next((new for new, kept in reversed(one.redriven.items()) if kept.entry == str(number)), None)
         held = self._held(one, place, redriven or number)
         is_shared = bool(one.interest and one.interest.shared)
@@ -61,7 +61,7 @@ class InMemoryDeliveryStates(DeliveryStates):
                     return str(number)
         return None
 
-    def _held(self, one: Subscription, place: Place, number: int) -> Held | None:
+    def _held(self, one: SubscriptionState, place: Place, number: int) -> Held | None:
         pending, record = place.pending.get(number), one.records.get(number)
         if pending is None:
             return None

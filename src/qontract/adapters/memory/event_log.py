@@ -5,7 +5,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 
 from qontract.adapters.memory import faults
-from qontract.adapters.memory.events import InMemoryEvents, Kept, Pending, Place, Record
+from qontract.adapters.memory.events import AttemptRecord, InMemoryEvents, Pending, Place
+from qontract.adapters.memory.reader import Reader
 from qontract.application.ports.event_log import (
     Entry,
     EventLog,
@@ -16,9 +17,6 @@ from qontract.application.ports.event_log import (
     RewoundError,
 )
 from qontract.domain.delivery_states import Interest
-
-_Candidate = tuple[int, Kept | None, str | None]
-"""The number of an event, the event if it is there, and its type if that is known."""
 
 _TICK_SECONDS = 1e-6
 """The shortest wait. With a rounding error, a wait might take no time, again and again."""
@@ -51,13 +49,10 @@ class InMemoryEventLog(EventLog):
         self._name = subscription
         self._replica = replica
         self._shared = shared
-        self._wants = wants
-        self._type_of = type_of
-        self._claim_seconds = claim_seconds
         self._interest = interest
         self._known = events.of(subscription)
         self._now = events.now
-        self._checked = (-1, 0.0)
+        self._reader = Reader(events, self._known, replica, wants, type_of, claim_seconds if shared else None)
         self._history, self._newest_read = events.history, 0
 
     async def open(self) -> bool:
@@ -107,19 +102,19 @@ class InMemoryEventLog(EventLog):
                 with self._events.lock:
                     place = self._place_of_a_leader()
                     self._notice_history()
-                    entries = self._take(place, count, max_bytes)
+                    entries = self._reader.take(place, count, max_bytes)
                     self._newest_read = place.last
                 left = deadline - self._now()
                 if entries or left <= 0:
                     return entries
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(max(_TICK_SECONDS, min(left, self._checked[1] - self._now()))):
+                    async with asyncio.timeout(max(_TICK_SECONDS, min(left, self._reader.next_claim - self._now()))):
                         await changed.wait()
 
     async def content_of(self, entry: Entry) -> bytes | None:
         """Read the bytes of an entry again; None if the event is gone."""
         await asyncio.sleep(0)
-        kept = self._kept(_number(entry))
+        kept = self._reader.kept(_number(entry))
         return kept.content if kept else None
 
     async def acknowledge(self, entries: Collection[Entry]) -> None:
@@ -139,7 +134,7 @@ class InMemoryEventLog(EventLog):
             place = self._place()
             for entry in entries:
                 if (number := _number(entry)) in place.pending:
-                    self._known.records[number] = Record(entry.failures, entry.due, entry.begun)
+                    self._known.records[number] = AttemptRecord(entry.failures, entry.due, entry.begun)
                     entry.recorded = True
 
     async def dead_letter(self, entry: Entry) -> None:
@@ -187,7 +182,7 @@ class InMemoryEventLog(EventLog):
         await asyncio.sleep(0)
         with self._events.lock:
             place = self._place()
-            unread = [kept.since for _, kept in self._unread(place)]
+            unread = [kept.since for _, kept in self._reader.unread(place)]
             oldest = min([*unread, *(pending.since for pending in place.pending.values())], default=self._now())
             letters = sum(letter.subscription == self._name for letter in self._events.letters.values())
             return Measures(len(unread), len(place.pending), self._now() - oldest, letters, len(place.replicas))
@@ -227,88 +222,10 @@ class InMemoryEventLog(EventLog):
             if pending and pending.owner == self._replica:
                 yield pending
 
-    def _kept(self, number: int) -> Kept | None:
-        return self._events.kept.get(number) or self._known.redriven.get(number)
-
     def _end(self, place: Place, number: int) -> None:
         if place.pending.pop(number, None):
             self._known.redriven.pop(number, None)
             self._known.records.pop(number, None)
-
-    def _take(self, place: Place, count: int, max_bytes: int) -> list[Entry]:
-        entries: list[Entry] = []
-        size = 0
-        for number, kept, type_ in self._candidates(place):
-            size += len(kept.content) if kept else 0
-            if len(entries) >= count or (entries and size > max_bytes):
-                break
-            entries.append(self._deliver(place, number, kept, type_))
-        return entries
-
-    def _candidates(self, place: Place) -> Iterator[_Candidate]:
-        """Yield the entries to read, in order, and skip unwanted ones."""
-        for number in self._claimable(place):
-            kept = self._kept(number)
-            yield number, kept, self._type(kept.content) if kept else None
-        for number, unread in self._unread(place):
-            type_ = self._type(unread.content)
-            if self._wants is None or type_ is None or self._wants(type_):
-                yield number, unread, type_
-            else:
-                self._pass(place, number)
-                self._known.redriven.pop(number, None)
-
-    def _unread(self, place: Place) -> Iterator[tuple[int, Kept]]:
-        for number, kept in list(self._known.redriven.items()):
-            if number > place.last_redriven:
-                yield number, kept
-        for number in range(place.last + 1, self._events.newest + 1):
-            if new := self._events.kept.get(number):
-                yield number, new
-
-    def _pass(self, place: Place, number: int) -> None:
-        if number in self._known.redriven:
-            place.last_redriven = number
-        else:
-            place.last = number
-
-    def _claimable(self, place: Place) -> list[int]:
-        """Return the pending entries that this replica may read. It is fast while there can be none."""
-        now, releases = self._now(), self._known.releases
-        if self._checked[0] == releases and now < self._checked[1]:
-            return []
-        found = {number: self._claimable_from(pending) for number, pending in place.pending.items()}
-        first = min(found.values(), default=float("inf"))
-        self._checked = (
-            releases,
-            min(first, now + self._claim_seconds),
-        )  # other replicas hold what they read meanwhile
-        return sorted(number for number, since in found.items() if since <= now) if first <= now else []
-
-    def _claimable_from(self, pending: Pending) -> float:
-        """Return when this replica may read a pending entry."""
-        if pending.owner is None or (pending.again and pending.owner == self._replica):
-            return 0
-        return pending.shown + self._claim_seconds if self._shared else float("inf")
-
-    def _deliver(self, place: Place, number: int, kept: Kept | None, type_: str | None) -> Entry:
-        before = place.pending.get(number)
-        if not before:
-            self._pass(place, number)
-        since = before.since if before else kept.since if kept else self._now()
-        place.pending[number] = Pending(self._replica, self._now(), since)
-        entry = Entry(
-            number, kept.content if kept else None, type_, redelivered=bool(before), expired=int(kept is None)
-        )
-        if record := self._known.records.get(number):
-            entry.failures, entry.due, entry.begun = record.failures, record.due, record.begun
-            entry.recorded = True
-        return entry
-
-    def _type(self, content: bytes) -> str | None:
-        with suppress(ValueError):
-            return self._type_of(content) if self._type_of else None
-        return None
 
 
 def _number(entry: Entry) -> int:

@@ -44,7 +44,7 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class AttemptRecord:
     """The record of the attempts at an entry."""
 
     failures: tuple[FailedAttempt, ...]
@@ -63,7 +63,7 @@ class Place:
 
 
 @dataclass(slots=True)
-class Subscription:
+class SubscriptionState:
     """The state of one subscription. `place` is None before it is made, and after it was lost.
 
     - `leader` is the name of the leader, and until when it leads.
@@ -75,7 +75,7 @@ class Subscription:
 
     place: Place | None = None
     redriven: dict[int, Kept] = field(default_factory=dict)
-    records: dict[int, Record] = field(default_factory=dict)
+    records: dict[int, AttemptRecord] = field(default_factory=dict)
     remembered: dict[str, float] = field(default_factory=dict)
     leader: tuple[str, float] = ("", 0)
     releases: int = 0
@@ -124,7 +124,7 @@ class InMemoryEvents:
         self.history = 0
         self._latest = 0.0
         self._offsets: WeakKeyDictionary[asyncio.AbstractEventLoop, float] = WeakKeyDictionary()
-        self._subscriptions: dict[str, Subscription] = {}
+        self._subscriptions: dict[str, SubscriptionState] = {}
         self._numbers = count(1)
         self._waiting: dict[asyncio.Event, asyncio.AbstractEventLoop] = {}
 
@@ -172,12 +172,12 @@ class InMemoryEvents:
         self.wake()
 
     def fork(self) -> Callable[[], None]:
-        """Return what takes events, and how far subscriptions have come, back to now: as a failover may."""
+        """Remember the events and places as they are now; return a function that restores them, as a failover may."""
         with self.lock:
             kept, newest = dict(self.kept), self.newest
             known = {name: deepcopy((one.place, one.records)) for name, one in self._subscriptions.items()}
 
-        def go_back() -> None:
+        def restore() -> None:
             with self.lock:
                 self.kept, self.newest, self._numbers = dict(kept), newest, count(newest + 1)
                 for name, (place, records) in deepcopy(known).items():
@@ -186,14 +186,14 @@ class InMemoryEvents:
                 self.history += 1
             self.wake()
 
-        return go_back
+        return restore
 
-    def of(self, subscription: str) -> Subscription:
+    def of(self, subscription: str) -> SubscriptionState:
         """Return the state of a subscription."""
-        return self._subscriptions.setdefault(subscription, Subscription())
+        return self._subscriptions.setdefault(subscription, SubscriptionState())
 
     @property
-    def subscriptions(self) -> Mapping[str, Subscription]:
+    def subscriptions(self) -> Mapping[str, SubscriptionState]:
         """The states of all subscriptions that anybody has asked for."""
         return self._subscriptions
 

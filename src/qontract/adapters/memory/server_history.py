@@ -1,4 +1,4 @@
-"""In memory: a server whose history is what a test says."""
+"""In memory: a server with the history that a test sets."""
 
 from qontract.adapters.memory import faults
 from qontract.application.ports.server_history import ServerHistory
@@ -6,7 +6,7 @@ from qontract.domain.server_history import DataHistory
 
 
 class InMemoryServerHistory(ServerHistory):
-    """Has `history`, and counts how often it was read."""
+    """A server with this `history`. `reads` counts the calls of `read`."""
 
     fail = faults.fail
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from qontract.adapters.memory import faults
-from qontract.adapters.memory.events import InMemoryEvents, Kept, Place, Subscription
+from qontract.adapters.memory.events import InMemoryEvents, Kept, Place, SubscriptionState
 from qontract.application.ports.subscriptions import BusyError, Subscriptions, Target
 from qontract.domain.subscriptions import Move, Pause, Replica, SubscriptionView
 
@@ -99,11 +99,11 @@ class InMemorySubscriptions(Subscriptions):
         one = self._events.subscriptions.get(name)
         return one.place if one else None
 
-    def _refuse_if_led(self, one: Subscription) -> None:
+    def _refuse_if_led(self, one: SubscriptionState) -> None:
         if leader := self._leader(one):
             raise BusyError(f"the replica {leader} leads it")
 
-    def _leader(self, one: Subscription) -> str:
+    def _leader(self, one: SubscriptionState) -> str:
         return one.leader[0] if one.leader[1] > self._events.now() else ""
 
     def _position(self, target: Target) -> int:
@@ -118,7 +118,7 @@ class InMemorySubscriptions(Subscriptions):
     def _time(self, kept: Kept) -> datetime:
         return datetime.fromtimestamp(self._began.timestamp() + kept.since, UTC)
 
-    def _view(self, name: str, one: Subscription, place: Place | None) -> SubscriptionView:
+    def _view(self, name: str, one: SubscriptionState, place: Place | None) -> SubscriptionView:
         letters = sum(letter.subscription == name for letter in self._events.letters.values())
         if place is None:
             return SubscriptionView(name, made=False, dead_letters=letters, paused=one.paused)

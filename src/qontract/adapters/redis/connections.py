@@ -36,6 +36,10 @@ class NotPrimaryError(redis.ConnectionError):
     """The server is not the primary, or cannot be it now: it refused, and did nothing. The connection is closed."""
 
 
+class NoSentinelError(redis.ConnectionError):
+    """No Sentinel says where the primary is. The text has no secret, and says why of the last one that was asked."""
+
+
 def client(url: str, *, timeout: float) -> redis.Redis:
     """Return a client; `timeout` bounds connecting and each answer, in seconds.
 
@@ -213,8 +217,8 @@ def _order(address: ServerAddress, known: Sequence[T]) -> Iterator[T]:
     yield from (other for other in known if other != first)
 
 
-def _not_found(address: ServerAddress, reason: str) -> redis.ConnectionError:
-    return redis.ConnectionError(f"no Sentinel says where {excerpt(address.name)} is; the last one: {reason}")
+def _not_found(address: ServerAddress, reason: str) -> NoSentinelError:
+    return NoSentinelError(f"no Sentinel says where {excerpt(address.name)} is; the last one: {reason}")
 
 
 def _within(timeout: float | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import redis
 
 from qontract.adapters.redis.acl import OLDEST, Grant, Process, grants
-from qontract.adapters.redis.connections import NotPrimaryError, client
+from qontract.adapters.redis.connections import NoSentinelError, NotPrimaryError, client
 from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.redis.scripts import run_now
 from qontract.adapters.unreadable import excerpt
@@ -53,17 +53,13 @@ class RedisServerCheck(ServerCheck):
 
     def _failed(self, error: Exception) -> ServerState:
         match error:
-            case redis.AuthenticationError():
-                return ServerState(failing="Redis does not know the user, or the password is another")
             case redis.exceptions.NoPermissionError():
                 return ServerState(refused=f"the user of Redis may not EVAL{self._hint()}")
             case redis.ResponseError() if "unknown command" in str(error).lower():
                 return ServerState(refused=f"Redis has no EVAL: it has to be {OLDEST} or later")
             case redis.exceptions.MovedError():
                 return ServerState(refused="Redis is a node of a cluster: for the events, write redis+cluster://")
-            case redis.ResponseError() | NotPrimaryError():
-                return ServerState(failing=f"Redis refuses: {excerpt(error)}")
-        return ServerState(failing="Redis does not answer")
+        return ServerState(failing=_why_not_asked(error))
 
     def _read(self, answer: Any) -> ServerState:
         if answer == b"old":
@@ -84,6 +80,18 @@ class RedisServerCheck(ServerCheck):
 def _some(names: Sequence[str]) -> str:
     more = f", and {len(names) - _SAID} more" if len(names) > _SAID else ""
     return ", ".join(names[:_SAID]) + more
+
+
+def _why_not_asked(error: Exception) -> str:
+    match error:
+        case redis.AuthenticationError():
+            return "Redis does not know the user, or the password is another"
+        case redis.ResponseError() | NotPrimaryError():
+            return f"Redis refuses: {excerpt(error)}"
+        case NoSentinelError():
+            return str(error)
+    tls = re.search(r"CERTIFICATE_VERIFY_FAILED[^(\n]*", str(error))
+    return f"Redis does not answer: {tls[0].strip()}" if tls else "Redis does not answer"
 
 
 def _why(error: str) -> str:

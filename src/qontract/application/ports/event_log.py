@@ -23,7 +23,7 @@ class GoneError(EventLogError):
 
 
 class RewoundError(GoneError):
-    """The log went back: it lost what it had accepted last, and how far its subscriptions had come since."""
+    """The log went back: it lost the latest events, and how far its subscriptions had come since."""
 
 
 @dataclass(eq=False, slots=True)
@@ -101,8 +101,8 @@ class EventLog(Protocol):
     - `remember` keeps ids for so many seconds; `known` returns whether an id is kept.
     - `measures` reads no events. `close` removes this replica from the subscription, if it holds no entries any more.
     - Every method raises EventLogError and nothing else: GoneError if the subscription's place is lost, or if the log
-      cannot know whether something is done. `read` raises RewoundError, once, after the log went back: events may come
-      again then, and other events under the keys of lost ones.
+      may have lost acknowledgements. After the log went back, `read` raises RewoundError once: then events may come
+      again, and other events may have the keys of lost ones.
     """
 
     @abstractmethod

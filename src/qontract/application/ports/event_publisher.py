@@ -10,8 +10,8 @@ from qontract.domain.events import DomainEvent
 class EventPublisherError(Exception):
     """The events may not have been published. The message has no secret in it.
 
-    `refused`: one of them is not acceptable, now or later. `unreplicated`: all of them are published, and fewer
-    replicas have them than have to; they are to be published again until that is so.
+    `refused`: one of them is not acceptable, now or later. `unreplicated`: all of them are published, but too few
+    replicas have them: publish them again until enough have.
     """
 
     def __init__(self, message: str, *, refused: bool = False, unreplicated: bool = False) -> None:

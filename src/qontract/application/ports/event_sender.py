@@ -1,4 +1,4 @@
-"""Port: publishing in two steps, so that what went out can go out again."""
+"""Port: publish in two steps, so that the same bytes can be published again."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from qontract.domain.events import DomainEvent
 
 
 class EncodedEvent(NamedTuple):
-    """An event as it goes out: its bytes, and what has to be known of them."""
+    """An event as it is sent: its bytes, and the attributes that the sender needs."""
 
     source: str
     id: str
@@ -18,17 +18,17 @@ class EncodedEvent(NamedTuple):
 
 
 class EventSender(Protocol):
-    """Does what an EventPublisher does, in two steps.
+    """Publishes as an EventPublisher does, but in two steps.
 
-    - `encode` and then `send` have the promises of `publish`, for the same events.
-    - `encode` does not call the outside. An event that is not acceptable is refused by it: EventPublisherError.
-    - What was encoded can be sent again, as often as one likes, and by another one of its kind.
+    - `encode` followed by `send` keeps the promises of `EventPublisher.publish`.
+    - `encode` calls nothing outside. It raises EventPublisherError if an event is not acceptable.
+    - Encoded events can be sent again at any time, also by another adapter of the same kind.
     """
 
     @abstractmethod
     def encode(self, events: Sequence[DomainEvent]) -> Sequence[EncodedEvent]:
-        """Return the events as they go out."""
+        """Return the events as they are sent."""
 
     @abstractmethod
     def send(self, events: Sequence[EncodedEvent]) -> None:
-        """Publish events that were encoded."""
+        """Publish encoded events."""

@@ -11,7 +11,7 @@ from qontract.domain.events import DomainEvent
 class IntentsError(Exception):
     """Nobody knows whether the record was made, read or changed. The message has no secret in it.
 
-    `unreplicated`: it was made, and fewer replicas have it than have to.
+    `unreplicated`: the record was made, but too few replicas have it.
     """
 
     def __init__(self, message: str, *, unreplicated: bool = False) -> None:

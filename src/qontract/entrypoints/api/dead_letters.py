@@ -17,7 +17,7 @@ from qontract.application.letter_changes import LetterChanges
 from qontract.application.ports.dead_letters import DeadLetters, DeadLettersError
 from qontract.application.ports.redrive_runs import RedriveRuns
 from qontract.application.ports.subscriptions import SubscriptionsError
-from qontract.application.subscription_steering import Steering
+from qontract.application.subscription_steering import SubscriptionSteering
 from qontract.domain.causes import UNREADABLE
 from qontract.domain.dead_letters import DeadLetter, groups_of
 from qontract.entrypoints.api.auth import ClaimsOf
@@ -50,7 +50,7 @@ class Desk:
 
     dead_letters: DeadLetters
     runs: RedriveRuns
-    steering: Steering
+    steering: SubscriptionSteering
     events: EventManager | None
     claims_of: ClaimsOf
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
 from qontract.application.event_manager import EventManager
-from qontract.application.event_publishing import Outcome, publish_by_hand
+from qontract.application.event_publishing import PublishOutcome, publish_by_hand
 from qontract.application.event_search import EventFilter, Search, find_one
 from qontract.application.ports.event_format import EventFormat
 from qontract.application.ports.kept_events import KeptEvents, Span
@@ -82,7 +82,7 @@ def _add_publishing(
             event, outcome = publish_by_hand(events, event_format, content, by=caller.subject)
         except ValueError as error:
             raise HTTPException(422, " ".join(str(error).split())) from None
-        if outcome is Outcome.NOT_PUBLISHED:
+        if outcome is PublishOutcome.NOT_PUBLISHED:
             raise HTTPException(503, "The event could be neither published nor spooled.", {"retry-after": "5"})
         about = {"id": event.id, "source": event.source, "type": event.type, "status": outcome.value}
         return _json(about, 202)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from qontract.application.ports.subscriptions import BusyError, SubscriptionsError, Target
-from qontract.application.subscription_steering import Steering, UnknownSubscriptionError
+from qontract.application.subscription_steering import SubscriptionSteering, UnknownSubscriptionError
 from qontract.entrypoints.api.auth import ClaimsOf
 from qontract.entrypoints.api.json_body import json_body, validated
 from qontract.entrypoints.api.problems import documented
@@ -38,7 +38,7 @@ class Seek(_Body):
     to: str = Field(description="`start`, `end`, or when events were kept: `2h`, or RFC 3339", min_length=1)
 
 
-def router(steering: Steering, claims_of: ClaimsOf) -> APIRouter:
+def router(steering: SubscriptionSteering, claims_of: ClaimsOf) -> APIRouter:
     """Return the routes."""
     routes = APIRouter(prefix=PREFIX, tags=["subscriptions"], responses=documented(401, 403, 422, 503))
     reads = Depends(holder("events:read", claims_of))
@@ -61,7 +61,7 @@ def router(steering: Steering, claims_of: ClaimsOf) -> APIRouter:
     return routes
 
 
-def _add_pausing(routes: APIRouter, steering: Steering, caller: Any) -> None:
+def _add_pausing(routes: APIRouter, steering: SubscriptionSteering, caller: Any) -> None:
     @routes.post("/{name}/pause", responses=documented(404))
     def pause(name: str, claims: Annotated[Claims, caller]) -> Response:
         """Let nobody read it, until it is resumed. Handlers at work finish."""
@@ -77,7 +77,7 @@ def _add_pausing(routes: APIRouter, steering: Steering, caller: Any) -> None:
             return _json(record(steering.get(name)))
 
 
-def _add_moving(routes: APIRouter, steering: Steering, caller: Any) -> None:
+def _add_moving(routes: APIRouter, steering: SubscriptionSteering, caller: Any) -> None:
     @routes.post("/{name}/seek", responses=documented(400, 404, 409, 415), openapi_extra=_body(Seek))
     def seek(name: str, claims: Annotated[Claims, caller], body: Annotated[bytes, Depends(json_body)]) -> Response:
         """Say how many events would come again or be skipped; unless it is a dry run, move the subscription there.

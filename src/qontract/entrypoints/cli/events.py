@@ -172,7 +172,7 @@ def publish(
 
     Exits with 0 also if Redis is away and the event waits in this machine's spool, as the line says.
     """
-    from qontract.application.event_publishing import Outcome, publish_by_hand
+    from qontract.application.event_publishing import PublishOutcome, publish_by_hand
     from qontract.entrypoints.cli.who import operating_user
     from qontract.entrypoints.container import get_container
     from qontract.entrypoints.event_lines import content_of, new_event
@@ -194,7 +194,7 @@ def publish(
         raise SystemExit(f"qontract: {safe(' '.join(str(error).split()))}") from None
     about = {"id": event.id, "source": event.source, "type": event.type, "status": outcome.value}
     typer.echo(to_json(about) if as_json else f"{outcome.value}: {safe(event.id)}")
-    if outcome is Outcome.NOT_PUBLISHED:
+    if outcome is PublishOutcome.NOT_PUBLISHED:
         raise typer.Exit(1)
 
 

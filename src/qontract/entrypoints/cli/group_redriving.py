@@ -5,12 +5,19 @@ import time
 
 import typer
 
-from qontract.application.group_redrive import End, GroupRedrive, NotReadError, Progress, check_read, redrive_all
+from qontract.application.group_redrive import (
+    GroupRedrive,
+    NotReadError,
+    RedriveEnd,
+    RedriveProgress,
+    check_read,
+    redrive_all,
+)
 from qontract.application.group_redrive import group_of as find_group
 from qontract.application.letter_changes import LetterChanges
 from qontract.application.ports.dead_letters import SubscriptionGoneError
 from qontract.application.ports.subscriptions import SubscriptionsError
-from qontract.application.subscription_steering import Steering
+from qontract.application.subscription_steering import SubscriptionSteering
 from qontract.domain.causes import UNREADABLE
 from qontract.domain.dead_letters import Group
 from qontract.domain.findings import counted
@@ -67,23 +74,23 @@ def redrive_group(group_id: str, rate: float, *, yes: bool, dry_run: bool, as_js
     _explain(end, progress, group)
 
 
-def _explain(end: End, progress: Progress, group: Group) -> None:
+def _explain(end: RedriveEnd, progress: RedriveProgress, group: Group) -> None:
     """Say what to do next, and exit as it ended."""
-    if end is End.CAME_BACK:
+    if end is RedriveEnd.CAME_BACK:
         typer.echo(
             f"qontract: stopped: the cause came back: {safe(progress.error)}\n"
             f"mend it, and give the same command again; or qontract dead-letters discard --group {group.id}",
             err=True,
         )
         raise typer.Exit(CAME_BACK)
-    if end is End.NOT_READ:
+    if end is RedriveEnd.NOT_READ:
         typer.echo(f"qontract: stopped: nobody reads {group.subscription} any more; give it again to go on", err=True)
         raise typer.Exit(1)
     if progress.waiting:
         typer.echo(f"not all is handled yet; see qontract subscriptions show {group.subscription}", err=True)
 
 
-def _check_read(steering: Steering, group: Group) -> None:
+def _check_read(steering: SubscriptionSteering, group: Group) -> None:
     try:
         check_read(steering, group.subscription)
     except SubscriptionGoneError as error:
@@ -98,7 +105,7 @@ def _check_read(steering: Steering, group: Group) -> None:
 class _Read:
     """Says whether somebody reads the subscription, and asks each second."""
 
-    def __init__(self, steering: Steering, group: Group) -> None:
+    def __init__(self, steering: SubscriptionSteering, group: Group) -> None:
         self._steering = steering
         self._group = group
         self._asked = time.monotonic()
@@ -122,7 +129,7 @@ class _Shown:
         self._is_watched = sys.stderr.isatty()
         self._last = ""
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: RedriveProgress) -> None:
         text = progress_line(progress, self._count)
         if self._is_watched and text != self._last:
             sys.stderr.write(f"\r{text:{len(self._last)}}")

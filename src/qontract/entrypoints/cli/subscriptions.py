@@ -11,7 +11,7 @@ from qontract.entrypoints.cli.asking import examples, is_certain, no_answer
 from qontract.entrypoints.times import point_in_time
 
 if TYPE_CHECKING:
-    from qontract.application.subscription_steering import Steering
+    from qontract.application.subscription_steering import SubscriptionSteering
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 
@@ -163,7 +163,7 @@ def _refused(why: str, *, dry_run: bool, quiet: bool) -> dict[str, str]:
     return {"refused": why} if why else {}
 
 
-def _say(steering: "Steering", name: str, as_json: bool, text: str) -> None:
+def _say(steering: "SubscriptionSteering", name: str, as_json: bool, text: str) -> None:
     from qontract.entrypoints.shown import as_json as to_json
     from qontract.entrypoints.subscription_records import record
 
@@ -171,7 +171,7 @@ def _say(steering: "Steering", name: str, as_json: bool, text: str) -> None:
 
 
 @contextmanager
-def _steering(*, logs: bool = False) -> "Iterator[Steering]":
+def _steering(*, logs: bool = False) -> "Iterator[SubscriptionSteering]":
     """Give what steers the subscriptions; say in one line what goes wrong. `logs`: who does what is logged."""
     from qontract.application.ports.subscriptions import BusyError
     from qontract.application.subscription_steering import UnknownSubscriptionError

@@ -15,7 +15,7 @@ from qontract.application.ports.redrive_runs import RedriveRuns
 from qontract.application.ports.server_check import ServerCheck
 from qontract.application.server_checks import ServerChecks
 from qontract.application.status import SystemStatus
-from qontract.application.subscription_steering import Steering
+from qontract.application.subscription_steering import SubscriptionSteering
 from qontract.application.token_keys import TokenKeys
 from qontract.domain.processes import ProcessKind
 from qontract.entrypoints.metrics import JWKS_FAILED
@@ -53,12 +53,12 @@ def kept_events(settings: Settings, timeout: float = 5.0) -> KeptEvents:
     return RedisKeptEvents(url, stream=settings.events.stream, timeout=timeout)
 
 
-def steering(settings: Settings) -> Steering:
+def steering(settings: Settings) -> SubscriptionSteering:
     from qontract.adapters.redis import RedisSubscriptions
 
     events, url = settings.events, settings.events_url
     subscriptions = RedisSubscriptions(url, channel=events.channel, stream=events.stream)
-    return Steering(subscriptions, abandoned_seconds=settings.subscriber.abandoned_seconds)
+    return SubscriptionSteering(subscriptions, abandoned_seconds=settings.subscriber.abandoned_seconds)
 
 
 def why(settings: Settings, event_format: EventFormat) -> EventExplanations:

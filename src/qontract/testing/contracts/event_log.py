@@ -23,7 +23,8 @@ import pytest
 from qontract.testing.contracts.event_log_ending import EndingContract
 from qontract.testing.contracts.event_log_events import Events
 from qontract.testing.contracts.event_log_holding import HoldingContract, KnowingContract
-from qontract.testing.contracts.event_log_reading import LeadingContract, OpeningContract, ReadingContract
+from qontract.testing.contracts.event_log_opening import OpeningContract
+from qontract.testing.contracts.event_log_reading import LeadingContract, ReadingContract
 
 
 @pytest.mark.anyio

@@ -45,7 +45,7 @@ class Events(Protocol):
         ...
 
     async def fork(self) -> Callable[[], Awaitable[None]]:
-        """Return what takes events, and how far each subscription has come, back to now, as a failover to a replica."""
+        """Remember the events and places as they are now; return a function that restores them, as a failover may."""
         ...
 
     async def lose(self, subscription: str) -> None:

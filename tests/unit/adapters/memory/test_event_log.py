@@ -86,7 +86,7 @@ def test_a_read_waits_for_hours_in_no_time_and_ends_when_its_time_is_over() -> N
 
     begun = monotonic()
     assert run(wait()) == (0, HOUR)
-    assert monotonic() - begun < 1
+    assert monotonic() - begun < 30, "it is an hour of the clock of the loop"
 
 
 def test_a_shared_read_that_waits_claims_when_the_time_of_the_dead_one_is_over() -> None:

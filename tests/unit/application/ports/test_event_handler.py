@@ -1,5 +1,6 @@
 """What an event handler says of itself: types, classes and policy."""
 
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
@@ -33,6 +34,12 @@ class OfAnyClass(EventHandler[DomainEvent]):
     async def handle(self, event: DomainEvent, delivery: Delivery) -> None: ...
 
 
+class OfAClassAndWithABeginning(AbstractAsyncContextManager[None], EventHandler[Counted]):
+    async def handle(self, event: Counted, delivery: Delivery) -> None: ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+
 class Inherited(OfOneClass):
     """Says nothing new."""
 
@@ -44,6 +51,7 @@ class Inherited(OfOneClass):
         (OfAnyClass, ("*",), ()),
         (OfOneClass, (COUNTED,), (Counted,)),
         (Inherited, (COUNTED,), (Counted,)),
+        (OfAClassAndWithABeginning, (COUNTED,), (Counted,)),
         (OfTwoClasses, (COUNTED, RENAMED), (Counted, Renamed)),
         (OfItsOwnTypes, ("qontract-api.*",), (Counted,)),
     ],

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from qontract.adapters.memory.events import Record
+from qontract.adapters.memory.events import AttemptRecord
 from qontract.application.event_manager import EventManager
 from qontract.application.ports.dead_letters import DeadLettersError
 from qontract.domain.dead_letter_events import ChangedLetters
@@ -133,7 +133,7 @@ async def test_a_first_failed_attempt_is_enough_to_refuse_a_step(served: Served)
     [failure, *_] = [one.failures[-1] for one in served.site.dead_letters.iterate() if one.cause.kind == "ValueError"]
     await served.post(path, {"dry_run": False})
     known = served.site.events.of(NAME)
-    known.records = {number: Record((failure,), 0, 0) for number in known.redriven}
+    known.records = {number: AttemptRecord((failure,), 0, 0) for number in known.redriven}
     await served.post(path, {"dry_run": False}, status=409)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from qontract.adapters.memory import InMemoryEventLog, InMemoryEvents, InMemorySubscriptions
 from qontract.application.ports.subscriptions import SubscriptionsError
-from qontract.application.subscription_steering import Steering
+from qontract.application.subscription_steering import SubscriptionSteering
 from qontract.entrypoints.api.auth import claims_dependency
 from qontract.entrypoints.api.subscriptions import router
 from qontract.entrypoints.settings.groups import AuthSettings
@@ -50,7 +50,7 @@ async def site() -> AsyncIterator[Site]:
     await log.acknowledge([first])
     app = an_app()
     claims_of = claims_dependency(AuthSettings.model_validate({"secret": SECRET}))
-    app.include_router(router(Steering(subscriptions, abandoned_seconds=1000), claims_of))
+    app.include_router(router(SubscriptionSteering(subscriptions, abandoned_seconds=1000), claims_of))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client:
         yield Site(client, events, subscriptions, log)
 

@@ -1,10 +1,7 @@
 """Whether traces are recorded: OpenTelemetry's own variables say it."""
 
 import builtins
-import json
 import logging
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -12,7 +9,6 @@ import pytest
 from qontract.adapters.opentelemetry import OpenTelemetryTracer
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.settings.traces import wanted
-from tests.support.commands import environment
 
 ENDPOINT, OF_TRACES = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 WHERE = "http://user:s3cret@127.0.0.1:1"
@@ -73,28 +69,3 @@ def test_without_the_extra_the_log_says_what_to_install(
     assert Container().tracer("a") is None
     [record] = caplog.records
     assert record.__dict__["error"] == "it needs an extra that is not installed: pip install 'qontract[otel]'"
-
-
-OFF = """
-import json, sys
-from qontract.entrypoints import api, subscriber, worker
-worker.create_app()
-subscriber.create_app()
-api.create_app()
-print(json.dumps(sorted(sys.modules)))
-"""
-
-
-def test_off_we_import_nothing_of_the_extra() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", OFF],
-        env=environment(QAPI_AUTH__SECRET="s" * 32),
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=50,
-    )
-    modules = json.loads(done.stdout.splitlines()[-1])
-    theirs = ("opentelemetry.sdk.trace", "opentelemetry.exporter", "google.protobuf", "qontract.adapters.opentelemetry")
-    assert "qontract.application.tracing" in modules
-    assert [name for name in modules if name.startswith(theirs)] == []
