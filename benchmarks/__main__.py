@@ -19,9 +19,9 @@ from benchmarks.jobs import jobs
 from benchmarks.latency import latency
 from benchmarks.many_subscriptions import idle, many
 from benchmarks.measuring import Result
-from benchmarks.memory import memory
+from benchmarks.memory import memory, window
 from benchmarks.planning import planning
-from benchmarks.publishing import one, parallel, together
+from benchmarks.publishing import on_a_replica, one, parallel, together
 from benchmarks.slack_calls import slack_calls
 from benchmarks.table import table
 from benchmarks.wiring import valkey
@@ -30,6 +30,7 @@ WORKS: dict[str, Callable[[str, int], list[Result]]] = {
     "publish": one,
     "publish-together": together,
     "publish-parallel": parallel,
+    "publish-replica": on_a_replica,
     "drain": drain,
     "many": many,
     "idle": idle,
@@ -38,6 +39,7 @@ WORKS: dict[str, Callable[[str, int], list[Result]]] = {
     "planning": planning,
     "slack-calls": slack_calls,
     "memory": memory,
+    "memory-window": window,
     "imports": imports,
 }
 """Each gets the URL of an empty Valkey, and how many rounds to run."""

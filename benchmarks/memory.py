@@ -1,7 +1,7 @@
 """Memory: how much a process grows, each in one of its own. Linux only.
 
 `python -m benchmarks.memory publish|drain EVENTS FIRST` prints by how many MiB the resident set grew after the first
-events, and at most from the start; `python -m benchmarks.memory large EVENTS BYTES` only the latter.
+events, and at most from the start, and so does `window EVENTS FIRST`; `large EVENTS BYTES` only the latter.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import redis
@@ -16,7 +17,11 @@ import redis
 from benchmarks.draining import Counting, ours
 from benchmarks.events import an_event_manager, domain_events
 from benchmarks.measuring import AtMost, Result
+from qontract.adapters.memory import InMemoryServerHistory
+from qontract.adapters.redis.event_publisher import encode
 from qontract.application.ports.event_handler import Delivery
+from qontract.application.ports.event_sender import EncodedEvent, EventSender
+from qontract.application.published_window import MAX_EVENTS, PublishedWindow
 from qontract.domain.events import DomainEvent
 
 LARGE = ((120, 5_000_000, 320), (1500, 200_000, 320))
@@ -42,6 +47,12 @@ def memory(
         work = f"memory: drain {count:,} of {size / 1e6:g} MB, from the start"
         results.append(Result(work, "MiB", (most,), bar=AtMost(at_most)))
     return results
+
+
+def window(_: str, __: int) -> list[Result]:
+    """Remember as many events of a common size as the window of published events may have."""
+    most = _grown("window", MAX_EVENTS, 0)[1]
+    return [Result(f"memory: window of {MAX_EVENTS:,} published events", "MiB", (most,), bar=AtMost(30))]
 
 
 def _grown(what: str, *numbers: int) -> tuple[float, float]:
@@ -95,6 +106,25 @@ def _publish_large(events: int, size: int) -> None:
         manager.publish_event(DomainEvent(type="bench.large", subject=event.subject, data={"text": text}))
 
 
+class _Nowhere(EventSender):
+    """Encodes as the real one does, and sends nothing."""
+
+    def encode(self, events: Sequence[DomainEvent]) -> Sequence[EncodedEvent]:
+        return encode(events, "bench")
+
+    def send(self, events: Sequence[EncodedEvent]) -> None:
+        """Do nothing."""
+
+
+def _remember(events: int, growth: Growth) -> PublishedWindow:
+    remembering = PublishedWindow(_Nowhere(), InMemoryServerHistory(), watch=lambda _: None)
+    for first in range(0, events, 100):
+        remembering.publish(domain_events(100))
+        growth.look(first)
+    growth.look(events)
+    return remembering
+
+
 async def _drain(handler: type[Counting], events: int, growth: Growth) -> None:
     await ours(os.environ["QAPI_CACHE_BROKER_URL"], handler(events, growth.look))
 
@@ -104,6 +134,8 @@ def _main(what: str, events: int, number: int) -> None:
     at_start = _resident("VmRSS")
     if what == "publish":
         _publish(events, growth)
+    elif what == "window":
+        _remember(events, growth)
     else:
         asyncio.run(_drain(Slow if what == "large" else Counting, events, growth))
     print(json.dumps([growth.most, _resident("VmHWM") - at_start]))

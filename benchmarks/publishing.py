@@ -4,16 +4,19 @@ import asyncio
 import json
 import logging
 import multiprocessing
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import redis
 from faststream.redis import RedisBroker
 
 from benchmarks.events import CHANNEL, DATA, STREAM, an_event_manager, dicts, domain_events
 from benchmarks.measuring import AtLeast, AtMost, Result, in_turns, rate, seconds
+from benchmarks.wiring import replica
 
 Publish = Callable[[Any], object]
 
@@ -72,6 +75,25 @@ def together(url: str, rounds: int, *, calls: int = 5, events: int = 100) -> lis
     return [Result(work, "events/s", found["ours"], "redis-py pipeline", found["redis-py"], bar=AtLeast(0.6))]
 
 
+def on_a_replica(url: str, rounds: int, *, events: int = 200) -> list[Result]:
+    """One event a call, which counts when a replica has it."""
+    with replica(url), redis.Redis.from_url(url, single_connection_client=True) as client:
+        with patch.dict(os.environ, {"QAPI_EVENTS__REPLICAS": "1"}):
+            manager = an_event_manager()
+        found = in_turns(
+            {
+                "ours": lambda: _each(manager.publish_event, domain_events(events)),
+                "redis-py": lambda: _each(partial(_multi_and_wait, client), [[event] for event in dicts(events)]),
+            },
+            TURNS * rounds,
+        )
+        _check(client, TURNS * rounds * 2 * events)
+        spooled = manager.spooled()
+        if spooled is None or spooled.events:
+            raise RuntimeError("the replica did not have all events in time")
+    return [Result("publish 1, 1 replica", "events/s", found["ours"], "redis-py MULTI + WAIT", found["redis-py"])]
+
+
 def parallel(url: str, rounds: int, *, threads: int = 8, processes: int = 4, events: int = 2000) -> list[Result]:
     """One event a call, from threads, and from processes that were forked after the first event."""
     results = []
@@ -104,6 +126,13 @@ def _multi(client: redis.Redis, events: list[dict[str, Any]]) -> None:
             pipeline.xadd(STREAM, {DATA: body})
             pipeline.publish(CHANNEL, body)
         pipeline.execute()
+
+
+def _multi_and_wait(client: redis.Redis, events: list[dict[str, Any]]) -> None:
+    """The same, and then WAIT, which no MULTI can have."""
+    _multi(client, events)
+    if client.wait(1, 1000) < 1:
+        raise RuntimeError("the replica did not have an event in time")
 
 
 def _connect_and_publish(broker: RedisBroker, event: dict[str, Any]) -> None:

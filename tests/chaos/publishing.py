@@ -37,7 +37,8 @@ class Kind(NamedTuple):
     """What befalls the workers of a kind, and Redis.
 
     `safe`: they have a spool and intents. `remembers`: how many events they can publish again. `replicas`: how many of
-    Redis have to have what they publish: then some die together with the primary. `dies`: they get kill
+    Redis have to have what they publish, and then workers die together with the primary. One of two would not do: it
+    may still follow a primary that is replaced by the other one. `dies`: they get kill
     -9, and others follow. `fails_over`: another server becomes the primary, or one forgets what it was told last. Each
     job is submitted when the one before has ended, and a worker that lives to their end ends when all is well.
     """
@@ -53,7 +54,7 @@ KINDS = {
     "publishing": Kind(),
     "unsafe": Kind(safe=False),
     "failover": Kind(dies=False, fails_over=True),
-    "failover-replicated": Kind(replicas=1, fails_over=True),
+    "failover-replicated": Kind(replicas=2, fails_over=True),
     "failover-unkept": Kind(remembers=0, dies=False, fails_over=True),
 }
 
@@ -107,6 +108,8 @@ class _Run:
             entries: Any = self._deployment.client().xrange(STREAM)
         events = [json.loads(fields[b"__data__"]) for _, fields in entries]
         ids = Counter(event["id"] for event in events)
+        (self._directory / "changes.json").write_text(json.dumps(recorded.changes, indent=0))
+        (self._directory / "events.json").write_text(json.dumps(events, indent=0))
         told = sorted(events, key=lambda event: str(event["time"])) if self._of.fails_over else events
         published = [self._system.published(event) for event in told]
         numbers = compare(start, recorded.changes, recorded.halfway, published)

@@ -52,7 +52,7 @@ _HOSTILE = (
 )
 _API = ("requests", "2xx", "4xx", "5xx", "not as documented", "seconds")
 _FAILING_OVER = ("failover", "failover-unkept", "failover-replicated")
-"""The kinds in which an event that was lost comes again after later ones."""
+"""In these an event that was lost comes again after later ones, and so does a job whose end was lost."""
 COLUMNS: dict[str, tuple[str, ...]] = (
     dict.fromkeys(("ordered", "shared", "plain"), _SUBSCRIBER)
     | dict.fromkeys(("publishing", "unsafe"), _PUBLISHER)
@@ -112,7 +112,7 @@ class Outcome:
         """Say whether the promises were kept."""
         told = [] if self.faults["spool unwritable"] else ["told again"]  # an intent in it was out of sight
         order = [] if self.kind in {"shared", *_FAILING_OVER} else ["out of order"]
-        broken = [*_BROKEN, *told, *order]
+        broken = {*_BROKEN, *told, *order} - ({"overwritten"} if self.kind in _FAILING_OVER else set())
         return not any(self.numbers[name] for name in broken)
 
 

@@ -106,7 +106,7 @@ class Worker:
         publisher = steps.at(RedisEventPublisher(broker, channel="main", stream=STREAM, source="chaos"))
         spool = steps.at(SqliteEventSpool(place.directory / "spool" / "events", max_bytes=10_000_000))
         intents = steps.at(RedisIntents(broker, channel="main", source="chaos"))
-        server = RedisServerHistory(broker)
+        server = RedisServerHistory(broker, channel="main")
         self.window = PublishedWindow(publisher, server, max_events=place.remembers, watch=_watch)
         unreplicated = SqliteEventSpool(place.directory / "spool" / "unreplicated", max_bytes=10_000_000)
         self.events = (

@@ -28,7 +28,7 @@ class TestRedisEventPublisher(EventPublisherContract):
             yield RedisEventPublisher(broker, channel="main", stream=STREAM, source=SOURCE), accepted
 
 
-class TestRedisEventSender(EventSenderContract):
+class TestRedisEventPublisherAsSender(EventSenderContract):
     @pytest.fixture
     def sent(self, valkey_url: str) -> Iterator[Sent]:
         def accepted() -> Sequence[DomainEvent]:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from qontract.adapters.cloudevents import Event
-from qontract.adapters.redis import RedisBroker, RedisServerCheck
+from qontract.adapters.redis import RedisBroker, RedisServerCheck, RedisServerHistory
 from qontract.adapters.redis.acl import Process
 from tests.support.cluster import SLOT, Cluster, cluster
 from tests.support.commands import run
@@ -68,3 +68,11 @@ def test_a_node_that_is_named_as_a_single_server_is_refused_with_the_url_to_writ
     state = RedisServerCheck(url, Process.SUBSCRIBER, **NAMES, writes=False).state()
     assert state.refused == "Redis is a node of a cluster: for the events, write redis+cluster://"
     assert not any(RedisServerCheck(three.url, Process.API, **NAMES, writes=True).state()[:2])
+
+
+def test_the_history_of_the_events_is_that_of_the_node_that_has_them(three: Cluster) -> None:
+    with RedisBroker(three.url) as broker, at(three.owner) as node:
+        history = RedisServerHistory(broker, channel="main")
+        first, second = history.read(), history.read()
+        assert second.continues(first)
+        assert second.run_id == node.info("server")["run_id"]

@@ -15,6 +15,7 @@ from qontract.entrypoints.container import Container
 from tests.support.failover import at, behind_a_name
 from tests.support.processes import free_port
 from tests.support.waiting import until
+from tests.support.worker_process import Worker, run_to_its_end
 
 STREAM = "qontract:{main}:events"
 
@@ -24,8 +25,10 @@ def _looked_at_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("qontract.application.published_window.CHECK_SECONDS", 0.1)
 
 
-def manager(port: int, monkeypatch: pytest.MonkeyPatch) -> EventManager:
+def manager(port: int, monkeypatch: pytest.MonkeyPatch, *, replicas: int = 0) -> EventManager:
     monkeypatch.setenv("QAPI_CACHE_BROKER_URL", f"redis://127.0.0.1:{port}/0")
+    monkeypatch.setenv("QAPI_EVENTS__REPLICAS", str(replicas))
+    monkeypatch.setenv("QAPI_EVENTS__REPLICAS_TIMEOUT", "0.1")
     made = Container().event_manager()
     assert made
     return made
@@ -53,25 +56,26 @@ def again() -> float:
     return REGISTRY.get_sample_value("qontract_events_published_again_total") or 0
 
 
+@pytest.mark.parametrize(("replicas", "each"), [(0, 50), (1, 10)])  # with one, each is written to disk twice
 def test_events_that_a_promoted_replica_lacks_are_published_again_and_each_is_there_once(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, replicas: int, each: int
 ) -> None:
     with behind_a_name() as (servers, name):
-        events, before = manager(name.port, monkeypatch), again()
+        events, before = manager(name.port, monkeypatch, replicas=replicas), again()
         act(events, range(20))
         until(lambda: kept(servers.replica) == list(range(20)))
         with at(servers.replica) as replica:
             replica.replicaof("NO", "ONE")  # it is behind from here on
         act(events, range(20, 40))
         with ThreadPoolExecutor(4) as threads:
-            parts = [range(first, first + 50) for first in range(40, 240, 50)]
+            parts = [range(40 + each * number, 40 + each * (number + 1)) for number in range(4)]
             acting = [threads.submit(act, events, part) for part in parts]
             name.move(servers.replica)  # and nobody's connection is cut
             for part in acting:
                 part.result()
-        until(lambda: set(kept(servers.replica)) == set(range(240)))
-        act(events, range(240, 241))
-        assert sorted(kept(servers.replica)) == list(range(241))
+        until(lambda: set(kept(servers.replica)) == set(range(40 + 4 * each)))
+        act(events, range(40 + 4 * each, 41 + 4 * each))
+        assert sorted(kept(servers.replica)) == list(range(41 + 4 * each))
         assert kept(servers.primary)[:40] == list(range(40))
         assert again() > before
         assert events.pending() == {}
@@ -109,3 +113,21 @@ def test_a_server_that_starts_again_and_has_all_gets_no_event_twice(
         server.start()
         until(lambda: again() == before + 5)
         assert kept(server.port) == list(range(5))
+
+
+def test_a_worker_publishes_again_what_a_promoted_replica_lacks(valkey_url: str, tmp_path: Path) -> None:
+    with behind_a_name() as (servers, name):
+        worker = Worker(valkey_url, tmp_path, QAPI_EVENTS__URL=f"redis://127.0.0.1:{name.port}/0")
+        with worker.running(log=tmp_path / "log"):
+            with at(servers.replica) as replica, at(servers.primary) as primary:
+                replica.replicaof("NO", "ONE")
+                run_to_its_end(valkey_url, 40)
+                lost: Any = primary.xrange(STREAM)
+                assert len(lost) == 1
+                assert replica.xlen(STREAM) == 0
+                name.move(servers.replica)
+                until(lambda: replica.xlen(STREAM) == 1)
+                found: Any = replica.xrange(STREAM)
+            assert found[0][1] == lost[0][1]
+            until(lambda: "Redis has another history" in (tmp_path / "log").read_text())
+            assert "qontract_events_published_again_total 1.0" in worker.get("/metrics").text

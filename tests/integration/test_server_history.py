@@ -27,7 +27,7 @@ class TestRedisServerHistory(ServerHistoryContract):
     @pytest.fixture
     def server(self, running: ValkeyServer) -> Iterator[ServerHistory]:
         with RedisBroker(f"{running.connection_url}/0") as broker:
-            yield RedisServerHistory(broker)
+            yield RedisServerHistory(broker, channel="main")
 
     @pytest.fixture
     def lose(self, running: ValkeyServer) -> Callable[[], object]:
@@ -40,7 +40,7 @@ class TestRedisServerHistory(ServerHistoryContract):
 
 def test_it_asks_on_a_new_connection_which_is_used_from_then_on() -> None:
     with behind_a_name() as (servers, name), RedisBroker(f"redis://127.0.0.1:{name.port}/0") as broker:
-        history = RedisServerHistory(broker)
+        history = RedisServerHistory(broker, channel="main")
         before = history.read()
         broker.command("SET", "key", "old")
         servers.fail_over()
@@ -53,7 +53,7 @@ def test_it_asks_on_a_new_connection_which_is_used_from_then_on() -> None:
 
 def test_where_it_is_not_answered_by_a_primary_the_connection_stays() -> None:
     with behind_a_name() as (servers, name), RedisBroker(f"redis://127.0.0.1:{name.port}/0") as broker:
-        history = RedisServerHistory(broker)
+        history = RedisServerHistory(broker, channel="main")
         history.read()
         name.move(servers.replica)
         with pytest.raises(ServerHistoryError, match="it is a replica"):
@@ -78,5 +78,5 @@ def test_the_history_is_read_from_what_info_says(info: bytes | str) -> None:
 
 def test_a_server_that_is_away_is_an_error_without_the_password() -> None:
     with RedisBroker("redis://:hush-hush@127.0.0.1:1/0") as broker, pytest.raises(ServerHistoryError) as caught:
-        RedisServerHistory(broker).read()
+        RedisServerHistory(broker, channel="main").read()
     assert "hush" not in str(caught.value)

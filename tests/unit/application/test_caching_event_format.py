@@ -22,7 +22,7 @@ def form() -> EventFormat:
     return CachingEventFormat(CloudEventsEventFormat("/of-the-settings"))
 
 
-class TestDecodedOnce(EventFormatContract):
+class TestCachingEventFormat(EventFormatContract):
     @pytest.fixture
     def form(self, form: EventFormat) -> EventFormat:
         return form

@@ -4,6 +4,7 @@ import pytest
 
 from qontract.application.ports.server_check import ServerCheck, ServerState
 from qontract.application.server_checks import ServerChecks
+from tests.contracts.server_check import ServerCheckContract
 
 
 class _Server(ServerCheck):
@@ -12,6 +13,16 @@ class _Server(ServerCheck):
 
     def state(self) -> ServerState:
         return self._state
+
+
+class TestServerChecks(ServerCheckContract):
+    @pytest.fixture
+    def of_a_good_server(self) -> ServerCheck:
+        return ServerChecks({"QAPI_A": _Server(ServerState())})
+
+    @pytest.fixture
+    def of_no_server(self) -> ServerCheck:
+        return ServerChecks({"QAPI_A": _Server(ServerState(failing="it does not answer"))})
 
 
 WELL, OLD, FULL = ServerState(), ServerState(refused="too old"), ServerState(failing="is full")

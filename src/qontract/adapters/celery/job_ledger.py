@@ -77,7 +77,7 @@ class JobLedger:
         self.number = f"{prefix}job-number"
         """The highest number of a job."""
         self._patient_redis = connected(url, retries=16)
-        self._hasty_redis = connected(url, retries=0, timeout=0.5)
+        self._hasty_redis = connected(url, retries=1, timeout=0.5)
 
     def record(self, job: Job) -> int:
         """Enter a job that is submitted, with a higher number than any before; return the turn for its message."""
@@ -132,13 +132,14 @@ class JobLedger:
         pauses = BUSY_SECONDS * 1000, self._delivery_milliseconds
         answer = self._run("begin", keys, run_id, "" if turn is None else turn, *times, job_id, *pauses, *names)
         match answer:
-            case [2, number, attempt, progress, cancel, memberships, *places]:
+            case [2, number, attempt, progress, cancel, memberships, history, *places]:
                 superseded = frozenset(names[place - 1] for place in places)
                 known = sizes(names, memberships)
                 held = tuple(name for name in names if name not in superseded)
                 before, unreadable = self._progress(job_id, progress)
                 by = self.who_cancelled(job_id, cancel)
-                return Run(run_id, job, number, attempt, before, superseded, held, known, unreadable, by)
+                state = before, superseded, held, known, history.decode()
+                return Run(run_id, job, number, attempt, *state, unreadable, by)
             case [1, now_turn, milliseconds]:
                 return Wait(now_turn, milliseconds / 1000)
             case [3]:
@@ -148,17 +149,21 @@ class JobLedger:
     def renew(self, run: Run, locks: Sequence[str]) -> dict[str, bool]:
         """Keep these locks, and say for each whether the run has it."""
         keys = [self.key(run.job.id), self.signs, *self._locks(locks), *self._begun(locks)]
-        answers = self._run("renew", keys, run.id, self._lock_milliseconds, run.number, run.job.id)
+        answers = self._run("renew", keys, run.id, self._lock_milliseconds, run.number, run.job.id, run.history)
         return {lock: bool(answer) for lock, answer in zip(locks, answers, strict=True)}
 
     def show(self, run: Run, progress: JobProgress) -> None:
         """Enter how far the run is."""
         self._run("show", [self.key(run.job.id)], run.id, *self._texts(run.job.id, progress))
 
-    def cancelled_by(self, job_id: str) -> str | None:
-        """Return who has cancelled the job; asked in haste: an answer that takes longer than half a second is none."""
-        cancel: Any = self._hasty_redis.hget(self.key(job_id), "cancel")
-        return self.who_cancelled(job_id, cancel)
+    def cancelled_by(self, run: Run) -> tuple[str | None, bool]:
+        """Return who has cancelled the job, and whether it still has this run: a failover may have lost its beginning.
+
+        Asked in haste: an answer that takes longer than half a second is none, the second time.
+        """
+        found: Any = self._hasty_redis.hmget(self.key(run.job.id), ["cancel", "run"])
+        cancel, current = found
+        return self.who_cancelled(run.job.id, cancel), current == run.id.encode()
 
     def put_back(self, run: Run, progress: JobProgress, seconds: float) -> Wait | None:
         """End a slice, free its locks, and say with which message it goes on; None: the job has another run."""

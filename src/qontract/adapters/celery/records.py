@@ -18,7 +18,8 @@ class Run(NamedTuple):
 
     `number` orders the jobs by when they were submitted; `attempt`, from 1, is how often this slice was begun;
     `memberships` and `locks` are of the locks that it has, and `superseded` are those that it has not.
-    `unreadable`: why the progress of the slices before cannot be read. `cancelled_by`: who had cancelled it by then.
+    `history`: that of the server. `unreadable`: why the progress of the slices before cannot be read. `cancelled_by`:
+    who had cancelled it by then.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Run(NamedTuple):
     superseded: frozenset[str]
     locks: tuple[str, ...]
     memberships: Mapping[str, int]
+    history: str
     unreadable: str | None = None
     cancelled_by: str | None = None
 

@@ -52,10 +52,15 @@ class CeleryTurn(Turn):
         return self._holds(lock)
 
     def cancelled_by(self) -> str | None:
-        """Return who has cancelled the job: Redis is asked each time, unless it does not answer."""
+        """Return who has cancelled the job: Redis is asked each time, unless it does not answer.
+
+        If it does not know this run any more, for it failed over, another may have begun: all locks are lost.
+        """
         if self._cancelled_by is None and clock() >= self._ask_at:
             try:
-                self._cancelled_by = self._ledger.cancelled_by(self._run.job.id)
+                self._cancelled_by, is_current = self._ledger.cancelled_by(self._run)
+                if not is_current:
+                    self._lose(*self._held_until)
             except (redis.RedisError, OSError) as error:
                 self._ask_at = clock() + _ASK_AGAIN_SECONDS
                 log.debug("cancellation cannot be read; the job goes on", extra={"error": str(error)})
@@ -81,10 +86,14 @@ class CeleryTurn(Turn):
         asked = clock()
         for lock, held in self._ledger.renew(self._run, tuple(self._held_until)).items():
             if not held:
-                self._held_until.pop(lock, None)
-                log.warning("lock lapsed; its scope is left to a later job", extra={"lock": lock})
+                self._lose(lock)
             elif lock in self._held_until:
                 self._held_until[lock] = asked + self._ledger.lock_seconds
+
+    def _lose(self, *locks: str) -> None:
+        for lock in locks:
+            if self._held_until.pop(lock, None):
+                log.warning("lock lapsed; its scope is left to a later job", extra={"lock": lock})
 
     def _holds(self, lock: str) -> bool:
         return clock() < self._held_until.get(lock, float("-inf"))

@@ -140,20 +140,19 @@ class RedisBroker:
         except CircuitBreakerError:
             raise redis.ConnectionError("Redis did not answer a moment ago, and is not asked for a while") from None
 
-    def renew(self, read: Callable[[Any], T], *command: str | bytes | int) -> T:
-        """Give a command on a new connection, and return what `read` makes of the answer.
+    def renew(self, command: _Command, then: _Command, read: Callable[[Any], T]) -> T:
+        """Give two commands on a new connection, and return what `read` makes of the second answer.
 
-        It is used for everything from then on; if Redis does not answer, or `read` raises, the one before is.
-        Raises redis.RedisError.
+        The first one names a key, for the node of a cluster that has it. The connection is used for everything from
+        then on; if Redis does not answer, or `read` raises, the one before is. Raises redis.RedisError.
         """
         if self._pid != os.getpid():
             self._begin()
         if self._connection is None or self._breaker.current_state == STATE_OPEN:  # none, or one that is closed
-            return read(self.command(*command))
+            return read(_not_an_error(self.command(*command, then=then)[1]))
         connection: Any = self._connect().make_connection()
         try:
-            connection.send_command(*command)
-            answer = read(connection.read_response())
+            found = read(_not_an_error(_asked(connection, command, then)[1]))
         except BaseException:
             connection.disconnect()
             raise
@@ -161,18 +160,14 @@ class RedisBroker:
             before, self._connection = self._connection, connection
         if before:
             before.disconnect()
-        return answer
+        return found
 
     def _command(self, command: _Command, then: _Command) -> Any:
         try:
             with self._in_use:
                 if self._connection is None:  # a bare one: a client takes as long as all that is done here
                     self._connection = self._connect().make_connection()
-                connection = self._connection
-                return connection.retry.call_with_retry(
-                    lambda: _both(connection, command, then) if then else _answer(connection, command),
-                    lambda _: connection.disconnect(),
-                )
+                return _asked(self._connection, command, then)
         except redis.RedisError:
             raise
         except (ValueError, TypeError) as error:  # of the URL: a host or an option that cannot be one
@@ -180,6 +175,13 @@ class RedisBroker:
         except BaseException:  # in the middle: the next answer would be that of this command
             self.close()
             raise
+
+
+def _asked(connection: Any, command: _Command, then: _Command) -> Any:
+    return connection.retry.call_with_retry(
+        lambda: _both(connection, command, then) if then else _answer(connection, command),
+        lambda _: connection.disconnect(),
+    )
 
 
 def _answer(connection: Any, command: _Command) -> Any:
@@ -200,9 +202,15 @@ def _both(connection: Any, command: _Command, then: _Command) -> tuple[Any, Any]
     return answers[0], answers[1]
 
 
+def _not_an_error(answer: Any) -> Any:
+    if isinstance(answer, redis.RedisError):
+        raise answer
+    return answer
+
+
 def encoded(event: Event) -> EncodedEvent:
     """Return the event as it goes out."""
-    traceparent = event.extensions.get(TRACEPARENT)
+    traceparent = (event.model_extra or {}).get(TRACEPARENT)
     trace = traceparent if isinstance(traceparent, str) else None
     return EncodedEvent(event.source, event.id, event.type, event.to_json(), trace)
 

@@ -6,6 +6,7 @@ import redis
 from prometheus_client import Counter
 
 from qontract.adapters.redis.broker import RedisBroker
+from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.unreadable import excerpt
 from qontract.application.ports.server_history import ServerHistory, ServerHistoryError
 from qontract.domain.server_history import DataHistory
@@ -19,15 +20,16 @@ FORGOTTEN = Counter(
 
 
 class RedisServerHistory(ServerHistory):
-    """Asks through the broker of the publisher."""
+    """Asks through the broker of the publisher, in a cluster the node of its `channel`."""
 
-    def __init__(self, broker: RedisBroker) -> None:
+    def __init__(self, broker: RedisBroker, *, channel: str) -> None:
         self._broker = broker
+        self._key = keys_of(channel).intents
 
     def read(self) -> DataHistory:
         """Ask on a new connection of the broker, which uses it from then on."""
         try:
-            return self._broker.renew(history_of, "INFO", "server", "replication")
+            return self._broker.renew(("TYPE", self._key), ("INFO", "server", "replication"), history_of)
         except (redis.RedisError, OSError, ValueError) as error:
             raise ServerHistoryError(f"Redis: {excerpt(f'{type(error).__name__}: {error}')}") from error
 

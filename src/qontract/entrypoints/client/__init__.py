@@ -32,6 +32,14 @@ class ClientError(Exception):
         self.errors = errors
 
 
+class ForgottenError(ClientError):
+    """The API does not know a job that it had accepted: Redis failed over, or lost its data, and the job with it."""
+
+
+class _NotFoundError(ClientError):
+    """The API says, in its own words, that there is no such thing."""
+
+
 class _UnreachableError(ClientError):
     """It may be there again in a moment: in so many `seconds`, if it says so. `busy`: it is there, and took nothing."""
 
@@ -119,7 +127,7 @@ def wait(
 ) -> dict[str, Any]:
     """Return the result of the job when it has ended. An API that is away meanwhile is asked again.
 
-    Raises ClientError.
+    Raises ClientError: ForgottenError if the job is to be submitted again.
     """
     until = time.monotonic() + deadline_seconds
     last = ""
@@ -134,6 +142,8 @@ def wait(
                     progress(said)
                 _pause(min(seconds, left))
                 continue
+            except _NotFoundError as error:
+                raise ForgottenError(f"job {job.id} was accepted, and is not known any more: {error}") from None
             except ClientError as error:
                 raise ClientError(f"job {job.id} was accepted, and goes on: {error}") from None
             if result.get("status") in _ENDED:
@@ -197,6 +207,8 @@ def _answer(client: httpx.Client, method: str, url: str, **request: Any) -> dict
     problems = tuple(error for error in errors if isinstance(error, dict)) if isinstance(errors, list) else ()
     token = client.headers["authorization"].removeprefix("Bearer ")
     said = refusals.refused(response, body, token)
+    if response.status_code == httpx.codes.NOT_FOUND and isinstance(body, dict) and "detail" in body:
+        raise _NotFoundError(said, problems)
     if response.status_code not in refusals.AWAY:
         raise ClientError(said, problems)
     busy = response.status_code == httpx.codes.TOO_MANY_REQUESTS

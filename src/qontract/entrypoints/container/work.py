@@ -48,7 +48,7 @@ def event_manager(settings: Settings) -> EventManager | None:
     broker = RedisBroker(settings.events_url, timeout=0.5, pause=15, replicas=replicas)
     publisher = RedisEventPublisher(broker, channel=events.channel, stream=events.stream, source=events.source)
     return EventManager(
-        _remembering(publisher, broker) if events.stream else publisher,
+        _remembering(publisher, broker, events.channel) if events.stream else publisher,
         spool=SqliteEventSpool(events.spool, max_bytes=events.spool_max_bytes),
         unreplicated=SqliteEventSpool(events.unreplicated, max_bytes=events.spool_max_bytes),
         intents=RedisIntents(broker, channel=events.channel, source=events.source),
@@ -56,12 +56,12 @@ def event_manager(settings: Settings) -> EventManager | None:
     )
 
 
-def _remembering(sender: EventSender, broker: "RedisBroker") -> EventPublisher:
+def _remembering(sender: EventSender, broker: "RedisBroker", channel: str) -> EventPublisher:
     """Return what publishes again what a failover may have lost."""
     from qontract.adapters.redis import RedisServerHistory
     from qontract.adapters.redis.server_history import FORGOTTEN, PUBLISHED_AGAIN
 
-    server = RedisServerHistory(broker)
+    server = RedisServerHistory(broker, channel=channel)
     return PublishedWindow(sender, server, count_again=PUBLISHED_AGAIN.inc, count_forgotten=FORGOTTEN.inc)
 
 

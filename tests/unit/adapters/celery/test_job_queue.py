@@ -28,16 +28,17 @@ class _Ledger:
     def __init__(self) -> None:
         self.answer: str | Exception | None = None
         self.asked = 0
+        self.is_current = True
 
-    def cancelled_by(self, job_id: str) -> str | None:
+    def cancelled_by(self, run: Run) -> tuple[str | None, bool]:
         self.asked += 1
         if isinstance(self.answer, Exception):
             raise self.answer
-        return self.answer
+        return self.answer, self.is_current
 
 
 def a_turn(ledger: _Ledger, cancelled_by: str | None = None) -> CeleryTurn:
-    run = Run("r", a_job("a"), 1, 1, JobProgress(), frozenset(), ("a",), {}, cancelled_by=cancelled_by)
+    run = Run("r", a_job("a"), 1, 1, JobProgress(), frozenset(), ("a",), {}, "", cancelled_by=cancelled_by)
     return CeleryTurn(ledger, run, asked=0, slice_seconds=60)  # type: ignore[arg-type]
 
 
@@ -49,6 +50,17 @@ def test_before_each_action_it_is_asked_who_has_cancelled_the_job_until_somebody
     assert [turn.cancelled_by() for _ in range(3)] == ["alice"] * 3
     assert ledger.asked == 4
     assert a_turn(_Ledger(), "bob").cancelled_by() == "bob"
+
+
+def test_a_run_that_redis_does_not_know_any_more_holds_nothing(mocker: MockerFixture) -> None:
+    mocker.patch.object(turn_module, "clock", return_value=1.0)
+    ledger = _Ledger()
+    turn = a_turn(ledger)
+    assert turn.cancelled_by() is None
+    assert turn.holds("a")
+    ledger.is_current = False
+    assert turn.cancelled_by() is None
+    assert not turn.holds("a")
 
 
 def test_while_redis_does_not_answer_actions_do_not_wait_for_it_again_and_again(mocker: MockerFixture) -> None:

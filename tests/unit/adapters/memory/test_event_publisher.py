@@ -36,7 +36,7 @@ class TestInMemoryEventPublisherWithALog(EventPublisherContract):
         return publisher, lambda: [format_.decode(kept.content) for kept in log.kept.values()]
 
 
-class TestInMemoryEventSender(EventSenderContract):
+class TestInMemoryEventPublisherAsSender(EventSenderContract):
     @pytest.fixture
     def sent(self) -> Sent:
         log, format_ = InMemoryEvents(), CloudEventsEventFormat(SOURCE)

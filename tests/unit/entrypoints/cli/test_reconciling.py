@@ -10,11 +10,14 @@ from typer.testing import CliRunner
 
 from qontract.entrypoints import cli
 from qontract.entrypoints.cli import reconciling
-from tests.support.answering_api import ACCEPTED, RESULT, Api, answering, ended, problem
+from tests.support.answering_api import ACCEPTED, RESULT, WAITING, Api, answering, ended, problem
 
 ACTION = {"action_type": "change", "subject": "one/x", "summary": "old → new", "creates": False, "removes": []}
 PLANNED = ended(actions=[ACTION], plan_digest="9f86")
 APPLIED = ended(actions=[ACTION], applied_actions=[ACTION], plan_digest="9f86")
+
+
+LOST = problem(404, "Not Found", "No such job")
 
 
 @pytest.fixture
@@ -56,12 +59,28 @@ def test_a_detailed_exit_code_says_whether_there_are_changes(
 
 
 def test_the_id_of_the_job_is_said_at_once_and_beside_the_result(api: Api, tmp_path: Path) -> None:
-    api(ACCEPTED, problem(404, "Not Found", "No such job"))
+    api(ACCEPTED, LOST)
     said = "job 1, a dry run, is accepted"
     assert command(tmp_path).stderr.splitlines()[0] == said
-    api(ACCEPTED, problem(404, "Not Found", "No such job"))
+    api(ACCEPTED, LOST)
     done = command(tmp_path, "--apply", "--yes")
     assert (done.stdout, done.stderr.splitlines()[0]) == ("", said.replace(", a dry run,", ""))
+
+
+def test_a_job_that_was_lost_is_submitted_again_which_is_said(api: Api, tmp_path: Path) -> None:
+    requests = api(ACCEPTED, WAITING, LOST, ACCEPTED, ended())
+    result = command(tmp_path, "--apply", "--yes")
+    assert result.exit_code == 0
+    assert "Redis may have failed over" in result.stderr
+    assert sent(requests) == [{"things": [], "dry_run": False}] * 2
+
+
+def test_a_job_that_is_lost_each_time_is_given_up(api: Api, tmp_path: Path) -> None:
+    requests = api(ACCEPTED, LOST, ACCEPTED, LOST, ACCEPTED, LOST)
+    result = command(tmp_path)
+    assert result.exit_code == 1
+    assert len(sent(requests)) == 3
+    assert "the job was lost 3 times. Ask `qontract status` whether Redis is well" in result.stderr
 
 
 def test_a_plan_is_shown_with_the_command_that_applies_it(api: Api, tmp_path: Path) -> None:

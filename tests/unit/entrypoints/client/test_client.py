@@ -126,10 +126,20 @@ def test_a_desired_state_that_was_not_accepted_is_not_sent_again(api: Api, answe
 
 
 def test_a_job_that_cannot_be_asked_for_goes_on_which_is_said(api: Api) -> None:
-    requests = api(ACCEPTED, problem(404, "Not Found", "No such job"))
-    with pytest.raises(client.ClientError, match="job 1 was accepted, and goes on: 404 Not Found: No such job"):
+    requests = api(ACCEPTED, problem(500, "Internal Server Error", "A bug"))
+    with pytest.raises(client.ClientError, match="job 1 was accepted, and goes on: 500 Internal Server Error: A bug"):
         reconcile()
     assert len(requests) == 2
+
+
+def test_a_job_that_the_api_knows_no_more_is_forgotten_and_one_behind_a_proxy_is_not(api: Api) -> None:
+    api(ACCEPTED, WAITING, problem(404, "Not Found", "No such job"))
+    with pytest.raises(client.ForgottenError, match="job 1 was accepted, and is not known any more: 404 Not Found"):
+        reconcile()
+    api(ACCEPTED, httpx.Response(404, text="no backend"))
+    with pytest.raises(client.ClientError, match="job 1 was accepted, and goes on: ") as raised:
+        reconcile()
+    assert not isinstance(raised.value, client.ForgottenError)
 
 
 @pytest.mark.parametrize("answer", [{}, {"id": 1, "status_url": "/x"}, {"id": "1"}])

@@ -4,8 +4,8 @@
 -- ARGV: run, turn of the message ('' for any), milliseconds of a lock, seconds that a number is kept, id, milliseconds
 -- until it is tried again, milliseconds until a message is looked for, the names.
 -- Returns {0}: not to be run; {1, turn, milliseconds}: not yet; {3}: its record cannot be read; or
--- {2, number, attempt, progress, who cancelled it or nothing, the memberships of each name, superseded names...}, which
--- count from 1.
+-- {2, number, attempt, progress, who cancelled it or nothing, the memberships of each name, the history of the server,
+-- superseded names...}, which count from 1.
 -- Anybody may have written what is read: a time too far off is none, as is a number that no job can have.
 local LONGEST_WAIT, MOST_ATTEMPTS = 24 * 3600 * 1000, 1000
 local names = (#KEYS - 5) / 2
@@ -57,4 +57,5 @@ redis.call('ZREM', KEYS[4], ARGV[5])
 local memberships = names > 0 and redis.call('HMGET', KEYS[3], unpack(ARGV, 8)) or {}
 if (whole(attempts) or MOST_ATTEMPTS) >= MOST_ATTEMPTS then redis.call('HDEL', KEYS[1], 'attempts') end
 local attempt = redis.call('HINCRBY', KEYS[1], 'attempts', 1)
-return {2, number, attempt, progress or '', cancel, memberships, unpack(superseded)}
+local history = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
+return {2, number, attempt, progress or '', cancel, memberships, history or '', unpack(superseded)}
