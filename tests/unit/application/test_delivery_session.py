@@ -72,6 +72,9 @@ async def test_while_it_may_hold_no_more_it_is_no_less_at_work(mocker: MockerFix
         read = mocker.spy(one.log, "read")
         await asyncio.sleep(60)
         assert one.loop.fresh(1)
+        session_of(one).read_at = 0  # it has lost its place
+        await asyncio.sleep(60)
+        assert not one.loop.fresh(1)
         assert read.call_count == 0
 
 

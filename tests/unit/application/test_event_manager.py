@@ -288,3 +288,7 @@ def test_what_was_found_applied_while_redis_is_away_waits_in_the_spool() -> None
     publisher.down = False
     manager.flush()
     assert publisher.events == [event]
+
+
+def test_without_a_spool_there_is_nothing_to_say_of_it() -> None:
+    assert EventManager(InMemoryEventPublisher()).spooled() is None

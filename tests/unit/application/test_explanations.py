@@ -16,6 +16,7 @@ from qontract.adapters.memory import (
 from qontract.application.event_explanations import EventExplanations, Stores
 from qontract.application.explanations import Explanations
 from qontract.application.jobs import Turn
+from qontract.application.ports.delivery_states import DeliveryStatesError
 from qontract.application.ports.kept_events import KeptEventsError
 from qontract.application.ports.kept_jobs import KeptJobsError
 from qontract.domain.events import DomainEvent
@@ -170,3 +171,11 @@ def test_of_many_jobs_that_planned_something_for_a_subject_the_newest_five_are_t
     deployment = Deployment()
     ids = [deployment.submit().id for _ in range(6)]
     assert [note.view.id for note in deployment.about("acme/team-a").jobs] == ids[:0:-1]
+
+
+def test_an_event_is_found_by_its_id_also_while_the_record_of_ids_cannot_be_read() -> None:
+    deployment = Deployment()
+    deployment.states.fail("entry_of", DeliveryStatesError("away"))
+    found = deployment.explanations.about(deployment.left.id)
+    assert isinstance(found, EventExplanation)
+    assert found.entry == "2"

@@ -15,17 +15,17 @@ class _Server(ServerCheck):
         return self._state
 
 
+WELL, OLD, FULL = ServerState(), ServerState(refused="too old"), ServerState(failing="is full")
+
+
 class TestServerChecks(ServerCheckContract):
     @pytest.fixture
     def of_a_good_server(self) -> ServerCheck:
-        return ServerChecks({"QAPI_A": _Server(ServerState())})
+        return ServerChecks({"QAPI_A": _Server(WELL), "QAPI_B": _Server(WELL)})
 
     @pytest.fixture
     def of_no_server(self) -> ServerCheck:
-        return ServerChecks({"QAPI_A": _Server(ServerState(failing="it does not answer"))})
-
-
-WELL, OLD, FULL = ServerState(), ServerState(refused="too old"), ServerState(failing="is full")
+        return ServerChecks({"QAPI_A": _Server(WELL), "QAPI_B": _Server(FULL)})
 
 
 @pytest.mark.parametrize(

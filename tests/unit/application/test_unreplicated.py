@@ -168,3 +168,9 @@ def test_an_intent_that_another_process_dropped_while_its_run_went_on_costs_no_e
     site.manager.publish_event(event)
     elsewhere.resolve([event], [])
     assert numbers(site.primary.events) == [0]
+
+
+def test_without_a_place_for_them_events_that_replicas_lack_are_published_all_the_same() -> None:
+    primary = Primary()
+    assert EventManager(primary).publish_events([an_event(0)])
+    assert numbers(primary.events) == [0]
