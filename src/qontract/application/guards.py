@@ -21,7 +21,7 @@ class Guards:
     min_removals: int = 10
     protected: Mapping[str, Collection[str]] = field(default_factory=dict)
 
-    def objection(self, plan: Plan[Any], before: int | None, allowed: int = 0) -> str | None:
+    def objection(self, plan: Plan[Any], before: int | None, allowed: int) -> str | None:
         """Return why the plan is stopped; None if it is not.
 
         `before` is how many memberships were read the last time. `allowed` is how many removals an earlier slice of the

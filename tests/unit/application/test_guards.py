@@ -9,7 +9,9 @@ from qontract.adapters.memory import InMemoryEventPublisher, InMemorySlackUsergr
 from qontract.application.event_manager import EventManager
 from qontract.application.guards import Guards
 from qontract.application.ports.integration import IntegrationError
+from qontract.domain.integration import Plan
 from qontract.domain.jobs import JobResult, JobStatus
+from qontract.domain.slack_usergroups import UpdateUsers
 from qontract.domain.slack_workspace import SlackUser, SlackUsergroup, SlackWorkspace
 from qontract.testing.reconciling import InMemoryTurn, reconcile
 
@@ -102,6 +104,16 @@ def test_a_quarter_is_let_pass_and_more_is_not(kept: tuple[int, int], *, blocked
 def test_fewer_than_ten_removals_are_always_let_pass() -> None:
     assert reconcile(slack(members=9, groups=1), wanted(0)).status is JobStatus.SUCCESS
     assert reconcile(slack(members=10, groups=1), wanted(0)).status is JobStatus.BLOCKED
+
+
+def test_where_one_removal_is_many_the_first_is_stopped_and_what_was_never_read_has_not_shrunk() -> None:
+    guards, nobody = Guards(0, 1), dict.fromkeys(("users", "user_ids", "users_to_add", "users_to_remove"), ())
+    action = UpdateUsers(workspace="coreos", usergroup="team-a", usergroup_id="S1", **nobody)
+    removal = action.model_copy(update={"users_to_remove": ("bob",)})
+    reason = "it would end 1 of 1 memberships, and more than 0% are not let pass"
+    assert guards.objection(Plan((removal,), 1), None, 0) == reason
+    assert guards.objection(Plan((action,), 0), None, 0) is None
+    assert str(guards.objection(Plan((action,), 0), 1, 0)).startswith("nothing is left of 1 memberships")
 
 
 def test_the_share_and_the_least_number_are_settings() -> None:

@@ -28,7 +28,7 @@ class Death(BaseException):
 class NothingPasses(Guards):
     """Guards that stop every plan with actions."""
 
-    def objection(self, plan: Plan[Any], before: int | None, allowed: int = 0) -> str | None:  # noqa: ARG002
+    def objection(self, plan: Plan[Any], before: int | None, allowed: int) -> str | None:  # noqa: ARG002
         """Return a reason."""
         return "nothing passes" if plan.actions else None
 
