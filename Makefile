@@ -33,7 +33,7 @@ cover: $(READY) ## Run the unit tests of domain and application, and fail if the
 	$(BIN)/coverage run -m pytest -q tests/unit/domain tests/unit/application tests/unit/adapters/memory tests/unit/test_contracts.py
 	$(BIN)/coverage report
 
-chaos: $(READY) ## Kill, cut off and feed hostile values to all processes, for some minutes, and count what is lost
+chaos: $(READY) ## Kill, cut off, fail over and feed hostile values to all processes, for long, and count what is lost
 	$(BIN)/python -m tests.chaos
 
 bench: $(READY) ## Measure against the peers, for some minutes, and fail below a bar

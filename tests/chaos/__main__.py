@@ -22,9 +22,9 @@ SEEDS = {
     "plain": 4,
     "publishing": 200,
     "unsafe": 20,
-    "failover": 100,
-    "failover-replicated": 100,
-    "failover-unkept": 20,
+    "failover": 30,
+    "failover-replicated": 30,
+    "failover-unkept": 10,
     "hostile": 1,
     "api": 1,
 }

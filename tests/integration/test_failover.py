@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+import redis
 
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis import RedisBroker, RedisServerCheck, RedisServerInfo
@@ -15,7 +16,7 @@ from qontract.adapters.redis.acl import Process
 from qontract.adapters.redis.faststream import faststream_broker
 from tests.chaos.proxy import Proxy
 from tests.support.api_process import DESIRED, PATH, SECRET, running_api
-from tests.support.failover import NAME, Pair, at, behind_a_name, pair, sentinel, sentinel_says
+from tests.support.failover import NAME, Pair, at, behind_a_name, hung, pair, sentinel, sentinel_says
 from tests.support.subscriber_process import Site
 from tests.support.waiting import until
 from tests.support.worker_process import Worker, submitted
@@ -23,6 +24,7 @@ from tests.support.worker_process import Worker, submitted
 STREAM = "qontract:{main}:events"
 NAMES: Any = {"channel": "main", "stream": STREAM}
 SECONDS = 15
+HUNG_SECONDS = 50  # each connection to it is left after 5 to 13 seconds, some after others
 
 
 @pytest.fixture
@@ -75,8 +77,20 @@ async def test_a_client_of_an_event_loop_goes_on_with_the_first_try(moving: tupl
         assert new.get("key") == b"after"
 
 
+def _accepted(job: httpx.Response) -> list[httpx.Response]:
+    return [job] if job.status_code == httpx.codes.ACCEPTED else []
+
+
+def _published(broker: RedisBroker, subject: str) -> bool:
+    try:
+        publish(broker, subject)
+    except redis.RedisError:
+        return False
+    return True
+
+
 @contextmanager
-def running(url: str, directory: Path) -> Iterator[Callable[[str], None]]:
+def running(url: str, directory: Path) -> Iterator[Callable[..., None]]:
     """Run the three processes; give what does a job through them, and an event, and waits for their ends."""
     site = Site(directory, {"QAPI_CACHE_BROKER_URL": url})
     site.install("acme", ordered="tests.support.troublesome:Ordered")
@@ -87,14 +101,13 @@ def running(url: str, directory: Path) -> Iterator[Callable[[str], None]]:
         subscriber = stack.enter_context(site.subscriber())
         api, _ = stack.enter_context(running_api(url, directory / "api.log"))
 
-        def done(subject: str) -> None:
-            job = api.post(PATH, json=DESIRED)
-            assert job.status_code == httpx.codes.ACCEPTED, job.text
-            publish(broker, subject)
-            until(lambda: api.get(job.headers["location"]).json()["status"] == "failed", SECONDS)  # there is no token
-            until(lambda: f"{subject} 1" in site.notes(), SECONDS)
+        def done(subject: str, seconds: float = SECONDS) -> None:
+            [job] = until(lambda: _accepted(api.post(PATH, json=DESIRED)), seconds)
+            until(lambda: _published(broker, subject), seconds)
+            until(lambda: api.get(job.headers["location"]).json()["status"] == "failed", seconds)  # there is no token
+            until(lambda: f"{subject} 1" in site.notes(), seconds)
             assert worker_process.poll() is None
-            until(lambda: subscriber.ready()[0] == httpx.codes.OK, SECONDS)
+            until(lambda: subscriber.ready()[0] == httpx.codes.OK, seconds)
 
         yield done
 
@@ -110,6 +123,19 @@ def test_all_processes_go_on_when_a_name_moves_and_nobody_cuts_their_connections
         begun = monotonic()
         done("after")
         assert monotonic() - begun < SECONDS
+
+
+@pytest.mark.timeout(150)
+def test_all_processes_go_on_when_a_name_moves_from_a_server_that_hangs_and_answers_nobody(
+    moving: tuple[Pair, Proxy, str], tmp_path: Path
+) -> None:
+    servers, name, url = moving
+    with running(url, tmp_path) as done:
+        done("before")
+        with at(servers.replica) as new, hung(servers.first):
+            new.replicaof("NO", "ONE")
+            name.move(servers.replica)
+            done("after", HUNG_SECONDS)
 
 
 @pytest.mark.timeout(90)

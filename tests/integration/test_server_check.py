@@ -1,6 +1,8 @@
 """What a process learns of its Redis: what it lacks, what its user may not do, and that nothing can be written."""
 
 from collections.abc import Iterator
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -84,6 +86,21 @@ def test_a_server_that_lacks_a_command_is_named_with_what_it_lacks(valkey_url: s
 
 def test_a_server_that_is_not_there_is_only_failing() -> None:
     assert server("redis://:hush@127.0.0.1:1/0").state() == ServerState(failing="Redis does not answer")
+
+
+class _Refuses(StreamRequestHandler):
+    def handle(self) -> None:
+        self.rfile.readline()
+        self.wfile.write(b"-LOADING Redis is loading the dataset in memory\r\n")
+
+
+def test_a_server_that_still_reads_its_files_is_failing_and_says_so() -> None:
+    with ThreadingTCPServer(("127.0.0.1", 0), _Refuses) as loading:
+        Thread(target=loading.serve_forever, daemon=True).start()
+        state = server(f"redis://127.0.0.1:{loading.server_address[1]}/0").state()
+        loading.shutdown()
+    why = "the server is not the primary, or not yet: Redis is loading the dataset in memory"
+    assert state == ServerState(failing=f"Redis refuses: {why}")
 
 
 def test_a_full_server_is_failing_and_well_again_when_it_has_room(valkey_url: str, admin: Any) -> None:

@@ -102,7 +102,7 @@ def test_it_is_alive_but_not_ready_until_redis_is_there(temporary: Path) -> None
         running.send_signal(signal.SIGTERM)
         log = running.communicate(timeout=30)[0]
     assert running.returncode == 0
-    assert "Redis cannot be used yet" in log
+    assert "process cannot use Redis yet" in log
     assert PASSWORD not in log
 
 

@@ -1,5 +1,7 @@
 """A primary and its replica, and what makes the replica the primary."""
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -60,6 +62,18 @@ def pair() -> Iterator[Pair]:
             replica.replicaof("127.0.0.1", str(first.port))
             until(lambda: synced(replica))
         yield Pair(first, second)
+
+
+@contextmanager
+def hung(server: ValkeyServer) -> Iterator[None]:
+    """Have the server answer nobody while the body runs; connections to it stay open."""
+    with at(server.port) as client:
+        process = int(client.info("server")["process_id"])
+    os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process, signal.SIGCONT)
 
 
 @contextmanager

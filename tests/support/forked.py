@@ -76,7 +76,7 @@ class Forked(subprocess.Popen[str]):
     """`python ARGUMENTS`, of which only `-m` and `-c` are known, from a process that is forked."""
 
     def __init__(self, arguments: Sequence[str], **options: Any) -> None:
-        super().__init__([sys.executable, *arguments], text=True, **options)
+        super().__init__([sys.executable, *arguments], **options | {"text": True})
 
     def _execute_child(self, *given: Any) -> None:
         if sys.platform != "linux":  # nobody else can adopt a child
@@ -124,7 +124,7 @@ def _adopt(*, orphans: bool) -> None:
 def _forker(*, counting: bool) -> socket.socket:
     """Return the connection to a process that forks; `counting`: for workers, which count into files."""
     ours, theirs = socket.socketpair()
-    environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONWARNINGS"}}
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
     command = [sys.executable, __file__, str(theirs.fileno()), "" if counting else "all"]
     forker = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
     theirs.close()
@@ -176,9 +176,8 @@ def _become(request: dict[str, Any], paths: list[str]) -> None:
     for name, stream in streams.items():
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
-    more = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     kind, what, *others = request["arguments"]
-    sys.path[:] = ["" if kind == "-c" else request["directory"], *filter(None, more), *paths]
+    sys.path[:] = ["" if kind == "-c" else request["directory"], *_more_paths(), *paths]
     importlib.invalidate_caches()
     sys.argv = [kind, *others]
     if kind == "-m":
@@ -186,6 +185,10 @@ def _become(request: dict[str, Any], paths: list[str]) -> None:
     else:
         main = sys.modules["__main__"] = ModuleType("__main__")
         exec(compile(what, "<string>", "exec"), main.__dict__)
+
+
+def _more_paths() -> list[str]:
+    return [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
 
 
 def _load(names: Sequence[str]) -> None:
@@ -216,7 +219,7 @@ def _code(end: SystemExit) -> int:
 if __name__ == "__main__":
     end = _End()
     atexit.register(end)  # the first, which is called last
-    ours = sys.path[1:]
+    ours = [path for path in sys.path[1:] if path not in _more_paths()]
     _load(_LOADED if sys.argv[2] == "" else _LOADED + _LOADED_BY_ALL_BUT_WORKERS)
     gc.collect()
     gc.freeze()

@@ -4,10 +4,12 @@ import os
 import secrets
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -39,12 +41,18 @@ def process(
 ) -> Iterator[subprocess.Popen[str]]:
     """Run `python ARGUMENTS` with these settings until the body ends; `ready` is the URL to wait for.
 
-    What it says goes to the file `log`, or else comes from `communicate`.
+    What it says goes to the file `log`, or else comes from `communicate`. It is forked from one that has loaded what it
+    imports, but where PYTHONPATH has a `sitecustomize`, which Python runs at its start.
     """
     environment = {key: value for key, value in os.environ.items() if not key.startswith("QAPI_")} | settings
     with ExitStack() as stack:
         output = stack.enter_context(log.open("a")) if log else subprocess.PIPE
-        running = Forked(arguments, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        paths = map(Path, environment.get("PYTHONPATH", "").split(os.pathsep))
+        to: dict[str, Any] = {"env": environment, "stdout": output, "stderr": subprocess.STDOUT, "text": True}
+        if any((path / "sitecustomize.py").exists() for path in paths):
+            running: subprocess.Popen[str] = subprocess.Popen([sys.executable, *arguments], **to)
+        else:
+            running = Forked(arguments, **to)
         try:
             until(partial(_is_ready, running, ready, log), seconds, f"{ready} is not ready")
             yield running

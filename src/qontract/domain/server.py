@@ -71,7 +71,7 @@ def _itself(server: ServerView) -> Finding:
             "redis",
             f"{about}; it is a replica, and takes no writes",
             brief="Redis is a replica, and takes no writes",
-            next_step="set QAPI_CACHE_BROKER_URL to its primary, or make this one the primary",
+            next_step="set QAPI_CACHE_BROKER_URL, or QAPI_EVENTS__URL if it is set, to its primary",
         )
     if server.compatible < OLDEST_VERSION:
         says = f"{about}; it is too old: Redis 7.0 or later is needed"

@@ -55,7 +55,7 @@ def status_of(facts: SystemFacts) -> Status:
     part is not well.
     """
     if isinstance(facts.server, Unanswered):
-        step = "start it, or set QAPI_CACHE_BROKER_URL to where it is"
+        step = "start it, or set QAPI_CACHE_BROKER_URL, or QAPI_EVENTS__URL if it is set, to where it is"
         spools = findings_of_spools((), facts.spool)
         findings = (not_known("redis", facts.server, next_step=step), *spools)
         return Status(Wellness.NOT_KNOWN, "Not known: Redis does not answer, and all else is asked there.", findings)

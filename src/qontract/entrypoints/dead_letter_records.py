@@ -41,21 +41,22 @@ def line(letter: DeadLetter) -> str:
 
 def lines(letter: DeadLetter) -> Iterator[str]:
     """Yield all that is known of a letter, in lines that a terminal only shows: in the last, the event as it came."""
-    again = letter.redriven
     about = {
-        "subscription": letter.subscription or "-",
-        "event": letter.event_id or "-",
-        "type": letter.type or "-",
-        "subject": letter.subject or "-",
-        "entry": letter.entry or "-",
+        "subscription": letter.subscription,
+        "event": letter.event_id,
+        "type": letter.type,
+        "subject": letter.subject,
+        "entry": letter.entry,
         "cause": letter.cause,
         "group": letter.group,
-        **({"unreadable": letter.unreadable} if letter.unreadable else {}),
-        **({"redriven": f"{_moment(again.time)} by {again.by or 'somebody'}, and died again"} if again else {}),
     }
     yield safe(letter.id)
     for name, value in about.items():
-        yield f"  {name:13} {safe(value)}"
+        yield f"  {name:13} {safe(value or '-')}"
+    if letter.unreadable:
+        yield f"  {'unreadable':13} {safe(letter.unreadable)}"
+    if again := letter.redriven:
+        yield f"  {'redriven':13} {_moment(again.time)} by {safe(again.by or 'somebody')}, and died again"
     yield f"  {'attempts':13} {len(letter.failures)}"
     for failure in letter.failures:
         yield f"    {_moment(failure.time)}  {safe(failure.error)}"

@@ -1,9 +1,10 @@
-"""A explanation, as JSON and as lines for people; and what it means for scripts."""
+"""An explanation, as JSON and as lines for people; and what it means for scripts."""
 
 from collections.abc import Collection, Iterator
 from typing import Any
 
 from qontract.domain.explanations import EventExplanation, Fate, SubscriptionFinding, Verdict
+from qontract.domain.kept_events import KeptEvent
 from qontract.entrypoints.event_lines import record as record_of_event
 from qontract.entrypoints.shown import safe
 
@@ -65,12 +66,8 @@ def record(explanation: EventExplanation) -> dict[str, Any]:
 
 def lines(explanation: EventExplanation) -> Iterator[str]:
     """Yield all that is known, in lines that a terminal only shows."""
-    if event := explanation.event:
-        for name in ("id", "type", "subject", "source"):
-            yield f"{name:10} {safe(event.text(name) or '-')}"
-        for label, name in _BORN.items():
-            if text := event.text(name):
-                yield f"{label:10} {safe(text)}"
+    if explanation.event:
+        yield from _lines_of_event(explanation.event)
     if explanation.job:
         yield safe(f"{'job':10} {explanation.job}")
     yield safe(f"{explanation.fate:10} {explanation.reason}")
@@ -82,6 +79,14 @@ def lines(explanation: EventExplanation) -> Iterator[str]:
     if explanation.missing:
         yield ""
         yield from (safe(f"not read: {one}") for one in explanation.missing)
+
+
+def _lines_of_event(event: KeptEvent) -> Iterator[str]:
+    for name in ("id", "type", "subject", "source"):
+        yield f"{name:10} {safe(event.text(name) or '-')}"
+    for label, name in _BORN.items():
+        if text := event.text(name):
+            yield f"{label:10} {safe(text)}"
 
 
 def _record(finding: SubscriptionFinding) -> dict[str, Any]:

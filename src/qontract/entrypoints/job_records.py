@@ -70,15 +70,21 @@ def listed(records: Sequence[Mapping[str, Any]], columns: int | None) -> Iterato
     """Yield the lines of a list that fit so many columns; the ids are whole. None: nothing is cut."""
     rows = [("JOB", "SUBMITTED", "STATUS", "SCOPES", "BY"), *map(_row, records)]
     texts = [[safe(cell) for cell in row] for row in rows]
+    widths = _widths(texts, columns)
+    for text in texts:
+        scopes = _scopes(text[3], widths[3])
+        cells = [one for one in zip([*text[:3], scopes, text[4]], widths, strict=True) if one[1]]
+        yield line([cell for cell, _ in cells], [width for _, width in cells])
+
+
+def _widths(texts: Sequence[Sequence[str]], columns: int | None) -> list[int]:
+    """Return how wide each column may be: where there is little room, BY is left out, and SCOPES are cut."""
     widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
     if columns is not None:
         room = max(0, columns - sum(widths[:3]) - 3 * _GAP)
         widths[4] = 0 if room < _NARROW else min(widths[4], room // 3)
         widths[3] = min(widths[3], room - widths[4] - _GAP if widths[4] else room)
-    for text in texts:
-        scopes = _scopes(text[3], widths[3])
-        cells = [one for one in zip([*text[:3], scopes, text[4]], widths, strict=True) if one[1]]
-        yield line([cell for cell, _ in cells], [width for _, width in cells])
+    return widths
 
 
 def _scopes(text: str, width: int) -> str:
@@ -87,14 +93,18 @@ def _scopes(text: str, width: int) -> str:
     return cut(short, width, at_start=True) if width else ""
 
 
+def _work(found: Mapping[str, Any]) -> str:
+    """Return the integration and the scopes of a job."""
+    return f"{found['integration'] or '-'}: {', '.join(found['scopes']) or '-'}"
+
+
 def _row(found: Mapping[str, Any]) -> tuple[object, ...]:
     submitted = _time(found["submitted_at"])
-    scopes = ", ".join(found["scopes"]) or "-"
     return (
         found["id"],
         f"{submitted:%m-%d %H:%M}" if submitted else "-",
         said(found),
-        f"{found['integration'] or '-'}: {scopes}",
+        _work(found),
         found["submitted_by"] or "-",
     )
 
@@ -108,27 +118,31 @@ def said(found: Mapping[str, Any]) -> str:
 
 def lines(found: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is known of a job, but for its actions, in lines that a terminal only shows."""
+    yield safe(found["id"])
+    for name, value in _about(found).items():
+        if value is not None:
+            yield f"  {name:9} {safe(value)}"
+
+
+def _about(found: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return what is said of a job, by its label; None where nothing is to be said."""
     result, digest = found["result"], found["result"]["plan_digest"]
-    about = {
-        "status": found["status"] + (": " + found["unreadable"] if found["unreadable"] else ""),
+    return {
+        "status": ": ".join(filter(None, (found["status"], found["unreadable"]))),
         "asked by": found["submitted_by"] or "-",
         "reason": found["reason"] or "-",
-        "to do": f"{found['integration'] or '-'}: {', '.join(found['scopes']) or '-'}",
+        "to do": _work(found),
         "kind": "dry run: it changes nothing" if found["dry_run"] else "apply",
         "submitted": _ago(found["submitted_at"]),
         "began": _ago(found["began_at"]),
         "ended": _ago(found["ended_at"]),
         "worker": _worker(found),
         "applied": f"{result['done']} of {counted(result['of'], 'action')}" if result["of"] else "-",
-        "cancelled": f"by {found['cancelled_by']}" if found["cancelled_by"] else None,
+        "cancelled": found["cancelled_by"] and f"by {found['cancelled_by']}",
         "digest": digest if found["status"] == "blocked" else None,
         "request": found["correlation_id"] or "-",
         "next": found["next"],
     }
-    yield safe(found["id"])
-    for name, value in about.items():
-        if value is not None:
-            yield f"  {name:9} {safe(value)}"
 
 
 def _worker(found: Mapping[str, Any]) -> str | None:

@@ -1,11 +1,11 @@
 """A subscription, as JSON and as lines for people."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from qontract.application.subscription_steering import SubscriptionStatus
 from qontract.domain.subscriptions import duration, next_step
-from qontract.entrypoints.shown import safe
+from qontract.entrypoints.shown import safe, table
 
 
 def record(known: SubscriptionStatus) -> dict[str, Any]:
@@ -32,6 +32,19 @@ def record(known: SubscriptionStatus) -> dict[str, Any]:
         ],
         "paused": {"since": paused.since.isoformat() if paused.since else None, "by": paused.by} if paused else None,
     }
+
+
+def listed(known: Iterable[SubscriptionStatus], columns: int | None) -> Iterator[str]:
+    """Yield the lines of a list that fit so many columns. None: nothing is cut."""
+    yield from table(("NAME", "STATE", "LAG", "IN FLIGHT", "OLDEST", "DEAD", "LED BY"), map(_row, known), columns)
+
+
+def _row(known: SubscriptionStatus) -> tuple[object, ...]:
+    view = known.view
+    waits = view.lag + view.pending > 0
+    led_by = view.leader or (f"{len(view.replicas)} share" if view.is_read else "-")
+    oldest = duration(view.oldest_seconds) if waits else "-"
+    return view.name, known.state, view.lag, view.in_flight, oldest, view.dead_letters, led_by
 
 
 def lines(known: SubscriptionStatus) -> Iterator[str]:

@@ -56,12 +56,10 @@ def load_subscriptions(settings: SubscriberSettings) -> Loaded:
     loaded: list[tuple[Subscription, str]] = []
     renewals: dict[str, AnyRenewal] = {}
     for name, handler in chosen(installed, handlers).items():
-        if handler not in installed:
-            near = nearest(handler, installed)
-            hint = f"; did you mean {near!r}?" if near else ""
-            _refuse(refused, f"{_VARIABLE}: no handler {handler!r} is installed{hint}", subscription=name)
+        entry = installed.get(handler)
+        if entry is None:
+            _refuse(refused, _not_installed(handler, installed), subscription=name)
             continue
-        entry = installed[handler]
         try:
             made = _made(name, entry)
             subscription = made.made if isinstance(made, Renewal) else made
@@ -72,10 +70,21 @@ def load_subscriptions(settings: SubscriberSettings) -> Loaded:
         except (Exception, SystemExit) as error:
             _refuse(refused, said(error), subscription=name, package=package(entry), entry_point=entry.value)
             log.debug("handler refused for this error", exc_info=True)
-    for name in sorted({name for name, handler in handlers.items() if not handler} - installed.keys()):
-        log.warning("handler to switch off is not installed", extra={"subscription": name, "variable": _VARIABLE})
+    _log_switched_off(handlers, installed)
     _log_loaded(loaded)
     return Loaded([subscription for subscription, _ in loaded], refused, renewals)
+
+
+def _not_installed(handler: str, installed: Collection[str]) -> str:
+    near = nearest(handler, installed)
+    hint = f"; did you mean {near!r}?" if near else ""
+    return f"{_VARIABLE}: no handler {handler!r} is installed{hint}"
+
+
+def _log_switched_off(handlers: Mapping[str, str | None], installed: Mapping[str, object]) -> None:
+    """Log which handlers are switched off that are not there: most likely they are misspelt."""
+    for name in sorted({name for name, handler in handlers.items() if not handler} - installed.keys()):
+        log.warning("handler to switch off is not installed", extra={"subscription": name, "variable": _VARIABLE})
 
 
 def chosen(installed: Collection[str], handlers: Mapping[str, str | None]) -> dict[str, str]:

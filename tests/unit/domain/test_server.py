@@ -36,7 +36,11 @@ def test_a_server_that_keeps_everything_on_disk_and_evicts_nothing_is_well() -> 
     ("what", "brief", "step"),
     [
         ({"loading": True}, "Redis still reads its files", "wait, and ask again"),
-        ({"primary": False}, "Redis is a replica, and takes no writes", "set QAPI_CACHE_BROKER_URL to its primary"),
+        (
+            {"primary": False},
+            "Redis is a replica, and takes no writes",
+            "set QAPI_CACHE_BROKER_URL, or QAPI_EVENTS",
+        ),
         ({"compatible": (6, 2, 14)}, "Redis is too old", "run Redis 7.0 or later, or Valkey"),
         ({"append_only_works": False}, "Redis cannot write its file", "look at the server's log"),
         ({"saving_works": False}, "Redis cannot save", "look at the server's log"),

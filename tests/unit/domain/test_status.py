@@ -66,7 +66,7 @@ def test_a_server_that_does_not_answer_is_not_known_whatever_else_is_and_the_spo
     assert status.sentence == "Not known: Redis does not answer, and all else is asked there."
     redis, waits = status.findings
     assert redis.says == AWAY.why
-    assert redis.next_step == "start it, or set QAPI_CACHE_BROKER_URL to where it is"
+    assert redis.next_step == "start it, or set QAPI_CACHE_BROKER_URL, or QAPI_EVENTS__URL if it is set, to where it is"
     assert waits.brief == "3 events wait in the spool of ops-1"
 
 

@@ -29,10 +29,11 @@ def celery_app(url: str, *, prefix: str, time_limit: int) -> Celery:
         broker_transport_options={
             "address": server_address(url),
             "global_keyprefix": prefix,
+            "health_check_interval": 5,  # a server that hangs is left in about twice that
             "max_retries": 1,
             "pool": uuid4().hex,  # of its own: kombu shares connections where options look equal
             "socket_connect_timeout": 2,
-            "socket_timeout": 10,
+            "socket_timeout": 5,
             "unacked_restore_throttle": 1,
             "visibility_timeout": max(time_limit, LONGEST_COUNTDOWN) + GRACE_SECONDS + 30,
         },

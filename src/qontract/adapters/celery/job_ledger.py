@@ -157,10 +157,7 @@ class JobLedger:
         self._run("show", [self.key(run.job.id)], run.id, *self._texts(run.job.id, progress))
 
     def cancelled_by(self, run: Run) -> tuple[str | None, bool]:
-        """Return who has cancelled the job, and whether it still has this run: a failover may have lost its beginning.
-
-        Asked in haste: an answer that takes longer than half a second is none, the second time.
-        """
+        """Return who has cancelled the job, and whether this is still its run; asked in haste, for a second at most."""
         found: Any = self._hasty_redis.hmget(self.key(run.job.id), ["cancel", "run"])
         cancel, current = found
         return self.who_cancelled(run.job.id, cancel), current == run.id.encode()

@@ -11,13 +11,13 @@ from fastapi import FastAPI
 from qontract.application import tracing
 from qontract.domain.processes import ProcessKind
 from qontract.entrypoints.api import dead_letters, events, jobs, operation, reconcile, status, subscriptions, why
-from qontract.entrypoints.api.auth import claims_dependency
+from qontract.entrypoints.api.auth import ClaimsOf, claims_dependency
 from qontract.entrypoints.api.middleware import LimitedBody, RequestLog
 from qontract.entrypoints.api.openapi import add_desired_states
 from qontract.entrypoints.api.problems import add_problems
 from qontract.entrypoints.api.token_health import token_health
 from qontract.entrypoints.container import Container
-from qontract.entrypoints.integrations import usable_name
+from qontract.entrypoints.integrations import Installed, usable_name
 from qontract.entrypoints.presence import shown, this_process
 from qontract.entrypoints.serving.secure_headers import SecureHeaders
 
@@ -30,7 +30,6 @@ def application(container: Container) -> FastAPI:
     settings = container.settings()
     keys, revoked = container.token_keys(), container.revoked()
     claims_of = claims_dependency(settings.auth, keys, revoked)
-    queue = container.job_queue()
     installed = container.installed_integrations()
 
     @asynccontextmanager
@@ -53,15 +52,26 @@ def application(container: Container) -> FastAPI:
     app.add_middleware(LimitedBody, limit=settings.api.max_body_bytes)
     app.add_middleware(RequestLog)
     app.add_middleware(SecureHeaders)  # the last is the outermost
-    desk = reconcile.Desk(queue, claims_of, settings.api, app.state.stopping)
+    desk = reconcile.Desk(container.job_queue(), claims_of, settings.api, app.state.stopping)
+    _add_integrations(app, installed, desk)
+    server = container.server_check("api", writes=True)
+    tokens = token_health(keys, revoked, accept_secret=settings.auth.accept_secret)
+    app.include_router(operation.router(server, container.kept_jobs(), container.measure(), installed.refused, tokens))
+    _add_what_can_be_asked(app, container, claims_of, desk)
+    return app
+
+
+def _add_integrations(app: FastAPI, installed: Installed, desk: reconcile.Desk) -> None:
     for integration in installed.classes.values():
         app.include_router(reconcile.router(integration, desk))
     for name in sorted(installed.refused.keys() - installed.classes.keys()):
         if usable_name(name):
             app.include_router(reconcile.refused_router(name, installed.refused[name], desk))
-    server = container.server_check("api", writes=True)
-    tokens = token_health(keys, revoked, accept_secret=settings.auth.accept_secret)
-    app.include_router(operation.router(server, container.kept_jobs(), container.measure(), installed.refused, tokens))
+    app.router.default = reconcile.unknown_path(installed.classes)
+    add_desired_states(app, list(installed.classes.values()))
+
+
+def _add_what_can_be_asked(app: FastAPI, container: Container, claims_of: ClaimsOf, desk: reconcile.Desk) -> None:
     app.include_router(
         events.router(container.kept_events(), container.event_manager(), container.event_format(), claims_of)
     )
@@ -73,6 +83,3 @@ def application(container: Container) -> FastAPI:
     app.include_router(dead_letters.router(letters_desk))
     app.include_router(status.router(container.status(), claims_of))
     app.include_router(why.router(container.explanations(), claims_of))
-    app.router.default = reconcile.unknown_path(installed.classes)
-    add_desired_states(app, list(installed.classes.values()))
-    return app

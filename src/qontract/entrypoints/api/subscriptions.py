@@ -56,6 +56,12 @@ def router(steering: SubscriptionSteering, claims_of: ClaimsOf) -> APIRouter:
         with _translated():
             return _json(record(steering.get(name)))
 
+    _add_pausing(routes, steering, caller)
+    _add_moving(routes, steering, caller)
+    return routes
+
+
+def _add_pausing(routes: APIRouter, steering: SubscriptionSteering, caller: Any) -> None:
     @routes.post("/{name}/pause", responses=documented(404))
     def pause(name: str, claims: Annotated[Claims, caller]) -> Response:
         """Let nobody read it, until it is resumed. Handlers at work finish."""
@@ -70,6 +76,8 @@ def router(steering: SubscriptionSteering, claims_of: ClaimsOf) -> APIRouter:
             steering.resume(name, by=claims.subject)
             return _json(record(steering.get(name)))
 
+
+def _add_moving(routes: APIRouter, steering: SubscriptionSteering, caller: Any) -> None:
     @routes.post("/{name}/seek", responses=documented(400, 404, 409, 415), openapi_extra=_body(Seek))
     def seek(name: str, claims: Annotated[Claims, caller], body: Annotated[bytes, Depends(json_body)]) -> Response:
         """Say how many events would come again or be skipped; unless it is a dry run, move the subscription there.
@@ -95,8 +103,6 @@ def router(steering: SubscriptionSteering, claims_of: ClaimsOf) -> APIRouter:
                 steering.remove(name, by=claims.subject)
             refused = _refused(steering.refusal_of_removal(name)) if asked.dry_run else {}
         return _json({"name": name, "removed": not asked.dry_run, "was": was} | refused)
-
-    return routes
 
 
 def _body(model: type[BaseModel]) -> dict[str, Any]:

@@ -34,6 +34,21 @@ app.command(epilog=why.EPILOG)(why.why)
 
 _SCOPES = ["reconcile:plan", "reconcile:apply", "events:read", "events:admin"]
 _Integration = Annotated[str, typer.Argument(help="The name of the integration")]
+_Files = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILE…",
+        exists=True,
+        help="The desired state, in YAML or JSON: files, or directories of them, that are taken together",
+    ),
+]
+_AcceptPlan = Annotated[str | None, typer.Option(metavar="DIGEST", help="Apply this plan although a guard stopped it")]
+_Out = Annotated[
+    Path | None, typer.Option(dir_okay=False, help="Write the result here, in Markdown for a pull request")
+]
+_DetailedExitcode = Annotated[
+    bool, typer.Option("--detailed-exitcode", help="Exit with 2, and not 0, if there are changes")
+]
 
 
 def _show_version(wanted: bool) -> None:
@@ -147,30 +162,17 @@ def _state(option: str) -> tuple[str, Path]:
 @app.command()
 def reconcile(
     integration: _Integration,
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="FILE…",
-            exists=True,
-            help="The desired state, in YAML or JSON: files, or directories of them, that are taken together",
-        ),
-    ],
+    files: _Files,
     *,
     token: Annotated[str, typer.Option(envvar="QAPI_TOKEN", help="A bearer token; see `qontract token`")],
     apply: Annotated[bool, typer.Option("--apply", help="Apply the plan, if you say yes to it")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --apply: do not ask")] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Print the job's URL, and end")] = False,
     reason: Annotated[str | None, typer.Option(help="Why: it is in the log and in every event")] = None,
-    accept_plan: Annotated[
-        str | None, typer.Option(metavar="DIGEST", help="Apply this plan although a guard stopped it")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Write the result here, in Markdown for a pull request")
-    ] = None,
+    accept_plan: _AcceptPlan = None,
+    out: _Out = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON")] = False,
-    detailed_exitcode: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="Exit with 2, and not 0, if there are changes")
-    ] = False,
+    detailed_exitcode: _DetailedExitcode = False,
     api_url: Annotated[str, typer.Option(envvar="QAPI_API_URL")] = API_URL,
 ) -> None:
     """Bring an external system to the desired state that FILE describes; without --apply, only show the plan.

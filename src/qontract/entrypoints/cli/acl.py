@@ -1,5 +1,6 @@
 """The users of Redis: one for each process, which may do what that needs and nothing else."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated
 
@@ -44,12 +45,19 @@ def print_rules(
     if user and process is None:
         raise typer.BadParameter("name the process whose user it is", param_hint="--user")
     rule = get_container().acl()
-    for number, one in enumerate([process] if process else list(_Process)):
-        name = user or f"qontract-{one}"
-        try:
-            text = safe(rule(one, name))
-        except ValueError as error:
-            raise SystemExit(f"qontract: {safe(error)}") from None
-        if process is None and not as_json:
-            typer.echo(f"{chr(10) if number else ''}# {one}: the user {name}")
-        typer.echo(to_json({"process": one, "user": name, "rule": text}) if as_json else text)
+    processes = [process] if process else [*_Process]
+    names = {one: user or f"qontract-{one}" for one in processes}
+    try:
+        rules = {one: safe(rule(one, name)) for one, name in names.items()}
+    except ValueError as error:
+        raise SystemExit(f"qontract: {safe(error)}") from None
+    if as_json:
+        typer.echo("\n".join(to_json({"process": one, "user": names[one], "rule": rules[one]}) for one in processes))
+    else:
+        typer.echo("\n".join([*rules.values()] if process else _with_headings(rules, names)))
+
+
+def _with_headings(rules: Mapping[_Process, str], names: Mapping[_Process, str]) -> list[str]:
+    """Return the rules, each below a line that says whose it is."""
+    blocks = (["", f"# {one}: the user {names[one]}", text] for one, text in rules.items())
+    return [line for block in blocks for line in block][1:]

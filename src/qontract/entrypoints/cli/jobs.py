@@ -5,6 +5,7 @@ With a token (QAPI_TOKEN) the API is asked, which shows what the token may see; 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
@@ -80,16 +81,19 @@ def list_(
             views = jobs.latest(limit=limit, integration=integration, status=status, scope=scope, since=since)
             found = [record(view, whole=False) for view in views]
         else:
-            conditions = {"integration": integration, "status": status, "scope": scope}
-            conditions["since"] = since.isoformat() if since else None
-            given = {name: value for name, value in conditions.items() if value is not None}
-            params = {**given, "limit": str(limit)}
+            params = _params(integration=integration, status=status, scope=scope, since=since, limit=limit)
             found = client.ask(api_url, token or "", "GET", "jobs", has="jobs", params=params)["jobs"]
     for line in map(to_json, found) if as_json else listed(found, width()):
         typer.echo(line)
     if not found:
         chosen = any((integration, status, scope, since))
         typer.echo("no jobs match" if chosen else "no jobs", err=True)
+
+
+def _params(*, since: datetime | None, limit: int, **conditions: str | None) -> dict[str, str]:
+    """Return the query of the API for these conditions."""
+    given = {name: value for name, value in conditions.items() if value is not None}
+    return given | ({"since": since.isoformat()} if since else {}) | {"limit": str(limit)}
 
 
 @app.command(epilog=examples("qontract jobs show 2f1c9d7e-0a54-4c3e-9a58-0d6f5b7f1c11"))

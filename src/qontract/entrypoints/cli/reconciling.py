@@ -59,23 +59,34 @@ def run(asked: Asked) -> int:
     if asked.out and not asked.out.resolve().parent.is_dir():
         _refuse(f"--out {asked.out}: there is no such directory")
     desired = _desired(asked)
-    planned = None
     if asking:
-        planned = _done(asked, desired, notes, apply=False)
-        if planned["status"] == "blocked" or not count_of_planned(planned):
-            return _ended(asked, planned, screen, apply=False)
-        _show(asked, planned, screen, apply=False)
-        if not typer.confirm("\nApply this plan?", err=True):
-            notes.print("Nothing was applied.")
-            return 1
+        return _after_asking(asked, desired, notes, screen)
     if asked.no_wait:
-        job = _submitted(asked, desired, notes, apply=asked.apply)
-        typer.echo(json.dumps({"id": job.id, "url": job.url}) if asked.as_json else job.url)
-        return 0
-    result = _done(asked, desired, notes, apply=asked.apply)
-    if planned is not None and result["plan_digest"] != planned["plan_digest"]:
+        return _without_waiting(asked, desired, notes)
+    return _ended(asked, _done(asked, desired, notes, apply=asked.apply), screen, apply=asked.apply)
+
+
+def _after_asking(asked: Asked, desired: Desired, notes: Console, screen: Console) -> int:
+    """Plan, show the plan, and apply it if the person at the terminal agrees."""
+    planned = _done(asked, desired, notes, apply=False)
+    if planned["status"] == "blocked" or not count_of_planned(planned):
+        return _ended(asked, planned, screen, apply=False)
+    _show(asked, planned, screen, apply=False)
+    if not typer.confirm("\nApply this plan?", err=True):
+        notes.print("Nothing was applied.")
+        return 1
+    if asked.no_wait:
+        return _without_waiting(asked, desired, notes)
+    result = _done(asked, desired, notes, apply=True)
+    if result["plan_digest"] != planned["plan_digest"]:
         notes.print("What was applied is not what was shown: the system, or its guards, have changed meanwhile.")
-    return _ended(asked, result, screen, apply=asked.apply)
+    return _ended(asked, result, screen, apply=True)
+
+
+def _without_waiting(asked: Asked, desired: Desired, notes: Console) -> int:
+    job = _submitted(asked, desired, notes, apply=asked.apply)
+    typer.echo(json.dumps({"id": job.id, "url": job.url}) if asked.as_json else job.url)
+    return 0
 
 
 def _console(*, stderr: bool) -> Console:
@@ -188,6 +199,7 @@ def _progress(notes: Console) -> Iterator[client.Progress]:
 
 
 def _ended(asked: Asked, result: dict[str, Any], screen: Console, *, apply: bool) -> int:
+    """Write and show the result, and return the exit code."""
     if asked.out:
         try:
             asked.out.write_text(markdown(asked.integration, result, apply=apply), encoding="utf-8")
@@ -197,13 +209,18 @@ def _ended(asked: Asked, result: dict[str, Any], screen: Console, *, apply: bool
         typer.echo(json.dumps(result, indent=2))
     else:
         _show(asked, result, screen, apply=apply)
-        if not asked.apply and result["status"] in {"success", "failed"} and count_of_planned(result):
-            without = ", without what is in error" if result["errors"] else ""
-            screen.print(f"Nothing is changed yet. To apply it{without}:")
-            screen.print(f"  {shlex.join([*asked.command, '--apply'])}", soft_wrap=True)
+        _show_how_to_apply(asked, result, screen)
     if result["status"] == "success":
         return _CHANGES if asked.detailed_exitcode and count_of_planned(result) else 0
     return _BLOCKED if result["status"] == "blocked" else 1
+
+
+def _show_how_to_apply(asked: Asked, result: dict[str, Any], screen: Console) -> None:
+    if asked.apply or result["status"] not in {"success", "failed"} or not count_of_planned(result):
+        return
+    without = ", without what is in error" if result["errors"] else ""
+    screen.print(f"Nothing is changed yet. To apply it{without}:")
+    screen.print(f"  {shlex.join([*asked.command, '--apply'])}", soft_wrap=True)
 
 
 def _show(asked: Asked, result: dict[str, Any], screen: Console, *, apply: bool) -> None:

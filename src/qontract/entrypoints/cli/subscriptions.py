@@ -39,31 +39,15 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON: a line for each")] = False,
 ) -> None:
     """List subscriptions: state, events not read yet, in flight, age of the oldest not acknowledged, dead letters."""
-    from qontract.domain.subscriptions import State, duration
+    from qontract.domain.subscriptions import State
     from qontract.entrypoints.shown import as_json as to_json
-    from qontract.entrypoints.shown import table, width
-    from qontract.entrypoints.subscription_records import record
+    from qontract.entrypoints.shown import width
+    from qontract.entrypoints.subscription_records import listed, record
 
     with _steering() as steering:
         known = steering.all()
-    if as_json:
-        for one in known:
-            typer.echo(to_json(record(one)))
-    else:
-        rows = [
-            (
-                one.view.name,
-                one.state,
-                one.view.lag,
-                one.view.in_flight,
-                duration(one.view.oldest_seconds) if one.view.lag + one.view.pending else "-",
-                one.view.dead_letters,
-                one.view.leader or (f"{len(one.view.replicas)} share" if one.view.is_read else "-"),
-            )
-            for one in known
-        ]
-        for line in table(("NAME", "STATE", "LAG", "IN FLIGHT", "OLDEST", "DEAD", "LED BY"), rows, width()):
-            typer.echo(line)
+    for line in (to_json(record(one)) for one in known) if as_json else listed(known, width()):
+        typer.echo(line)
     if not known:
         typer.echo("no subscriptions", err=True)
     if check and any(one.state is not State.RUNNING for one in known):

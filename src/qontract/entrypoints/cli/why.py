@@ -41,22 +41,20 @@ def why(
     from qontract.entrypoints.explanation_records import UNKNOWN, exit_code, lines, record
     from qontract.entrypoints.history_records import exit_code_of_history, lines_of_history, record_of_history
     from qontract.entrypoints.shown import as_json as to_json
-    from qontract.entrypoints.shown import folded, safe, width
+    from qontract.entrypoints.shown import folded, width
 
     if not name.strip():
         raise typer.BadParameter("it is empty: give an event, a job, a subject or a person", param_hint="ID")
     container = get_container()
-    knows_jobs = (
-        container.settings().auth.secret is not None
-    )  # without it no job can be distinguished from a forged one
+    knows_jobs = container.settings().auth.secret is not None  # else a forged job looks like one of ours
+    explanations = container.explanations_with_jobs() if knows_jobs else container.explanations()
     try:
-        found = (container.explanations_with_jobs() if knows_jobs else container.explanations()).about(name, source)
+        found = explanations.about(name, source)
     except (KeptEventsError, SubscriptionsError) as error:
         raise no_answer(error) from None
     hint = "" if knows_jobs else "; jobs were not looked at: QAPI_AUTH__SECRET is not set"
     if found is None:
-        see = _jobs_of_scope(name) or "qontract events list"
-        typer.echo(f"qontract: {safe(name)}: nothing is known of it: see `{safe(see)}`{hint}", err=True)
+        typer.echo(f"qontract: {_nothing_known(name)}{hint}", err=True)
         raise typer.Exit(UNKNOWN)
     if isinstance(found, EventExplanation):
         shown, text, code = record(found), lines(found), exit_code(found)
@@ -64,9 +62,16 @@ def why(
         shown, text, code = record_of_history(found), lines_of_history(found), exit_code_of_history(found)
         if hint:
             typer.echo(f"qontract: {hint.removeprefix('; ')}", err=True)
-    for line in [to_json(shown, indent=2)] if as_json else chain.from_iterable(folded(one, width()) for one in text):
-        typer.echo(line)
+    folded_lines = chain.from_iterable(folded(one, width()) for one in text)
+    typer.echo(to_json(shown, indent=2) if as_json else "\n".join(folded_lines))
     raise typer.Exit(code)
+
+
+def _nothing_known(name: str) -> str:
+    from qontract.entrypoints.shown import safe
+
+    see = _jobs_of_scope(name) or "qontract events list"
+    return f"{safe(name)}: nothing is known of it: see `{safe(see)}`"
 
 
 def _jobs_of_scope(name: str) -> str | None:

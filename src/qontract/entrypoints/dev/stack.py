@@ -160,8 +160,13 @@ def _wait_until_ready(stack: Stack, ready_at: Mapping[str, str]) -> None:
         running = [name for name in waiting if name in stack.processes or name in stack.sandboxes]
         waiting = [name for name in running if not ready(stack.urls[name] + ready_at.get(name, _HEALTH))]
         if waiting and time.monotonic() > until:
-            if late := [name for name in waiting if name in stack.processes]:
-                raise StackError(f"not ready after {_READY_SECONDS} s: {', '.join(late)}")
-            for name in waiting:
-                stack.lose(name, f"is not ready after {_READY_SECONDS} s")
+            _go_without(stack, waiting)
         time.sleep(0.05)
+
+
+def _go_without(stack: Stack, late: Sequence[str]) -> None:
+    """Do without what is not ready in time, if those are sandboxes alone. Raises StackError."""
+    if ours := [name for name in late if name in stack.processes]:
+        raise StackError(f"not ready after {_READY_SECONDS} s: {', '.join(ours)}")
+    for name in late:
+        stack.lose(name, f"is not ready after {_READY_SECONDS} s")

@@ -105,23 +105,32 @@ class _Sandbox:
     async def _answer(self, request: Request, name: str, carry_out: Answer, *, writes: bool) -> Response:
         """Answer, if token, limits and faults let it."""
         token = request.headers.get("authorization", "").rpartition(" ")[2]
-        kind, _, login = token.partition("_sandbox_")
-        organisation = self.organisations.get(login.lower()) if kind in {"ghp", "ghs"} else None
+        organisation = self._organisation_of(token)
         fault = await self.controls.called(name, organisation=organisation.login if organisation else "")
         if organisation is None:
             return _refused(HTTPStatus.UNAUTHORIZED, "Bad credentials")
+        if limited := self._limited(token, name, writes=writes):
+            return limited
+        if fault and fault.status and not fault.after:
+            return _faulty(fault)
+        user = organisation.named(organisation.owners)[0] if token.startswith("ghp_") else None
+        answer = carry_out(organisation, user)
+        extra = {"operation": name, "organisation": organisation.login, "answer": answer.status_code}
+        log.info("request answered", extra=extra)
+        return _faulty(fault) if fault and fault.status else answer
+
+    def _organisation_of(self, token: str) -> SandboxOrganisation | None:
+        kind, _, login = token.partition("_sandbox_")
+        return self.organisations.get(login.lower()) if kind in {"ghp", "ghs"} else None
+
+    def _limited(self, token: str, name: str, *, writes: bool) -> Response | None:
+        """Return the answer to a token that has asked too often, if it has."""
         resource = "graphql" if name == "graphql" else "core"
         if (seconds := self._limits.refused(f"{token} {resource}", _PRIMARY)) is not None:
             return _primary(seconds)
         if writes and (seconds := self._limits.refused(f"{token} writes", _SECONDARY)) is not None:
             return _secondary(HTTPStatus.FORBIDDEN, whole_seconds(seconds))
-        if fault and fault.status and not fault.after:
-            return _faulty(fault)
-        user = organisation.named(organisation.owners)[0] if kind == "ghp" else None
-        answer = carry_out(organisation, user)
-        extra = {"operation": name, "organisation": organisation.login, "answer": answer.status_code}
-        log.info("request answered", extra=extra)
-        return _faulty(fault) if fault and fault.status else answer
+        return None
 
     async def state(self, request: Request) -> Response:
         """Show an organisation, after somebody has accepted, if that is asked for."""

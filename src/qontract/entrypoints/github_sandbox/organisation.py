@@ -217,9 +217,13 @@ class SandboxOrganisation:
             raise Refusal(422, "Validation Failed: privacy")
         above = self.teams.get(team.parent or "")
         nested = above or any(child.parent == team.slug for child in self.teams.values())
-        if (team.privacy == "secret" and nested) or (above and above.privacy == "secret"):
+        if nested and "secret" in {team.privacy, above.privacy if above else ""}:
             raise Refusal(422, "Validation Failed: secret teams cannot be nested")
-        while above:
-            if above.slug == team.slug:
-                raise Refusal(422, "Validation Failed: a team cannot be its own descendant")
-            above = self.teams.get(above.parent or "")
+        if any(one.slug == team.slug for one in self._ancestors(team)):
+            raise Refusal(422, "Validation Failed: a team cannot be its own descendant")
+
+    def _ancestors(self, team: Team) -> Iterator[Team]:
+        """Yield the parent of a team, its parent, and so on: without an end if that is a circle."""
+        while above := self.teams.get(team.parent or ""):
+            yield above
+            team = above

@@ -127,16 +127,19 @@ class SandboxWorkspace:
     def _update(self, arguments: _Arguments) -> dict[str, Any]:
         group = self._group(arguments)
         if "channels" in arguments:
-            wanted = [channel for channel in arguments["channels"].split(",") if channel]
-            private = {channel["id"]: bool(channel.get("is_private")) for channel in self.state.channels}
-            if not private.keys() >= set(wanted):
-                raise Refusal("channel_not_found")
-            group["prefs"] = {
-                "channels": [channel for channel in wanted if not private[channel]],
-                "groups": [channel for channel in wanted if private[channel]],
-            }
+            group["prefs"] = self._prefs([channel for channel in arguments["channels"].split(",") if channel])
         group.update({key: arguments[key] for key in ("name", "handle", "description") if key in arguments})
         return {"usergroup": _shown(group)}
+
+    def _prefs(self, channels: list[str]) -> dict[str, list[str]]:
+        """Return the public channels, and the private ones. Raises Refusal."""
+        private = {channel["id"]: bool(channel.get("is_private")) for channel in self.state.channels}
+        if not private.keys() >= set(channels):
+            raise Refusal("channel_not_found")
+        return {
+            "channels": [channel for channel in channels if not private[channel]],
+            "groups": [channel for channel in channels if private[channel]],
+        }
 
     def _update_users(self, arguments: _Arguments) -> dict[str, Any]:
         group = self._group(arguments)

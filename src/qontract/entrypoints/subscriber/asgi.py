@@ -61,13 +61,6 @@ def application(container: Container) -> AsgiFastStream:
     async def close_tracing() -> None:  # FastStream gives what has no signature arguments of its own
         await asyncio.to_thread(tracing.close)
 
-    async def asyncapi(_: Scope) -> AsgiResponse:
-        return AsgiResponse(json.dumps(document()).encode(), 200, {"content-type": "application/json"})
-
-    async def docs(_: Scope) -> AsgiResponse:
-        html = asyncapi_page(document(), "asyncapi.json")
-        return AsgiResponse(html.encode(), 200, {"content-type": "text/html; charset=utf-8"})
-
     def document() -> dict[str, Any]:
         return _merged(app.schema.to_specification().to_jsonable(), container.asyncapi())
 
@@ -84,11 +77,26 @@ def application(container: Container) -> AsgiFastStream:
         on_shutdown=[stack.aclose, close_tracing],
         asgi_routes=[
             *((path, pages) for path in ("/health/live", "/health/ready", "/metrics")),
-            ("/docs/asyncapi", get(docs, include_in_schema=False)),
-            ("/docs/asyncapi.json", get(asyncapi, include_in_schema=False)),
+            *_document_routes(document),
         ],
     )
     return app
+
+
+def _document_routes(document: Callable[[], dict[str, Any]]) -> list[tuple[str, Any]]:
+    """Return the routes of the AsyncAPI document: as a page, and as JSON."""
+
+    async def page(_: Scope) -> AsgiResponse:
+        html = asyncapi_page(document(), "asyncapi.json")
+        return AsgiResponse(html.encode(), 200, {"content-type": "text/html; charset=utf-8"})
+
+    async def asyncapi(_: Scope) -> AsgiResponse:
+        return AsgiResponse(json.dumps(document()).encode(), 200, {"content-type": "application/json"})
+
+    return [
+        ("/docs/asyncapi", get(page, include_in_schema=False)),
+        ("/docs/asyncapi.json", get(asyncapi, include_in_schema=False)),
+    ]
 
 
 async def _check_eviction(event_logs: EventLogs, *, refuse: bool) -> None:
