@@ -68,3 +68,13 @@ async def test_there_is_no_room_when_as_many_are_held_as_may_be() -> None:
     capacity = Capacity(1, 1000)
     capacity.take([an_entry()])
     assert not await capacity.wait_for(1, 5)
+
+
+@on_virtual_clock
+async def test_where_not_one_byte_is_left_it_is_waited_for() -> None:
+    capacity, entry = Capacity(9, 10), an_entry()
+    capacity.take([entry])
+    assert (capacity.bytes, await capacity.wait_for(1, 5)) == (0, False)
+    assert asyncio.get_running_loop().time() == 5
+    capacity.free(entry)
+    assert await capacity.wait_for(1, 5)
