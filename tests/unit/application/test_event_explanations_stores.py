@@ -109,6 +109,13 @@ def test_a_search_that_did_not_come_to_the_end_says_so_of_an_event_that_is_elsew
     assert (found.fate, found.missing) == (Fate.SPOOLED_ON, ("only the newest 1 event were looked at",))
 
 
+def test_in_the_spool_an_event_without_a_source_is_of_any_and_another_of_its_own() -> None:
+    deployment, own, none = Deployment(), an_event(1), an_event(2).model_copy(update={"source": None})
+    deployment.spool.append([own, none])
+    asked = [(own.id, "qontract-api"), (own.id, "elsewhere"), (none.id, "qontract-api")]
+    assert [deployment.why.event(*one) is not None for one in asked] == [True, False, True]
+
+
 def test_a_spool_or_intents_that_cannot_be_read_are_named_and_the_others_are_looked_at() -> None:
     deployment, event = Deployment(), an_event(1)
     deployment.spool.record("slack:acme", event)
