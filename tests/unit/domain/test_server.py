@@ -95,3 +95,32 @@ def test_a_replica_that_does_not_follow_is_named(replica: ServerReplica, reason:
 def test_what_the_server_does_not_say_is_not_held_against_it() -> None:
     assert wrong(eviction="") == []
     assert says(eviction="")["memory"].endswith("eviction not known")
+
+
+@pytest.mark.parametrize(
+    ("what", "name"),
+    [
+        ({"loading": True}, ""),
+        ({"primary": False}, ""),
+        ({"compatible": (6, 2, 14)}, ""),
+        ({"append_only_works": False}, "disk"),
+        ({"saving_works": False}, "disk"),
+        ({"append_only": False}, "disk"),
+        ({"eviction": "allkeys-lru"}, "memory"),
+        ({"used_bytes": 90, "max_bytes": 100}, "memory"),
+        ({"replicas": (ServerReplica("10.0.0.2:6379", in_step=False, lag_seconds=0),)}, "replicas"),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_told_of_redis_and_of_a_part_of_it(what: dict[str, Any], name: str) -> None:
+    findings = list(findings_of_server(view(**what)))
+    assert {finding.thing for finding in findings} == {"redis"}
+    assert [finding.name for finding in findings if finding.wellness is Wellness.NOT_WELL] == [name]
+
+
+def test_a_replica_that_was_silent_for_a_minute_is_still_in_step() -> None:
+    assert wrong(replicas=(ServerReplica("10.0.0.2:6379", in_step=True, lag_seconds=60),)) == []
+
+
+def test_a_server_without_a_limit_says_so() -> None:
+    assert says(used_bytes=1_000_000)["memory"] == "1.0 MB, no limit; noeviction"
