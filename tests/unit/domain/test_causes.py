@@ -76,6 +76,18 @@ def test_people_read_a_cause_as_what_and_where() -> None:
     assert str(Cause("timed out")) == "timed out"
 
 
+@pytest.mark.parametrize(
+    ("other", "like"),
+    [
+        (Cause("ValueError", "acme.crm.Crm.handle:36"), True),
+        (Cause("ValueError", "acme.crm.Crm.find:31"), False),
+        (Cause("KeyError", "acme.crm.Crm.handle:31"), False),
+    ],
+)
+def test_a_cause_is_like_another_if_only_the_line_differs(other: Cause, *, like: bool) -> None:
+    assert Cause("ValueError", "acme.crm.Crm.handle:31").is_like(other) is like
+
+
 @pytest.mark.parametrize("parts", [("", ""), (1, ""), ("a", None), (None, None), ([], "x")])
 def test_what_is_no_pair_of_texts_is_no_cause(parts: tuple[object, object]) -> None:
     with pytest.raises(ValueError, match="no pair of texts"):

@@ -37,6 +37,11 @@ def test_sentinels_have_their_own_password_and_the_same_tls_as_the_primary() -> 
     )
 
 
+def test_sentinels_may_have_a_password_without_a_user_and_the_primary_no_options() -> None:
+    address = server_address("redis+sentinel://h1/main?sentinel_password=pw")
+    assert address == ServerAddress("redis://h1:26379/0", ("redis://:pw@h1:26379",), "main")
+
+
 @pytest.mark.parametrize("end", ["", "/", "/0"])
 def test_nodes_of_a_cluster_have_hosts_and_ports_and_what_is_left_is_for_each_of_them(end: str) -> None:
     assert server_address(f"rediss+cluster://user:p%40w@h1:7000,[::1]{end}?ssl_ca_certs=/ca.pem") == ServerAddress(
