@@ -79,6 +79,7 @@ async def test_entries_that_vanish_while_they_wait_behind_another_are_counted_an
         await until(lambda: pending(events) == 0)
         assert one.counts[Count.EXPIRED] == 2
     assert (handler.handled, lost(caplog), letters(events)) == ([0, 2], ["2", "4"], [])
+    assert len(caplog.records) == 2, "nothing broke off"
 
 
 @on_virtual_clock

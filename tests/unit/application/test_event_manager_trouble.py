@@ -44,7 +44,7 @@ def test_one_line_says_that_the_spool_cannot_be_read_and_one_that_it_can_be_agai
     caplog.set_level(logging.INFO)
     spool = Unreadable()
     manager = EventManager(InMemoryEventPublisher(), spool=spool)
-    assert (manager.pending(), manager.pending()) == ({}, {})
+    assert (manager.pending(), manager.pending(), len(caplog.records)) == ({}, {}, 1)
     manager.publish_event(EVENT)
     spool.damaged = False
     manager.publish_event(OTHER)

@@ -119,7 +119,8 @@ def test_what_is_wrong_is_told_of_redis_and_of_a_part_of_it(what: dict[str, Any]
 
 
 def test_a_replica_that_was_silent_for_a_minute_is_still_in_step() -> None:
-    assert wrong(replicas=(ServerReplica("10.0.0.2:6379", in_step=True, lag_seconds=60),)) == []
+    findings = list(findings_of_server(view(replicas=(ServerReplica("10.0.0.2:6379", in_step=True, lag_seconds=60),))))
+    assert {(finding.thing, finding.wellness) for finding in findings} == {("redis", Wellness.WELL)}
 
 
 def test_a_server_without_a_limit_says_so() -> None:
