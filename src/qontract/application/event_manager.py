@@ -33,8 +33,10 @@ class EventManager:
         unreplicated: EventSpool | None = None,
         intents: Intents | None = None,
         count_not_published: Callable[[int], None] = lambda _: None,
+        before_resolving: Callable[[], object] = lambda: None,
     ) -> None:
         self._publisher = publisher
+        self._before_resolving = before_resolving
         self._count_not_published = count_not_published
         self._spool = spool
         self._unreplicated = unreplicated
@@ -104,8 +106,16 @@ class EventManager:
     def pending(self) -> Mapping[str, Sequence[DomainEvent]]:
         """Return the events of actions that were perhaps applied, by scope, oldest first.
 
-        A spool that cannot be read is left out. Raises IntentsError if the intents cannot be.
+        A spool that cannot be read is left out. Raises IntentsError if the intents cannot be. A server that fell back
+        has intents again that were resolved: `before_resolving` publishes what this process remembers of them.
         """
+        found = self._pending()
+        if found:
+            self._before_resolving()
+            found = self._pending()
+        return found
+
+    def _pending(self) -> Mapping[str, Sequence[DomainEvent]]:
         found: dict[str, tuple[str, DomainEvent]] = {}
         for place in reversed(self._records):  # the spool first: it can be looked at also while Redis is away
             try:
