@@ -126,17 +126,23 @@ class EventManager:
             found |= {event.id: (scope, event) for scope, events in pending.items() for event in events}
         return by_scope(found.values())
 
-    def resolve(self, applied: Sequence[DomainEvent], not_applied: Sequence[DomainEvent]) -> None:
+    def resolve(
+        self,
+        applied: Sequence[DomainEvent],
+        not_applied: Sequence[DomainEvent],
+        *,
+        events: Sequence[DomainEvent] | None = None,
+    ) -> None:
         """Publish the pending events whose actions were applied, and forget the others. Raises IntentsError.
 
-        An event that can be neither published nor spooled stays pending.
+        An event that can be neither published nor spooled stays pending. `events` are published in place of `applied`.
         """
-        if applied and not self._publish_or_spool(applied):
+        if applied and not self._publish_or_spool(applied if events is None else events):
             applied = ()
         for place in self._records:
-            for events, were_applied in ((applied, True), (not_applied, False)):
-                if events:
-                    place.resolve(events, applied=were_applied)
+            for pending, were_applied in ((applied, True), (not_applied, False)):
+                if pending:
+                    place.resolve(pending, applied=were_applied)
 
     def _publish_or_spool(self, events: Sequence[DomainEvent]) -> bool:
         """Publish or spool the events. Say whether that is done; if not, they are in the log."""

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from qontract.application import tracing
 from qontract.application.event_manager import EventManager
@@ -94,16 +95,30 @@ def _resolve(
     Return the published events.
     """
     applied: list[DomainEvent] = []
+    published: list[DomainEvent] = []
     not_applied: list[DomainEvent] = []
     for event in pending:
         if not isinstance(event.data, Action) or not isinstance(event, integration.events):
             log.error("intent is of another version; it stays pending", extra={"event_id": event.id})
             continue
-        action = integration.observed(event.data, state)
-        (applied if action else not_applied).append(event.model_copy(update={"data": action or event.data}))
+        action: Action | None = integration.observed(event.data, state)
+        (applied if action else not_applied).append(event)
+        published += [_observed(event, action)] if action else []
         log.warning("intent resolved", extra={"event_id": event.id, "outcome": "applied" if action else "not applied"})
-    events.resolve(applied, not_applied)
-    return applied
+    events.resolve(applied, not_applied, events=published)
+    return published
+
+
+def _observed(event: DomainEvent, action: Action) -> DomainEvent:
+    """Return the event of what the state shows of its action.
+
+    If that is a part, it has an id of its own: who applied the action may still publish all of it, under the first id.
+    """
+    if action == event.data:
+        return event
+    return event.model_copy(
+        update={"data": action, "id": str(uuid5(NAMESPACE_URL, event.id + action.model_dump_json()))}
+    )
 
 
 @dataclass(frozen=True)
