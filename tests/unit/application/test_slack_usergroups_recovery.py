@@ -11,11 +11,11 @@ from qontract.adapters.memory import (
     InMemorySlackUsergroups,
 )
 from qontract.application.event_manager import EventManager
+from qontract.application.pending_intents import recover
 from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.application.ports.event_spool import EventSpoolError
 from qontract.application.ports.integration import IntegrationError
 from qontract.application.ports.intents import IntentsError
-from qontract.application.reconcile import recover
 from qontract.domain.events import DomainEvent
 from qontract.domain.jobs import JobResult, JobStatus
 from qontract.domain.slack_usergroups import CreateUsergroup, UsergroupAction
