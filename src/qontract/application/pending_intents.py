@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from uuid import NAMESPACE_URL, uuid5
 
 from qontract.application import tracing
@@ -49,10 +50,9 @@ def resolve(
 def _observed(event: DomainEvent, action: Action) -> DomainEvent:
     """Return the event of what the state shows of its action.
 
-    If that is a part, it has an id of its own: who applied the action may still publish all of it, under the first id.
+    If that is a part, it is an event of its own, of now: who applied the action may still publish all of it.
     """
     if action == event.data:
         return event
-    return event.model_copy(
-        update={"data": action, "id": str(uuid5(NAMESPACE_URL, event.id + action.model_dump_json()))}
-    )
+    part = uuid5(NAMESPACE_URL, event.id + action.model_dump_json())
+    return event.model_copy(update={"data": action, "id": str(part), "time": datetime.now(UTC)})
