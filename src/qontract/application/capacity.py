@@ -40,8 +40,7 @@ class Capacity:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while self.entries < entries or self.bytes <= 0:
-                    self._changed = self._changed or asyncio.Event()
-                    self._changed.clear()
+                    self._changed = asyncio.Event()
                     await self._changed.wait()
         self._changed = None
         return self.entries > 0 and self.bytes > 0

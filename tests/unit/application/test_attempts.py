@@ -217,3 +217,23 @@ async def test_a_restart_forgets_neither_the_attempts_nor_when_the_next_one_is_d
         await until(lambda: len(letters(events)) == 1)
     assert first.attempts + second.attempts == [(0, 1), (0, 2)]
     assert loop.time() - failed_at >= 49
+
+
+@on_virtual_clock
+async def test_a_handler_that_fails_while_its_replica_stops_has_failed() -> None:
+    events = InMemoryEvents()
+
+    async def fail_when_cancelled(_: int, __: int) -> None:
+        try:
+            await asyncio.sleep(50)
+        except asyncio.CancelledError:
+            raise ERROR from None
+
+    first, second = Handler(THREE, fail_when_cancelled), Handler(THREE)
+    publish(events, an_event(0))
+    async with replica(events, first) as one:
+        await until(lambda: bool(first.attempts))
+        await one.stop()
+    async with replica(events, second, "two"):
+        await until(lambda: pending(events) == 0)
+    assert (first.attempts, second.attempts) == ([(0, 1)], [(0, 2)])

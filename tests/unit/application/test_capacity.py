@@ -78,3 +78,11 @@ async def test_where_not_one_byte_is_left_it_is_waited_for() -> None:
     assert asyncio.get_running_loop().time() == 5
     capacity.free(entry)
     assert await capacity.wait_for(1, 5)
+
+
+@on_virtual_clock
+async def test_the_last_entry_and_the_last_byte_are_room() -> None:
+    capacity = Capacity(2, 11)
+    capacity.take([an_entry()])
+    assert (capacity.entries, capacity.bytes, await capacity.wait_for(1, 5)) == (1, 1, True)
+    assert asyncio.get_running_loop().time() == 0

@@ -8,8 +8,10 @@ import pytest
 from qontract.adapters.memory import InMemoryEvents
 from qontract.application.attempts import Count
 from qontract.application.ports.event_handler import Policy, Reject, RetryLater
+from qontract.domain.events import DomainEvent
 from tests.support.delivering import (
     FORMAT,
+    NAME,
     Handler,
     an_event,
     failing,
@@ -25,7 +27,8 @@ from tests.support.delivering import (
 def lost(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Return the entries that the log says have expired."""
     lines = [record for record in caplog.records if record.message == "event expired before it was handled"]
-    assert all(line.levelno == logging.ERROR for line in lines)
+    assert all((line.levelno, line.__dict__["subscription"]) == (logging.ERROR, NAME) for line in lines)
+    assert all(line.__dict__["count"] == 1 for line in lines)
     return [line.__dict__["entry"] for line in lines]
 
 
@@ -53,11 +56,13 @@ async def test_entries_that_vanished_from_a_dead_replica_are_counted_and_logged_
     assert letters(events) == []
 
 
+@pytest.mark.parametrize("classes", [(), (DomainEvent,)], ids=["any", "of a class"])
 @on_virtual_clock
 async def test_entries_that_vanish_while_they_wait_behind_another_are_counted_and_logged_each_with_its_key(
-    caplog: pytest.LogCaptureFixture,
+    classes: tuple[type[DomainEvent], ...], caplog: pytest.LogCaptureFixture
 ) -> None:
     events, asked, handler = InMemoryEvents(), list[int](), Handler()
+    handler.classes = classes
 
     async def later_once(number: int, _: int) -> None:
         asked.append(number)
@@ -73,7 +78,7 @@ async def test_entries_that_vanish_while_they_wait_behind_another_are_counted_an
         events.remove(4)
         await until(lambda: pending(events) == 0)
         assert one.counts[Count.EXPIRED] == 2
-    assert (handler.handled, lost(caplog)) == ([0, 2], ["2", "4"])
+    assert (handler.handled, lost(caplog), letters(events)) == ([0, 2], ["2", "4"], [])
 
 
 @on_virtual_clock

@@ -50,6 +50,12 @@ class CountingAndNaming(EventHandler[Counted | Renamed]):
         self.events.append(event)
 
 
+class Greedy(CountingAndNaming):
+    """Asks for two classes, and for every type."""
+
+    types = ("*",)
+
+
 def wire(**attributes: object) -> bytes:
     return json.dumps(NO_DATA | attributes).encode()
 
@@ -128,6 +134,15 @@ async def test_who_asked_for_several_classes_gets_each_as_its_own_and_a_misfit_n
     assert sorted(type(event).__name__ for event in handler.events) == ["Counted", "Renamed"]
     [letter] = letters(events)
     assert letter.failures[0].error.startswith("does not fit Renamed: data.name: ")
+
+
+@on_virtual_clock
+async def test_an_event_whose_type_is_that_of_no_class_does_not_fit_the_first_one() -> None:
+    events = InMemoryEvents()
+    publish(events, an_event(1))
+    await all_of(events, Greedy())
+    [letter] = letters(events)
+    assert letter.failures[0].error.startswith("does not fit Counted: ")
 
 
 @pytest.mark.parametrize("data", ["text", "", 3, 1.5, True, [1, [2]], {}, {"a": None}, None], ids=repr)

@@ -33,7 +33,21 @@ async def test_the_explanation_says_who_asked_why_and_where_it_is() -> None:
     assert explanation
     assert explanation.event
     assert (explanation.fate, explanation.entry, explanation.event.who) == (Fate.PUBLISHED, "2", "alice")
+    assert explanation.reason == f"as entry 2, at {explanation.event.kept:%Y-%m-%d %H:%M:%S} UTC"
     assert deployment.why.event(asked.id, "elsewhere") is None
+
+
+@on_virtual_clock
+async def test_nothing_is_known_of_what_the_log_has_no_more_and_no_subscription_ever_had() -> None:
+    async with delivering(Handler()) as (deployment, one):
+        await until(lambda: bool(deployment.subscriptions.all()))
+        await one.stop()
+        publish(deployment.events, an_event(1))
+        deployment.subscriptions.pause(NAME, "alice")
+        assert deployment.subscriptions.seek(NAME, "end")
+        assert deployment.of(1).verdict is Verdict.SUBSCRIBED_LATER
+        deployment.events.remove(1)
+        assert deployment.why.event("1") is None
 
 
 @on_virtual_clock
@@ -95,6 +109,13 @@ def test_a_search_that_did_not_come_to_the_end_says_so_of_an_event_that_is_elsew
     assert (found.fate, found.missing) == (Fate.SPOOLED_ON, ("only the newest 1 event were looked at",))
 
 
+def test_in_the_spool_an_event_without_a_source_is_of_any_and_another_of_its_own() -> None:
+    deployment, own, none = Deployment(), an_event(1), an_event(2).model_copy(update={"source": None})
+    deployment.spool.append([own, none])
+    asked = [(own.id, "qontract-api"), (own.id, "elsewhere"), (none.id, "qontract-api")]
+    assert [deployment.why.event(*one) is not None for one in asked] == [True, False, True]
+
+
 def test_a_spool_or_intents_that_cannot_be_read_are_named_and_the_others_are_looked_at() -> None:
     deployment, event = Deployment(), an_event(1)
     deployment.spool.record("slack:acme", event)
@@ -108,8 +129,8 @@ def test_a_spool_or_intents_that_cannot_be_read_are_named_and_the_others_are_loo
 async def test_of_very_many_dead_letters_the_oldest_are_looked_at_and_that_is_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with delivering(Handler(trouble=failing(Reject("no"), 1, 2)), 1, 2) as (deployment, _):
-        await until(lambda: len(letters(deployment.events)) == 2)
+    async with delivering(Handler(trouble=failing(Reject("no"), 1, 2, 3)), 1, 2, 3) as (deployment, _):
+        await until(lambda: len(letters(deployment.events)) == 3)
         monkeypatch.setattr("qontract.application.event_explanations._MOST_LETTERS", 1)
         found = explained(deployment, "2")
         assert found.missing == ("dead letters: only the oldest 1 were looked at",)

@@ -8,6 +8,7 @@ from qontract.adapters.memory import (
     InMemoryDeadLetters,
     InMemoryDeliveryStates,
     InMemoryEvents,
+    InMemoryEventSpool,
     InMemoryJobQueue,
     InMemoryKeptEvents,
     InMemoryKeptJobs,
@@ -31,9 +32,9 @@ FAILS = {"subject": "acme/team-b", "users_to_add": ["bob@example.com"]}
 
 
 def done(job: Job, turn: Turn) -> JobProgress:
-    """Apply the first action, and fail at the second."""
-    error = "acme/team-b: bob@example.com has no account"
-    result = JobResult(status=JobStatus.FAILED, actions=(JOINS, FAILS), applied_actions=(JOINS,), errors=(error,))
+    """Apply the first action, and fail at the second; plan nothing for a third subject."""
+    errors = ("acme/team-b: bob@example.com has no account", "acme/team-d: no such team")
+    result = JobResult(status=JobStatus.FAILED, actions=(JOINS, FAILS), applied_actions=(JOINS,), errors=errors)
     return JobProgress(result=result)
 
 
@@ -60,7 +61,8 @@ class Deployment:
         self.jobs = InMemoryKeptJobs(self.queue)
         self.kept = InMemoryKeptEvents(events, datetime.now(UTC))
         self.states, self.letters = InMemoryDeliveryStates(events), InMemoryDeadLetters(events=events)
-        stores = Stores(self.kept, InMemorySubscriptions(events), self.states, self.letters, FORMAT)
+        self.spool = InMemoryEventSpool()
+        stores = Stores(self.kept, InMemorySubscriptions(events), self.states, self.letters, FORMAT, self.spool)
         self.explanations = Explanations(EventExplanations(stores), self.jobs, most=most)
 
     def submit(self) -> Job:
@@ -92,6 +94,33 @@ def test_a_change_that_failed_has_no_event_and_a_job_that_says_why() -> None:
     [note] = history.jobs
     assert (note.fate, history.events) == (Fate.ACTION_FAILED, ())
     assert "bob@example.com has no account" in note.reason
+
+
+def test_a_subject_that_only_an_error_names_has_the_job_of_this_error() -> None:
+    history = Deployment().about("acme/team-d")
+    assert (len(history.jobs), history.events) == (1, ())
+
+
+def test_a_job_that_is_removed_while_jobs_are_looked_at_is_left_out() -> None:
+    deployment = Deployment()
+    deployment.jobs.get = lambda _: None  # type: ignore[method-assign]
+    assert deployment.about("acme/team-a").jobs == ()
+
+
+def test_an_event_that_waits_in_the_spool_is_found_by_its_id() -> None:
+    deployment, event = Deployment(), changed("acme/team-e")
+    deployment.spool.append([event])
+    found = deployment.explanations.about(event.id)
+    assert isinstance(found, EventExplanation)
+    assert found.fate is Fate.SPOOLED_ON
+
+
+def test_where_jobs_are_not_known_an_event_is_explained_without_its_job() -> None:
+    deployment = Deployment()
+    deployment.explanations._jobs = None
+    found = deployment.explanations.about(deployment.joined.id)
+    assert isinstance(found, EventExplanation)
+    assert (found.entry, found.job) == ("1", "")
 
 
 def test_a_job_has_the_events_of_its_request() -> None:

@@ -1,5 +1,6 @@
 """Redriving the dead letters of one cause, in memory: nobody waits."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -163,6 +164,27 @@ def test_a_run_that_somebody_else_finished_is_ended_and_a_new_one_begun() -> Non
         site.sleep(1)
         site.events.add_letter(NAME, letter.data, letter.failures, "99")
         assert run(site, site.redrive(group))[1].redriven == 1
+
+
+def test_a_run_whose_events_are_not_handled_yet_is_gone_on_with_though_no_letter_is_left() -> None:
+    with dying(2) as site:
+        group, first = site.group(), site.redrive(site.group())
+        site.working = False
+        assert first.step(5) == 2
+        assert site.redrive(group).progress().waiting == 2
+
+
+def test_of_a_letter_that_came_back_the_latest_error_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with dying(1) as site:
+        redrive = site.redrive(site.group())
+        redrive.step(1)
+        site.sleep(1)
+        [letter] = site.dead_letters.iterate()
+        failures = [letter.failures[0]._replace(error=f"ValueError: {text}") for text in ("first", "last")]
+        back = replace(letter, failures=tuple(failures))
+        monkeypatch.setattr(site.dead_letters, "iterate", lambda **_: iter([back]))
+        found = redrive.progress()
+        assert (found.came_back, found.error) == (1, "ValueError: last")
 
 
 def test_it_is_not_ended_while_nobody_reads_the_subscription() -> None:

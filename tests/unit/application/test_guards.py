@@ -116,6 +116,10 @@ def test_where_one_removal_is_many_the_first_is_stopped_and_what_was_never_read_
     assert str(guards.objection(Plan((action,), 0), 1, 0)).startswith("nothing is left of 1 memberships")
 
 
+def test_where_nothing_is_to_be_done_nothing_is_stopped_though_all_that_was_there_before_is_gone() -> None:
+    assert Guards().objection(Plan((), 0), 40, 0) is None
+
+
 def test_the_share_and_the_least_number_are_settings() -> None:
     assert reconcile(slack(), wanted(12, 12), guards=Guards(max_removal_share=0.4)).status is JobStatus.SUCCESS
     assert reconcile(slack(), wanted(18, 19), guards=Guards(0.05, 3)).status is JobStatus.BLOCKED

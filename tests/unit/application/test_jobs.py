@@ -3,9 +3,11 @@ from collections.abc import Callable, Collection
 
 import pytest
 
+from qontract.application import tracing
 from qontract.application.jobs import Continues, Turn, failed, run
 from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
 from tests.contracts.job_queue_runner import SUCCESS, Runner, a_job, running
+from tests.support.traces import recording
 
 HALF = running(1, 2, "é", finished={"k"}, memberships={"a": 3})
 
@@ -101,3 +103,17 @@ def test_an_integration_that_is_not_installed_is_named() -> None:
 def test_a_job_that_ends_here_has_failed_for_the_reason_beside_its_other_errors() -> None:
     assert failed(HALF, "lost").result == JobResult(status=JobStatus.FAILED, done=1, of=2, errors=("lost", "é"))
     assert failed(HALF, "lost").finished == HALF.finished
+
+
+def test_the_span_of_a_slice_has_the_status_of_its_job_and_has_failed_if_the_job_has() -> None:
+    runner = Runner()
+    runner.steps = [lambda _: Continues(HALF, 3)]
+    with recording() as tracer:
+        for runners in ({"test": runner}, {"test": Runner()}, {"test": broken}):
+            with tracing.job_slice(a_job("a")):
+                run(a_job("a"), runners, FixedTurn())
+    assert [(span.attributes["qontract.job.status"], span.error) for span in tracer.spans] == [
+        ("running", None),
+        ("success", None),
+        ("failed", "failed"),
+    ]

@@ -47,7 +47,8 @@ def test_an_event_tells_who_redrove_which_letters_of_which_cause(caplog: pytest.
         changes.publish()
     [event] = publisher.events
     assert isinstance(event, DeadLettersRedriven)
-    assert (event.subject, event.correlation_id, event.extensions["authid"]) == ("crm", "request-7", "alice@ops-1")
+    assert (event.subject, event.correlation_id) == ("crm", "request-7")
+    assert event.extensions == {"authtype": "unknown", "authid": "alice@ops-1"}
     data = data_of(event)
     assert (data.subscription, data.cause, data.by) == ("crm", str(CAUSE), "alice@ops-1")
     assert [(one.id, one.entry, one.event_id) for one in data.letters] == [
@@ -77,9 +78,11 @@ def test_each_subscription_and_each_kind_of_change_has_an_event_of_its_own() -> 
 def test_an_event_tells_of_a_hundred_letters_at_most_and_comes_as_soon_as_there_are_so_many() -> None:
     dead_letters, publisher = store("crm", count=250), InMemoryEventPublisher("qontract-api")
     changes = LetterChanges(dead_letters, EventManager(publisher), by="alice")
+    told = []
     for letter in list(dead_letters.iterate()):
         changes.discard(letter.id)
-    assert [len(data_of(event).letters) for event in publisher.events] == [100, 100]
+        told.append(len(publisher.events))
+    assert (told.index(1), told.index(2), told[-1]) == (99, 199, 2)
     changes.publish()
     assert [len(data_of(event).letters) for event in publisher.events] == [100, 100, 50]
     assert dead_letters.changes() == []
@@ -136,6 +139,23 @@ def test_where_events_are_disabled_letters_are_changed_and_nothing_is_kept_for_a
     assert changes.discard("crm-1")
     changes.publish()
     assert dead_letters.changes() == []
+
+
+def test_where_events_are_disabled_what_others_left_is_left_to_others() -> None:
+    dead_letters = store("crm")
+    LetterChanges(dead_letters, EventManager(InMemoryEventPublisher()), by="alice").redrive("crm-0")
+    [left] = dead_letters.changes()
+    forget_and_age(dead_letters, left.key)
+    LetterChanges(dead_letters, None, by="bob").publish()
+    assert len(dead_letters.changes()) == 1
+
+
+def test_a_letter_that_names_no_subscription_is_told_of_without_a_subject() -> None:
+    dead_letters, publisher = store(""), InMemoryEventPublisher("qontract-api")
+    changes = LetterChanges(dead_letters, EventManager(publisher), by="alice")
+    changes.discard("-0")
+    changes.publish()
+    assert [(event.subject, data_of(event).subscription) for event in publisher.events] == [(None, "")]
 
 
 def forget_and_age(dead_letters: InMemoryDeadLetters, key: str) -> None:

@@ -29,8 +29,12 @@ class Counting(InMemoryServerHistory):
         return super().read()
 
 
-def a_window(server: InMemoryServerHistory) -> PublishedWindow:
-    return PublishedWindow(InMemoryEventPublisher(), server, max_events=9, max_bytes=10**6, watch=lambda _: None)
+def a_window(server: InMemoryServerHistory, max_events: int = 9) -> PublishedWindow:
+    return PublishedWindow(InMemoryEventPublisher(), server, max_events=max_events, max_bytes=10**6, watch=_nobody)
+
+
+def _nobody(_: PublishedWindow) -> None:
+    """Watch nothing."""
 
 
 def test_the_watch_is_a_thread_that_ends_when_there_is_nothing_to_look_at(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,3 +106,16 @@ def test_a_watch_ends_when_the_window_is_empty_and_when_nobody_has_it(
     del site.window
     gc.collect()
     _watch(found)
+
+
+def test_who_publishes_nothing_asks_for_no_history() -> None:
+    server = Counting()
+    a_window(server).publish([])
+    assert server.reads == 0
+
+
+def test_a_full_window_says_what_its_bounds_are(caplog: pytest.LogCaptureFixture) -> None:
+    a_window(InMemoryServerHistory(), max_events=1).publish([DomainEvent(type="a.b"), DomainEvent(type="a.b")])
+    [line] = caplog.records
+    assert line.message == "window of published events is full; the oldest are forgotten"
+    assert (line.__dict__["max_events"], line.__dict__["max_bytes"]) == (1, 10**6)

@@ -121,6 +121,18 @@ def test_an_action_that_failed_is_not_tried_again_in_a_later_slice(mocker: Mocke
     assert (result.done, result.of) == (4, 5)
 
 
+def test_the_log_says_whether_an_action_or_a_whole_scope_has_failed(
+    mocker: MockerFixture, caplog: pytest.LogCaptureFixture
+) -> None:
+    integration = slack("one", "two")
+    one = integration.read("one")
+    mocker.patch.object(integration, "read", side_effect=[one, IntegrationError("away")])
+    mocker.patch.object(integration, "apply", side_effect=IntegrationError("refused"))
+    reconcile(integration, wanted("one", "two", groups=1))
+    said = [(line.message, line.__dict__["subject"], line.__dict__["error"]) for line in caplog.records]
+    assert said == [("action failed", "one/team-0", "refused"), ("scope failed", "two", "away")]
+
+
 def test_a_plan_that_never_ends_is_applied_once_and_not_for_ever(mocker: MockerFixture) -> None:
     integration = slack()
     apply = mocker.patch.object(integration, "apply", return_value=None)

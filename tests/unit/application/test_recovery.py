@@ -93,16 +93,27 @@ def test_intents_are_resolved_once_they_are_old_enough_and_nobody_works_on_them(
     assert system.recover() == ["old/team-a"]
 
 
+def test_the_log_says_which_intents_were_found_applied(system: System, caplog: pytest.LogCaptureFixture) -> None:
+    empty = system.slack.workspaces["two"].model_copy(update={"usergroups": ()})
+    system.slack.workspaces["two"] = empty
+    for name in ("one", "two"):
+        system.begin(f"slack-usergroups/{name}", 2 * MINUTE)
+    assert system.recover() == ["one/team-a"]
+    lines = [line for line in caplog.records if line.message == "intent resolved"]
+    assert [line.__dict__["outcome"] for line in lines] == ["applied", "not applied"]
+
+
 def test_how_old_an_intent_has_to_be_is_the_integrations_to_say(system: System) -> None:
     system.begin("slack-usergroups/young", MINUTE / 2)
     system.slack.in_doubt_seconds = 20
     assert system.recover() == ["young/team-a"]
 
 
-def test_a_young_intent_keeps_the_older_ones_of_its_scope_waiting(system: System) -> None:
-    system.begin("slack-usergroups/one", 2 * MINUTE)
+def test_a_young_intent_keeps_the_older_ones_of_its_scope_waiting_and_those_of_no_other(system: System) -> None:
+    system.begin("slack-usergroups/one", 3 * MINUTE)
     system.begin("slack-usergroups/one", MINUTE / 2)
-    assert system.recover() == []
+    system.begin("slack-usergroups/two", 2 * MINUTE)
+    assert system.recover() == ["two/team-a"]
 
 
 def test_what_a_job_is_at_work_on_is_left_to_it(system: System) -> None:

@@ -86,3 +86,10 @@ def test_the_cause_is_the_type_of_the_error_and_where_it_was_raised(error: BaseE
 
 def test_an_error_that_was_never_raised_has_a_cause_without_a_place() -> None:
     assert cause_of(ValueError("7"), __name__) == Cause("ValueError")
+
+
+def test_only_a_time_out_of_ours_is_told_by_where_the_handler_was_cancelled() -> None:
+    cancelled, ours, another = raised(asyncio.CancelledError()), TimeoutError(), ValueError("7")
+    ours.__cause__ = another.__cause__ = cancelled
+    assert cause_of(ours, __name__) == Cause("timed out", f"{__name__}.raised:{raised.__code__.co_firstlineno + 2}")
+    assert cause_of(another, __name__) == Cause("ValueError")

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from threading import Event
+from threading import Event, Timer, current_thread
 from time import monotonic
 from typing import Any
+
+import pytest
 
 from qontract.adapters.memory import (
     InMemoryEventPublisher,
@@ -26,7 +28,7 @@ from qontract.application.ports.subscriptions import SubscriptionsError
 from qontract.application.status import SystemStatus
 from qontract.domain.events import DomainEvent
 from qontract.domain.findings import Unanswered
-from qontract.domain.processes import Process, ProcessKind, ProcessView
+from qontract.domain.processes import Process, ProcessKind, ProcessView, SpoolView
 from qontract.domain.status import status_of
 from tests.unit.domain.test_processes import process
 
@@ -108,10 +110,11 @@ def test_an_error_that_nobody_expects_is_as_no_answer() -> None:
 
 
 class Hanging(Presence):
-    """Does not answer before the end of the test."""
+    """Does not answer before the `end`; notes whether its thread holds up the end of the process."""
 
     def __init__(self, end: Event) -> None:
         self._end = end
+        self.holds_up = True
 
     def show(self, process: Process) -> None:
         raise NotImplementedError
@@ -120,19 +123,45 @@ class Hanging(Presence):
         raise NotImplementedError
 
     def all(self) -> Sequence[ProcessView]:
+        self.holds_up = not current_thread().daemon
         self._end.wait(20)
         return ()
 
 
 def test_a_part_that_hangs_is_not_waited_for_and_the_others_are_told() -> None:
     end = Event()
-    system = System(Hanging(end), seconds=0.3)
+    presence = Hanging(end)
+    system = System(presence, seconds=0.3)
     began = monotonic()
     facts = system.status.look()
     assert monotonic() - began < 2
     assert facts.processes == Unanswered("no answer within 0.3 s")
     assert facts.server == system.server.view
+    assert not presence.holds_up
     end.set()
+
+
+def test_a_part_that_takes_a_moment_is_waited_for() -> None:
+    end = Event()
+    later = Timer(0.1, end.set)
+    later.start()
+    assert System(Hanging(end), seconds=20).status.look().processes == ()
+    later.join()
+
+
+def test_a_spool_that_hangs_is_named_with_its_host_and_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    end, system = Event(), System(seconds=0.2)
+    monkeypatch.setattr(system.spool, "waiting", lambda: end.wait(20))
+    error = "no answer within 0.2 s"
+    assert system.status.look().spool == ("ops-1", SpoolView("/spool.sqlite", error=error))
+    end.set()
+
+
+def test_where_no_events_are_published_there_is_no_spool_and_no_intent() -> None:
+    system = System()
+    system.status._events = None
+    facts = system.status.look()
+    assert (facts.spool, facts.intents) == (None, {})
 
 
 def test_what_is_known_of_jobs_is_not_told_where_nothing_can_be_signed() -> None:

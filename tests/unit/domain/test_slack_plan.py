@@ -139,6 +139,11 @@ def test_an_empty_group_that_is_disabled_already_makes_no_action() -> None:
     assert actions(desired(AS_IT_IS | {"users": []}), TEAM_A.model_copy(update={"enabled": False})) == ()
 
 
+def test_the_members_of_a_disabled_group_are_no_memberships() -> None:
+    disabled = TEAM_A.model_copy(update={"id": "S2", "handle": "team-b", "enabled": False})
+    assert plan(desired(AS_IT_IS), workspace(TEAM_A, disabled)).memberships == 2
+
+
 def test_only_desired_and_managed_handles_are_touched() -> None:
     others = [TEAM_A.model_copy(update={"id": f"S{n}", "handle": f"team-{n}"}) for n in range(2, 5)]
     planned = actions(desired(AS_IT_IS | {"users": ["carol"]}, managed=["team-2", "nowhere"]), TEAM_A, *others)

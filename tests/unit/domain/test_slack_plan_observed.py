@@ -59,6 +59,11 @@ def test_an_action_that_was_not_applied_is_not_observed(action: UsergroupAction)
     assert observed(action, workspace(BEFORE)) is None
 
 
+@pytest.mark.parametrize("change", [{"description": "Persons"}, {"channel_ids": ()}])
+def test_metadata_of_which_slack_shows_only_a_part_is_not_observed(change: dict[str, object]) -> None:
+    assert observed(METADATA, workspace(DONE.model_copy(update=change))) is None
+
+
 @pytest.mark.parametrize("action", [CREATE, USERS, METADATA])
 def test_nothing_is_seen_where_the_usergroup_is_not_there(action: UsergroupAction) -> None:
     other = BEFORE.model_copy(update={"handle": "team-b", "id": "S2"})
