@@ -103,7 +103,7 @@ def test_a_subject_that_only_an_error_names_has_the_job_of_this_error() -> None:
 
 def test_a_job_that_is_removed_while_jobs_are_looked_at_is_left_out() -> None:
     deployment = Deployment()
-    deployment.jobs.get = lambda _: None  # type: ignore[method-assign]
+    deployment.jobs.get = lambda job_id: None  # type: ignore[method-assign]
     assert deployment.about("acme/team-a").jobs == ()
 
 

@@ -106,6 +106,11 @@ def test_a_team_does_not_become_secret_if_a_child_cannot_leave() -> None:
     assert (done(refused), len(refused.errors)) == ([], 2)
 
 
+def test_a_parent_that_is_not_there_is_named_as_it_was_written() -> None:
+    refused = planned((), wanted("a", "No Where"))
+    assert refused.errors == ["acme/a: no team 'No Where' is there to be its parent"]
+
+
 def test_children_are_deleted_before_their_parent() -> None:
     current = (there("a"), there("b", "a"), there("c", "b"), there("d", "a"))
     assert done(planned(current, delete_teams=["a", "d", "b", "c"])) == ["delete c", "delete d", "delete b", "delete a"]

@@ -9,6 +9,7 @@ from qontract.domain.github_organisation import GithubOrganisation, GithubTeam
 from qontract.domain.github_plan import plan
 from qontract.domain.github_teams import TeamAction
 from qontract.domain.integration import Plan
+from qontract.domain.jobs import MOST_ERRORS
 
 PEOPLE = {"owners": ("olivia",), "members": ("Alice", "bob", "carol"), "invited": ("ivan",)}
 TEAM_A = GithubTeam(
@@ -57,6 +58,20 @@ def test_all_changes_of_the_people_of_a_team_are_one_action() -> None:
     assert summaries(changed) == [f"update_members acme/team-a: +carol +olivia (maintainer) -ivan, {roles}"]
     assert changed.actions[0].removes == ("ivan",)
     assert changed.removes == 1
+
+
+def test_another_role_alone_is_a_change_also_of_somebody_who_is_listed_as_invited_too() -> None:
+    role = "update_members acme/team-a: bob: maintainer → member"
+    for invited in (("ivan",), ("ivan", "Bob")):
+        there = TEAM_A.model_copy(update={"invited": invited})
+        changed = planned(team(members=["alice", "bob", "ivan"], maintainers=[]), there=(there,))
+        assert summaries(changed) == [role]
+
+
+def test_of_very_many_who_are_not_in_the_organisation_the_first_are_named_and_the_others_counted() -> None:
+    strangers = [f"ghost-{number}" for number in range(MOST_ERRORS + 7)]
+    changed = planned(team(members=["alice", "ivan", *strangers]))
+    assert (len(changed.errors), changed.errors_left_out) == (MOST_ERRORS, 7)
 
 
 def test_somebody_who_is_not_in_the_organisation_is_reported_by_name_and_the_rest_of_the_team_is_planned() -> None:
