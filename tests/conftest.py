@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -16,6 +17,10 @@ from tests.support.slack_sandbox import COREOS, OSBS, Sandbox, running_sandbox
 
 settings.register_profile("quick", max_examples=30)  # pytest --hypothesis-profile=default tries more
 settings.load_profile("quick")
+
+
+# What begins in the background of a shell ignores Ctrl-C, and so would all that tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from qontract.adapters.github.client import GithubCalls
 from qontract.adapters.github.github_teams import GithubApiTeams
 from qontract.adapters.slack import SlackApiUsergroups
 from qontract.adapters.slack.client import SlackClient
-from qontract.application.reconcile import AnyIntegration
+from qontract.application.ports.integration import AnyIntegration
 from qontract.entrypoints.github_sandbox import create_app
 from qontract.entrypoints.github_sandbox.organisation import SandboxOrganisation, StartOrganisation
 from qontract.entrypoints.slack_sandbox.workspace import SandboxWorkspace

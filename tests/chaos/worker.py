@@ -109,11 +109,9 @@ class Worker:
         server = RedisServerHistory(broker, channel="main")
         self.window = PublishedWindow(publisher, server, max_events=place.remembers, watch=_watch)
         unreplicated = SqliteEventSpool(place.directory / "spool" / "unreplicated", max_bytes=10_000_000)
-        self.events = (
-            EventManager(self.window, spool=spool, unreplicated=unreplicated, intents=intents)
-            if place.safe
-            else EventManager(publisher)
-        )
+        kept: Any = {"spool": spool, "unreplicated": unreplicated, "intents": intents}
+        remembering = EventManager(self.window, before_resolving=self.window.look, **kept)
+        self.events = remembering if place.safe else EventManager(publisher)
         self._integration = steps.at(system.integration(place.system_url))
         self._integration.in_doubt_seconds = 0.2
         self._directory = place.directory

@@ -135,7 +135,7 @@ def test_dev_that_is_killed_leaves_no_process_and_lets_go_of_its_data(mark: str,
         until(lambda: not processes(mark), seconds=25)
     assert f"{tmp_path} is in use by another qontract dev" in second.stderr
     with running(*arguments, str(port), MARK=mark) as dev:
-        dev.line("api serving")
+        dev.line("api server listens")
         assert dev.end(signal.SIGINT) == 130
 
 

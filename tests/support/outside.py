@@ -5,8 +5,7 @@ from typing import Any, ClassVar, cast
 
 from pydantic import BaseModel, Field, create_model
 
-from qontract.application.ports.integration import Integration
-from qontract.application.reconcile import AnyIntegration
+from qontract.application.ports.integration import AnyIntegration, Integration
 from qontract.domain.events import DomainEvent
 from qontract.domain.integration import DesiredState, Plan
 

@@ -33,8 +33,10 @@ class EventManager:
         unreplicated: EventSpool | None = None,
         intents: Intents | None = None,
         count_not_published: Callable[[int], None] = lambda _: None,
+        before_resolving: Callable[[], object] = lambda: None,
     ) -> None:
         self._publisher = publisher
+        self._before_resolving = before_resolving
         self._count_not_published = count_not_published
         self._spool = spool
         self._unreplicated = unreplicated
@@ -104,8 +106,16 @@ class EventManager:
     def pending(self) -> Mapping[str, Sequence[DomainEvent]]:
         """Return the events of actions that were perhaps applied, by scope, oldest first.
 
-        A spool that cannot be read is left out. Raises IntentsError if the intents cannot be.
+        A spool that cannot be read is left out. Raises IntentsError if the intents cannot be. A server that fell back
+        has intents again that were resolved: `before_resolving` publishes what this process remembers of them.
         """
+        found = self._pending()
+        if found:
+            self._before_resolving()
+            found = self._pending()
+        return found
+
+    def _pending(self) -> Mapping[str, Sequence[DomainEvent]]:
         found: dict[str, tuple[str, DomainEvent]] = {}
         for place in reversed(self._records):  # the spool first: it can be looked at also while Redis is away
             try:
@@ -116,17 +126,23 @@ class EventManager:
             found |= {event.id: (scope, event) for scope, events in pending.items() for event in events}
         return by_scope(found.values())
 
-    def resolve(self, applied: Sequence[DomainEvent], not_applied: Sequence[DomainEvent]) -> None:
+    def resolve(
+        self,
+        applied: Sequence[DomainEvent],
+        not_applied: Sequence[DomainEvent],
+        *,
+        events: Sequence[DomainEvent] | None = None,
+    ) -> None:
         """Publish the pending events whose actions were applied, and forget the others. Raises IntentsError.
 
-        An event that can be neither published nor spooled stays pending.
+        An event that can be neither published nor spooled stays pending. `events` are published in place of `applied`.
         """
-        if applied and not self._publish_or_spool(applied):
+        if applied and not self._publish_or_spool(applied if events is None else events):
             applied = ()
         for place in self._records:
-            for events, were_applied in ((applied, True), (not_applied, False)):
-                if events:
-                    place.resolve(events, applied=were_applied)
+            for pending, were_applied in ((applied, True), (not_applied, False)):
+                if pending:
+                    place.resolve(pending, applied=were_applied)
 
     def _publish_or_spool(self, events: Sequence[DomainEvent]) -> bool:
         """Publish or spool the events. Say whether that is done; if not, they are in the log."""

@@ -10,15 +10,14 @@ from qontract.application.event_manager import EventManager
 from qontract.application.guards import Guards
 from qontract.application.job_record import JobRecord, accepted
 from qontract.application.jobs import Continues, Turn
-from qontract.application.ports.integration import Integration, IntegrationError, RateLimitedError
+from qontract.application.pending_intents import resolve
+from qontract.application.ports.integration import AnyIntegration, IntegrationError, RateLimitedError
 from qontract.application.ports.intents import IntentsError
 from qontract.domain.events import DomainEvent, EventData
 from qontract.domain.integration import Action, BlockedPlan, DesiredState, Failure, Plan, event_of
 from qontract.domain.jobs import Job, JobProgress
 
 log = logging.getLogger(__name__)
-
-AnyIntegration = Integration[Any, Any, Any]
 
 _MAX_IDLE_SLICES = 30
 """How many slices in a row may do nothing: the system may answer with rate limits, but not for ever."""
@@ -73,37 +72,6 @@ def reconcile(
         record.fail(f"interrupted: {type(error).__name__}: {error}")
         return record.final()
     return record.final() if pause is None else Continues(record.running(), pause)
-
-
-def recover(lock: str, *, integration: AnyIntegration, events: EventManager) -> None:
-    """Publish the events of actions that dead runs applied in the scope of this lock, and did not publish.
-
-    The caller holds the lock. Raises IntegrationError or IntentsError.
-    """
-    scope = lock.partition("/")[2]
-    with tracing.resolving(integration.name, scope):
-        state = integration.read(scope)
-        _resolve(events.pending().get(lock, ()), state, integration, events)
-
-
-def _resolve(
-    pending: Sequence[DomainEvent], state: object, integration: AnyIntegration, events: EventManager
-) -> Sequence[DomainEvent]:
-    """Publish the events of the intents whose actions the state shows as applied, and drop the others.
-
-    Return the published events.
-    """
-    applied: list[DomainEvent] = []
-    not_applied: list[DomainEvent] = []
-    for event in pending:
-        if not isinstance(event.data, Action) or not isinstance(event, integration.events):
-            log.error("intent is of another version; it stays pending", extra={"event_id": event.id})
-            continue
-        action = integration.observed(event.data, state)
-        (applied if action else not_applied).append(event.model_copy(update={"data": action or event.data}))
-        log.warning("intent resolved", extra={"event_id": event.id, "outcome": "applied" if action else "not applied"})
-    events.resolve(applied, not_applied)
-    return applied
 
 
 @dataclass(frozen=True)
@@ -172,7 +140,7 @@ class _Slice:
             pending = events.pending().get(lock, ())
         except IntentsError as error:
             raise IntentsError(f"not begun, for what earlier runs left pending cannot be read: {error}") from error
-        for event in _resolve(pending, state, self.integration, events):
+        for event in resolve(pending, state, self.integration, events):
             if event.correlation_id == self.job.correlation_id is not None and isinstance(event.data, Action):
                 self.record.apply(lock, event.data)  # by an earlier slice of this job, whose worker died
         return True

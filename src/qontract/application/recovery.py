@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from qontract.application.event_manager import EventManager
+from qontract.application.pending_intents import recover
 from qontract.application.ports.event_publisher import EventPublisherError
-from qontract.application.ports.integration import IntegrationError
+from qontract.application.ports.integration import AnyIntegration, IntegrationError
 from qontract.application.ports.intents import IntentsError
 from qontract.application.ports.job_queue import JobQueue, JobQueueError
-from qontract.application.reconcile import AnyIntegration, recover
 from qontract.domain.events import DomainEvent
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from qontract.application.reconcile import AnyIntegration
+from qontract.application.ports.integration import AnyIntegration
 from qontract.domain.integration import BlockedPlan, DesiredState
 from qontract.entrypoints import packages
 from qontract.entrypoints.renewal import Current, Renewal

@@ -7,7 +7,8 @@ from typing import Any
 from qontract.application.event_manager import EventManager
 from qontract.application.guards import Guards
 from qontract.application.jobs import Continues, Turn, run
-from qontract.application.reconcile import AnyIntegration, job
+from qontract.application.ports.integration import AnyIntegration
+from qontract.application.reconcile import job
 from qontract.application.reconcile import reconcile as one_slice
 from qontract.domain.jobs import JobProgress, JobResult
 

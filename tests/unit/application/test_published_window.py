@@ -1,69 +1,20 @@
 """What was published is published again if the server has another history, and forgotten when it surely has it."""
 
-import gc
-import logging
-import os
 from collections.abc import Sequence
-from weakref import ref
 
 import pytest
 
-from qontract.adapters.memory import InMemoryEventPublisher, InMemoryServerHistory
+from qontract.adapters.memory import InMemoryEventPublisher
 from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.application.ports.event_sender import EncodedEvent
 from qontract.application.ports.server_history import ServerHistoryError
-from qontract.application.published_window import BATCH, KEPT_SECONDS, PublishedWindow, _watch
+from qontract.application.published_window import BATCH, KEPT_SECONDS, PublishedWindow
 from qontract.domain.events import DomainEvent
 from qontract.domain.server_history import DataHistory
 from qontract.testing.contracts.event_publisher import SOURCE, EventPublisherContract, Published
+from tests.support.window import Site, an_event
 
 AWAY = ServerHistoryError("away")
-
-
-class Site:
-    """A window, its server, a clock that stands still, and what was counted."""
-
-    def __init__(self, max_events: int = 10_000, max_bytes: int = 2**24) -> None:
-        self.now = 1000.0
-        self.server = InMemoryServerHistory()
-        self.publisher = InMemoryEventPublisher()
-        self.begun = 0
-        self.again: list[int] = []
-        self.forgotten: list[int] = []
-        self.window = PublishedWindow(
-            self.publisher,
-            self.server,
-            max_events=max_events,
-            max_bytes=max_bytes,
-            clock=lambda: self.now,
-            watch=self._watch,
-            count_again=self.again.append,
-            count_forgotten=self.forgotten.append,
-        )
-
-    def _watch(self, _: PublishedWindow) -> None:
-        self.begun += 1
-
-    def publish(self, *numbers: int) -> None:
-        self.window.publish([an_event(number) for number in numbers])
-
-    def fail_over(self, run: str = "second") -> None:
-        """Lose all that is published, and what is known of it, as a replica does that was behind."""
-        self.server.history = DataHistory(run, run, 0)
-        self.publisher.events.clear()
-        self.publisher._known.clear()
-
-    @property
-    def numbers(self) -> list[object]:
-        return [event.model_dump()["data"]["number"] for event in self.publisher.events]
-
-    @property
-    def remembered(self) -> int:
-        return len(self.window._events)
-
-
-def an_event(number: int) -> DomainEvent:
-    return DomainEvent(type="a.b", subject="one", data={"number": number, "text": "x" * 10})
 
 
 @pytest.fixture
@@ -269,58 +220,3 @@ def test_what_is_published_and_replicas_lack_is_remembered_too(site: Site) -> No
     with pytest.raises(EventPublisherError):
         site.publish(0)
     assert site.remembered == 1
-
-
-def test_it_is_watched_from_the_first_event_until_it_is_empty_and_again_from_the_next(site: Site) -> None:
-    site.publish(0)
-    site.publish(1)
-    assert site.begun == 1
-    site.now += KEPT_SECONDS
-    assert not site.window.look()
-    site.publish(2)
-    assert site.begun == 2
-
-
-def test_a_thread_that_cannot_be_begun_is_no_error_and_the_next_event_tries_again(site: Site) -> None:
-    begun: list[int] = []
-
-    def fail_once(_: PublishedWindow) -> None:
-        begun.append(1)
-        if len(begun) == 1:
-            raise RuntimeError("can't start new thread")
-
-    window = PublishedWindow(site.publisher, site.server, watch=fail_once)
-    for number in range(3):
-        window.publish([an_event(number)])
-    assert (site.numbers, len(begun)) == ([0, 1, 2], 2)
-
-
-def test_an_error_in_a_look_is_logged_and_the_next_one_is_made(site: Site, caplog: pytest.LogCaptureFixture) -> None:
-    site.publish(0)
-    site.server.fail("read", KeyError("odd"))
-    assert site.window.look()
-    assert (caplog.records[-1].levelno, bool(caplog.records[-1].exc_info)) == (logging.ERROR, True)
-
-
-def test_a_forked_process_begins_with_an_empty_window_and_a_watch_of_its_own(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    site.publish(0)
-    monkeypatch.setattr(os, "getpid", lambda: -1)
-    site.publish(1)
-    assert (site.begun, site.remembered, site.server.reads) == (2, 1, 2)
-
-
-def test_a_watch_ends_when_the_window_is_empty_and_when_nobody_has_it(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("qontract.application.published_window.CHECK_SECONDS", 0)
-    site.publish(0)
-    site.now += KEPT_SECONDS
-    found = ref(site.window)
-    _watch(found)
-    assert site.remembered == 0
-    site.publish(1)
-    del site.window
-    gc.collect()
-    _watch(found)

@@ -11,11 +11,11 @@ from qontract.adapters.memory import (
     InMemorySlackUsergroups,
 )
 from qontract.application.event_manager import EventManager
+from qontract.application.pending_intents import recover
 from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.application.ports.event_spool import EventSpoolError
 from qontract.application.ports.integration import IntegrationError
 from qontract.application.ports.intents import IntentsError
-from qontract.application.reconcile import recover
 from qontract.domain.events import DomainEvent
 from qontract.domain.jobs import JobResult, JobStatus
 from qontract.domain.slack_usergroups import CreateUsergroup, UsergroupAction
@@ -140,6 +140,21 @@ def test_a_usergroup_that_was_created_halfway_is_published_as_it_is_and_the_rest
     system.run_dying("halfway", new=["bob"])
     system.run(new=["bob"])
     assert system.published() == [("create", []), ("update_users", ["bob"])]
+
+
+def test_what_is_published_in_part_has_an_id_of_its_own_so_that_who_applied_it_can_still_publish_all_of_it(
+    system: System,
+) -> None:
+    system.run_dying("halfway", new=["bob"])
+    (intent,) = system.intents.pending()[SCOPE]
+    system.recover()
+    assert system.intents.pending() == {}
+    (part,) = system.publisher.events
+    system.intents.record(SCOPE, intent)  # as a server that fell back has it again
+    system.recover()
+    assert system.publisher.events == [part]
+    assert system.events.publish_event(intent)
+    assert system.published() == [("create", []), ("create", ["bob"])]
 
 
 def test_an_action_that_failed_but_shows_in_slack_is_published(system: System) -> None:

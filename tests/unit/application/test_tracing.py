@@ -16,11 +16,11 @@ from qontract.adapters.memory import (
 )
 from qontract.application import tracing
 from qontract.application.event_manager import EventManager
+from qontract.application.pending_intents import recover
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy, RetryLater
 from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.application.ports.integration import IntegrationError
 from qontract.application.ports.tracer import Kind
-from qontract.application.reconcile import recover
 from qontract.domain.events import DomainEvent
 from qontract.domain.slack_workspace import SlackUser, SlackUsergroup, SlackWorkspace
 from qontract.testing import InMemorySubscriber, deliver

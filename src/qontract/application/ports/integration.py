@@ -72,3 +72,6 @@ class Integration(Protocol[Desired_contra, State, A]):
     def close(self) -> None:
         """Close connections. Reading and applying open them again."""
         return  # with an empty body, it would be abstract
+
+
+AnyIntegration = Integration[Any, Any, Any]

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
-from qontract.application.reconcile import AnyIntegration
+from qontract.application.ports.integration import AnyIntegration
 from qontract.domain.schema_names import REF_TEMPLATE, SchemaNames, camel_case
 from qontract.entrypoints.api.reconcile import path
 

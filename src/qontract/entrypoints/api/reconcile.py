@@ -14,8 +14,9 @@ from pydantic import BaseModel
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from qontract.application import tracing
+from qontract.application.ports.integration import AnyIntegration
 from qontract.application.ports.job_queue import JobQueue
-from qontract.application.reconcile import AnyIntegration, job
+from qontract.application.reconcile import job
 from qontract.domain.integration import DesiredState
 from qontract.domain.jobs import Job, JobResult, JobStatus
 from qontract.entrypoints.api.auth import ClaimsOf, Right, may, require, require_any

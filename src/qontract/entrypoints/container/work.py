@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from qontract.application.event_manager import EventManager
 from qontract.application.guards import Guards
 from qontract.application.jobs import Continues, Runners, Turn
-from qontract.application.ports.event_publisher import EventPublisher
 from qontract.application.ports.event_sender import EventSender
 from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.kept_jobs import KeptJobs
@@ -46,17 +45,19 @@ def event_manager(settings: Settings) -> EventManager | None:
         return None
     replicas = Replicas(events.replicas, events.replicas_timeout) if events.replicas else None
     broker = RedisBroker(settings.events_url, timeout=0.5, pause=15, replicas=replicas)
-    publisher = RedisEventPublisher(broker, channel=events.channel, stream=events.stream, source=events.source)
+    sender = RedisEventPublisher(broker, channel=events.channel, stream=events.stream, source=events.source)
+    window = _remembering(sender, broker, events.channel) if events.stream else None
     return EventManager(
-        _remembering(publisher, broker, events.channel) if events.stream else publisher,
+        window or sender,
         spool=SqliteEventSpool(events.spool, max_bytes=events.spool_max_bytes),
         unreplicated=SqliteEventSpool(events.unreplicated, max_bytes=events.spool_max_bytes),
         intents=RedisIntents(broker, channel=events.channel, source=events.source),
         count_not_published=NOT_PUBLISHED.inc,
+        before_resolving=window.look if window else lambda: None,
     )
 
 
-def _remembering(sender: EventSender, broker: "RedisBroker", channel: str) -> EventPublisher:
+def _remembering(sender: EventSender, broker: "RedisBroker", channel: str) -> PublishedWindow:
     """Return what publishes again what a failover may have lost."""
     from qontract.adapters.redis import RedisServerHistory
     from qontract.adapters.redis.server_history import FORGOTTEN, PUBLISHED_AGAIN

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from qontract.application.reconcile import AnyIntegration
+from qontract.application.ports.integration import AnyIntegration
 from qontract.testing.contracts.integration_knowledge import IntegrationKnowledgeContract
 from qontract.testing.contracts.integration_runs import IntegrationDeathsContract, IntegrationRunsContract
 from qontract.testing.event_manager import InMemoryEventManager

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from qontract.application.ports.integration import IntegrationError
-from qontract.application.reconcile import AnyIntegration
+from qontract.application.ports.integration import AnyIntegration, IntegrationError
 from qontract.domain.events import catalogue, read_event, wire_name
 from qontract.domain.integration import Action, event_of
 from qontract.testing.examples import example

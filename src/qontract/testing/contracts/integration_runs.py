@@ -9,8 +9,9 @@ import pytest
 
 from qontract.adapters.memory.faults import fail
 from qontract.application.guards import Guards
-from qontract.application.ports.integration import IntegrationError, RateLimitedError
-from qontract.application.reconcile import AnyIntegration, lock_of, recover
+from qontract.application.pending_intents import recover
+from qontract.application.ports.integration import AnyIntegration, IntegrationError, RateLimitedError
+from qontract.application.reconcile import lock_of
 from qontract.domain.integration import Action, BlockedPlan, Failure, Plan
 from qontract.domain.jobs import JobStatus
 from qontract.testing.contracts.integration_knowledge import Desired, only_scope, planned
