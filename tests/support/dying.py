@@ -11,9 +11,9 @@ from qontract.adapters.memory import (
     InMemoryRedriveRuns,
     InMemorySubscriptions,
 )
+from qontract.application.dead_letter_changes import LetterChanges
 from qontract.application.event_manager import EventManager
 from qontract.application.group_redrive import GroupRedrive, RedriveProgress, group_of
-from qontract.application.letter_changes import LetterChanges
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy
 from qontract.application.subscription_steering import SubscriptionSteering
 from qontract.domain.dead_letters import Group

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
-from qontract.application.letter_changes import LetterChanges
+from qontract.application.dead_letter_changes import LetterChanges
 from qontract.application.ports.dead_letters import DeadLetters, SubscriptionGoneError
 from qontract.application.ports.redrive_runs import RedriveRuns
 from qontract.application.subscription_steering import SubscriptionSteering, UnknownSubscriptionError

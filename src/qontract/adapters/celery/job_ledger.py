@@ -11,7 +11,7 @@ from uuid import uuid4
 import redis
 from pydantic import BaseModel
 
-from qontract.adapters.celery import scripts
+from qontract.adapters.celery import lua_scripts
 from qontract.adapters.celery.calling import called
 from qontract.adapters.celery.connection import connected
 from qontract.adapters.celery.records import Run, ScopeEnd, Wait, sizes
@@ -167,7 +167,7 @@ class JobLedger:
         keys = [self.key(run.job.id), self.signs, self.waiting, *self._locks(run.locks)]
         pauses = int(seconds * 1000), self._delivery_milliseconds
         arguments = run.id, run.job.id, *self._texts(run.job.id, progress), *pauses
-        answer = scripts.run(self._patient_redis, "put_back", keys, *arguments)
+        answer = lua_scripts.run(self._patient_redis, "put_back", keys, *arguments)
         return Wait(answer[0], answer[1] / 1000) if answer else None
 
     def finish(self, run: Run, progress: JobProgress) -> bool:
@@ -250,7 +250,7 @@ class JobLedger:
         texts = self._texts(job_id, JobProgress(result=progress.result))
         bounds = KEPT_SECONDS, SCOPE_DAYS * KEPT_SECONDS, MOST_SCOPES
         arguments = run, job_id, *texts, *bounds, *of_each
-        return bool(scripts.run(self._patient_redis, "finish", [*keys, *self._locks(locks)], *arguments))
+        return bool(lua_scripts.run(self._patient_redis, "finish", [*keys, *self._locks(locks)], *arguments))
 
     def who_cancelled(self, job_id: str, raw: bytes | None) -> str | None:
         """Return who cancelled a job, of what Redis has of that; None also if that was not written by us."""
@@ -282,7 +282,7 @@ class JobLedger:
             return JobProgress(), _reason(error)
 
     def _run(self, script: str, keys: Sequence[str], *args: str | float) -> Any:
-        return scripts.run(self.redis, script, keys, *args)
+        return lua_scripts.run(self.redis, script, keys, *args)
 
 
 def _reason(error: ValueError) -> str:

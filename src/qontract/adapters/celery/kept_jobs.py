@@ -8,7 +8,7 @@ from typing import Any
 
 import redis
 
-from qontract.adapters.celery import scripts
+from qontract.adapters.celery import lua_scripts
 from qontract.adapters.celery.job_ledger import JobLedger
 from qontract.adapters.celery.records import ScopeEnd
 from qontract.adapters.celery.signatures import Signatures
@@ -97,7 +97,7 @@ class CeleryKeptJobs(KeptJobs):
         """Return the state of the job as the script says, and who has cancelled it."""
         signed, forged = self._signatures.sign(by, "cancel", job_id), b""
         while True:
-            state, *found = scripts.run(self._redis, "cancel", [self._ledger.key(job_id)], signed, forged)
+            state, *found = lua_scripts.run(self._redis, "cancel", [self._ledger.key(job_id)], signed, forged)
             who = self._ledger.who_cancelled(job_id, found[0]) if found else by
             if who is not None:
                 return state, who

@@ -6,7 +6,7 @@ from redis.asyncio import Redis
 
 from qontract.adapters.redis.broker import publication
 from qontract.adapters.redis.event_publisher import counted, encode
-from qontract.adapters.redis.scripts import run
+from qontract.adapters.redis.lua_scripts import run
 from qontract.application.ports.async_event_publisher import AsyncEventPublisher
 from qontract.domain.events import DomainEvent
 

@@ -24,8 +24,8 @@ from redis.retry import Retry
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis.connections import NotPrimaryError, pool
 from qontract.adapters.redis.keys import intent_name, keys_of
+from qontract.adapters.redis.lua_scripts import run_now
 from qontract.adapters.redis.replicas import Replicas
-from qontract.adapters.redis.scripts import run_now
 from qontract.application.ports.event_sender import EncodedEvent
 from qontract.application.tracing import TRACEPARENT
 

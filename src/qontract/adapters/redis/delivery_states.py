@@ -14,8 +14,8 @@ from qontract.adapters.redis.entries import REDRIVEN, is_entry_id
 from qontract.adapters.redis.errors import translated_as
 from qontract.adapters.redis.kept_events import milliseconds
 from qontract.adapters.redis.keys import Keys, intent_name, keys_of
+from qontract.adapters.redis.lua_scripts import run_now
 from qontract.adapters.redis.redrive_marks import mark_from, member_of
-from qontract.adapters.redis.scripts import run_now
 from qontract.adapters.unreadable import excerpt
 from qontract.application.ports.delivery_states import DeliveryStates, DeliveryStatesError
 from qontract.application.ports.event_log import Entry

@@ -18,9 +18,9 @@ from qontract.adapters.redis.entries import PREFIXES, content_of_fields, ids_by_
 from qontract.adapters.redis.errors import translated
 from qontract.adapters.redis.globs import lua_patterns
 from qontract.adapters.redis.keys import Keys
+from qontract.adapters.redis.lua_scripts import run
 from qontract.adapters.redis.measures import measures_of
 from qontract.adapters.redis.reader import Reader
-from qontract.adapters.redis.scripts import run
 from qontract.adapters.redis.segments import Ahead, Segments
 from qontract.adapters.redis.waits import Waits
 from qontract.application.ports.event_handler import Policy

@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 from qontract.adapters.redis.connections import async_client
 from qontract.adapters.redis.errors import RefusedError, translated
 from qontract.adapters.redis.keys import Keys, keys_of
-from qontract.adapters.redis.scripts import run
+from qontract.adapters.redis.lua_scripts import run
 from qontract.adapters.unreadable import Unreadable
 from qontract.application.ports.event_log import GoneError, Measures
 

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from qontract.adapters.redis.errors import translated
 from qontract.adapters.redis.keys import Keys
-from qontract.adapters.redis.scripts import run, run_now
+from qontract.adapters.redis.lua_scripts import run, run_now
 from qontract.adapters.unreadable import UNREADABLE
 
 log = logging.getLogger(__name__)

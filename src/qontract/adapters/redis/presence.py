@@ -9,8 +9,8 @@ from pydantic import TypeAdapter
 from qontract.adapters.redis.connections import client
 from qontract.adapters.redis.errors import answered_or
 from qontract.adapters.redis.keys import keys_of
+from qontract.adapters.redis.lua_scripts import run_now
 from qontract.adapters.redis.mending import mend_now
-from qontract.adapters.redis.scripts import run_now
 from qontract.adapters.unreadable import Unreadable, excerpt, read_json
 from qontract.application.ports.presence import Presence, PresenceError
 from qontract.domain.processes import Process, ProcessView

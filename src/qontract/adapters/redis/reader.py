@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from qontract.adapters.redis.attempt_records import recall
 from qontract.adapters.redis.entries import PREFIXES, again, fresh, later, number_of, vanished, vanished_unread
 from qontract.adapters.redis.keys import Keys
-from qontract.adapters.redis.scripts import run
+from qontract.adapters.redis.lua_scripts import run
 from qontract.adapters.redis.segments import Ahead, Part
 from qontract.adapters.unreadable import Unreadable
 from qontract.application.ports.event_log import Entry, GoneError, LeaseLostError, RewoundError

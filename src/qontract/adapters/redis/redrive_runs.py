@@ -9,8 +9,8 @@ from qontract.adapters.redis.connections import client
 from qontract.adapters.redis.entries import is_entry_id
 from qontract.adapters.redis.errors import translated_as
 from qontract.adapters.redis.keys import keys_of
+from qontract.adapters.redis.lua_scripts import run_now
 from qontract.adapters.redis.redrive_marks import mark_from
-from qontract.adapters.redis.scripts import run_now
 from qontract.adapters.unreadable import Unreadable, read_json
 from qontract.application.ports.dead_letters import DeadLettersError
 from qontract.application.ports.event_log import Entry

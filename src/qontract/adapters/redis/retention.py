@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from qontract.adapters.redis.errors import translated
 from qontract.adapters.redis.keys import Keys
-from qontract.adapters.redis.scripts import run
+from qontract.adapters.redis.lua_scripts import run
 from qontract.adapters.unreadable import excerpt
 from qontract.application.ports.event_log import GoneError
 from qontract.application.ports.event_logs import Trimmed

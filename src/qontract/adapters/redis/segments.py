@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 
 from qontract.adapters.redis.entries import content_from, number_of, type_from
 from qontract.adapters.redis.globs import lua_patterns
-from qontract.adapters.redis.scripts import run
+from qontract.adapters.redis.lua_scripts import run
 from qontract.domain.events import type_pattern
 
 _KEPT = 16

@@ -10,7 +10,7 @@ import redis
 from qontract.adapters.redis.acl import OLDEST, Grant, Process, grants
 from qontract.adapters.redis.connections import NoSentinelError, NotPrimaryError, client
 from qontract.adapters.redis.keys import keys_of
-from qontract.adapters.redis.scripts import run_now
+from qontract.adapters.redis.lua_scripts import run_now
 from qontract.adapters.unreadable import excerpt
 from qontract.application.ports.server_check import ServerCheck, ServerState
 

@@ -7,7 +7,7 @@ from typing import Any
 import redis
 
 from qontract.adapters.redis.keys import Keys
-from qontract.adapters.redis.scripts import script
+from qontract.adapters.redis.lua_scripts import script
 from qontract.adapters.unreadable import read_json
 from qontract.domain.subscriptions import Pause, Replica, SubscriptionView
 

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from qontract.application.dead_letter_changes import LetterChanges
 from qontract.application.dead_letters import find
 from qontract.application.event_manager import EventManager
 from qontract.application.group_redrive import GroupRedrive, NotReadError, check_read, group_of
-from qontract.application.letter_changes import LetterChanges
 from qontract.application.ports.dead_letters import DeadLetters, DeadLettersError
 from qontract.application.ports.redrive_runs import RedriveRuns
 from qontract.application.ports.subscriptions import SubscriptionsError

@@ -12,7 +12,7 @@ from qontract.entrypoints.cli.asking import examples, is_certain, no_answer
 from qontract.entrypoints.shown import safe
 
 if TYPE_CHECKING:
-    from qontract.application.letter_changes import LetterChanges
+    from qontract.application.dead_letter_changes import LetterChanges
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 
@@ -253,7 +253,7 @@ def _each(
 
 
 def _changes(dead_letters: DeadLetters, events: Any) -> "LetterChanges":
-    from qontract.application.letter_changes import LetterChanges
+    from qontract.application.dead_letter_changes import LetterChanges
     from qontract.entrypoints.cli.who import operating_user
     from qontract.entrypoints.logs import configure_logs
 

@@ -5,6 +5,7 @@ import time
 
 import typer
 
+from qontract.application.dead_letter_changes import LetterChanges
 from qontract.application.group_redrive import (
     GroupRedrive,
     NotReadError,
@@ -14,7 +15,6 @@ from qontract.application.group_redrive import (
     redrive_all,
 )
 from qontract.application.group_redrive import group_of as find_group
-from qontract.application.letter_changes import LetterChanges
 from qontract.application.ports.dead_letters import SubscriptionGoneError
 from qontract.application.ports.subscriptions import SubscriptionsError
 from qontract.application.subscription_steering import SubscriptionSteering

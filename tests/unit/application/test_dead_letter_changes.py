@@ -8,8 +8,8 @@ import pytest
 
 from qontract.adapters.cloudevents import CloudEventsEventFormat
 from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEventPublisher, InMemoryEvents, InMemoryEventSpool
+from qontract.application.dead_letter_changes import LetterChanges
 from qontract.application.event_manager import EventManager
-from qontract.application.letter_changes import LetterChanges
 from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.application.ports.event_spool import EventSpoolError
 from qontract.domain.causes import Cause
