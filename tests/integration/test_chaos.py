@@ -21,18 +21,17 @@ SEEDS = {"ordered": 2464, "shared": 1873}
 """Of these, replicas and Valkey are killed or full, the stream is deleted or trimmed, and handlers do what they can."""
 PUBLISHING_SEEDS = (3, 86, 168)
 FAILOVER_SEED = 4
-"""In its run a server without replicas twice comes back without what it had accepted last."""
+"""In its run a server without replicas comes back without what it had accepted last."""
 EVENTS = 500
 
 
 @pytest.fixture(scope="module")
 def outcomes() -> dict[str, list[Outcome]]:
     short = partial(run, events=EVENTS, seconds=3, faults=4)
-    with ThreadPoolExecutor(len(SEEDS) + len(PUBLISHING_SEEDS) + 2) as pool:
+    with ThreadPoolExecutor(len(SEEDS) + len(PUBLISHING_SEEDS) + 1) as pool:
         runs = {kind: [pool.submit(short, kind, seed)] for kind, seed in SEEDS.items()}
         runs["publishing"] = [pool.submit(publishing.run, "publishing", seed) for seed in PUBLISHING_SEEDS]
-        for kind in ("failover", "failover-unkept"):
-            runs[kind] = [pool.submit(publishing.run, kind, FAILOVER_SEED)]
+        runs["failover"] = [pool.submit(publishing.run, "failover", FAILOVER_SEED)]
         return {kind: [future.result() for future in futures] for kind, futures in runs.items()}
 
 
@@ -65,14 +64,10 @@ def test_the_changes_in_a_system_and_the_events_are_the_same_whatever_dies_or_is
 
 
 @pytest.mark.timeout(120)
-def test_where_redis_forgets_what_came_last_no_change_goes_untold_unless_workers_remember_nothing(
-    outcomes: dict[str, list[Outcome]],
-) -> None:
-    [remembered], [forgotten] = outcomes["failover"], outcomes["failover-unkept"]
-    assert remembered.sound, remembered
-    assert remembered.numbers["changes"] > 20
-    assert remembered.faults["tail cut off"] > 0
-    assert forgotten.numbers["lost"] > 0
+def test_where_redis_forgets_what_came_last_no_change_is_lost(outcomes: dict[str, list[Outcome]]) -> None:
+    [outcome] = outcomes["failover"]
+    assert outcome.sound, outcome
+    assert outcome.numbers["changes"] > 20
 
 
 def test_an_event_that_comes_after_a_younger_one_of_its_subject_is_late() -> None:
