@@ -75,13 +75,13 @@ def async_kind(url: str) -> tuple[str, type[Any]]:
 @cache
 def noticing(kind: type[Any], address: ServerAddress) -> type[Any]:
     """Return a class of connections of this kind, which connect to where the primary is, and notice where it is not."""
-    finding = (_Finding,) if address.sentinels else (_Following,) if address.nodes else ()
+    finding = (_ThroughSentinels,) if address.sentinels else (_ThroughNodes,) if address.nodes else ()
     return type(f"Noticing{kind.__name__}", (_Noticing, *finding, kind), {"address": address})
 
 
 @cache
 def _async_noticing(kind: type[Any], address: ServerAddress) -> type[Any]:
-    finding = (_AsyncFinding,) if address.sentinels else (_AsyncFollowing,) if address.nodes else ()
+    finding = (_AsyncThroughSentinels,) if address.sentinels else (_AsyncThroughNodes,) if address.nodes else ()
     return type(f"Noticing{kind.__name__}", (_AsyncNoticing, *finding, kind), {"address": address})
 
 
@@ -109,7 +109,7 @@ class _AsyncNoticing:
             raise NotPrimaryError(_said(error)) from None
 
 
-class _Finding:
+class _ThroughSentinels:
     address: ServerAddress
     socket_connect_timeout: float | None
 
@@ -131,7 +131,7 @@ class _Finding:
         raise _not_found(self.address, reason)
 
 
-class _AsyncFinding:
+class _AsyncThroughSentinels:
     address: ServerAddress
     socket_connect_timeout: float | None
 
@@ -153,7 +153,7 @@ class _AsyncFinding:
         raise _not_found(self.address, reason)
 
 
-class _Following:
+class _ThroughNodes:
     address: ServerAddress
 
     def _connect(self) -> Any:
@@ -168,11 +168,11 @@ class _Following:
         raise failed
 
 
-class _AsyncFollowing:
+class _AsyncThroughNodes:
     address: ServerAddress
 
     async def _connect(self) -> None:
-        """Connect as `_Following` does."""
+        """Connect as `_ThroughNodes` does."""
         failed: Exception = redis.ConnectionError("no node")
         for node in _order(self.address, self.address.nodes):
             self.host, self.port = node
