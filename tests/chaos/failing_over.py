@@ -197,6 +197,10 @@ class Forgetful(Deployment):
             stack.enter_context(self._proxy.running())
             yield
 
+    def happen(self, fault: str, random: Random) -> bool:
+        """Begin it, unless another one goes on: a server that is about to start is not started twice."""
+        return not self._going_on and super().happen(fault, random)
+
     def tend(self) -> None:
         """Look how long the file is, too."""
         super().tend()
