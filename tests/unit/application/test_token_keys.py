@@ -10,6 +10,7 @@ import pytest
 from qontract.adapters.memory import InMemoryKeySet
 from qontract.application.ports.key_set import KeySetError, PublicKey
 from qontract.application.token_keys import TokenKeys
+from tests.support.clock import Clock
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
@@ -17,16 +18,9 @@ OLD, NEW = (PublicKey(key_id, "EdDSA", None) for key_id in ("old", "new"))
 DAY = 24 * 3600
 
 
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1000.0)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from pydantic import BaseModel, SecretStr
 
 from qontract.entrypoints.renewal import LOOK_SECONDS, Current, Renewal
 from qontract.entrypoints.settings import load_settings_of
+from tests.support.clock import Clock
 
 
 class Desk(BaseModel):
@@ -30,13 +31,6 @@ class Caller:
 
     def close(self) -> None:
         self.closed.append(self.token)
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def made(settings: Desk) -> Caller:

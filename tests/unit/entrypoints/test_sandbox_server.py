@@ -3,15 +3,9 @@
 import pytest
 
 from qontract.entrypoints.sandbox_server import Rate, RateLimits, whole_seconds
+from tests.support.clock import Clock
 
 TWICE_A_MINUTE = Rate(2, 60)
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_without_a_speed_there_is_no_limit() -> None:
@@ -21,7 +15,7 @@ def test_without_a_speed_there_is_no_limit() -> None:
 
 @pytest.mark.parametrize(("speed", "seconds"), [(1, 60), (60, 1), (600, 0.1)])
 def test_what_is_too_much_is_refused_until_the_time_is_over(speed: float, seconds: float) -> None:
-    clock = Clock()
+    clock = Clock(100.0)
     limits = RateLimits(speed, clock=clock)
     assert [limits.refused("writes", TWICE_A_MINUTE) for _ in range(2)] == [None, None]
     clock.now += seconds / 4
@@ -32,7 +26,7 @@ def test_what_is_too_much_is_refused_until_the_time_is_over(speed: float, second
 
 
 def test_a_call_that_was_refused_is_not_counted() -> None:
-    clock = Clock()
+    clock = Clock(100.0)
     limits = RateLimits(60, clock=clock)
     for _ in range(9):
         limits.refused("writes", TWICE_A_MINUTE)
@@ -41,7 +35,7 @@ def test_a_call_that_was_refused_is_not_counted() -> None:
 
 
 def test_each_has_a_limit_of_its_own() -> None:
-    limits = RateLimits(60, clock=Clock())
+    limits = RateLimits(60, clock=Clock(100.0))
     assert [limits.refused(name, TWICE_A_MINUTE) for name in "abab"] == [None] * 4
 
 

@@ -3,18 +3,12 @@
 import pytest
 
 from qontract.adapters.redis.replicas import IMPATIENT_SECONDS, NotReplicatedError, Replicas
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.clock import Clock
 
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(100.0)
 
 
 @pytest.fixture

@@ -10,18 +10,12 @@ from qontract.adapters.memory import InMemoryJobQueue
 from qontract.domain.jobs import JobResult, JobStatus
 from qontract.entrypoints.api import limits
 from qontract.entrypoints.api.limits import Limits
+from tests.support.clock import Clock
 from tests.unit.entrypoints.api.conftest import DESIRED, PATH, PLANS, bearer, client_of
 
 pytestmark = pytest.mark.anyio
 
 BOB = bearer("reconcile:plan", subject="bob")
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
