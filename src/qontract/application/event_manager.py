@@ -63,12 +63,10 @@ class EventManager:
     def flush(self) -> int:
         """Send all that is spooled, oldest first, and say how many. Raises EventPublisherError or EventSpoolError."""
         count = 0
-        while self._spool and (older := self._spool.oldest(BATCH)):
-            count += self._send(older)
-            self._spool.remove(older)
-        while self._unreplicated and (older := self._unreplicated.oldest(BATCH)):
-            count += self._send(older, spooled=True)
-            self._unreplicated.remove(older)
+        for spool in (self._spool, self._unreplicated):
+            while spool and (older := spool.oldest(BATCH)):
+                count += self._send(older, spooled=spool is self._unreplicated)
+                spool.remove(older)
         if count:
             log.info("spooled events republished", extra={"count": count})
             self._report("publishing", None)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from socket import gethostname
-from typing import TYPE_CHECKING
 
 from qontract.application.event_explanations import EventExplanations, Stores
 from qontract.application.event_manager import EventManager
@@ -21,10 +20,6 @@ from qontract.domain.processes import ProcessKind
 from qontract.entrypoints.metrics import JWKS_FAILED
 from qontract.entrypoints.packages import said
 from qontract.entrypoints.settings import Settings
-
-if TYPE_CHECKING:  # a process imports only the adapters that it makes: it starts the sooner
-    pass
-
 
 _QUICK = 2.0
 """For so many seconds somebody who waits for one sentence waits for Redis."""
