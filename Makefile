@@ -26,6 +26,7 @@ demo: $(READY) ## Reconcile a small organisation end to end on this machine, and
 dev: $(READY) ## Run everything on this machine until Ctrl-C
 	$(BIN)/qontract dev
 
+test: export PYTHONDONTWRITEBYTECODE :=  # each process that tests start would compile all of src anew
 test: $(READY) ## Run the tests
 	$(BIN)/pytest -q -n 5 --dist loadfile --reruns 1 -r R
 
