@@ -29,7 +29,7 @@ from qontract.entrypoints.subscriptions import Loaded
 
 GROUP = "bench"
 LOOP = "redis-py loop, hiredis"
-LONGEST_SECONDS = 60
+MAX_SECONDS = 60
 """For one round: a subscription that handles nothing ends the run, and does not hold it up."""
 
 
@@ -91,7 +91,7 @@ def _rate(url: str, drain: Drain, events: int) -> float:
 
 
 async def _drained(url: str, drain: Drain, events: int) -> float:
-    return await asyncio.wait_for(drain(url, Counting(events)), LONGEST_SECONDS)
+    return await asyncio.wait_for(drain(url, Counting(events)), MAX_SECONDS)
 
 
 async def ours(url: str, handler: Counting) -> float:

@@ -10,7 +10,7 @@ import redis
 
 from qontract.adapters.redis import RedisPresence
 from qontract.adapters.redis.keys import keys_of
-from qontract.adapters.redis.presence import _LONGEST_RECORD, _MOST
+from qontract.adapters.redis.presence import _MAX_PROCESSES, _MAX_RECORD_LENGTH
 from qontract.application.ports.presence import PresenceError
 from tests.contracts.presence import PresenceContract, Shown, a_process
 from tests.support.processes import free_port
@@ -58,7 +58,7 @@ def test_a_record_that_is_too_long_or_of_another_or_of_the_future_is_passed_over
 ) -> None:
     presence.show(a_process())
     record: Any = server.hget(KEYS.processes, "ops-1-42-c0de")
-    server.hset(KEYS.processes, "long", record + b" " * _LONGEST_RECORD)
+    server.hset(KEYS.processes, "long", record + b" " * _MAX_RECORD_LENGTH)
     server.hset(KEYS.processes, "another", record)
     server.zadd(KEYS.processes_seen, {"long": 1e15, "another": time.time() * 1000, "nobody": time.time() * 1000})
     presence.show(a_process("late"))
@@ -87,12 +87,12 @@ def test_those_that_have_not_been_seen_for_long_and_those_beyond_the_bound_are_r
     presence: RedisPresence, server: redis.Redis
 ) -> None:
     now = time.time() * 1000
-    server.zadd(KEYS.processes_seen, {f"many-{number}": now - 1e6 + number for number in range(_MOST + 20)})
-    server.hset(KEYS.processes, mapping={f"many-{number}": "x" for number in range(_MOST + 20)})
+    server.zadd(KEYS.processes_seen, {f"many-{number}": now - 1e6 + number for number in range(_MAX_PROCESSES + 20)})
+    server.hset(KEYS.processes, mapping={f"many-{number}": "x" for number in range(_MAX_PROCESSES + 20)})
     server.zadd(KEYS.processes_seen, {"old": 1.0})
     presence.show(a_process())
     assert server.zscore(KEYS.processes_seen, "old") is None
-    assert server.zcard(KEYS.processes_seen) == server.hlen(KEYS.processes) == _MOST
+    assert server.zcard(KEYS.processes_seen) == server.hlen(KEYS.processes) == _MAX_PROCESSES
     assert 0 < int(str(server.ttl(KEYS.processes))) <= 86_400
 
 

@@ -18,7 +18,7 @@ from qontract.entrypoints.settings.reading import SettingsProblemsError
 from qontract.testing.reconciling import reconcile
 from tests.contracts.slack_usergroups import create, update_users
 from tests.support.hostile_http import LONG, Answer, Request, answer, byte_by_byte, hostile_server
-from tests.support.hostile_slack import LONGEST_ERROR, refusal, slack_at
+from tests.support.hostile_slack import MAX_ERROR_LENGTH, refusal, slack_at
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -199,7 +199,7 @@ def test_the_text_of_an_error_is_cut_and_one_line(status: int) -> None:
         assert refusal(slack).startswith("Slack refused users.list: no ]52;c;aGk= xxx")
         result = reconcile(slack, {"workspaces": [{"name": "coreos", "usergroups": []}]})
     [error] = result.errors
-    assert len(error) < LONGEST_ERROR
+    assert len(error) < MAX_ERROR_LENGTH
 
 
 def test_a_status_line_of_a_megabyte_is_cut() -> None:

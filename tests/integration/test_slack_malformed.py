@@ -8,7 +8,7 @@ from qontract.application.ports.integration import IntegrationError
 from qontract.testing.reconciling import reconcile
 from tests.contracts.slack_usergroups import create
 from tests.support.hostile_http import Answer, Request, answer, hostile_server
-from tests.support.hostile_slack import LONGEST_ERROR, TOKEN, refusal, slack_at
+from tests.support.hostile_slack import MAX_ERROR_LENGTH, TOKEN, refusal, slack_at
 
 
 def _with(method: str, body: bytes | object) -> Answer:
@@ -86,4 +86,4 @@ def test_the_bad_answer_of_one_workspace_never_touches_the_run_of_another(method
     assert [subject for subject in applied if subject.startswith("osbs/")] == ["osbs/team-a", "osbs/team-b"]
     assert len(result.errors) == 1
     assert result.errors[0].startswith("coreos")
-    assert len(result.errors[0]) < LONGEST_ERROR
+    assert len(result.errors[0]) < MAX_ERROR_LENGTH

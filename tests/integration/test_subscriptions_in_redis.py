@@ -134,7 +134,7 @@ async def test_a_preview_of_many_large_events_counts_in_steps_and_stops_at_its_b
     move = store.subscriptions.preview("s", "end")
     assert move
     assert (move.skipped, move.more) == (40, False)
-    monkeypatch.setattr("qontract.adapters.redis.subscriptions._MOST_STEPS", 2)
+    monkeypatch.setattr("qontract.adapters.redis.subscriptions._MAX_STEPS", 2)
     move = store.subscriptions.preview("s", "end")
     assert move
     assert 2 <= move.skipped < 40
@@ -176,7 +176,7 @@ async def test_what_is_odd_of_one_subscription_takes_nothing_from_the_others(sto
 async def test_a_key_of_pauses_that_is_something_else_is_set_aside(server: redis.Redis, valkey_url: str) -> None:
     server.set(KEYS.paused, "x")
     async with Redis.from_url(valkey_url) as client:
-        await mend(client, KEYS, ("s",), longest_lease=600)
+        await mend(client, KEYS, ("s",), max_lease=600)
     assert known(server) == {"set-aside:paused"}
 
 

@@ -89,7 +89,7 @@ def work_as_worker(url: str, admin: Any, job: Job, later: Job) -> None:
     until(lambda: queue.resubmit_lost() > 0)
     _forget_scopes(admin)
     until(lambda: queue.run(later.id))
-    with patch.object(job_ledger, "MOST_SCOPES", 0):
+    with patch.object(job_ledger, "MAX_SCOPES", 0):
         _end_of_another_run(queue, admin)
     with RedisBroker(url) as broker:
         intents, event = RedisIntents(broker, channel=CHANNEL, source="/there"), an_event()
@@ -129,7 +129,7 @@ def _look_at_jobs(url: str, admin: Any) -> None:
     assert kept.get(job.id)
     assert kept.counts().waiting
     assert not kept.scopes()
-    with patch.object(job_ledger, "MOST_SCOPES", 0):
+    with patch.object(job_ledger, "MAX_SCOPES", 0):
         assert kept.cancel(job.id, "me") is kept.cancel(job.id, "me") is CancelOutcome.CANCELLED
 
 
@@ -200,7 +200,7 @@ def _ask_why(url: str, admin: Any, event: DomainEvent) -> None:
     admin.xreadgroup("s", "one", {STREAM: ">"})
     publish(url, event, *(an_event() for _ in range(2)))
     admin.xreadgroup("s", "one", {STREAM: ">"})
-    with RedisBroker(url) as broker, patch("qontract.adapters.redis.delivery_states._MOST_AHEAD", 1):
+    with RedisBroker(url) as broker, patch("qontract.adapters.redis.delivery_states._MAX_AHEAD", 1):
         stores = Stores(
             RedisKeptEvents(url, stream=STREAM),
             RedisSubscriptions(url, channel=CHANNEL, stream=STREAM),

@@ -14,7 +14,7 @@ from qontract.domain.events import DomainEvent
 
 log = logging.getLogger(__name__)
 
-MOST_LETTERS = 100
+MAX_LETTERS = 100
 """How many letters one event has at most."""
 ORPHANED_SECONDS = 60.0
 """After so long, a change counts as orphaned: its process died before it published the event."""
@@ -64,7 +64,7 @@ class LetterChanges:
 
     def _counted(self, done: bool) -> bool:
         self._count += done
-        if self._count >= MOST_LETTERS:
+        if self._count >= MAX_LETTERS:
             self.publish()
         return done
 
@@ -84,8 +84,8 @@ def _events(changes: list[ChangedLetter], correlation_id: str | None) -> Iterato
 
     for (what, subscription, group), some in groupby(sorted(changes, key=kind), kind):
         letters = list(some)
-        for start in range(0, len(letters), MOST_LETTERS):
-            part = letters[start : start + MOST_LETTERS]
+        for start in range(0, len(letters), MAX_LETTERS):
+            part = letters[start : start + MAX_LETTERS]
             first = part[0]
             extra = {"subscription": subscription, "group": group, "count": len(part), "by": first.by}
             log.info("dead letters redriven" if what == "redriven" else "dead letters discarded", extra=extra)

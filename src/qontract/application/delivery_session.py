@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_SHORTEST_PAUSE, _LONGEST_WAIT = 0.05, 1.0
+_SHORTEST_PAUSE, _MAX_WAIT = 0.05, 1.0
 _RELEASE_SECONDS = 1.0
 _CANCELLED_SECONDS = 5.0
 """How long cancelled handlers may take to end. After that they are left behind."""
@@ -272,7 +272,7 @@ class DeliverySession:
                     raise asyncio.CancelledError
                 return answer
             await asyncio.sleep(pause)
-            pause = min(_LONGEST_WAIT, 2 * pause)
+            pause = min(_MAX_WAIT, 2 * pause)
 
     async def _reopen(self) -> None:
         self.read_at = 0

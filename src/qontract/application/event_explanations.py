@@ -28,8 +28,8 @@ from qontract.domain.kept_events import KeptEvent
 from qontract.domain.subscriptions import SubscriptionView
 from qontract.domain.verdicts import finding_of
 
-_MOST_LETTERS = 50_000
-_MOST_SPOOLED = 10_000
+_MAX_LETTERS = 50_000
+_MAX_SPOOLED = 10_000
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ class EventExplanations:
         found: dict[str, DeadLetter] = {}
         try:
             for number, letter in enumerate(self._stores.letters.iterate()):
-                if number >= _MOST_LETTERS:
+                if number >= _MAX_LETTERS:
                     missing.append(f"dead letters: only the oldest {number} were looked at")
                     break
                 if letter.entry == entry:
@@ -222,7 +222,7 @@ class EventExplanations:
 
     def _spooled(self, is_it: Callable[[DomainEvent], bool], missing: list[str]) -> DomainEvent | None:
         try:
-            spooled = self._stores.spool.oldest(_MOST_SPOOLED) if self._stores.spool else ()
+            spooled = self._stores.spool.oldest(_MAX_SPOOLED) if self._stores.spool else ()
         except EventSpoolError as error:
             missing.append(f"spool: {error}")
             return None

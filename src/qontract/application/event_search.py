@@ -13,7 +13,7 @@ MAX_SCANNED = 100_000
 """How many events a search looks at by default."""
 _FIRST_PAGE, _LARGEST_PAGE = 16, 500
 _PAGE_BYTES = 4 * 2**20
-_POLL_SECONDS, _LONGEST_WAIT = 0.5, 5.0
+_POLL_SECONDS, _MAX_WAIT = 0.5, 5.0
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def follow(
             if not failures:
                 trouble(error)
             failures += 1
-        if not pause(min(_LONGEST_WAIT, _POLL_SECONDS * 2 ** min(failures, 10))):
+        if not pause(min(_MAX_WAIT, _POLL_SECONDS * 2 ** min(failures, 10))):
             return
 
 

@@ -13,7 +13,7 @@ from qontract.domain.history import History, JobExplanation, Mention, concerned,
 from qontract.domain.kept_events import KeptEvent
 from qontract.domain.kept_jobs import JobView
 
-_MOST_JOBS, _MOST_EXPLAINED_JOBS = 100, 5
+_MAX_JOBS, _MAX_EXPLAINED_JOBS = 100, 5
 
 
 class Explanations:
@@ -78,7 +78,7 @@ class Explanations:
         if explanation is None or self._jobs is None or request is None:
             return explanation
         try:
-            views = self._jobs.list(limit=_MOST_JOBS)
+            views = self._jobs.list(limit=_MAX_JOBS)
             job = next((view.id for view in views if view.correlation_id == request), "")
         except KeptJobsError as error:
             return replace(explanation, missing=(*explanation.missing, f"jobs: {error}"))
@@ -90,11 +90,11 @@ class Explanations:
             return [explain_job(job)]
         found: list[JobExplanation] = []
         try:
-            for known in self._jobs.list(limit=_MOST_JOBS) if self._jobs and not missing else ():
+            for known in self._jobs.list(limit=_MAX_JOBS) if self._jobs and not missing else ():
                 view = self._jobs.get(known.id) if self._jobs else None  # a list has no actions
                 if view and _names(view, name):
                     found.append(explain_job(view, name))
-                if len(found) >= _MOST_EXPLAINED_JOBS:
+                if len(found) >= _MAX_EXPLAINED_JOBS:
                     break
         except KeptJobsError as error:
             missing.append(f"jobs: {error}")

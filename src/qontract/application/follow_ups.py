@@ -10,7 +10,7 @@ from qontract.application.ports.event_handler import Delivery, Reject
 from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.domain.events import DomainEvent
 
-LONGEST_CHAIN = 20
+MAX_CHAIN_LENGTH = 20
 """The longest chain of follow-up events. A handler that gets what it publishes would never end otherwise."""
 
 _NAMES = UUID("0d6d1a5e-6a3c-4a53-9f0e-8f3c6f1f7c55")
@@ -21,12 +21,12 @@ _HOPS = "hops"
 def follow_up(event: DomainEvent, delivery: Delivery, source: str) -> DomainEvent:
     """Return the event as a follow-up of the delivered one; see `Delivery.publish`.
 
-    Its extension `hops` says how many follow-up events the chain has so far. Raises Reject above LONGEST_CHAIN.
+    Its extension `hops` says how many follow-up events the chain has so far. Raises Reject above MAX_CHAIN_LENGTH.
     """
     cause = delivery.event
     before = cause.extensions.get(_HOPS, 0)
     hops = 1 + (before if isinstance(before, int) else 0)
-    if hops > LONGEST_CHAIN:
+    if hops > MAX_CHAIN_LENGTH:
         raise Reject(f"event refused: it would be number {hops} in a chain of follow-up events ({event.type})")
     inherited = {name: cause.extensions[name] for name in _INHERITED if name in cause.extensions}
     changes: dict[str, object] = {

@@ -11,7 +11,7 @@ from qontract.application.ports.redrive_runs import RedriveRuns
 from qontract.application.subscription_steering import SubscriptionSteering, UnknownSubscriptionError
 from qontract.domain.dead_letters import DeadLetter, Group
 
-MOST_AT_ONCE = 64
+MAX_AT_ONCE = 64
 """The largest batch. After each batch the result is checked."""
 PATIENCE_SECONDS = 60.0
 """How long to wait for events of a batch that are neither handled nor have failed."""
@@ -146,7 +146,7 @@ def redrive_all(
     A batch does not grow if events of the batch before still wait. If nobody reads the subscription any more, the run
     has not ended, and can be continued. `sleep` and `now` are in seconds.
     """
-    size, most = 1, max(1, min(MOST_AT_ONCE, int(rate * _BATCH_SECONDS)))
+    size, most = 1, max(1, min(MAX_AT_ONCE, int(rate * _BATCH_SECONDS)))
     while True:
         found = _wait_for_results(redrive, report, sleep, now)
         if found.came_back:

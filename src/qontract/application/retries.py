@@ -10,7 +10,7 @@ from qontract.domain.causes import REJECTED, TIMED_OUT, Cause, Frame, where_rais
 SOONEST_RETRY = 0.1
 """The shortest wait in seconds: a handler that asks for a retry at once must not be called in an endless loop."""
 
-_LONGEST_LINE = 500
+_MAX_LINE_LENGTH = 500
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def decide(error: BaseException, failures: int, policy: Policy, chance: float) -
 
 def describe(error: BaseException) -> str:
     """Return one line about an exception, even if its `__str__` raises."""
-    return " ".join(f"{type(error).__name__}: {_text(error)}".split())[:_LONGEST_LINE]
+    return " ".join(f"{type(error).__name__}: {_text(error)}".split())[:_MAX_LINE_LENGTH]
 
 
 def cause_of(error: BaseException, home: str) -> Cause:
@@ -70,6 +70,6 @@ def _places(error: BaseException) -> list[Frame]:
 
 def _text(error: BaseException) -> str:
     try:
-        return str(error)[:_LONGEST_LINE]
+        return str(error)[:_MAX_LINE_LENGTH]
     except BaseException as worse:  # noqa: BLE001 - an author's __str__ may raise anything
         return f"(its text raised {type(worse).__name__})"

@@ -11,7 +11,7 @@ from qontract.domain.explanations import DeliveryFacts, Predecessor, Subscriptio
 from qontract.domain.findings import counted
 from qontract.domain.subscriptions import ALIVE_SECONDS, State, duration, next_step, why_not_run
 
-_LONGEST_TYPE = 200
+_MAX_TYPE_LENGTH = 200
 
 
 def finding_of(facts: DeliveryFacts) -> SubscriptionFinding:
@@ -101,8 +101,8 @@ def _without_delivery(facts: DeliveryFacts) -> SubscriptionFinding | None:
 
 
 def _not_wanted(facts: DeliveryFacts, event_type: str, types: tuple[str, ...]) -> SubscriptionFinding:
-    asked = {one[:_LONGEST_TYPE]: one for one in types}
-    near = get_close_matches(event_type[:_LONGEST_TYPE], asked, n=1, cutoff=0)
+    asked = {one[:_MAX_TYPE_LENGTH]: one for one in types}
+    near = get_close_matches(event_type[:_MAX_TYPE_LENGTH], asked, n=1, cutoff=0)
     said = f"; the nearest that it asks for is {near[0]}" if near else ", and it asks for none"
     reason = f"it does not ask for the type {event_type}{said}"
     hint = "add the type to `types` of its handler, if it is to have such events"

@@ -131,7 +131,7 @@ async def test_of_very_many_dead_letters_the_oldest_are_looked_at_and_that_is_sa
 ) -> None:
     async with delivering(Handler(trouble=failing(Reject("no"), 1, 2, 3)), 1, 2, 3) as (deployment, _):
         await until(lambda: len(letters(deployment.events)) == 3)
-        monkeypatch.setattr("qontract.application.event_explanations._MOST_LETTERS", 1)
+        monkeypatch.setattr("qontract.application.event_explanations._MAX_LETTERS", 1)
         found = explained(deployment, "2")
         assert found.missing == ("dead letters: only the oldest 1 were looked at",)
         assert not explained(deployment, "1").findings[0].missing

@@ -10,7 +10,7 @@ from qontract.adapters.memory import (
     InMemoryEventSpool,
 )
 from qontract.application.event_manager import EventManager
-from qontract.application.follow_ups import LONGEST_CHAIN, FollowUps, follow_up
+from qontract.application.follow_ups import MAX_CHAIN_LENGTH, FollowUps, follow_up
 from qontract.application.ports.event_handler import Delivery, Reject
 from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.domain.events import DomainEvent
@@ -111,7 +111,7 @@ def test_different_causes_and_different_subscriptions_make_different_ids() -> No
 
 def test_a_chain_that_is_too_long_is_refused() -> None:
     place, event = Place(), CAUSE
-    for hops in range(1, LONGEST_CHAIN + 1):
+    for hops in range(1, MAX_CHAIN_LENGTH + 1):
         event = follow_up(anew(), place.delivery(event), "qontract-api")
         assert event.extensions["hops"] == hops
     with pytest.raises(Reject, match="number 21 in a chain of follow-up events"):

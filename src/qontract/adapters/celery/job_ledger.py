@@ -36,7 +36,7 @@ BUSY_SECONDS = 2
 DELIVERY_SECONDS = 5
 """How long a message may take from one place to the next; then it is looked for."""
 
-MOST_SCOPES = 10_000
+MAX_SCOPES = 10_000
 """How many scopes are kept of which it is known how their last jobs ended."""
 
 _UNREADABLE = "it cannot be read by this version of qontract, and is not run"
@@ -248,7 +248,7 @@ class JobLedger:
         of_scopes = self.scopes, self.scope_ends, self.scope_successes
         keys = [self.key(job_id), self.signs, self.memberships, self.waiting, self.kept_until, *of_scopes]
         texts = self._texts(job_id, JobProgress(result=progress.result))
-        bounds = KEPT_SECONDS, SCOPE_DAYS * KEPT_SECONDS, MOST_SCOPES
+        bounds = KEPT_SECONDS, SCOPE_DAYS * KEPT_SECONDS, MAX_SCOPES
         arguments = run, job_id, *texts, *bounds, *of_each
         return bool(lua_scripts.run(self._patient_redis, "finish", [*keys, *self._locks(locks)], *arguments))
 

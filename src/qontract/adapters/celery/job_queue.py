@@ -21,7 +21,7 @@ from qontract.adapters.celery.celery_app import GRACE_SECONDS, celery_app
 from qontract.adapters.celery.job_ledger import BUSY_SECONDS, JobLedger
 from qontract.adapters.celery.kept_jobs import CeleryKeptJobs
 from qontract.adapters.celery.lost_jobs import mend, resubmit_lost
-from qontract.adapters.celery.messages import LONGEST_COUNTDOWN, QUEUE, TASK
+from qontract.adapters.celery.messages import MAX_COUNTDOWN, QUEUE, TASK
 from qontract.adapters.celery.records import Run, Wait
 from qontract.adapters.celery.signatures import Signatures
 from qontract.adapters.celery.turn import CeleryTurn, clock
@@ -189,7 +189,7 @@ class CeleryJobQueue(JobQueue):
             log.error("result not stored; the job is run again", extra=extra)  # noqa: TRY400
             wait = Wait(turn or 0, BUSY_SECONDS)
         if wait:
-            raise task.retry(args=(job_id, wait.turn or None), countdown=min(wait.seconds, LONGEST_COUNTDOWN))
+            raise task.retry(args=(job_id, wait.turn or None), countdown=min(wait.seconds, MAX_COUNTDOWN))
 
     def _end_slice(self, *_: object) -> NoReturn:
         raise TimeLimitError(self._time_limit)

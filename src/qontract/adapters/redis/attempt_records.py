@@ -11,9 +11,9 @@ from qontract.application.ports.event_log import Entry
 from qontract.domain.causes import Cause, cause_from
 from qontract.domain.dead_letters import FailedAttempt
 
-_LONGEST_ERROR = 1000
-_MOST_FAILURES = 100_000
-_LONGEST_RECORD = 64 * 2**20
+_MAX_ERROR_LENGTH = 1000
+_MAX_FAILURES = 100_000
+_MAX_RECORD_LENGTH = 64 * 2**20
 _DAY = 24 * 3600.0
 _YEAR = 366 * _DAY
 
@@ -39,7 +39,7 @@ def recall(entry: Entry, record: bytes) -> None:
     The message is short and can be printed. A time that no attempt can have is not ours: nobody would wait for it.
     """
     try:
-        known = read_json(record if len(record) <= _LONGEST_RECORD else b"")
+        known = read_json(record if len(record) <= _MAX_RECORD_LENGTH else b"")
         now = time.time()
         due, begun = _seconds(known["due"], now + _YEAR), _seconds(known["begun"], now + _DAY)
         failures = _failures(known["failures"])
@@ -50,14 +50,14 @@ def recall(entry: Entry, record: bytes) -> None:
 
 def _objects(failures: Iterable[FailedAttempt]) -> list[dict[str, Any]]:
     return [
-        {"time": failure.time.isoformat(), "error": failure.error[:_LONGEST_ERROR]}
+        {"time": failure.time.isoformat(), "error": failure.error[:_MAX_ERROR_LENGTH]}
         | ({"cause": failure.cause} if failure.cause else {})
         for failure in failures
     ]
 
 
 def _failures(found: Any) -> tuple[FailedAttempt, ...]:
-    if not isinstance(found, list) or len(found) > _MOST_FAILURES:
+    if not isinstance(found, list) or len(found) > _MAX_FAILURES:
         raise ValueError("the failures are no list, or too many")
     try:
         return tuple(FailedAttempt(_time(one["time"]), _text(one["error"]), _cause(one)) for one in found)
@@ -75,7 +75,7 @@ def _time(found: Any) -> datetime:
 def _text(found: Any) -> str:
     if not isinstance(found, str):
         raise TypeError("an error is no text")
-    return found[:_LONGEST_ERROR].encode(errors="backslashreplace").decode()  # half a character is no text
+    return found[:_MAX_ERROR_LENGTH].encode(errors="backslashreplace").decode()  # half a character is no text
 
 
 def _cause(found: Any) -> Cause | None:

@@ -12,8 +12,8 @@ from qontract.application.subscription import wrong_with_name
 from qontract.domain.dead_letters import ChangedLetter, DeadLetter, FailedAttempt
 
 _FIELDS = (b"__data__", b"subscription", b"entry", b"failures")
-_LONGEST_KEY = 100
-_LONGEST_TEXT = 2000
+_MAX_KEY_LENGTH = 100
+_MAX_TEXT_LENGTH = 2000
 _TEXTS = ("what", "batch", "letter", "subscription", "entry", "group", "cause", "by")
 
 
@@ -33,7 +33,7 @@ def letter_from(entry_id: bytes, fields: dict[bytes, bytes]) -> DeadLetter:
         subscription,
         fields.get(b"__data__", b""),
         failures,
-        entry[:_LONGEST_KEY],
+        entry[:_MAX_KEY_LENGTH],
         "; ".join(wrong),
         mark_from(fields[b"redriven"]) if b"redriven" in fields else None,
     )
@@ -77,4 +77,4 @@ def change_from(entry_id: bytes, fields: dict[bytes, bytes]) -> ChangedLetter:
 def _text(found: Any) -> str:
     if not isinstance(found, str):
         raise TypeError("a part of it is no text")
-    return found[:_LONGEST_TEXT].encode(errors="backslashreplace").decode()
+    return found[:_MAX_TEXT_LENGTH].encode(errors="backslashreplace").decode()

@@ -22,14 +22,14 @@ from qontract.application.ports.event_log import Entry
 from qontract.domain.delivery_states import DeliveryState, Held
 from qontract.domain.endings import Ended, Ending
 
-_MOST_AHEAD = 500
-_MOST_RECORDS = 1000
-_MOST_REDRIVEN = 2000
-_PAGE, _MOST_ENDINGS = 500, 50_000
+_MAX_AHEAD = 500
+_MAX_RECORDS = 1000
+_MAX_REDRIVEN = 2000
+_PAGE, _MAX_ENDINGS = 500, 50_000
 """How many acknowledgements are looked at: each is of all that ended together."""
 _EARLIER_MS = 10_000
 """How much earlier than its event an acknowledgement may seem: another server's clock, after a failover."""
-_LONGEST_ID = 1000
+_MAX_ID_LENGTH = 1000
 
 
 class RedisDeliveryStates(DeliveryStates):
@@ -52,7 +52,7 @@ class RedisDeliveryStates(DeliveryStates):
 
     def entry_of(self, event_id: str, source: str | None = None) -> str | None:
         """Look at the mark that it was published."""
-        if len(event_id) > _LONGEST_ID or not event_id.isprintable():
+        if len(event_id) > _MAX_ID_LENGTH or not event_id.isprintable():
             return None
         mark = self._keys.published(self._keys.stream) + intent_name(source or self._source, event_id)
         with translated_as(DeliveryStatesError, self._keys.stream):
@@ -113,9 +113,9 @@ class _Look:
     def _redriven(self) -> str | None:
         """Return where the event is among what was redriven, if it is there."""
         stream = self._keys.redriven(self._name)
-        found = self._tried("redriven", self._redis.xrevrange, stream, count=_MOST_REDRIVEN) or ()
-        if len(found) == _MOST_REDRIVEN:
-            self._missing.append(f"redriven: only the newest {_MOST_REDRIVEN} were looked at")
+        found = self._tried("redriven", self._redis.xrevrange, stream, count=_MAX_REDRIVEN) or ()
+        if len(found) == _MAX_REDRIVEN:
+            self._missing.append(f"redriven: only the newest {_MAX_REDRIVEN} were looked at")
         return next((id_.decode() for id_, of in found if of.get(b"entry") == self._entry.encode()), None)
 
     def _pending(self, stream: str, first: str, last: str, count: int) -> list[Held]:
@@ -143,10 +143,10 @@ class _Look:
     def _ahead(self) -> tuple[tuple[Held, ...], bool]:
         """Return what is pending before the event: the first of it, and all of which an attempt is on record."""
         before = f"({self._entry}"
-        first = self._pending(self._keys.stream, "-", before, _MOST_AHEAD)
-        if len(first) < _MOST_AHEAD:
+        first = self._pending(self._keys.stream, "-", before, _MAX_AHEAD)
+        if len(first) < _MAX_AHEAD:
             return tuple(first), False
-        names = self._tried("records", self._redis.hscan, self._keys.records(self._name), 0, None, _MOST_RECORDS)
+        names = self._tried("records", self._redis.hscan, self._keys.records(self._name), 0, None, _MAX_RECORDS)
         recorded = sorted((name.decode() for name in (names or (0, {}))[1]), key=number_of)
         between = [
             name
@@ -187,7 +187,7 @@ class _Look:
                     continue
                 yield from (pair for pair in lines if pair[0] in mine)
             looked += len(page)
-            if looked >= _MOST_ENDINGS:
+            if looked >= _MAX_ENDINGS:
                 self._missing.append(f"endings: only {looked} acknowledgements were looked at, up to {after[1:]}")
                 return
 

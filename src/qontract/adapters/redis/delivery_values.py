@@ -7,8 +7,8 @@ from qontract.adapters.redis.entries import is_entry_id
 from qontract.adapters.unreadable import excerpt, read_json
 from qontract.domain.delivery_states import Beginning, Interest
 
-_MOST_TYPES, _LONGEST_TYPE = 1000, 1000
-_MOST_ATTEMPTS = 10**9
+_MAX_TYPES, _MAX_TYPE_LENGTH = 1000, 1000
+_MAX_ATTEMPTS = 10**9
 
 
 def interest_of(found: bytes | None, missing: list[str]) -> Interest | None:
@@ -40,10 +40,10 @@ def number_of(entry_id: str) -> tuple[int, ...]:
 
 
 def _interest(known: Any) -> Interest:
-    types, attempts = known["types"][:_MOST_TYPES], known["max_attempts"]
-    if not all(isinstance(one, str) and len(one) <= _LONGEST_TYPE for one in types):
+    types, attempts = known["types"][:_MAX_TYPES], known["max_attempts"]
+    if not all(isinstance(one, str) and len(one) <= _MAX_TYPE_LENGTH for one in types):
         raise ValueError("a type is no text, or too long")
-    if not isinstance(attempts, int) or not 0 < attempts <= _MOST_ATTEMPTS:
+    if not isinstance(attempts, int) or not 0 < attempts <= _MAX_ATTEMPTS:
         raise ValueError("max_attempts is no number of attempts")
     return Interest(tuple(types), attempts, bool(known["shared"]))
 

@@ -12,7 +12,7 @@ from qontract.adapters.unreadable import excerpt
 from qontract.application.ports.event_log import Entry
 from qontract.domain.endings import Ended, Ending
 
-_LONGEST = 16 * 2**20
+_MAX_LENGTH = 16 * 2**20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WORDS = {Ending.HANDLED: "h", Ending.DEDUPLICATED: "d", Ending.EXPIRED: "x"}
 _ENDINGS = {word: ending for ending, word in _WORDS.items()}
@@ -31,7 +31,7 @@ def lines_of(entries: Iterable[Entry]) -> bytes:
 def read_lines(content: bytes) -> Iterator[tuple[str, Ended]]:
     """Yield keys, and how these entries ended. Raises ValueError for what is none of ours."""
     try:
-        text = zlib.decompressobj().decompress(content, _LONGEST).decode()
+        text = zlib.decompressobj().decompress(content, _MAX_LENGTH).decode()
     except (zlib.error, UnicodeDecodeError) as error:
         raise ValueError(excerpt(f"{type(error).__name__}: {error}")) from error
     for line in text.split("\n"):

@@ -68,8 +68,8 @@ class RedisEventLogs(EventLogs):
     async def show_alive(self, subscriptions: tuple[str, ...]) -> None:
         """Note the server's time for each subscription; before, set aside what is in the place of keys of ours."""
         try:
-            longest = max(mending.LONGEST_LEASE, 20 * self._claim_seconds)
-            await mending.mend(self._redis, self._keys, subscriptions, longest_lease=longest)
+            longest = max(mending.MAX_LEASE, 20 * self._claim_seconds)
+            await mending.mend(self._redis, self._keys, subscriptions, max_lease=longest)
         finally:
             await retention.show_alive(self._redis, self._keys, *subscriptions)
 

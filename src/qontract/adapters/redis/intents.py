@@ -29,7 +29,7 @@ RECOVERED = Counter(
 )
 
 
-_LONGEST_SCOPE = 500
+_MAX_SCOPE_LENGTH = 500
 
 
 class RedisIntents(Intents):
@@ -68,7 +68,7 @@ class RedisIntents(Intents):
     def _read(self, name: bytes, raw: bytes) -> tuple[str, DomainEvent]:
         """Return the scope and the event of an intent. Raises ValueError and what else `read_event` does."""
         scope, text = read_json(raw)
-        if not isinstance(scope, str) or not scope.isprintable() or not 0 < len(scope) <= _LONGEST_SCOPE:
+        if not isinstance(scope, str) or not scope.isprintable() or not 0 < len(scope) <= _MAX_SCOPE_LENGTH:
             raise ValueError("its scope is none")
         event = read_event(text)
         if self._name(event).encode() != name:  # it could not be resolved

@@ -11,8 +11,8 @@ from qontract.adapters.redis.lua_scripts import run
 from qontract.adapters.unreadable import Unreadable
 from qontract.application.ports.event_log import GoneError, Measures
 
-_MOST_GROUPS = 200
-_LONGEST_NAME = 100
+_MAX_GROUPS = 200
+_MAX_NAME_LENGTH = 100
 _unreadable = Unreadable("measures", "subscription cannot be measured")
 
 
@@ -35,14 +35,14 @@ async def measures_of_all(redis: Redis, keys: Keys, active_seconds: float = 60.0
     """
     found: dict[str, Measures] = {}
     names = await _groups(redis, keys.stream)
-    for name in sorted(names, key=len)[:_MOST_GROUPS]:
+    for name in sorted(names, key=len)[:_MAX_GROUPS]:
         try:
             found[_text(name)] = await _measure(redis, keys, name, active_seconds)
         except GoneError:  # it has gone meanwhile
             continue
         except RefusedError as error:
             _unreadable.report(b"", error, group=_text(name))
-    if len(names) > _MOST_GROUPS:
+    if len(names) > _MAX_GROUPS:
         _unreadable.report(b"", ValueError("the stream has too many groups"), group="the rest")
     return found
 
@@ -64,4 +64,4 @@ async def _groups(redis: Redis, stream: str) -> list[bytes]:
 
 
 def _text(group: bytes) -> str:
-    return group[:_LONGEST_NAME].decode(errors="replace")  # one that is not ours may have any name
+    return group[:_MAX_NAME_LENGTH].decode(errors="replace")  # one that is not ours may have any name

@@ -13,26 +13,26 @@ from qontract.adapters.unreadable import UNREADABLE
 
 log = logging.getLogger(__name__)
 
-LONGEST_LEASE = 600.0
+MAX_LEASE = 600.0
 """Seconds: what a replica may have is much shorter, unless `claim_seconds` is much longer than it has to be."""
 _KEPT_SECONDS = 7 * 24 * 3600
 """How long what was set aside can be looked at."""
 
 
-async def mend(redis: Redis, keys: Keys, subscriptions: tuple[str, ...], *, longest_lease: float) -> None:
+async def mend(redis: Redis, keys: Keys, subscriptions: tuple[str, ...], *, max_lease: float) -> None:
     """Set aside the keys of these subscriptions that are not of their types, and leases that would not end.
 
     The stream itself is not touched: it may have the name of a key that is not ours. Raises EventLogError.
     """
     types = _types(keys, subscriptions)
     with translated():
-        found = await run(redis, "mend", *_arguments(keys, types, longest_lease))
+        found = await run(redis, "mend", *_arguments(keys, types, max_lease))
     _report(keys, list(types), found)
 
 
 def mend_now(execute: Callable[..., Any], keys: Keys, types: Mapping[str, str]) -> None:
     """Set aside those of these keys that are of another type, without an event loop. Raises redis.RedisError."""
-    _report(keys, list(types), run_now(execute, "mend", *_arguments(keys, types, LONGEST_LEASE)))
+    _report(keys, list(types), run_now(execute, "mend", *_arguments(keys, types, MAX_LEASE)))
 
 
 def _types(keys: Keys, subscriptions: tuple[str, ...]) -> dict[str, str]:
@@ -45,9 +45,9 @@ def _types(keys: Keys, subscriptions: tuple[str, ...]) -> dict[str, str]:
     return types
 
 
-def _arguments(keys: Keys, types: Mapping[str, str], longest_lease: float) -> tuple[Any, ...]:
+def _arguments(keys: Keys, types: Mapping[str, str], max_lease: float) -> tuple[Any, ...]:
     pairs = [name for key in types for name in (key, keys.set_aside(key))]
-    return (pairs, _KEPT_SECONDS * 1000, int(longest_lease * 1000), *types.values())
+    return (pairs, _KEPT_SECONDS * 1000, int(max_lease * 1000), *types.values())
 
 
 def _report(keys: Keys, names: list[str], found: list[Any]) -> None:

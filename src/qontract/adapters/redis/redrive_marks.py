@@ -17,7 +17,7 @@ from qontract.adapters.unreadable import read_json
 from qontract.domain.dead_letters import DeadLetter, Discarded, Redriven
 
 _ENTRY_ID = re.compile("([0-9]{1,20})-([0-9]{1,20})")
-_LONGEST = 300
+_MAX_LENGTH = 300
 
 
 def member_of(entry: str, subscription: str) -> str:
@@ -34,7 +34,7 @@ def discards_of(entry: str, subscription: str) -> str:
 def who_discarded(by: str, letter: DeadLetter) -> str:
     """Return the second part of the mark of a discarded letter."""
     failed = int(letter.died.timestamp() * 1000) if letter.died else None
-    return json.dumps([by, len(letter.failures), failed, letter.error[:_LONGEST]])
+    return json.dumps([by, len(letter.failures), failed, letter.error[:_MAX_LENGTH]])
 
 
 def discard_from(text: bytes) -> Discarded | None:
@@ -70,4 +70,4 @@ def mark_from(text: bytes) -> Redriven | None:
 def _text(found: Any) -> str:
     if not isinstance(found, str):
         raise TypeError("it is no text")
-    return found[:_LONGEST].encode(errors="backslashreplace").decode()
+    return found[:_MAX_LENGTH].encode(errors="backslashreplace").decode()

@@ -12,7 +12,7 @@ from qontract.adapters.unreadable import excerpt
 from qontract.application.ports.event_log import GoneError
 from qontract.application.ports.event_logs import Trimmed
 
-_MOST_GROUPS = 1000
+_MAX_GROUPS = 1000
 
 
 async def trim(redis: Redis, keys: Keys, *, retention_seconds: float, abandoned_seconds: float) -> Trimmed:
@@ -35,7 +35,7 @@ async def _trim_endings(redis: Redis, keys: Keys, edge: bytes, seconds: int) -> 
     with suppress(GoneError), translated():
         groups: Any = await redis.xinfo_groups(keys.stream)
         step = redis.pipeline(transaction=False)
-        for group in groups[:_MOST_GROUPS]:
+        for group in groups[:_MAX_GROUPS]:
             endings = keys.endings(group["name"].decode(errors="replace"))
             step.xtrim(endings, minid=edge, approximate=False)
             step.expire(endings, seconds)

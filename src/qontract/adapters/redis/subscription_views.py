@@ -11,8 +11,8 @@ from qontract.adapters.redis.lua_scripts import script
 from qontract.adapters.unreadable import read_json
 from qontract.domain.subscriptions import Pause, Replica, SubscriptionView
 
-_LONGEST_NAME = 200
-_MOST_REPLICAS = 100
+_MAX_NAME_LENGTH = 200
+_MAX_REPLICAS = 100
 _DAY = 86_400
 
 
@@ -68,7 +68,7 @@ def _ask(client: redis.Redis, keys: Keys, name: bytes, text: str) -> dict[str, A
 def _replicas(found: Any) -> tuple[Replica, ...]:
     if not isinstance(found, list):
         return ()
-    latest = sorted(found, key=lambda one: one["idle"])[:_MOST_REPLICAS]
+    latest = sorted(found, key=lambda one: one["idle"])[:_MAX_REPLICAS]
     return tuple(Replica(_text(one["name"]), one["idle"] / 1000, one["pending"]) for one in latest)
 
 
@@ -84,7 +84,7 @@ def _since(alive: Any, now: Any) -> float | None:
 def _pause(record: bytes) -> Pause:
     try:
         found = read_json(record)
-        return Pause(datetime.fromisoformat(found["since"]).astimezone(UTC), str(found["by"])[:_LONGEST_NAME])
+        return Pause(datetime.fromisoformat(found["since"]).astimezone(UTC), str(found["by"])[:_MAX_NAME_LENGTH])
     except (ValueError, KeyError, TypeError, OverflowError):
         return Pause(None, "")
 
@@ -96,4 +96,4 @@ def _number(found: Any) -> int:
 
 
 def _text(name: bytes) -> str:
-    return name[:_LONGEST_NAME].decode(errors="backslashreplace")
+    return name[:_MAX_NAME_LENGTH].decode(errors="backslashreplace")

@@ -30,8 +30,8 @@ from qontract.entrypoints.tokens import Claims
 
 PREFIX = "/api/v1/dead-letters"
 
-_MOST_LOOKED_AT = 100_000
-_MOST_BYTES = 16 * 2**20
+_MAX_LOOKED_AT = 100_000
+_MAX_BYTES = 16 * 2**20
 _ID = "^([0-9]{1,19}-[0-9]{1,19})?$"
 
 
@@ -90,7 +90,7 @@ def _add_looking(routes: APIRouter, dead_letters: DeadLetters, reads: Any) -> No
             for letter in islice(letters, limit):
                 some.append(record(letter))
                 size += sum(len(failure.error) for failure in letter.failures)
-                if size > _MOST_BYTES:
+                if size > _MAX_BYTES:
                     break
             more = next(letters, None) is not None
         return _json({"dead_letters": some, "next": some[-1]["id"] if some and more else None})
@@ -100,7 +100,7 @@ def _add_looking(routes: APIRouter, dead_letters: DeadLetters, reads: Any) -> No
         """List dead letters by cause, the largest group first. `more`: not all of them could be looked at."""
         with _translated():
             letters = find(dead_letters, subscription)
-            known = groups_of(islice(letters, _MOST_LOOKED_AT))
+            known = groups_of(islice(letters, _MAX_LOOKED_AT))
             more = next(letters, None) is not None
         return _json({"groups": [group_record(group) for group in known], "more": more})
 

@@ -20,12 +20,12 @@ _PAGE = 20
 _POLL_SECONDS = 0.5
 _QUIET_POLLS = 30
 """After so many looks that found nothing, a line shows that the connection is alive."""
-_MOST_TAILS = 100
+_MAX_TAILS = 100
 
 
 def add_tail(routes: APIRouter, kept: KeptEvents, reads: Any) -> None:
     """Add the route; `reads` is the dependency of who may read."""
-    tails = anyio.CapacityLimiter(_MOST_TAILS)
+    tails = anyio.CapacityLimiter(_MAX_TAILS)
 
     @routes.get("/tail", dependencies=[reads], response_class=StreamingResponse)
     async def tail(

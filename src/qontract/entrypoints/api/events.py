@@ -24,7 +24,7 @@ from qontract.entrypoints.tokens import Claims
 PREFIX = "/api/v1/events"
 
 _LOOKED_AT = 20_000
-_MOST_BYTES = 16 * 2**20
+_MAX_BYTES = 16 * 2**20
 _MEDIA_TYPES = ("application/cloudevents+json", "application/json")
 
 
@@ -47,7 +47,7 @@ def _add_search(routes: APIRouter, kept: KeptEvents, reads: Any) -> None:
     @routes.get("", dependencies=[reads])
     def found(wanted: _Wanted, span: _Span, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:
         """Find kept events. `next`, if it is not null, is after which entry to go on: there may be more."""
-        search = Search(kept, wanted, span, limit=limit, most=_LOOKED_AT, max_bytes=_MOST_BYTES)
+        search = Search(kept, wanted, span, limit=limit, most=_LOOKED_AT, max_bytes=_MAX_BYTES)
         with translated():
             records = [record(event) for event in search]
         return _json({"events": records, "scanned": search.scanned, "next": search.next or None})

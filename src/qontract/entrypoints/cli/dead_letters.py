@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 
-_LONGEST_ERROR = 200
+_MAX_ERROR_LENGTH = 200
 
 
 def _rate(text: str) -> Any:
@@ -243,7 +243,7 @@ def _each(
                 if not error.of_letter:
                     raise
                 kept += 1
-                typer.echo(f"qontract: {letter.id}: not {done}: {safe(error)[:_LONGEST_ERROR]}", err=True)
+                typer.echo(f"qontract: {letter.id}: not {done}: {safe(error)[:_MAX_ERROR_LENGTH]}", err=True)
     finally:
         if changes:
             typer.echo(f"{count} {done}", err=True)

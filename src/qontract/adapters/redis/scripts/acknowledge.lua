@@ -5,11 +5,11 @@
 -- ARGV: group, then the ids of each stream, and the names of the records: lists in JSON, which a client sends sooner than
 --   many arguments; then how they ended (see endings.py), or ''.
 -- Answer: nothing.
-local MOST = 1000 -- arguments of one call
+local MAX_ARGUMENTS = 1000 -- arguments of one call
 
 local function each(list, call)
   local names = cjson.decode(list)
-  for i = 1, #names, MOST do call(unpack(names, i, math.min(i + MOST - 1, #names))) end
+  for i = 1, #names, MAX_ARGUMENTS do call(unpack(names, i, math.min(i + MAX_ARGUMENTS - 1, #names))) end
 end
 
 local ending = {'XADD', KEYS[4], '*', 'ended', ARGV[5]}
@@ -19,7 +19,7 @@ each(ARGV[2], function(...)
   for _, id in ipairs(ARGV[5] ~= '' and {...} or {}) do
     local entry = redis.call('XRANGE', KEYS[1], id, id)[1]
     for i = 1, entry and #entry[2] or 0, 2 do
-      if entry[2][i] == 'entry' and #ending < 2 * MOST then
+      if entry[2][i] == 'entry' and #ending < 2 * MAX_ARGUMENTS then
         ending[#ending + 1], ending[#ending + 2] = 'redriven/' .. id, entry[2][i + 1]
       end
     end

@@ -4,7 +4,7 @@
 --   have left, then of each key the type that it has to have; 'lease': a string that ends within that time.
 -- A stream that has come to the last id takes no more entries: those before that come back, with their ids.
 -- Answer: of each key that was set aside its number, and what it was.
-local LAST, MOST_FIELDS = '18446744073709551615-18446744073709551615', 4000
+local LAST, MAX_FIELDS = '18446744073709551615-18446744073709551615', 4000
 local found = {}
 
 local function is_full(key)
@@ -16,7 +16,7 @@ end
 
 local function bring_back(aside, key)
   for _, entry in ipairs(redis.call('XRANGE', aside, '-', '(' .. LAST)) do
-    if #entry[2] <= MOST_FIELDS then
+    if #entry[2] <= MAX_FIELDS then
       redis.call('XADD', key, entry[1], unpack(entry[2]))
       redis.call('XDEL', aside, entry[1])
     end
