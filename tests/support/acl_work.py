@@ -72,11 +72,11 @@ def work_as_worker(url: str, admin: Any, job: Job, later: Job) -> None:
     runner = Runner()
     queue, half = queue_at(url, runner), running(1, 2, memberships={"a": 9})
 
-    def lost_and_renewed(turn: Any) -> Continues:
-        turn.show(lambda: half)
-        turn.renew()
+    def lost_and_renewed(job_slice: Any) -> Continues:
+        job_slice.show(lambda: half)
+        job_slice.renew()
         admin.delete(f"{KEYS.prefix}lock:a")
-        turn.renew()
+        job_slice.renew()
         return Continues(half)
 
     runner.steps = [lost_and_renewed, lambda _: JobProgress(result=SUCCESS, memberships={"a": 3})]

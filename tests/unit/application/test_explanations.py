@@ -16,7 +16,7 @@ from qontract.adapters.memory import (
 )
 from qontract.application.event_explanations import EventExplanations, Stores
 from qontract.application.explanations import Explanations
-from qontract.application.jobs import Turn
+from qontract.application.jobs import JobSlice
 from qontract.application.ports.delivery_states import DeliveryStatesError
 from qontract.application.ports.kept_events import KeptEventsError
 from qontract.application.ports.kept_jobs import KeptJobsError
@@ -31,7 +31,7 @@ JOINS = {"subject": "acme/team-a", "users_to_add": ["alice@example.com"]}
 FAILS = {"subject": "acme/team-b", "users_to_add": ["bob@example.com"]}
 
 
-def done(job: Job, turn: Turn) -> JobProgress:
+def done(job: Job, job_slice: JobSlice) -> JobProgress:
     """Apply the first action, and fail at the second; plan nothing for a third subject."""
     errors = ("acme/team-b: bob@example.com has no account", "acme/team-d: no such team")
     result = JobResult(status=JobStatus.FAILED, actions=(JOINS, FAILS), applied_actions=(JOINS,), errors=errors)

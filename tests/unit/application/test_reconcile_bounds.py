@@ -16,7 +16,7 @@ from qontract.domain.integration import Plan
 from qontract.domain.jobs import MAX_BYTES, MAX_ERROR_LENGTH, MAX_ERRORS, JobProgress, JobResult, JobStatus
 from qontract.domain.slack_usergroups import UpdateUsers
 from qontract.domain.slack_workspace import SlackUser, SlackUsergroup, SlackWorkspace
-from qontract.testing.reconciling import InMemoryTurn, reconcile
+from qontract.testing.reconciling import InMemoryJobSlice, reconcile
 
 UNKNOWN = ["".join(letters) for letters in itertools.product(string.ascii_lowercase, repeat=3)][:10_000]
 
@@ -96,7 +96,9 @@ def test_what_slices_leave_out_is_counted_once(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(job_record, "MAX_BYTES", 3000)
     wanted = request(40, ["user-0", *UNKNOWN[:10]])
     at_once = reconcile(InMemorySlackUsergroups(workspace(groups=40)), wanted)
-    sliced = reconcile(InMemorySlackUsergroups(workspace(groups=40)), wanted, turn=InMemoryTurn(slice_actions=7))
+    sliced = reconcile(
+        InMemorySlackUsergroups(workspace(groups=40)), wanted, job_slice=InMemoryJobSlice(slice_actions=7)
+    )
     assert sliced == at_once
     assert (sliced.done, sliced.of, sliced.errors_left_out) == (40, 40, 300)
     assert sliced.actions_left_out > 0
@@ -116,6 +118,6 @@ def test_errors_of_a_second_scope_for_which_there_is_no_room_are_counted_once_in
     def integration() -> InMemorySlackUsergroups:
         return InMemorySlackUsergroups(*(workspace(name, groups=40) for name in names))
 
-    sliced = reconcile(integration(), wanted, turn=InMemoryTurn(slice_actions=7))
+    sliced = reconcile(integration(), wanted, job_slice=InMemoryJobSlice(slice_actions=7))
     assert sliced == reconcile(integration(), wanted)
     assert (len(sliced.errors), sliced.errors_left_out) == (MAX_ERRORS, 2 * 400 - MAX_ERRORS)

@@ -9,7 +9,7 @@ import redis
 
 from qontract.adapters.celery.job_ledger import JobLedger
 from qontract.adapters.celery.records import Run
-from qontract.application.jobs import Turn
+from qontract.application.jobs import JobSlice
 from qontract.domain.jobs import JobProgress
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ def clock() -> float:
     return time.monotonic() if boot is None else time.clock_gettime(boot)
 
 
-class CeleryTurn(Turn):
+class CeleryJobSlice(JobSlice):
     """The slice of a run whose beginning was asked for at `asked`, by `clock`."""
 
     def __init__(self, ledger: JobLedger, run: Run, *, asked: float, slice_seconds: float) -> None:
