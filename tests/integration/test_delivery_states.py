@@ -65,25 +65,25 @@ class TestRedisDeliveryStates(DeliveryStatesContract):
         server.hset(KEYS.interests, NAME, b'{"types": [7]}')
         server.hset(KEYS.places, NAME, b'{"at": "then"}')
         server.hset(KEYS.records(NAME), str(held.key), b"\xff")
-        server.xadd(KEYS.endings(NAME), {"ended": b"nonsense"})
+        server.xadd(KEYS.outcomes(NAME), {"ended": b"nonsense"})
         found = store.state(entry)
         assert found.held
         assert {text.partition(":")[0].partition(",")[0] for text in found.missing} == {
             "interest",
             "place",
             "record of attempts",
-            "endings",
+            "outcomes",
         }
-        server.delete(KEYS.endings(NAME))
-        server.set(KEYS.endings(NAME), "a string")
+        server.delete(KEYS.outcomes(NAME))
+        server.set(KEYS.outcomes(NAME), "a string")
         assert any("WRONGTYPE" in text for text in store.state(entry).missing)
 
-    async def test_an_endings_key_of_another_type_stops_no_acknowledgement(
+    async def test_an_outcomes_key_of_another_type_stops_no_acknowledgement(
         self, store: Store, server: redis.Redis
     ) -> None:
         store.keep(b"1")
         log = await store.opened()
-        server.set(KEYS.endings(NAME), "a string")
+        server.set(KEYS.outcomes(NAME), "a string")
         await log.acknowledge([end(one) for one in await read(log, 1)])
         assert (await log.measures()).pending == 0
 

@@ -115,9 +115,7 @@ async def test_it_stops_with_4_when_the_cause_comes_back_and_says_what_to_do(val
         assert "came back" in done.stdout
         lines = done.stderr.splitlines()
         assert lines[0] == "qontract: stopped: the cause came back: ValueError: no place"
-        assert lines[1].startswith(
-            "mend it, and give the same command again; or qontract dead-letters discard --group "
-        )
+        assert lines[1].startswith("fix it, and give the same command again; or qontract dead-letters discard --group ")
         assert server.hlen(KEYS.redrive_runs) == 0
 
 

@@ -14,8 +14,8 @@ from redis.asyncio import Redis
 from qontract.adapters.redis import RedisBroker, RedisEventPublisher, RedisIntents
 from qontract.adapters.redis.attempt_records import failures_to_json, recall, record_to_json
 from qontract.adapters.redis.measures import measures_of_all
-from qontract.adapters.redis.mending import MAX_LEASE, mend
 from qontract.adapters.redis.retention import trim
+from qontract.adapters.redis.wrong_keys import MAX_LEASE, set_wrong_keys_aside
 from qontract.application.delivery_session import _judge_claimed
 from qontract.application.ports.event_log import Entry, EventLogError
 from qontract.domain.dead_letters import FailedAttempt
@@ -203,7 +203,7 @@ async def test_a_key_of_ours_that_has_another_type_is_set_aside_and_named(
     for key, ours in OUR_TYPES.items():
         for kind, command in other_types(key, than=ours):
             ask(valkey_url, *command)
-            await mend(client, KEYS, ("s",), max_lease=MAX_LEASE)
+            await set_wrong_keys_aside(client, KEYS, ("s",), max_lease=MAX_LEASE)
             assert await client.type(key) == b"none"
             assert await client.type(KEYS.set_aside(key)) == kind.encode()
             number += 1
@@ -219,7 +219,7 @@ async def test_what_is_as_it_should_be_stays(client: Redis) -> None:
     await log.record([one])
     await log.dead_letter(two)
     before = {key: await client.dump(key) for key in await client.keys()}
-    await mend(client, KEYS, ("s",), max_lease=MAX_LEASE)
+    await set_wrong_keys_aside(client, KEYS, ("s",), max_lease=MAX_LEASE)
     assert {key: await client.dump(key) for key in await client.keys()} == before
     assert not await a_log(client, "two").lead(1)
 
@@ -233,7 +233,7 @@ async def test_a_lease_that_has_no_end_or_one_too_far_off_is_taken_over_and_name
     await log.open()
     await client.set(KEYS.lease("s"), "somebody", ex=lease)
     assert not await log.lead(1)
-    await mend(client, KEYS, ("s",), max_lease=MAX_LEASE)
+    await set_wrong_keys_aside(client, KEYS, ("s",), max_lease=MAX_LEASE)
     assert await log.lead(1)
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
     assert caplog.records[0].__dict__["was"] == "without an end"
@@ -251,7 +251,7 @@ async def test_a_stream_of_dead_letters_that_takes_no_more_entries_is_set_aside_
     await client.xadd(KEYS.dead, {"x": "y"}, f"{2**64 - 1}-{2**64 - 1}")
     with pytest.raises(EventLogError, match="exhausted"):
         await log.dead_letter(two)
-    await mend(client, KEYS, ("s",), max_lease=MAX_LEASE)
+    await set_wrong_keys_aside(client, KEYS, ("s",), max_lease=MAX_LEASE)
     await log.dead_letter(two)
     letters: Any = await client.xrange(KEYS.dead)
     assert (letters[:1], len(letters)) == (before, 2)

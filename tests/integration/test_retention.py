@@ -119,7 +119,9 @@ async def test_how_events_ended_is_kept_for_as_long_as_they_are_and_no_longer(cl
     await log.acknowledge(await read(log))
     now: Any = await client.time()
     for age in (9, 5):
-        await client.xadd(KEYS.endings("one"), {"ended": b"x"}, id=f"{int((now[0] - age * DAY) * 1000)}-0")
+        await client.xadd(KEYS.outcomes("one"), {"ended": b"x"}, id=f"{int((now[0] - age * DAY) * 1000)}-0")
     assert (await trimmed(client)).events == 1
-    assert await client.xlen(KEYS.endings("one")) == 1
-    assert 20 * DAY < await client.ttl(KEYS.endings("one")) <= 21 * DAY + 1  # of a group that is gone it ends by itself
+    assert await client.xlen(KEYS.outcomes("one")) == 1
+    assert (
+        20 * DAY < await client.ttl(KEYS.outcomes("one")) <= 21 * DAY + 1
+    )  # of a group that is gone it ends by itself

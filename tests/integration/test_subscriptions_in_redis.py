@@ -11,8 +11,8 @@ import redis
 from redis.asyncio import Redis
 
 from qontract.adapters.redis import RedisSubscriptions
-from qontract.adapters.redis.mending import mend
 from qontract.adapters.redis.retention import show_alive
+from qontract.adapters.redis.wrong_keys import set_wrong_keys_aside
 from qontract.application.ports.event_log import EventLog
 from qontract.application.ports.subscriptions import BusyError, Subscriptions, SubscriptionsError
 from qontract.domain.subscriptions import ALIVE_SECONDS, State, state_of
@@ -176,7 +176,7 @@ async def test_what_is_odd_of_one_subscription_takes_nothing_from_the_others(sto
 async def test_a_key_of_pauses_that_is_something_else_is_set_aside(server: redis.Redis, valkey_url: str) -> None:
     server.set(KEYS.paused, "x")
     async with Redis.from_url(valkey_url) as client:
-        await mend(client, KEYS, ("s",), max_lease=600)
+        await set_wrong_keys_aside(client, KEYS, ("s",), max_lease=600)
     assert known(server) == {"set-aside:paused"}
 
 

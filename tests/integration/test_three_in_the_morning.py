@@ -59,7 +59,7 @@ def _said(night: Night, typed: str) -> str:
     start = words.index("qontract")
     settings = dict(word.split("=", 1) for word in words[:start])
     if "redrive" in words and "--yes" in words:
-        night.mend()
+        night.fix()
     end = time.monotonic() + 20
     while True:
         _, said = night.run(*words[start + 1 :], **settings)

@@ -33,7 +33,7 @@ from pathlib import Path
 
 from qontract import Delivery, DomainEvent, EventHandler, Policy
 
-MENDED = Path(__file__).with_name("mended")
+FIXED = Path(__file__).with_name("fixed")
 
 
 class Tickets(EventHandler):
@@ -43,7 +43,7 @@ class Tickets(EventHandler):
     policy = Policy(max_attempts=2, backoff=0.1)
 
     async def handle(self, event: DomainEvent, delivery: Delivery) -> None:
-        if event.subject == "acme/oncall" and not MENDED.exists():
+        if event.subject == "acme/oncall" and not FIXED.exists():
             raise ValueError(f"no queue for {event.subject}")
 
 
@@ -72,9 +72,9 @@ class Night:
         """Run `qontract ARGUMENTS` as the operator; return its exit code, and what is on the screen."""
         return on_a_screen(*arguments, directory=self.directory, settings=self.settings | settings)
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         """Let the handler that fails work."""
-        (self.directory / "site" / "mended").touch()
+        (self.directory / "site" / "fixed").touch()
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from qontract.application.retries import GiveUp, cause_of, decide, describe
 from qontract.application.subscription import Subscription
 from qontract.domain.causes import REPLICA_DIED, REPLICA_ENDED, Cause, cause_of_text
 from qontract.domain.dead_letters import FailedAttempt
-from qontract.domain.endings import Ending
+from qontract.domain.delivery_outcomes import DeliveryOutcome
 from qontract.domain.events import DomainEvent, wire_name
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 current_delivery: ContextVar[Delivery | None] = ContextVar("current_delivery", default=None)
 """The delivery of the running handler: its log lines get their fields from it."""
 
-_HANDLED = Ending.HANDLED  # faster than a look-up in the class
+_HANDLED = DeliveryOutcome.HANDLED  # faster than a look-up in the class
 
 _SOON = 0.001
 """An entry that is due within so many seconds is due now: two clocks never agree exactly."""
@@ -62,7 +62,7 @@ class Attempts:
     - `finished` is called with each entry to acknowledge, and `dead_lettered` with each dead-lettered one.
     - With a `lease`, no attempt begins unless it is valid.
     - `now` returns the seconds since the epoch.
-    - `ending` is set before its tasks are cancelled, because this replica stops, or does not lead any more.
+    - `stopping` is set before its tasks are cancelled, because this replica stops, or does not lead any more.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Attempts:
         self._now = now
         self.deadline = Deadline(self._policy.timeout, self._is_stuck)
         self.handled = 0
-        self.ending = False
+        self.stopping = False
 
     async def run(self, entry: Entry, task: asyncio.Task[Any]) -> float | None:
         """Run the handler in `task`, the current one, if the entry is due.
@@ -129,7 +129,7 @@ class Attempts:
             return None
         if self._policy.dedupe_for and await self._is_known(event):
             self._count(Count.DEDUPLICATED, 1)
-            entry.ending, entry.ended = Ending.DEDUPLICATED, self._now()
+            entry.outcome, entry.ended = DeliveryOutcome.DEDUPLICATED, self._now()
             self._finished(entry)
             return None
         if entry.redelivered or entry.recorded:
@@ -166,7 +166,7 @@ class Attempts:
         except GeneratorExit:
             raise
         except BaseException as error:
-            if isinstance(error, asyncio.CancelledError) and self.ending:
+            if isinstance(error, asyncio.CancelledError) and self.stopping:
                 raise
             return await self._failed(entry, event, error)
         finally:
@@ -174,7 +174,7 @@ class Attempts:
         if self._policy.dedupe_for:
             await self._ask(partial(self._log.remember, [_identity(event)], self._policy.dedupe_for))
         self.handled += 1
-        entry.ending, entry.ended = _HANDLED, self._now()
+        entry.outcome, entry.ended = _HANDLED, self._now()
         self._finished(entry)
         return None
 
@@ -243,7 +243,7 @@ def about(subscription: str, event: DomainEvent) -> dict[str, object]:
 
 def report_expired(entry: Entry, subscription: str, count: Counting, now: float) -> None:
     """Log and count an entry that vanished from the log before it was acknowledged; it may stand for several."""
-    entry.ending, entry.ended = Ending.EXPIRED, now
+    entry.outcome, entry.ended = DeliveryOutcome.EXPIRED, now
     number = entry.expired or 1
     count(Count.EXPIRED, number)
     extra = {"subscription": subscription, "entry": str(entry.key), "count": number}

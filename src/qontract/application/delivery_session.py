@@ -127,13 +127,13 @@ class DeliverySession:
                 self._broken.result()
         finally:
             stopping.cancel()
-            if not self._attempts.ending:
+            if not self._attempts.stopping:
                 await self._cancel()
             self._broken.cancel()
 
     async def _cancel(self) -> bool:
         """Cancel all tasks; return whether all of them have ended."""
-        self._attempts.ending = True
+        self._attempts.stopping = True
         for task in (tasks := self._tasks.copy()):
             task.cancel()
         return not tasks or not (await asyncio.wait(tasks, timeout=_CANCELLED_SECONDS))[1]
@@ -147,7 +147,7 @@ class DeliverySession:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         error = RuntimeError("a task was cancelled by somebody else") if task.cancelled() else task.exception()
-        if error and not self._attempts.ending and not self._broken.done():
+        if error and not self._attempts.stopping and not self._broken.done():
             self._broken.set_exception(error)
 
     async def _drain(self, reading: asyncio.Task[None]) -> None:
@@ -268,7 +268,7 @@ class DeliverySession:
                 if isinstance(error, GoneError):
                     await self._reopen()
             else:
-                if self._attempts.ending:  # redis-py's wait_for swallows a cancellation, on Python 3.11
+                if self._attempts.stopping:  # redis-py's wait_for swallows a cancellation, on Python 3.11
                     raise asyncio.CancelledError
                 return answer
             await asyncio.sleep(pause)

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 
 from qontract.domain.dead_letters import DeadLetter
+from qontract.domain.delivery_outcomes import DeliveryOutcome, EndedDelivery
 from qontract.domain.delivery_states import Beginning, Held
-from qontract.domain.endings import Ended, Ending
 from qontract.domain.events import type_pattern
 from qontract.domain.explanations import DeliveryFacts, Predecessor, SubscriptionFinding, Verdict
 from qontract.domain.findings import counted
@@ -32,7 +32,7 @@ def _found(
 def _ended(facts: DeliveryFacts) -> SubscriptionFinding | None:
     """Say how it ended. If there is a dead letter too, whatever happened later counts."""
     ended, letter = facts.state.ended, facts.letter
-    done = ended if ended and ended.ending is not Ending.EXPIRED else None
+    done = ended if ended and ended.outcome is not DeliveryOutcome.EXPIRED else None
     if letter and not (done and letter.died and done.time > letter.died):
         return _dead_lettered(facts, letter)
     if found := _discarded(facts, done.time if done else None):
@@ -53,9 +53,9 @@ def _dead_lettered(facts: DeliveryFacts, letter: DeadLetter) -> SubscriptionFind
     )
 
 
-def _handled(facts: DeliveryFacts, ended: Ended) -> SubscriptionFinding:
+def _handled(facts: DeliveryFacts, ended: EndedDelivery) -> SubscriptionFinding:
     again = "; it comes again" if facts.state.held or not facts.state.is_read else ""
-    if ended.ending is Ending.DEDUPLICATED:
+    if ended.outcome is DeliveryOutcome.DEDUPLICATED:
         reason = f"an event with its source and id had been handled before{_at(ended.time)}{again}"
         return _found(facts, Verdict.DEDUPLICATED, reason, when=_time(ended.time))
     return _found(
@@ -187,7 +187,7 @@ def _retrying(facts: DeliveryFacts, held: Held) -> SubscriptionFinding:
         facts,
         Verdict.RETRYING,
         f"attempt {number}{f' of {of}' if of else ''} {when}; the last: {error}",
-        f"mend what the error says; `attempt failed` in the log of {held.replica} has all of it",
+        f"fix what the error says; `attempt failed` in the log of {held.replica} has all of it",
         attempt=number,
         of=of,
         error=error,

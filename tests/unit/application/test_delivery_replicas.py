@@ -133,7 +133,7 @@ async def test_a_replica_that_lost_its_lease_to_another_says_so_and_stands_by(
         await until(lambda: first.attempts == [(0, 1)])
         fault = Fault(mocker, one.log, AWAY, "lead")  # and it may read: only time tells it
         await until(lambda: second.handled == [0], seconds=10)
-        fault.mend()
+        fault.fix()
         await until(lambda: one.loop.fresh(1))
         assert first.attempts == [(0, 1)]
     assert "replica lost the lease" in caplog.messages
@@ -175,7 +175,7 @@ async def test_a_heartbeat_that_fails_is_logged_and_goes_on(
         await until(lambda: first.attempts == [(0, 1)])
         fault = Fault(mocker, one.log, AWAY, "heartbeat" if shared else "lead")
         await until(lambda: fault.calls == 2)
-        fault.mend()
+        fault.fix()
         await until(lambda: first.handled == [0] and pending(events) == 0)
     assert (first.attempts, second.attempts) == ([(0, 1)], [])
     lines = [record for record in caplog.records if record.message == "heartbeat failed"]

@@ -88,7 +88,7 @@ async def test_a_log_that_says_that_the_lease_is_lost_ends_the_session_and_the_n
         lost = Fault(mocker, one.log, LeaseLostError("another one leads"), "acknowledge")
         publish(events, an_event(0))
         await until(lambda: lost.calls == 1)
-        lost.mend()
+        lost.fix()
         await until(lambda: pending(events) == 0)
     assert ("qontract.application.delivery", logging.WARNING, "replica lost the lease") in caplog.record_tuples
     assert handler.handled == [0, 0], "it was not acknowledged, and comes again"

@@ -49,7 +49,7 @@ async def test_a_question_that_the_log_does_not_answer_is_asked_again_with_pause
         await asyncio.sleep(60)
         assert 50 < question.calls < 80
         assert pending(events) == (0 if asked == "read" else 1)
-        question.mend()
+        question.fix()
         await until(lambda: (handler.handled == [0] or bool(letters(events))) and pending(events) == 0, seconds=5)
     lines = [record for record in caplog.records if record.message.startswith("event log does not answer")]
     assert [(line.levelno, line.__dict__["error"]) for line in lines] == [(logging.WARNING, str(AWAY))]
@@ -71,7 +71,7 @@ async def test_whatever_the_log_raises_the_loop_neither_spins_nor_is_silent_and_
         assert 5 < question.calls < 100
         told = {record.message for record in caplog.records if record.levelno >= logging.WARNING} - {"attempt failed"}
         assert told
-        question.mend()
+        question.fix()
         await until(lambda: 0 in handler.handled and pending(events) == 0, seconds=20)
 
 
@@ -126,7 +126,7 @@ async def test_a_place_that_cannot_be_made_again_is_not_silent(
         assert 30 < opening.calls < 100
         assert [record.message for record in caplog.records if record.levelno >= logging.WARNING]
         assert not one.loop.fresh(5)
-        opening.mend()
+        opening.fix()
         publish(events, an_event(1))
         await until(lambda: handler.handled == [1], seconds=5)
 
@@ -164,7 +164,7 @@ async def test_it_is_fresh_again_within_5_seconds_after_an_outage(mocker: Mocker
         outage = Fault(mocker, one.log, AWAY, *EVERYTHING)
         await asyncio.sleep(600)
         assert not one.loop.fresh(30)
-        outage.mend()
+        outage.fix()
         await until(lambda: one.loop.fresh(5), seconds=5)
 
 

@@ -235,14 +235,14 @@ async def test_not_read_yet_says_how_many_events_come_before_it() -> None:
 async def test_unknown_is_what_was_acknowledged_and_left_no_record() -> None:
     async with delivering(Handler(), 1) as (deployment, _):
         await deployment.becomes(1, Verdict.HANDLED)
-        deployment.events.of(NAME).endings.clear()
+        deployment.events.of(NAME).outcomes.clear()
         assert deployment.of(1).verdict is Verdict.UNKNOWN
 
 
 @on_virtual_clock
 async def test_what_comes_again_after_its_place_was_lost_is_handled_all_the_same() -> None:
     async def trouble(number: int, attempt: int) -> None:
-        if deployment.events.of(NAME).endings:
+        if deployment.events.of(NAME).outcomes:
             await asyncio.sleep(50)
 
     async with delivering(Handler(trouble=trouble), 1) as (deployment, _):

@@ -73,7 +73,7 @@ async def test_what_cannot_be_read_is_named_and_no_verdict_is_made_of_it() -> No
         deployment.states.fail("state", DeliveryStatesError("Redis did not answer"))
         found = deployment.of(1)
         assert (found.verdict, found.missing) == (Verdict.UNKNOWN, ("Redis did not answer",))
-        deployment.events.of(NAME).endings.clear()
+        deployment.events.of(NAME).outcomes.clear()
         deployment.letters.fail("iterate", DeadLettersError("away"))
         explanation = deployment.why.event("1")
         assert explanation

@@ -45,7 +45,7 @@ def test_every_verdict_is_done_waits_is_given_up_or_is_not_known() -> None:
 
 def test_the_lines_say_all_of_it_and_only_what_a_terminal_shows() -> None:
     event = KeptEvent("1-0", NOON, b'{"id": "7", "type": "a.b\\u001b[2J", "authid": "alice", "reason": "on call"}')
-    found = SubscriptionFinding("crm", Verdict.RETRYING, "no\nsuch", "mend it", {"attempt": 2}, ("endings: away",))
+    found = SubscriptionFinding("crm", Verdict.RETRYING, "no\nsuch", "fix it", {"attempt": 2}, ("outcomes: away",))
     made = EventExplanation(Fate.PUBLISHED, "as entry 1-0", event, "1-0", None, (found,), ("letters: away",))
     assert list(lines(made)) == [
         "id         7",
@@ -58,8 +58,8 @@ def test_the_lines_say_all_of_it_and_only_what_a_terminal_shows() -> None:
         "",
         "crm: retrying",
         r"  no\nsuch",
-        "  next: mend it",
-        "  not read: endings: away",
+        "  next: fix it",
+        "  not read: outcomes: away",
         "",
         "not read: letters: away",
     ]
@@ -68,8 +68,8 @@ def test_the_lines_say_all_of_it_and_only_what_a_terminal_shows() -> None:
             "name": "crm",
             "verdict": "retrying",
             "reason": "no\nsuch",
-            "next": "mend it",
+            "next": "fix it",
             "details": {"attempt": 2},
-            "missing": ["endings: away"],
+            "missing": ["outcomes: away"],
         }
     ]

@@ -17,7 +17,7 @@ from qontract.adapters.celery.connection import connected
 from qontract.adapters.celery.records import Run, ScopeEnd, Wait, sizes
 from qontract.adapters.celery.signatures import FORGED, ForgedError, Signatures
 from qontract.adapters.redis.keys import Keys
-from qontract.adapters.redis.mending import mend_now
+from qontract.adapters.redis.wrong_keys import set_wrong_keys_aside_now
 from qontract.application.jobs import failed
 from qontract.domain.jobs import Job, JobAbout, JobProgress, JobResult, JobStatus
 from qontract.domain.kept_jobs import SCOPE_DAYS, status_of_scope
@@ -126,7 +126,7 @@ class JobLedger:
         names = list(dict.fromkeys(job.locks))
         run_id = str(uuid4())
         locks, begun = self._locks(names), self._begun(names)
-        self.mend(dict.fromkeys(locks, "lease") | dict.fromkeys(begun, "string"))
+        self.set_wrong_keys_aside(dict.fromkeys(locks, "lease") | dict.fromkeys(begun, "string"))
         keys = [self.key(job_id), self.signs, self.memberships, self.waiting, self.number, *locks, *begun]
         times = self._lock_milliseconds, WAITING_SECONDS
         pauses = BUSY_SECONDS * 1000, self._delivery_milliseconds
@@ -193,7 +193,7 @@ class JobLedger:
     def locked(self, name: str, *, seconds: float) -> Iterator[bool]:
         """Lock a name while the body runs, for as many seconds at most; False if a run, or another, has it."""
         (lock,), holder = self._locks([name]), str(uuid4())
-        self.mend({lock: "lease"})
+        self.set_wrong_keys_aside({lock: "lease"})
         if not self.redis.set(lock, holder, nx=True, px=self._lock_milliseconds):
             yield False
             return
@@ -214,10 +214,10 @@ class JobLedger:
             or None
         )
 
-    def mend(self, types: Mapping[str, str]) -> None:
+    def set_wrong_keys_aside(self, types: Mapping[str, str]) -> None:
         """Set aside those of these keys that are of another type, or a lock that would not end."""
         if types:
-            mend_now(self.redis.execute_command, Keys(self.prefix), types)
+            set_wrong_keys_aside_now(self.redis.execute_command, Keys(self.prefix), types)
 
     def key(self, job_id: str) -> str:
         """Return the record of a job: a hash."""
@@ -241,7 +241,7 @@ class JobLedger:
 
     def _give_up(self, job_id: str, error: ValueError) -> None:
         log.error("job cannot be read; it has failed", extra={"job_id": job_id, "error": str(error)})
-        self.mend({self.key(job_id): "hash"})
+        self.set_wrong_keys_aside({self.key(job_id): "hash"})
         self._finish("", job_id, failed(JobProgress(), _reason(error)), ())
 
     def _finish(self, run: str, job_id: str, progress: JobProgress, locks: Sequence[str], *of_each: str | int) -> bool:

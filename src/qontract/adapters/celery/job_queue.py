@@ -21,7 +21,7 @@ from qontract.adapters.celery.celery_app import GRACE_SECONDS, celery_app
 from qontract.adapters.celery.job_ledger import BUSY_SECONDS, JobLedger
 from qontract.adapters.celery.job_slice import CeleryJobSlice, clock
 from qontract.adapters.celery.kept_jobs import CeleryKeptJobs
-from qontract.adapters.celery.lost_jobs import mend, resubmit_lost
+from qontract.adapters.celery.lost_jobs import resubmit_lost, set_wrong_keys_aside
 from qontract.adapters.celery.messages import MAX_COUNTDOWN, QUEUE, TASK
 from qontract.adapters.celery.records import Run, Wait
 from qontract.adapters.celery.signatures import Signatures
@@ -121,7 +121,7 @@ class CeleryJobQueue(JobQueue):
         """Send the messages of jobs whose workers are dead, or whose messages are lost, once more."""
         queue, reserved = f"{self._celery_prefix}{QUEUE}", f"{self._celery_prefix}unacked"
         try:
-            mend(self._ledger, self._celery_prefix, QUEUE)
+            set_wrong_keys_aside(self._ledger, self._celery_prefix, QUEUE)
             return resubmit_lost(self._ledger, queue=queue, reserved=reserved, send=self._send_again)
         except (redis.RedisError, KombuError, OSError) as error:
             raise JobQueueError(f"lost jobs cannot be run again: {type(error).__name__}: {error}") from error

@@ -18,7 +18,7 @@ _MAX_WAIT = 24 * 3600 * 1000
 _UNREADABLE = Unreadable("jobs", "lost job cannot be read; it is forgotten")
 
 
-def mend(ledger: JobLedger, celery_prefix: str, queue: str) -> None:
+def set_wrong_keys_aside(ledger: JobLedger, celery_prefix: str, queue: str) -> None:
     """Set aside what is in the place of the keys that all jobs need, and is something else. Raises redis.RedisError."""
     priorities = ("", "\x06\x163", "\x06\x166", "\x06\x169")
     celery = {
@@ -33,7 +33,7 @@ def mend(ledger: JobLedger, celery_prefix: str, queue: str) -> None:
     hashes = ledger.memberships, ledger.scope_ends, ledger.scope_successes
     sorted_sets = ledger.signs, ledger.index, ledger.kept_until, ledger.waiting, ledger.scopes
     ours = dict.fromkeys(hashes, "hash") | dict.fromkeys(sorted_sets, "zset") | {ledger.number: "string"}
-    ledger.mend(ours | {f"{celery_prefix}{name}": kind for name, kind in celery.items()})
+    ledger.set_wrong_keys_aside(ours | {f"{celery_prefix}{name}": kind for name, kind in celery.items()})
 
 
 def resubmit_lost(ledger: JobLedger, *, queue: str, reserved: str, send: Callable[[str, int], None]) -> int:

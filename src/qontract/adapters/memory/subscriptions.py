@@ -92,7 +92,7 @@ class InMemorySubscriptions(Subscriptions):
             one.place = one.paused = one.begins = None
             one.redriven.clear()
             one.records.clear()
-            one.endings.clear()
+            one.outcomes.clear()
             return True
 
     def _place(self, name: str) -> Place | None:

@@ -92,7 +92,7 @@ _JOBS: _Uses = [
     ("hmget", "scope-successes"),
 ]
 
-_MENDED_JOBS = (
+_SET_ASIDE_JOBS = (
     *("job:*", "lock:*", "begun:*", "job-signs", "job-number", "memberships"),
     *("jobs", "jobs-kept-until", "jobs-waiting", "scopes", "scope-ends", "scope-successes"),
     *("celery:jobs*", "celery:unacked*", "celery:_kombu.binding*"),
@@ -116,7 +116,7 @@ _RUNNING: _Uses = [
     ("set get del", "celery:unacked_mutex"),
     ("get", "job-number"),
     ("set", "ready"),
-    *(("type rename", key) for key in _MENDED_JOBS),
+    *(("type rename", key) for key in _SET_ASIDE_JOBS),
     ("pttl", "lock:*"),
     ("pttl", "celery:unacked_mutex"),
     ("rename pexpire", "set-aside:*"),
@@ -145,7 +145,7 @@ _STEERING: _Uses = [
     ("del", "redriven:*"),
     ("get", "lease:*"),
     ("exists xgroup|create xgroup|destroy", _STREAM),
-    ("del", "endings:*"),
+    ("del", "outcomes:*"),
     ("hdel", "interests"),
     ("hset hdel", "places"),
 ]
@@ -154,7 +154,7 @@ _ASKING_WHY: _Uses = [
     ("hget", "interests"),
     ("hget", "places"),
     ("hmget hscan", "records:*"),
-    ("xrange", "endings:*"),
+    ("xrange", "outcomes:*"),
     ("xrevrange", "redriven:*"),
     ("zrange", "redrives"),
     ("xrange xrevrange", "dead"),
@@ -181,7 +181,7 @@ _HANDLING: _Uses = [
     ("hkeys hdel hget hset", "records:*"),
     ("get set del", "lease:*"),
     ("set exists", "handled:*"),
-    ("xadd xtrim expire", "endings:*"),
+    ("xadd xtrim expire", "outcomes:*"),
     ("hset", "interests"),
     ("hsetnx", "places"),
     ("hexists", "paused"),
@@ -193,18 +193,18 @@ _HANDLING: _Uses = [
     ("subscribe unsubscribe", _CHANNEL),
 ]
 
-_MENDED = (
+_SET_ASIDE = (
     *("intents", "dead", "dead-counts", "dead-changes", "redrives", "redrive-runs", "alive", "paused"),
-    *("interests", "places", "redriven:*", "records:*", "endings:*", "lease:*"),
+    *("interests", "places", "redriven:*", "records:*", "outcomes:*", "lease:*"),
 )
 
 _MENDING: _Uses = [
-    *(("type rename", key) for key in _MENDED),
+    *(("type rename", key) for key in _SET_ASIDE),
     ("pttl", "lease:*"),
     ("xinfo|stream xadd", "dead"),
     ("xinfo|stream xadd", "dead-changes"),
     ("xinfo|stream xadd", "redriven:*"),
-    ("xinfo|stream xadd", "endings:*"),
+    ("xinfo|stream xadd", "outcomes:*"),
     ("rename pexpire xrange xdel", "set-aside:*"),
 ]
 

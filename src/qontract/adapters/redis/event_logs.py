@@ -6,7 +6,7 @@ from typing import Any, Self
 from faststream.redis import RedisBroker
 from redis.asyncio import Redis
 
-from qontract.adapters.redis import mending, retention
+from qontract.adapters.redis import retention, wrong_keys
 from qontract.adapters.redis.async_event_publisher import RedisAsyncEventPublisher
 from qontract.adapters.redis.errors import translated
 from qontract.adapters.redis.event_log import RedisEventLog
@@ -68,8 +68,8 @@ class RedisEventLogs(EventLogs):
     async def show_alive(self, subscriptions: tuple[str, ...]) -> None:
         """Note the server's time for each subscription; before, set aside what is in the place of keys of ours."""
         try:
-            longest = max(mending.MAX_LEASE, 20 * self._claim_seconds)
-            await mending.mend(self._redis, self._keys, subscriptions, max_lease=longest)
+            longest = max(wrong_keys.MAX_LEASE, 20 * self._claim_seconds)
+            await wrong_keys.set_wrong_keys_aside(self._redis, self._keys, subscriptions, max_lease=longest)
         finally:
             await retention.show_alive(self._redis, self._keys, *subscriptions)
 

@@ -10,7 +10,7 @@ from qontract.adapters.redis.connections import client
 from qontract.adapters.redis.errors import answered_or
 from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.redis.lua_scripts import run_now
-from qontract.adapters.redis.mending import mend_now
+from qontract.adapters.redis.wrong_keys import set_wrong_keys_aside_now
 from qontract.adapters.unreadable import Unreadable, excerpt, read_json
 from qontract.application.ports.presence import Presence, PresenceError
 from qontract.domain.processes import Process, ProcessView
@@ -55,7 +55,7 @@ class RedisPresence(Presence):
                 raise
             with answered_or(PresenceError):
                 types = {self._keys.processes: "hash", self._keys.processes_seen: "zset"}
-                mend_now(self._redis.execute_command, self._keys, types)
+                set_wrong_keys_aside_now(self._redis.execute_command, self._keys, types)
             self._run("show", process.name, record, _DAY, _MAX_PROCESSES)
 
     def _read(self, name: bytes, milliseconds: float, record: bytes) -> ProcessView | None:

@@ -26,19 +26,19 @@ async def trim(redis: Redis, keys: Keys, *, retention_seconds: float, abandoned_
             redis, "trim", [keys.stream, keys.alive, keys.redrives], retention_seconds, abandoned_seconds
         )
     trimmed, edge, *abandoned = answer
-    await _trim_endings(redis, keys, edge, int(retention_seconds + abandoned_seconds) + 1)
+    await _trim_outcomes(redis, keys, edge, int(retention_seconds + abandoned_seconds) + 1)
     return Trimmed(trimmed, tuple(excerpt(name) for name in abandoned))
 
 
-async def _trim_endings(redis: Redis, keys: Keys, edge: bytes, seconds: int) -> None:
+async def _trim_outcomes(redis: Redis, keys: Keys, edge: bytes, seconds: int) -> None:
     """Trim what is kept of how events ended as the events are; that of a group that is gone ends by itself."""
     with suppress(GoneError), translated():
         groups: Any = await redis.xinfo_groups(keys.stream)
         step = redis.pipeline(transaction=False)
         for group in groups[:_MAX_GROUPS]:
-            endings = keys.endings(group["name"].decode(errors="replace"))
-            step.xtrim(endings, minid=edge, approximate=False)
-            step.expire(endings, seconds)
+            outcomes = keys.outcomes(group["name"].decode(errors="replace"))
+            step.xtrim(outcomes, minid=edge, approximate=False)
+            step.expire(outcomes, seconds)
         await step.execute(raise_on_error=False)
 
 

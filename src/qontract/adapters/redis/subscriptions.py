@@ -96,7 +96,7 @@ class RedisSubscriptions(Subscriptions):
     def remove(self, name: str) -> bool:
         """Destroy the groups and the keys, in a script."""
         keys = self._keys
-        more = (keys.endings(name), keys.interests, keys.places)
+        more = (keys.outcomes(name), keys.interests, keys.places)
         of_it = [keys.redriven(name), keys.stream, keys.records(name), keys.lease(name)]
         with translated_as(SubscriptionsError, self._keys.stream):
             return self._did(name, "remove", [*of_it, keys.paused, keys.alive, *more], self._alive_seconds)

@@ -136,7 +136,7 @@ def _add_group(routes: APIRouter, desk: Desk, changes_of: Any) -> None:
             found = redrive.progress()
             if found.came_back:
                 redrive.end()
-                raise HTTPException(409, f"Stopped: {found.came_back} came back: {found.error}. Mend it first.")
+                raise HTTPException(409, f"Stopped: {found.came_back} came back: {found.error}. Fix it first.")
             count = redrive.step(asked.count)
             found = redrive.progress()
             done = count < asked.count and found.waiting == 0

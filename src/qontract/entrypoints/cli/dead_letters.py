@@ -112,7 +112,7 @@ def groups(
     if not found:
         typer.echo("no dead letters", err=True)
     elif not as_json:
-        typer.echo("next: mend a cause; then qontract dead-letters redrive --group GROUP", err=True)
+        typer.echo("next: fix a cause; then qontract dead-letters redrive --group GROUP", err=True)
 
 
 @app.command(epilog=examples("qontract dead-letters show 1769851802000-0"))

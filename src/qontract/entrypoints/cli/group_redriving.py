@@ -79,7 +79,7 @@ def _explain(end: RedriveEnd, progress: RedriveProgress, group: Group) -> None:
     if end is RedriveEnd.CAME_BACK:
         typer.echo(
             f"qontract: stopped: the cause came back: {safe(progress.error)}\n"
-            f"mend it, and give the same command again; or qontract dead-letters discard --group {group.id}",
+            f"fix it, and give the same command again; or qontract dead-letters discard --group {group.id}",
             err=True,
         )
         raise typer.Exit(CAME_BACK)

@@ -32,7 +32,7 @@ async def test_who_may_read_events_is_told_the_sentence_the_findings_and_the_pro
     assert (told["status"], told["sentence"]) == ("not well", "Not well: a worker refuses tickets.")
     [worker] = [finding for finding in told["findings"] if finding["thing"] == "worker"]
     assert (worker["status"], worker["name"]) == ("not well", "ops-1-42-worker")
-    assert worker["next"].startswith("mend the package")
+    assert worker["next"].startswith("fix the package")
     [shown] = told["processes"]
     assert (shown["kind"], shown["version"], shown["python"]) == ("worker", "0.1.0", "3.11.7")
     assert told["redis"]["software"] == "memory"

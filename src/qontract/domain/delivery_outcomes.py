@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 
-class Ending(StrEnum):
+class DeliveryOutcome(StrEnum):
     """How a delivery ended. Nothing is recorded for an event that the subscription did not want."""
 
     HANDLED = "handled"
@@ -14,13 +14,13 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True)
-class Ended:
+class EndedDelivery:
     """How a delivery ended, and when, with a time zone. `seconds` is how long the last of the `attempts` took.
 
     Both are 0 if no handler was run.
     """
 
-    ending: Ending
+    outcome: DeliveryOutcome
     time: datetime
     attempts: int = 0
     seconds: float = 0

@@ -19,20 +19,20 @@ _KEPT_SECONDS = 7 * 24 * 3600
 """How long what was set aside can be looked at."""
 
 
-async def mend(redis: Redis, keys: Keys, subscriptions: tuple[str, ...], *, max_lease: float) -> None:
+async def set_wrong_keys_aside(redis: Redis, keys: Keys, subscriptions: tuple[str, ...], *, max_lease: float) -> None:
     """Set aside the keys of these subscriptions that are not of their types, and leases that would not end.
 
     The stream itself is not touched: it may have the name of a key that is not ours. Raises EventLogError.
     """
     types = _types(keys, subscriptions)
     with translated():
-        found = await run(redis, "mend", *_arguments(keys, types, max_lease))
+        found = await run(redis, "set_aside", *_arguments(keys, types, max_lease))
     _report(keys, list(types), found)
 
 
-def mend_now(execute: Callable[..., Any], keys: Keys, types: Mapping[str, str]) -> None:
+def set_wrong_keys_aside_now(execute: Callable[..., Any], keys: Keys, types: Mapping[str, str]) -> None:
     """Set aside those of these keys that are of another type, without an event loop. Raises redis.RedisError."""
-    _report(keys, list(types), run_now(execute, "mend", *_arguments(keys, types, MAX_LEASE)))
+    _report(keys, list(types), run_now(execute, "set_aside", *_arguments(keys, types, MAX_LEASE)))
 
 
 def _types(keys: Keys, subscriptions: tuple[str, ...]) -> dict[str, str]:
@@ -41,7 +41,7 @@ def _types(keys: Keys, subscriptions: tuple[str, ...]) -> dict[str, str]:
     types |= dict.fromkeys((keys.interests, keys.places), "hash")
     for name in subscriptions:
         types |= {keys.redriven(name): "stream", keys.records(name): "hash", keys.lease(name): "lease"}
-        types[keys.endings(name)] = "stream"
+        types[keys.outcomes(name)] = "stream"
     return types
 
 

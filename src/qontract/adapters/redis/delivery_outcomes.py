@@ -10,25 +10,25 @@ from datetime import UTC, datetime, timedelta
 
 from qontract.adapters.unreadable import excerpt
 from qontract.application.ports.event_log import Entry
-from qontract.domain.endings import Ended, Ending
+from qontract.domain.delivery_outcomes import DeliveryOutcome, EndedDelivery
 
 _MAX_LENGTH = 16 * 2**20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_WORDS = {Ending.HANDLED: "h", Ending.DEDUPLICATED: "d", Ending.EXPIRED: "x"}
-_ENDINGS = {word: ending for ending, word in _WORDS.items()}
+_WORDS = {DeliveryOutcome.HANDLED: "h", DeliveryOutcome.DEDUPLICATED: "d", DeliveryOutcome.EXPIRED: "x"}
+_OUTCOMES = {word: outcome for outcome, word in _WORDS.items()}
 
 
-def lines_of(entries: Iterable[Entry]) -> bytes:
+def encode_outcomes(entries: Iterable[Entry]) -> bytes:
     """Return what is to be kept of entries that end together; b"" if it is nothing. It is on the way of every event."""
     lines = [
-        f"{each.key} {each.ended * 1000:.0f} {each.seconds * 1000:.0f} {len(each.failures) + 1} {_WORDS[each.ending]}"
+        f"{each.key} {each.ended * 1000:.0f} {each.seconds * 1000:.0f} {len(each.failures) + 1} {_WORDS[each.outcome]}"
         for each in entries
-        if each.ending
+        if each.outcome
     ]
     return zlib.compress("\n".join(lines).encode(), 1) if lines else b""
 
 
-def read_lines(content: bytes) -> Iterator[tuple[str, Ended]]:
+def decode_outcomes(content: bytes) -> Iterator[tuple[str, EndedDelivery]]:
     """Yield keys, and how these entries ended. Raises ValueError for what is none of ours."""
     try:
         text = zlib.decompressobj().decompress(content, _MAX_LENGTH).decode()
@@ -36,11 +36,11 @@ def read_lines(content: bytes) -> Iterator[tuple[str, Ended]]:
         raise ValueError(excerpt(f"{type(error).__name__}: {error}")) from error
     for line in text.split("\n"):
         key, ended, took, attempts, word = line.rsplit(" ", 4)
-        ending = _ENDINGS.get(word)
-        if ending is None:
-            raise ValueError(f"no ending: {excerpt(word)}")
-        was_run = ending is Ending.HANDLED
-        yield key, Ended(ending, _time(int(ended)), int(attempts) * was_run, int(took) / 1000 * was_run)
+        outcome = _OUTCOMES.get(word)
+        if outcome is None:
+            raise ValueError(f"no outcome: {excerpt(word)}")
+        was_run = outcome is DeliveryOutcome.HANDLED
+        yield key, EndedDelivery(outcome, _time(int(ended)), int(attempts) * was_run, int(took) / 1000 * was_run)
 
 
 def _time(milliseconds: int) -> datetime:
