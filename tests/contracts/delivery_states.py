@@ -24,7 +24,7 @@ ASKED = Interest(("a.*",), 3)
 
 @dataclass
 class Store:
-    """The states, the replicas' side, and those who steer.
+    """The states, the replicas' side, and those who control.
 
     `keep` keeps the bytes of an event and returns its entry; `log` makes the view of a replica, ordered or shared,
     which asks for `ASKED`. `remove` takes an entry out of the log.

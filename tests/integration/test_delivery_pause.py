@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.mark.parametrize("shared", [False, True], ids=["ordered", "shared"])
 async def test_two_replicas_pause_are_moved_and_go_on_from_there(valkey_url: str, shared: bool) -> None:
-    steering = RedisSubscriptions(valkey_url, channel="main", stream=KEYS.stream)
+    control = RedisSubscriptions(valkey_url, channel="main", stream=KEYS.stream)
     first, second = Handler(Policy(shared=shared)), Handler(Policy(shared=shared))
 
     def handled() -> list[int]:
@@ -26,15 +26,15 @@ async def test_two_replicas_pause_are_moved_and_go_on_from_there(valkey_url: str
         loops = one.loops[NAME], two.loops[NAME]
         await eventually(lambda: handled() == [0, 1, 2, 3, 4])
         with pytest.raises(BusyError):
-            steering.seek(NAME, "start")
-        assert steering.pause(NAME, "me")
+            control.seek(NAME, "start")
+        assert control.pause(NAME, "me")
         await eventually(lambda: all(loop.paused and loop.session is None for loop in loops))
         publish(valkey_url, an_event(5))
-        view = steering.get(NAME)
+        view = control.get(NAME)
         assert view
         assert (view.lag, view.pending, view.leader) == (1, 0, "")
         assert handled() == [0, 1, 2, 3, 4]
-        assert steering.seek(NAME, "start")
-        assert steering.resume(NAME)
+        assert control.seek(NAME, "start")
+        assert control.resume(NAME)
         await eventually(lambda: handled() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5])
-        await eventually(lambda: (found := steering.get(NAME)) is not None and found.lag + found.pending == 0)
+        await eventually(lambda: (found := control.get(NAME)) is not None and found.lag + found.pending == 0)

@@ -37,7 +37,7 @@ from tests.support.waiting import until
 
 
 async def work_as_api(url: str, admin: Any) -> None:
-    """Accept jobs, look at them and cancel one, publish, look at events, steer subscriptions, redrive, measure."""
+    """Accept jobs, look at them and cancel one, publish, look at events, control subscriptions, redrive, measure."""
     queue, job = queue_at(url), a_job("a")
     admin.zadd(f"{KEYS.prefix}jobs-kept-until", {"old": 1})
     queue.submit(job)
@@ -47,7 +47,7 @@ async def work_as_api(url: str, admin: Any) -> None:
     with patch.object(queue, "_send", side_effect=OperationalError("away")), raises(JobQueueError):
         queue.submit(a_job("b"))
     _look_at_jobs(url, admin)
-    _steer(url, admin)
+    _control(url, admin)
     change_letters(url, admin)
     await measure(url, channel=CHANNEL, stream=STREAM)
     show(url, admin)
@@ -56,9 +56,9 @@ async def work_as_api(url: str, admin: Any) -> None:
 
 
 async def work_as_operator(url: str, admin: Any) -> None:
-    """Look at jobs and cancel one, publish, look at events, steer subscriptions, redrive and discard."""
+    """Look at jobs and cancel one, publish, look at events, control subscriptions, redrive and discard."""
     _look_at_jobs(url, admin)
-    _steer(url, admin)
+    _control(url, admin)
     change_letters(url, admin)
     _ask(url, admin)
     is_well(url, Process.OPERATOR, writes=False)
@@ -157,7 +157,7 @@ def _mend_jobs(queue: CeleryJobQueue, admin: Any) -> None:
     queue.resubmit_lost()
 
 
-def _steer(url: str, admin: Any) -> None:
+def _control(url: str, admin: Any) -> None:
     """Publish, look at kept events, and do to a subscription all that can be done."""
     event = an_event()
     admin.hset(KEYS.intents, f"{event.source}:{event.id}", "")

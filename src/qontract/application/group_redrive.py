@@ -8,7 +8,7 @@ from itertools import islice
 from qontract.application.dead_letter_changes import LetterChanges
 from qontract.application.ports.dead_letters import DeadLetters, SubscriptionGoneError
 from qontract.application.ports.redrive_runs import RedriveRuns
-from qontract.application.subscription_steering import SubscriptionSteering, UnknownSubscriptionError
+from qontract.application.subscription_control import SubscriptionControl, UnknownSubscriptionError
 from qontract.domain.dead_letters import DeadLetter, Group
 
 MAX_AT_ONCE = 64
@@ -58,10 +58,10 @@ def group_of(letters: Iterable[DeadLetter], group_id: str) -> Group | None:
     return found
 
 
-def check_read(steering: SubscriptionSteering, subscription: str) -> None:
+def check_read(control: SubscriptionControl, subscription: str) -> None:
     """Raise SubscriptionGoneError if the subscription is gone, and NotReadError if nobody reads it."""
     try:
-        known = steering.get(subscription)
+        known = control.get(subscription)
     except UnknownSubscriptionError:
         raise SubscriptionGoneError(subscription) from None
     if not (known.view.made or known.view.is_run):

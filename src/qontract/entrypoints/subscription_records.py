@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from qontract.application.subscription_steering import SubscriptionStatus
+from qontract.application.subscription_control import SubscriptionStatus
 from qontract.domain.subscriptions import duration, next_step
 from qontract.entrypoints.shown import safe, table
 

@@ -29,17 +29,17 @@ POLICIES = pytest.mark.parametrize("policy", [Policy(), Policy(shared=True)], id
 @on_virtual_clock
 async def test_a_paused_subscription_is_not_read_and_goes_on_where_it_was(policy: Policy) -> None:
     events, handler = InMemoryEvents(), Handler(policy)
-    steering = InMemorySubscriptions(events)
+    control = InMemorySubscriptions(events)
     publish(events, *map(an_event, range(3)))
     async with replica(events, handler) as one:
         await until(lambda: handler.handled == [0, 1, 2])
-        steering.pause(NAME, "me")
+        control.pause(NAME, "me")
         await until(lambda: one.loop.paused and one.loop.session is None, seconds=5)
         publish(events, *map(an_event, range(3, 6)))
         await asyncio.sleep(600)
         assert handler.handled == [0, 1, 2]
         assert one.loop.fresh(5)  # it is not stalled
-        steering.resume(NAME)
+        control.resume(NAME)
         await until(lambda: handler.handled == [0, 1, 2, 3, 4, 5], seconds=5)
         assert not one.loop.paused
 
@@ -48,20 +48,20 @@ async def test_a_paused_subscription_is_not_read_and_goes_on_where_it_was(policy
 @on_virtual_clock
 async def test_what_is_paused_before_it_is_run_waits(policy: Policy) -> None:
     events, handler = InMemoryEvents(), Handler(policy)
-    steering = InMemorySubscriptions(events)
-    steering.pause(NAME, "me")
+    control = InMemorySubscriptions(events)
+    control.pause(NAME, "me")
     publish(events, an_event(1))
     async with replica(events, handler) as one:
         await asyncio.sleep(600)
         assert (handler.attempts, one.loop.fresh(5)) == ([], True)
-        steering.resume(NAME)
+        control.resume(NAME)
         await until(lambda: handler.handled == [1], seconds=5)
 
 
 @on_virtual_clock
 async def test_handlers_at_work_finish_and_what_was_not_begun_is_not_begun() -> None:
     events = InMemoryEvents()
-    steering = InMemorySubscriptions(events)
+    control = InMemorySubscriptions(events)
 
     async def slow(_: int, __: int) -> None:
         await asyncio.sleep(3)
@@ -70,15 +70,15 @@ async def test_handlers_at_work_finish_and_what_was_not_begun_is_not_begun() -> 
     publish(events, *(an_event(number, subject=str(number)) for number in range(6)))
     async with replica(events, handler) as one:
         await until(lambda: len(handler.attempts) == 2)
-        steering.pause(NAME, "me")
+        control.pause(NAME, "me")
         await until(lambda: one.loop.paused and one.loop.session is None, seconds=10)
         assert handler.handled == [0, 1]
         await asyncio.sleep(600)
         assert (len(handler.attempts), pending(events)) == (2, 4)
-        view = steering.get(NAME)
+        view = control.get(NAME)
         assert view
         assert view.leader == ""
-        steering.resume(NAME)
+        control.resume(NAME)
         await until(lambda: handler.handled == list(range(6)), seconds=60)
     assert handler.attempts == [(number, 1) for number in range(6)]  # what waited has lost no attempt
 
@@ -86,7 +86,7 @@ async def test_handlers_at_work_finish_and_what_was_not_begun_is_not_begun() -> 
 @on_virtual_clock
 async def test_what_waits_for_another_attempt_waits_on_and_keeps_its_attempts() -> None:
     events = InMemoryEvents()
-    steering = InMemorySubscriptions(events)
+    control = InMemorySubscriptions(events)
 
     async def once(_: int, attempt: int) -> None:
         if attempt == 1:
@@ -96,26 +96,26 @@ async def test_what_waits_for_another_attempt_waits_on_and_keeps_its_attempts() 
     publish(events, an_event(1))
     async with replica(events, handler) as one:
         await until(lambda: recorded(events) == 1)
-        steering.pause(NAME, "me")
+        control.pause(NAME, "me")
         await until(lambda: one.loop.paused and one.loop.session is None, seconds=10)
         await asyncio.sleep(1000)
         assert handler.attempts == [(1, 1)]
-        steering.resume(NAME)
+        control.resume(NAME)
         await until(lambda: handler.attempts == [(1, 1), (1, 2)], seconds=10)
 
 
 @on_virtual_clock
 async def test_no_replica_takes_the_lead_of_a_paused_subscription() -> None:
     events, first, second = InMemoryEvents(), Handler(), Handler()
-    steering = InMemorySubscriptions(events)
+    control = InMemorySubscriptions(events)
     async with replica(events, first) as one, replica(events, second, "two") as two:
         await until(lambda: one.loop.session is not None)
-        steering.pause(NAME, "me")
+        control.pause(NAME, "me")
         publish(events, an_event(1))
         await until(lambda: one.loop.paused and two.loop.paused, seconds=10)
         await asyncio.sleep(600)
         assert (one.loop.session, two.loop.session) == (None, None)
-        steering.resume(NAME)
+        control.resume(NAME)
         await until(lambda: first.handled + second.handled == [1], seconds=10)
 
 
@@ -123,14 +123,14 @@ async def test_no_replica_takes_the_lead_of_a_paused_subscription() -> None:
 @on_virtual_clock
 async def test_a_seek_during_a_pause_takes_effect_at_the_resume(policy: Policy) -> None:
     events, handler = InMemoryEvents(), Handler(policy)
-    steering = InMemorySubscriptions(events)
+    control = InMemorySubscriptions(events)
     publish(events, *map(an_event, range(3)))
     async with replica(events, handler) as one:
         await until(lambda: handler.handled == [0, 1, 2])
-        steering.pause(NAME, "me")
+        control.pause(NAME, "me")
         await until(lambda: one.loop.paused and one.loop.session is None, seconds=10)
-        assert steering.seek(NAME, "start")
-        steering.resume(NAME)
+        assert control.seek(NAME, "start")
+        control.resume(NAME)
         await until(lambda: handler.handled == [0, 1, 2, 0, 1, 2], seconds=10)
 
 
@@ -160,13 +160,13 @@ def test_a_pause_and_its_end_are_logged_once_each(caplog: pytest.LogCaptureFixtu
     @on_virtual_clock
     async def run() -> None:
         events = InMemoryEvents()
-        steering = InMemorySubscriptions(events)
+        control = InMemorySubscriptions(events)
         async with replica(events, Handler()) as one:
             for _ in range(2):
-                steering.pause(NAME, "me")
+                control.pause(NAME, "me")
                 await until(lambda: one.loop.paused)
                 await asyncio.sleep(60)
-                steering.resume(NAME)
+                control.resume(NAME)
                 await until(lambda: not one.loop.paused)
 
     with caplog.at_level(logging.INFO):

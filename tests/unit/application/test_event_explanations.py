@@ -8,7 +8,6 @@ from qontract.application.delivery_session import Limits
 from qontract.application.ports.dead_letters import ChangedBy
 from qontract.application.ports.event_handler import Policy, Reject, RetryLater
 from qontract.domain.explanations import Verdict
-from tests.support.asking_why import Deployment, delivering
 from tests.support.delivering import (
     NAME,
     Handler,
@@ -21,6 +20,7 @@ from tests.support.delivering import (
     replica,
     until,
 )
+from tests.support.explaining import Deployment, delivering
 
 PATIENT = Policy(max_attempts=3, backoff=600, max_backoff=600)
 

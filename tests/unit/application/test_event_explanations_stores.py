@@ -10,7 +10,6 @@ from qontract.application.ports.intents import IntentsError
 from qontract.application.ports.kept_events import KeptEventsError
 from qontract.domain.explanations import EventExplanation, Fate, Verdict
 from qontract.domain.kept_events import KeptEvent
-from tests.support.asking_why import Deployment, delivering
 from tests.support.delivering import (
     NAME,
     Handler,
@@ -22,6 +21,7 @@ from tests.support.delivering import (
     replica,
     until,
 )
+from tests.support.explaining import Deployment, delivering
 
 
 @on_virtual_clock

@@ -1,4 +1,4 @@
-"""In memory: the subscriptions, for people who look at them and steer them."""
+"""In memory: the subscriptions, for people who look at them and control them."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

@@ -137,7 +137,7 @@ _MEASURING: _Uses = [
 
 _LOOKING: _Uses = [("xrange xrevrange xinfo|stream", _STREAM)]
 
-_STEERING: _Uses = [
+_CONTROL: _Uses = [
     *_MEASURING,
     ("type hscan hexists hget hdel hsetnx", "paused"),
     ("type hscan hexists hget hdel", "alive"),
@@ -150,7 +150,7 @@ _STEERING: _Uses = [
     ("hset hdel", "places"),
 ]
 
-_ASKING_WHY: _Uses = [
+_EXPLAINING: _Uses = [
     ("hget", "interests"),
     ("hget", "places"),
     ("hmget hscan", "records:*"),
@@ -198,7 +198,7 @@ _SET_ASIDE = (
     *("interests", "places", "redriven:*", "records:*", "outcomes:*", "lease:*"),
 )
 
-_MENDING: _Uses = [
+_SETTING_ASIDE: _Uses = [
     *(("type rename", key) for key in _SET_ASIDE),
     ("pttl", "lease:*"),
     ("xinfo|stream xadd", "dead"),
@@ -214,7 +214,7 @@ _SHOWING: _Uses = [
     ("rename pexpire", "set-aside:processes*"),
 ]
 
-_ASKING: _Uses = [
+_STATUS: _Uses = [
     ("hget hstrlen", "processes"),
     ("zrevrange", "processes-seen"),
     ("hgetall", "intents"),
@@ -227,16 +227,16 @@ _USES: Mapping[Process, _Uses] = {
         *_SUBMITTING,
         *_JOBS,
         *_PUBLISHING,
-        *_STEERING,
+        *_CONTROL,
         *_LOOKING,
-        *_ASKING_WHY,
+        *_EXPLAINING,
         *_DEAD_LETTERS,
         *_SHOWING,
-        *_ASKING,
+        *_STATUS,
     ],
     Process.WORKER: [*_SCRIPTS, *_RUNNING, *_PUBLISHING, *_INTENDING, *_SHOWING],
-    Process.SUBSCRIBER: [*_SCRIPTS, *_HANDLING, *_MENDING, *_PUBLISHING, *_SHOWING],
-    Process.OPERATOR: [*_SCRIPTS, *_PUBLISHING, *_STEERING, *_LOOKING, *_ASKING_WHY, *_DEAD_LETTERS, *_JOBS, *_ASKING],
+    Process.SUBSCRIBER: [*_SCRIPTS, *_HANDLING, *_SETTING_ASIDE, *_PUBLISHING, *_SHOWING],
+    Process.OPERATOR: [*_SCRIPTS, *_PUBLISHING, *_CONTROL, *_LOOKING, *_EXPLAINING, *_DEAD_LETTERS, *_JOBS, *_STATUS],
 }
 
 

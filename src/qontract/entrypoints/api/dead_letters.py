@@ -17,7 +17,7 @@ from qontract.application.group_redrive import GroupRedrive, NotReadError, check
 from qontract.application.ports.dead_letters import DeadLetters, DeadLettersError
 from qontract.application.ports.redrive_runs import RedriveRuns
 from qontract.application.ports.subscriptions import SubscriptionsError
-from qontract.application.subscription_steering import SubscriptionSteering
+from qontract.application.subscription_control import SubscriptionControl
 from qontract.domain.causes import UNREADABLE
 from qontract.domain.dead_letters import DeadLetter, groups_of
 from qontract.entrypoints.api.auth import ClaimsOf
@@ -50,7 +50,7 @@ class Desk:
 
     dead_letters: DeadLetters
     runs: RedriveRuns
-    steering: SubscriptionSteering
+    control: SubscriptionControl
     events: EventManager | None
     claims_of: ClaimsOf
 
@@ -129,7 +129,7 @@ def _add_group(routes: APIRouter, desk: Desk, changes_of: Any) -> None:
                 raise HTTPException(404, "No dead letter is of this group.")
             if group.cause.kind == UNREADABLE:
                 raise HTTPException(409, "Refused: they cannot be read. Discard them.")
-            check_read(desk.steering, group.subscription)
+            check_read(desk.control, group.subscription)
             if asked.dry_run:
                 return _json({"group": group_record(group), "dry_run": True})
             redrive = GroupRedrive(desk.dead_letters, desk.runs, changes, group)

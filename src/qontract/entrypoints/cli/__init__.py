@@ -16,7 +16,7 @@ from uuid import uuid4
 import typer
 
 from qontract.entrypoints.cli import acl, dead_letters, events, jobs, status, subscriptions, why
-from qontract.entrypoints.cli.asking import API_URL
+from qontract.entrypoints.cli.terminal import API_URL
 
 app = typer.Typer(
     help=__doc__,

@@ -8,7 +8,7 @@ import typer
 
 from qontract.application.ports.dead_letters import DeadLetters, DeadLettersError
 from qontract.domain.dead_letters import DeadLetter
-from qontract.entrypoints.cli.asking import examples, is_certain, no_answer
+from qontract.entrypoints.cli.terminal import examples, is_certain, no_answer
 from qontract.entrypoints.shown import safe
 
 if TYPE_CHECKING:

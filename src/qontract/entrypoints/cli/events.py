@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from qontract.application.ports.kept_events import KeptEventsError
-from qontract.entrypoints.cli.asking import examples, no_answer
+from qontract.entrypoints.cli.terminal import examples, no_answer
 from qontract.entrypoints.times import point_in_time
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)

@@ -11,11 +11,11 @@ from urllib.parse import quote
 
 import typer
 
-from qontract.entrypoints.cli.asking import API_URL, examples, is_certain, no_answer
+from qontract.entrypoints.cli.terminal import API_URL, examples, is_certain, no_answer
 from qontract.entrypoints.times import point_in_time
 
 if TYPE_CHECKING:
-    from qontract.application.job_steering import JobSteering
+    from qontract.application.job_control import JobControl
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 
@@ -193,15 +193,15 @@ def _quoted(job_id: str) -> str:
 
 
 @contextmanager
-def _jobs(token: str | None, *, logs: bool = False) -> "Iterator[JobSteering | None]":
-    """Give what steers the jobs in Redis; None: the API is to be asked. Say in one line what goes wrong."""
-    from qontract.application.job_steering import EndedJobError, UnknownJobError
+def _jobs(token: str | None, *, logs: bool = False) -> "Iterator[JobControl | None]":
+    """Give what controls the jobs in Redis; None: the API is to be asked. Say in one line what goes wrong."""
+    from qontract.application.job_control import EndedJobError, UnknownJobError
     from qontract.application.ports.kept_jobs import KeptJobsError
     from qontract.entrypoints.client import ClientError
     from qontract.entrypoints.shown import safe
 
     try:
-        yield None if token else _steering(logs=logs)
+        yield None if token else _control(logs=logs)
     except UnknownJobError as error:
         hint = "see `qontract jobs list`"
         raise SystemExit(f"qontract: {safe(error)}: no such job was submitted, or it is forgotten; {hint}") from None
@@ -213,8 +213,8 @@ def _jobs(token: str | None, *, logs: bool = False) -> "Iterator[JobSteering | N
         raise SystemExit(f"qontract: {error}") from None
 
 
-def _steering(*, logs: bool) -> "JobSteering":
-    """Return what steers the jobs in Redis. `logs`: who does what is logged."""
+def _control(*, logs: bool) -> "JobControl":
+    """Return what controls the jobs in Redis. `logs`: who does what is logged."""
     from qontract.entrypoints.container import get_container
     from qontract.entrypoints.logs import configure_logs
 
@@ -224,5 +224,5 @@ def _steering(*, logs: bool) -> "JobSteering":
         raise SystemExit(f"qontract: to look at jobs, give {needed}")
     if logs:
         configure_logs("INFO")
-    jobs: JobSteering = container.job_steering()
+    jobs: JobControl = container.job_control()
     return jobs

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from qontract.entrypoints.cli.asking import no_answer
+from qontract.entrypoints.cli.terminal import no_answer
 
 _EXAMPLES = (
     "qontract why 1769851800123-0",

@@ -1,4 +1,4 @@
-"""What answers the questions of who runs it, and says who may do what, from the settings."""
+"""What shows operators the system and lets them change it, and says who may do what, from the settings."""
 
 from collections.abc import Callable
 from socket import gethostname
@@ -14,7 +14,7 @@ from qontract.application.ports.redrive_runs import RedriveRuns
 from qontract.application.ports.server_check import ServerCheck
 from qontract.application.server_checks import ServerChecks
 from qontract.application.status import SystemStatus
-from qontract.application.subscription_steering import SubscriptionSteering
+from qontract.application.subscription_control import SubscriptionControl
 from qontract.application.token_keys import TokenKeys
 from qontract.domain.processes import ProcessKind
 from qontract.entrypoints.metrics import JWKS_FAILED
@@ -48,12 +48,12 @@ def kept_events(settings: Settings, timeout: float = 5.0) -> KeptEvents:
     return RedisKeptEvents(url, stream=settings.events.stream, timeout=timeout)
 
 
-def steering(settings: Settings) -> SubscriptionSteering:
+def subscription_control(settings: Settings) -> SubscriptionControl:
     from qontract.adapters.redis import RedisSubscriptions
 
     events, url = settings.events, settings.events_url
     subscriptions = RedisSubscriptions(url, channel=events.channel, stream=events.stream)
-    return SubscriptionSteering(subscriptions, abandoned_seconds=settings.subscriber.abandoned_seconds)
+    return SubscriptionControl(subscriptions, abandoned_seconds=settings.subscriber.abandoned_seconds)
 
 
 def why(settings: Settings, event_format: EventFormat) -> EventExplanations:

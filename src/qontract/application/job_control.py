@@ -21,8 +21,8 @@ class EndedJobError(Exception):
     """The job had ended before it could be cancelled. The message says how."""
 
 
-class JobSteering:
-    """Steers the jobs of `kept`. Raises KeptJobsError, and UnknownJobError if there is no such job."""
+class JobControl:
+    """Controls the jobs of `kept`. Raises KeptJobsError, and UnknownJobError if there is no such job."""
 
     def __init__(self, kept: KeptJobs) -> None:
         self._kept = kept

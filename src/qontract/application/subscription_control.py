@@ -23,8 +23,8 @@ class SubscriptionStatus:
     reason: str
 
 
-class SubscriptionSteering:
-    """Steers `subscriptions`. Raises SubscriptionsError, and UnknownSubscriptionError if there is none of this name.
+class SubscriptionControl:
+    """Controls `subscriptions`. Raises SubscriptionsError, and UnknownSubscriptionError if there is none of this name.
 
     After `abandoned_seconds` without a sign of life, a subscription does not hold back the trimming of events any more.
     `by` is the person who asks.

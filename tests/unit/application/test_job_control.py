@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from qontract.adapters.memory import InMemoryJobQueue, InMemoryKeptJobs
-from qontract.application.job_steering import EndedJobError, JobSteering, UnknownJobError
+from qontract.application.job_control import EndedJobError, JobControl, UnknownJobError
 from qontract.domain.jobs import Job
 from qontract.domain.kept_jobs import CancelOutcome
 from tests.contracts.job_queue_runner import Runner, a_job
@@ -18,8 +18,8 @@ def queue() -> InMemoryJobQueue:
 
 
 @pytest.fixture
-def jobs(queue: InMemoryJobQueue) -> JobSteering:
-    return JobSteering(InMemoryKeptJobs(queue))
+def jobs(queue: InMemoryJobQueue) -> JobControl:
+    return JobControl(InMemoryKeptJobs(queue))
 
 
 def submitted(queue: InMemoryJobQueue, hours_ago: int = 0) -> Job:
@@ -28,7 +28,7 @@ def submitted(queue: InMemoryJobQueue, hours_ago: int = 0) -> Job:
     return job
 
 
-def test_only_what_was_submitted_since_then_and_is_visible_is_found(queue: InMemoryJobQueue, jobs: JobSteering) -> None:
+def test_only_what_was_submitted_since_then_and_is_visible_is_found(queue: InMemoryJobQueue, jobs: JobControl) -> None:
     ids = [submitted(queue, hours_ago).id for hours_ago in (3, 2, 1)]
     since = datetime.now(UTC) - 2.5 * HOUR
     assert [view.id for view in jobs.latest(limit=9, since=since)] == [ids[2], ids[1]]
@@ -36,7 +36,7 @@ def test_only_what_was_submitted_since_then_and_is_visible_is_found(queue: InMem
 
 
 def test_who_cancelled_is_logged_once(
-    queue: InMemoryJobQueue, jobs: JobSteering, caplog: pytest.LogCaptureFixture
+    queue: InMemoryJobQueue, jobs: JobControl, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     job = submitted(queue)
@@ -47,7 +47,7 @@ def test_who_cancelled_is_logged_once(
 
 
 def test_a_job_that_has_ended_is_not_cancelled_and_it_is_said_how_it_ended(
-    queue: InMemoryJobQueue, jobs: JobSteering
+    queue: InMemoryJobQueue, jobs: JobControl
 ) -> None:
     job = submitted(queue)
     queue.run(job.id)
@@ -55,7 +55,7 @@ def test_a_job_that_has_ended_is_not_cancelled_and_it_is_said_how_it_ended(
         jobs.cancel(job.id, by="alice")
 
 
-def test_an_id_that_is_none_is_unknown(jobs: JobSteering) -> None:
+def test_an_id_that_is_none_is_unknown(jobs: JobControl) -> None:
     with pytest.raises(UnknownJobError):
         jobs.get("8c6f")
     with pytest.raises(UnknownJobError):

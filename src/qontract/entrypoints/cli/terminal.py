@@ -1,4 +1,4 @@
-"""What commands share: whom they ask, how they make sure, and how their help says its examples."""
+"""How commands speak at the terminal: examples in their help, questions before a change, and a missing answer."""
 
 import sys
 
