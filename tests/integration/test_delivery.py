@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import redis
 
-from qontract.application.attempts import Count
-from qontract.application.delivery_session import Limits
+from qontract.application.delivery.attempts import Count
+from qontract.application.delivery.session import Limits
 from qontract.application.ports.event_handler import Policy
 from qontract.application.ports.event_publisher import EventPublisherError
 from tests.support.delivering import NAME, Handler, an_event, failing

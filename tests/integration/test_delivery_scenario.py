@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from qontract.adapters.cloudevents import CloudEventsEventFormat
-from qontract.application.attempts import Count
+from qontract.application.delivery.attempts import Count
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy, Reject, RetryLater
 from qontract.domain.dead_letters import DeadLetter
 from qontract.domain.events import DomainEvent

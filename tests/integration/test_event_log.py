@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis import RedisEventLog
-from qontract.adapters.redis.segments import Segments
-from qontract.adapters.redis.waits import Waits
+from qontract.adapters.redis.stream.segments import Segments
+from qontract.adapters.redis.stream.waits import Waits
 from qontract.application.ports.dead_letters import DeadLetters
 from qontract.application.ports.event_log import EventLog
 from qontract.testing.contracts.event_log import EventLogContract

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 from redis.asyncio import Redis
 
-from qontract.adapters.redis.retention import show_alive, trim
+from qontract.adapters.redis.stream.retention import show_alive, trim
 from qontract.application.ports.event_log import EventLogError, GoneError
 from tests.support.processes import free_port
 from tests.support.redis_event_log import KEYS, a_log, append, opened, read

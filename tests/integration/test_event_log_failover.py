@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from qontract.adapters.redis import RedisEventLog
-from qontract.adapters.redis.segments import Segments
+from qontract.adapters.redis.stream.segments import Segments
 from qontract.application.ports.event_log import Entry, GoneError, LeaseLostError, RewoundError
 from tests.chaos.proxy import Proxy
 from tests.support.failover import Pair, at, behind_a_name, offset

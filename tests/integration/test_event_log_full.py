@@ -9,7 +9,7 @@ from redis.exceptions import OutOfMemoryError
 
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis import RedisBroker
-from qontract.adapters.redis.retention import show_alive, trim
+from qontract.adapters.redis.stream.retention import show_alive, trim
 from qontract.application.ports.dead_letters import DeadLettersError
 from qontract.domain.dead_letters import FailedAttempt
 from qontract.testing.contracts.dead_letters import FAILURES

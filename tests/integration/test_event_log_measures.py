@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from qontract.adapters.redis.measures import measures_of_all
+from qontract.adapters.redis.stream.measures import measures_of_all
 from qontract.application.ports.event_log import Measures
 from tests.support.redis_event_log import (
     KEYS,

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from qontract.adapters.redis.globs import lua_patterns
-from qontract.adapters.redis.segments import Segments
+from qontract.adapters.redis.stream.globs import lua_patterns
+from qontract.adapters.redis.stream.segments import Segments
 from qontract.application.ports.event_log import Entry
 from qontract.domain.events import type_pattern
 from tests.support.redis_event_log import KEYS, MUCH, a_log, append, calls, contents, opened, read, sent

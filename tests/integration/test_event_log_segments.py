@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from qontract.adapters.redis import RedisEventLog
-from qontract.adapters.redis.segments import Segments
+from qontract.adapters.redis.stream.segments import Segments
 from qontract.application.ports.event_log import Entry, EventLogError, LeaseLostError
 from qontract.domain.events import type_pattern
 from tests.support.redis_event_log import KEYS, LONG, MUCH, a_log, append, calls, contents, lose_the_answer, read, sent

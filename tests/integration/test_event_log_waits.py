@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from qontract.adapters.redis import RedisEventLog
-from qontract.adapters.redis.waits import Waits
+from qontract.adapters.redis.stream.waits import Waits
 from qontract.application.ports.event_log import EventLogError
 from tests.support.redis_event_log import KEYS, MUCH, a_log, append, calls, contents, opened, read
 from tests.support.waiting import eventually

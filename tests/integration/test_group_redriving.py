@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import redis
 
-from qontract.adapters.redis.attempt_records import failures_to_json
+from qontract.adapters.redis.records.attempt_records import failures_to_json
 from qontract.application.ports.event_handler import Policy
 from qontract.domain.causes import Cause
 from qontract.domain.dead_letters import FailedAttempt, group_id

@@ -12,11 +12,11 @@ from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
 from qontract.adapters.redis import RedisBroker, RedisEventPublisher, RedisIntents
-from qontract.adapters.redis.attempt_records import failures_to_json, recall, record_to_json
-from qontract.adapters.redis.measures import measures_of_all
-from qontract.adapters.redis.retention import trim
+from qontract.adapters.redis.records.attempt_records import failures_to_json, recall, record_to_json
+from qontract.adapters.redis.stream.measures import measures_of_all
+from qontract.adapters.redis.stream.retention import trim
 from qontract.adapters.redis.wrong_keys import MAX_LEASE, set_wrong_keys_aside
-from qontract.application.delivery_session import _judge_claimed
+from qontract.application.delivery.session import _judge_claimed
 from qontract.application.ports.event_log import Entry, EventLogError
 from qontract.domain.dead_letters import FailedAttempt
 from qontract.domain.events import DomainEvent

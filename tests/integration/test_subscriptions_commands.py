@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from qontract.adapters.redis.retention import show_alive
+from qontract.adapters.redis.stream.retention import show_alive
 from tests.support.commands import QONTRACT, environment, run
 from tests.support.processes import free_port
 from tests.support.redis_event_log import KEYS, a_log, append, opened, read

@@ -11,7 +11,7 @@ import redis
 from redis.asyncio import Redis
 
 from qontract.adapters.redis import RedisSubscriptions
-from qontract.adapters.redis.retention import show_alive
+from qontract.adapters.redis.stream.retention import show_alive
 from qontract.adapters.redis.wrong_keys import set_wrong_keys_aside
 from qontract.application.ports.event_log import EventLog
 from qontract.application.ports.subscriptions import BusyError, Subscriptions, SubscriptionsError
