@@ -6,15 +6,14 @@ import importlib
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from pathlib import Path
 
 import pytest
 
 from qontract.application.ports.event_log import Measures
 from qontract.domain.kept_jobs import JobCounts
 from qontract.entrypoints import metrics
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src/qontract"
 OPERATIONS = ROOT / "docs/operations.md"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

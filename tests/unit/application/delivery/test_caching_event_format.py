@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from qontract.adapters.cloudevents import CloudEventsEventFormat
-from qontract.application.delivery.caching_event_format import CachingEventFormat
 from qontract.application.delivery import caching_event_format
+from qontract.application.delivery.caching_event_format import CachingEventFormat
 from qontract.application.ports.event_format import EventFormat
 from qontract.testing.contracts.event_format import EventFormatContract
 

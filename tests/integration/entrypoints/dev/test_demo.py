@@ -13,9 +13,9 @@ import pytest
 
 from qontract.entrypoints.sandboxes import load_sandboxes
 from tests.support.commands import nothing_left, processes, run, running
+from tests.support.paths import DATA
 from tests.support.slack_sandbox import user, usergroup
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
 needs_data = pytest.mark.skipif(not (DATA.exists() or os.environ.get("CI")), reason="the organisation's data is absent")
 
 

@@ -7,8 +7,9 @@ import httpx
 import pytest
 
 from qontract.entrypoints.packages import EVENTS
+from tests.support.paths import ROOT
 from tests.support.processes import free_port, process
-from tests.support.subscriber_process import ROOT, Site
+from tests.support.subscriber_process import Site
 
 TYPES = """
 from qontract.domain.events import DomainEvent, EventData

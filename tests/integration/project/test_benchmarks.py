@@ -17,6 +17,7 @@ from benchmarks.planning import planning
 from benchmarks.publishing import one, together
 from benchmarks.slack_calls import slack_calls
 from benchmarks.table import table
+from tests.support.paths import ROOT
 
 
 def run(monkeypatch: pytest.MonkeyPatch, works: Mapping[str, object], *arguments: str) -> Outcome:
@@ -100,7 +101,7 @@ def test_ours_and_the_peer_take_turns_and_each_is_first_in_turn() -> None:
 
 
 def test_every_work_of_the_page_is_one_of_the_command() -> None:
-    page = (Path(__file__).parents[2] / "docs/benchmarks.md").read_text()
+    page = (ROOT / "docs/benchmarks.md").read_text()
     assert [name for name in benchmarks.WORKS if f"`{name}`" not in page] == []
 
 

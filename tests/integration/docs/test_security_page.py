@@ -16,9 +16,9 @@ from qontract.adapters.slack import client
 from qontract.adapters.slack.slack_usergroups import SlackSettings
 from qontract.entrypoints.settings.groups import ApiSettings
 from tests.support.jobs import final
+from tests.support.paths import ROOT
 from tests.support.worker_process import SECRET, Worker, submitted
 
-ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/security.md").read_text()
 ROWS = [line for line in PAGE.splitlines() if line.startswith("| **")]
 TEST = re.compile(r"`(test_\w+\.py)::(test_\w+)`")

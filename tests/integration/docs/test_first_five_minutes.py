@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import nothing_left, run, running
+from tests.support.paths import ROOT
 from tests.support.processes import ports_in_a_row
 
-ROOT = Path(__file__).parents[2]
 DEMO, DEV, *TYPED = re.findall(r"```text\n(.*?)```", (ROOT / "docs" / "first-five-minutes.md").read_text(), re.DOTALL)
 DIFFERS = (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", r"\d\d:\d\d:\d\d", r"\d+\.\d s", r"127\.0\.0\.1:\d+")
 

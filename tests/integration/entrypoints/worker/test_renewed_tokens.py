@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from qontract.domain.jobs import Job, JobResult, JobStatus
-from tests.integration.test_subscriber import EVENT
+from tests.integration.entrypoints.subscriber.test_subscriber import EVENT
 from tests.support.jobs import final
 from tests.support.redis_delivery import publish
 from tests.support.slack_sandbox import Sandbox

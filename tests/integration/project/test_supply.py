@@ -19,13 +19,13 @@ from packaging.utils import canonicalize_name
 from qontract.adapters.github import GithubApiTeams
 from qontract.entrypoints import integrations, packages
 from tests.support.commands import environment
+from tests.support.paths import ROOT
 from tests.support.plain_install import hidden, install, owners_of_modules
 from tests.support.processes import free_port, process
 from tests.support.waiting import until
 from tests.support.worker_process import Worker
 from tools.sbom import DEPLOYED, document, needed
 
-ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 NOT_IMPORTED = {"hishel", "fastapi-swagger"}

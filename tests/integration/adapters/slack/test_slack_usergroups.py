@@ -7,7 +7,6 @@ import re
 import socket
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from qontract.application.slack_usergroups import SlackUsergroups
 from qontract.domain.slack_usergroups import UsergroupAction
 from qontract.testing.reconciling import reconcile
 from tests.contracts.slack_usergroups import SlackUsergroupsContract, create, update_metadata, update_users
+from tests.support.paths import DATA
 from tests.support.slack_sandbox import COREOS, Sandbox, channel, user, usergroup
 
 READING = ["users.list", "conversations.list", "usergroups.list"]
@@ -257,13 +257,13 @@ def test_an_answer_that_is_not_slacks_is_an_error(sandbox_server: Sandbox, body:
         workspaces.apply(create())
 
 
-DATA = Path(__file__).parents[3] / "shared" / "data" / "kubernetes-slack"
+ORGANISATION = DATA / "kubernetes-slack"
 
 
-@pytest.mark.skipif(not DATA.exists() and "CI" not in os.environ, reason="the data is not there")
+@pytest.mark.skipif(not ORGANISATION.exists() and "CI" not in os.environ, reason="the data is not there")
 def test_a_real_organisation_is_reconciled_and_then_needs_nothing(slack_sandbox: Sandbox) -> None:
-    slack_sandbox.start(json.loads((DATA / "workspace.json").read_text()))
-    desired = json.loads((DATA / "desired-state.json").read_text()) | {"dry_run": False}
+    slack_sandbox.start(json.loads((ORGANISATION / "workspace.json").read_text()))
+    desired = json.loads((ORGANISATION / "desired-state.json").read_text()) | {"dry_run": False}
     workspaces = through(slack_sandbox.url, {"kubernetes": "xoxb-sandbox-kubernetes"})
     first = reconcile(workspaces, desired)
     done = sorted(str(action["action_type"]) for action in first.applied_actions)

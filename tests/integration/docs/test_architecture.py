@@ -17,12 +17,12 @@ from qontract.entrypoints.api import create_app
 from qontract.entrypoints.container import Container
 from tests.support.api_process import PATH, token
 from tests.support.delivering import Seen
+from tests.support.paths import ROOT
 from tests.support.redis_delivery import replica
 from tests.support.slack_sandbox import Sandbox
 from tests.support.waiting import eventually
 from tests.support.worker_process import SECRET
 
-ROOT = Path(__file__).parents[2]
 HOP = re.compile(r"^(\d+)\. \[`([\w.]+)`\]\(\.\./(src/[\w/]+\.py)\)", re.MULTILINE)
 DESIRED = {"workspaces": [{"name": "coreos", "usergroups": [{"handle": "team-a", "users": ["bob"]}]}], "dry_run": False}
 

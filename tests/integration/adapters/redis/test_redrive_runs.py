@@ -9,7 +9,7 @@ from qontract.adapters.redis import RedisRedriveRuns
 from qontract.application.ports.dead_letters import DeadLettersError
 from qontract.testing.contracts.event_log_events import Events
 from tests.contracts.redrive_runs import GROUP, NAME, RedriveRunsContract
-from tests.integration.test_event_log import RedisEvents
+from tests.integration.adapters.redis.test_event_log import RedisEvents
 from tests.support.hostile import ODD_BYTES, odd_objects
 from tests.support.processes import free_port
 from tests.support.redis_event_log import KEYS

@@ -3,7 +3,6 @@
 import json
 import os
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +14,9 @@ from qontract.application.ports.integration import IntegrationError
 from qontract.domain.jobs import JobStatus
 from qontract.testing.reconciling import reconcile
 from tests.support.github_sandbox import GithubSandbox
+from tests.support.paths import DATA
 
-DATA = Path(__file__).parents[3] / "shared" / "data" / "kubernetes-github"
+ORGANISATION = DATA / "kubernetes-github"
 
 
 def logins(number: int) -> list[str]:
@@ -76,10 +76,10 @@ def test_reading_an_organisation_that_the_token_does_not_show_says_so(github: Gi
         teams.read("atlantis")
 
 
-@pytest.mark.skipif(not DATA.exists() and "CI" not in os.environ, reason="the data is not there")
+@pytest.mark.skipif(not ORGANISATION.exists() and "CI" not in os.environ, reason="the data is not there")
 def test_a_real_organisation_is_reconciled_and_then_needs_nothing(github: GithubSandbox) -> None:
-    github.start(json.loads((DATA / "organisations.json").read_text()))
-    desired = json.loads((DATA / "desired-state.json").read_text())
+    github.start(json.loads((ORGANISATION / "organisations.json").read_text()))
+    desired = json.loads((ORGANISATION / "desired-state.json").read_text())
     names = [each["name"] for each in desired["organisations"]]
     tokens = {name: f"ghp_sandbox_{name}" for name in names}
     teams = GithubApiTeams(GithubSettings(api_url=github.url, tokens=tokens, timeout=10))

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import environment, nothing_left, run, running
+from tests.support.paths import ROOT
 from tests.support.processes import ports_in_a_row
 
-ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "tutorial.md").read_text()
 BLOCKS = re.findall(r"((?:(?!```).)*)```(\w+)\n(.*?)```", PAGE, re.DOTALL)
 FILES = [

@@ -15,11 +15,12 @@ from qontract.adapters.celery import CeleryJobQueue
 from qontract.adapters.slack import SlackApiUsergroups
 from qontract.application.reconcile import job
 from qontract.domain.slack_desired_state import DesiredState
+from tests.support.paths import EXAMPLES
 from tests.support.processes import free_port, process
 from tests.support.waiting import until
 from tests.support.worker_process import SECRET
 
-WORKSPACE = Path(__file__).parents[2] / "src" / "qontract" / "entrypoints" / "examples" / "workspace.json"
+WORKSPACE = EXAMPLES / "workspace.json"
 
 
 @contextmanager

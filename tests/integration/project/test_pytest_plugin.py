@@ -5,7 +5,8 @@ import sys
 import tomllib
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 TESTS = """
 import pytest
 from qontract import Delivery, DomainEvent, EventHandler

@@ -20,8 +20,8 @@ from qontract.application.ports.event_log import Measures
 from qontract.domain.kept_jobs import JobCounts
 from qontract.entrypoints import metrics
 from qontract.entrypoints.settings import Settings
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
