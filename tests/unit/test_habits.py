@@ -94,7 +94,7 @@ def test_the_contributing_page_names_files_that_are_there() -> None:
     shapes = {"things.py", "test_things.py", "NAME.py"}
     paths = [path for path in named if not any(shape in path for shape in shapes) and "NAME" not in path]
     ours = ("", "application", "adapters", "adapters/redis", "entrypoints", "testing")
-    tests = (ROOT / "tests/integration/docs", ROOT / "tests/integration/project")
+    tests = (ROOT / "tests/integration" / folder for folder in ("", "docs", "project"))
     places = [ROOT, *tests, *(ROOT / "src/qontract" / room for room in ours)]
     assert len(paths) > 30
     assert [path for path in paths if not any((place / path).exists() for place in places)] == []
