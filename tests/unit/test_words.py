@@ -6,6 +6,7 @@ import importlib
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from pathlib import Path
 
 from qontract.application.ports.event_log import Measures
 from qontract.domain.kept_jobs import JobCounts
