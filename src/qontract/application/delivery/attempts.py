@@ -258,3 +258,13 @@ def replica_ended(begun: float) -> FailedAttempt:
 def _identity(event: DomainEvent) -> str:
     """Return what identifies an event: source and id together (CloudEvents 1.0.2, `id`)."""
     return f"{event.source} {event.id}"
+
+
+def judge_claimed(entry: Entry) -> None:
+    """Decide whether a claimed entry may have killed the replica that had it.
+
+    An attempt that began and did not end counts as failed. Without a record, nobody knows whether an attempt began.
+    """
+    entry.suspect = not entry.recorded or entry.begun > 0
+    if entry.begun:
+        entry.failures, entry.begun = (*entry.failures, replica_ended(entry.begun)), 0

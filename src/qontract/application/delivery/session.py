@@ -8,14 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from qontract.application.delivery.attempts import (
-    Attempts,
-    Count,
-    Counting,
-    Publish,
-    replica_ended,
-    report_expired,
-)
+from qontract.application.delivery.attempts import Attempts, Count, Counting, Publish, judge_claimed, report_expired
 from qontract.application.delivery.capacity import Capacity
 from qontract.application.delivery.lanes import Lanes
 from qontract.application.delivery.lease import Lease
@@ -88,6 +81,8 @@ class DeliverySession:
         self._stopping = asyncio.Event()
         self._done: list[Entry] = []
         self._some_done = asyncio.Event()
+        self._all_acknowledged = asyncio.Event()
+        self._all_acknowledged.set()
         self._capacity = Capacity(limits.in_flight, limits.max_bytes)
         self._attempts = Attempts(
             subscription,
@@ -176,8 +171,7 @@ class DeliverySession:
     async def _finish(self, reading: asyncio.Task[None]) -> None:
         await asyncio.wait({reading}, timeout=2 * self._limits.read_seconds)  # what it reads belongs to this replica
         await self._lanes.idle()
-        while self._done:  # noqa: ASYNC110 - acknowledged by then
-            await asyncio.sleep(0.01)
+        await self._all_acknowledged.wait()
 
     async def _read(self) -> None:
         limits = self._limits
@@ -209,7 +203,7 @@ class DeliverySession:
                 continue
             if entry.redelivered:
                 claimed += 1
-                _judge_claimed(entry)
+                judge_claimed(entry)
             if self._wanted(entry):
                 self._lanes.add(entry.event.order_key if ordered and entry.event else entry.key, entry)
             else:
@@ -236,6 +230,7 @@ class DeliverySession:
     def _finished(self, entry: Entry) -> None:
         self._done.append(entry)
         self._some_done.set()
+        self._all_acknowledged.clear()
 
     async def _acknowledge(self) -> None:
         """Acknowledge finished entries: all those that finish during one call go into the next."""
@@ -250,6 +245,8 @@ class DeliverySession:
             del self._done[: len(done)]
             for entry in done:
                 self.held.pop(entry.key, None)
+            if not self._done:
+                self._all_acknowledged.set()
 
     async def _watch_lease(self, lease: Lease) -> None:
         """End the session when the lease has run out: another replica may work then."""
@@ -294,13 +291,3 @@ def report_rebuilt(subscription: str, count: Counting) -> None:
     """Log and count that a subscription had lost its place."""
     count(Count.REBUILT, 1)
     log.error("subscription rebuilt; it had lost its place", extra={"subscription": subscription})
-
-
-def _judge_claimed(entry: Entry) -> None:
-    """Decide whether a claimed entry may have killed the replica that had it.
-
-    An attempt that began and did not end counts as failed. Without a record, nobody knows whether an attempt began.
-    """
-    entry.suspect = not entry.recorded or entry.begun > 0
-    if entry.begun:
-        entry.failures, entry.begun = (*entry.failures, replica_ended(entry.begun)), 0

@@ -16,7 +16,7 @@ from qontract.adapters.redis.records.attempt_records import failures_to_json, re
 from qontract.adapters.redis.stream.measures import measures_of_all
 from qontract.adapters.redis.stream.retention import trim
 from qontract.adapters.redis.wrong_keys import MAX_LEASE, set_wrong_keys_aside
-from qontract.application.delivery.session import _judge_claimed
+from qontract.application.delivery.attempts import judge_claimed
 from qontract.application.ports.event_log import Entry, EventLogError
 from qontract.domain.dead_letters import FailedAttempt
 from qontract.domain.events import DomainEvent
@@ -135,7 +135,7 @@ async def test_an_unreadable_record_of_attempts_counts_as_none_and_every_entry_i
     for entry in entries:
         assert 0 <= entry.due <= now + 367 * 24 * 3600
         assert all(len(failure.error) <= 1000 for failure in entry.failures)
-        _judge_claimed(entry)
+        judge_claimed(entry)
     assert unreadable("records") > before
     assert all(len(record.__dict__.get("error", "")) < 300 for record in caplog.records)
 
