@@ -32,7 +32,7 @@ def anyio_backend() -> str:
 
 
 def pytest_collection_finish() -> None:
-    """Let the collector of garbage pass over what is there until the end, and look seldom: a third of the CPU of tests."""
+    """Let the collector of garbage pass over what is there until the end, and look seldom: a third of quick tests."""
     gc.freeze()
     gc.set_threshold(50_000)
     gc.enable()

@@ -129,13 +129,8 @@ def test_a_word_that_is_not_ours_occurs_nowhere() -> None:
 
 
 def test_no_name_is_a_word_that_is_not_ours() -> None:
-    names = {
-        f"{path.relative_to(ROOT)}: {name}"
-        for path, tree in _trees().items()
-        for name in _names(tree)
-        if NAMES_NOT_OURS.search(name)
-    }
-    assert names == set()
+    found = {path: {name for name in {*_names(tree)} if NAMES_NOT_OURS.search(name)} for path, tree in _trees().items()}
+    assert {path: names for path, names in found.items() if names} == {}
 
 
 def _names(tree: ast.AST) -> Iterator[str]:
@@ -167,10 +162,25 @@ def _messages(tree: ast.AST) -> Iterator[tuple[str, str]]:
     for call in ast.walk(tree):
         if not isinstance(call, ast.Call):
             continue
-        if isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "log" and call.func.attr in LOGGING:
-            yield from ((call.func.attr, text) for text in _texts(call.args[0]))
-        elif ast.unparse(call.func).removeprefix("self.") in PASSED_ON:
+        if level := _level(call):
+            yield from ((level, text) for text in _texts(call.args[0]))
+        elif _name(call.func) in PASSED_ON:
             yield from (("", text) for argument in call.args for text in _texts(argument) if " " in text)
+
+
+def _level(call: ast.Call) -> str:
+    """Return the level that `log.warning(…)` logs with, or "" for a call that does something else."""
+    func = call.func
+    if isinstance(func, ast.Attribute) and func.attr in LOGGING and _name(func.value) == "log":
+        return func.attr
+    return ""
+
+
+def _name(node: ast.expr) -> str:
+    """Return the name that stands there, also after `self.`, or "" for anything else."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _texts(node: ast.expr) -> Iterator[str]:
@@ -186,11 +196,7 @@ def test_every_message_that_is_logged_is_written_where_it_is_logged_or_passed_on
         f"{path.relative_to(SRC)}: {ast.unparse(call.args[0])}"
         for path, tree in _trees().items()
         for call in ast.walk(tree)
-        if isinstance(call, ast.Call)
-        and isinstance(call.func, ast.Attribute)
-        and ast.unparse(call.func.value) == "log"
-        and call.func.attr in LOGGING
-        and not list(_texts(call.args[0]))
+        if isinstance(call, ast.Call) and _level(call) and not list(_texts(call.args[0]))
     }
     assert passed_on == {
         "adapters/unreadable.py: self._consequence",
