@@ -119,9 +119,10 @@ def test_there_is_one_glossary_and_no_word_stands_there_twice() -> None:
 
 def test_a_word_that_is_not_ours_occurs_nowhere() -> None:
     found = {}
+    any_of_them = re.compile(rf"\b({'|'.join(NOT_OURS)})\b", re.IGNORECASE)
     for path in [*SOURCES, *PAGES]:
         file, text = str(path.relative_to(ROOT)), " ".join(path.read_text().split())
-        for word, ours in NOT_OURS.items():
+        for word, ours in NOT_OURS.items() if any_of_them.search(text) else ():
             for match in re.finditer(rf"\b({word})\b", text, re.IGNORECASE):
                 if match[0] not in REASONED.get(file, ()):
                     found[file, match[0]] = f"say: {ours}"
