@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from qontract.adapters.celery.messages import MAX_COUNTDOWN, job_message
-from tests.support.hostile_messages import message_of, odd_messages
+from tests.support.hostile_messages import makers_of_odd_messages, message_of
 
-MESSAGES = dict(odd_messages("some-job"))
+MAKERS = dict(makers_of_odd_messages())
 
 
 def read(raw: bytes) -> tuple[dict[str, Any], list[Any]]:
@@ -33,19 +33,20 @@ def test_a_message_names_its_job_its_turn_and_its_time() -> None:
 
 
 def test_no_message_waits_with_a_worker_for_longer_than_a_message_may() -> None:
-    headers, _ = read(MESSAGES["headers.eta: in a hundred years"])
+    headers, _ = read(MAKERS["headers.eta: in a hundred years"]("some-job"))
     assert datetime.fromisoformat(headers["eta"]) <= datetime.now(UTC) + timedelta(seconds=MAX_COUNTDOWN)
 
 
 def test_a_message_whose_time_has_come_does_not_wait() -> None:
-    headers, _ = read(MESSAGES["headers.eta: of the year 1"])
+    headers, _ = read(MAKERS["headers.eta: of the year 1"]("some-job"))
     assert headers["eta"] is None
 
 
-@pytest.mark.parametrize("name", MESSAGES)
+@pytest.mark.parametrize("name", MAKERS)
 def test_a_hostile_message_is_refused_or_what_is_taken_of_it_is_a_job_and_its_turn(name: str) -> None:
+    raw = MAKERS[name]("some-job")
     with suppress(ValueError):
-        headers, arguments = read(MESSAGES[name])
+        headers, arguments = read(raw)
         assert arguments[0] == headers["id"] == headers["root_id"]
         assert headers["id"] in {"some-job", "x"}
         assert arguments[1] in {None, 1}
@@ -54,12 +55,13 @@ def test_a_hostile_message_is_refused_or_what_is_taken_of_it_is_a_job_and_its_tu
 
 def test_most_hostile_messages_are_refused() -> None:
     refused = 0
-    for raw in MESSAGES.values():
+    for make in MAKERS.values():
+        raw = make("some-job")
         try:
             job_message(raw)
         except ValueError:
             refused += 1
-    assert len(MESSAGES) / 3 < refused < len(MESSAGES)
+    assert len(MAKERS) / 3 < refused < len(MAKERS)
 
 
 def test_two_deliveries_of_one_message_have_a_tag_each() -> None:
