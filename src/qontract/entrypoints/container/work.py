@@ -43,7 +43,8 @@ def event_manager(settings: Settings) -> EventManager | None:
     events = settings.events
     if not events.enabled:
         return None
-    replicas = Replicas(events.replicas, events.replicas_timeout) if events.replicas else None
+    waits = events.replicas or events.fsync
+    replicas = Replicas(events.replicas, events.replicas_timeout, fsync=events.fsync) if waits else None
     broker = RedisBroker(settings.events_url, timeout=0.5, pause=15, replicas=replicas)
     sender = RedisEventPublisher(broker, channel=events.channel, stream=events.stream, source=events.source)
     window = _remembering(sender, broker, events.channel) if events.stream else None
