@@ -20,8 +20,8 @@ from benchmarks.events import DATA, STREAM, an_event_manager, domain_events
 from benchmarks.measuring import AtLeast, Result, in_turns
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis.faststream import faststream_broker
+from qontract.application.delivery.subscription import Subscription
 from qontract.application.ports.event_handler import Delivery, EventHandler
-from qontract.application.subscription import Subscription
 from qontract.domain.events import DomainEvent
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.subscriber.deliveries import deliveries_of, quiet_collector

@@ -19,8 +19,8 @@ from qontract.adapters.redis import (
     RedisSubscriptions,
 )
 from qontract.adapters.redis.acl import Process
-from qontract.adapters.redis.measures import measure
-from qontract.application.event_explanations import EventExplanations, Stores
+from qontract.adapters.redis.stream.measures import measure
+from qontract.application.inspection.event_explanations import EventExplanations, Stores
 from qontract.application.jobs import Continues
 from qontract.application.ports.job_queue import JobQueueError
 from qontract.application.ports.kept_events import Span

@@ -13,12 +13,12 @@ from pytest_mock import MockerFixture
 
 from qontract.adapters.cloudevents import CloudEventsEventFormat
 from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEventLog, InMemoryEvents
-from qontract.application.attempts import Count
-from qontract.application.delivery import DeliveryLoop, keep_alive
-from qontract.application.delivery_session import Dependencies, Limits
-from qontract.application.lease import Lease
+from qontract.application.delivery.attempts import Count
+from qontract.application.delivery.delivery import DeliveryLoop, keep_alive
+from qontract.application.delivery.lease import Lease
+from qontract.application.delivery.session import Dependencies, Limits
+from qontract.application.delivery.subscription import Subscription
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy
-from qontract.application.subscription import Subscription
 from qontract.domain.dead_letters import DeadLetter
 from qontract.domain.delivery_states import Interest
 from qontract.domain.events import DomainEvent, EventData

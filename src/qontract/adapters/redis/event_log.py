@@ -12,17 +12,17 @@ from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 
-from qontract.adapters.redis.attempt_records import failures_to_json, record_to_json
-from qontract.adapters.redis.delivery_outcomes import encode_outcomes
-from qontract.adapters.redis.entries import PREFIXES, content_of_fields, ids_by_stream, place
 from qontract.adapters.redis.errors import translated
-from qontract.adapters.redis.globs import lua_patterns
 from qontract.adapters.redis.keys import Keys
 from qontract.adapters.redis.lua_scripts import run
-from qontract.adapters.redis.measures import measures_of
-from qontract.adapters.redis.reader import Reader
-from qontract.adapters.redis.segments import Ahead, Segments
-from qontract.adapters.redis.waits import Waits
+from qontract.adapters.redis.records.attempt_records import failures_to_json, record_to_json
+from qontract.adapters.redis.records.delivery_outcomes import encode_outcomes
+from qontract.adapters.redis.records.entries import PREFIXES, content_of_fields, ids_by_stream, place
+from qontract.adapters.redis.stream.globs import lua_patterns
+from qontract.adapters.redis.stream.measures import measures_of
+from qontract.adapters.redis.stream.reader import Reader
+from qontract.adapters.redis.stream.segments import Ahead, Segments
+from qontract.adapters.redis.stream.waits import Waits
 from qontract.application.ports.event_handler import Policy
 from qontract.application.ports.event_log import Entry, EventLog, GoneError, Measures
 

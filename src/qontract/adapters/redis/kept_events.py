@@ -8,8 +8,8 @@ from typing import Any
 import redis
 
 from qontract.adapters.redis.connections import client
-from qontract.adapters.redis.entries import content_of_fields
 from qontract.adapters.redis.errors import translated_as
+from qontract.adapters.redis.records.entries import content_of_fields
 from qontract.adapters.unreadable import excerpt
 from qontract.application.ports.kept_events import KeptEvents, KeptEventsError, Span
 from qontract.domain.kept_events import KeptEvent

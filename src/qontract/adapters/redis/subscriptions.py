@@ -13,7 +13,7 @@ from qontract.adapters.redis.errors import translated_as
 from qontract.adapters.redis.kept_events import milliseconds
 from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.redis.lua_scripts import run_now
-from qontract.adapters.redis.subscription_views import view_of
+from qontract.adapters.redis.records.subscription_views import view_of
 from qontract.adapters.unreadable import excerpt
 from qontract.application.ports.subscriptions import BusyError, Subscriptions, SubscriptionsError, Target
 from qontract.domain.subscriptions import ALIVE_SECONDS, Move, SubscriptionView

@@ -10,14 +10,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from qontract.application.dead_letter_changes import LetterChanges
-from qontract.application.dead_letters import find
+from qontract.application.control.dead_letter_changes import LetterChanges
+from qontract.application.control.dead_letters import find
+from qontract.application.control.group_redrive import GroupRedrive, NotReadError, check_read, group_of
+from qontract.application.control.subscriptions import SubscriptionControl
 from qontract.application.event_manager import EventManager
-from qontract.application.group_redrive import GroupRedrive, NotReadError, check_read, group_of
 from qontract.application.ports.dead_letters import DeadLetters, DeadLettersError
 from qontract.application.ports.redrive_runs import RedriveRuns
 from qontract.application.ports.subscriptions import SubscriptionsError
-from qontract.application.subscription_control import SubscriptionControl
 from qontract.domain.causes import UNREADABLE
 from qontract.domain.dead_letters import DeadLetter, groups_of
 from qontract.entrypoints.api.auth import ClaimsOf
@@ -25,7 +25,7 @@ from qontract.entrypoints.api.json_body import json_body, validated
 from qontract.entrypoints.api.middleware import correlation_id
 from qontract.entrypoints.api.problems import documented
 from qontract.entrypoints.api.scopes import holder
-from qontract.entrypoints.dead_letter_records import group_record, progress_record, record
+from qontract.entrypoints.records.dead_letters import group_record, progress_record, record
 from qontract.entrypoints.tokens import Claims
 
 PREFIX = "/api/v1/dead-letters"

@@ -10,11 +10,11 @@ import anyio.to_thread
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import StreamingResponse
 
-from qontract.application.event_search import EventFilter
+from qontract.application.inspection.event_search import EventFilter
 from qontract.application.ports.kept_events import KeptEvents, KeptEventsError, Span
 from qontract.domain.kept_events import KeptEvent
 from qontract.entrypoints.api.event_queries import span_of, translated, wanted_of
-from qontract.entrypoints.event_lines import record
+from qontract.entrypoints.records.event_lines import record
 
 _PAGE = 20
 _POLL_SECONDS = 0.5

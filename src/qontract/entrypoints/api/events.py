@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
+from qontract.application.control.event_publishing import PublishOutcome, publish_by_hand
 from qontract.application.event_manager import EventManager
-from qontract.application.event_publishing import PublishOutcome, publish_by_hand
-from qontract.application.event_search import EventFilter, Search, find_one
+from qontract.application.inspection.event_search import EventFilter, Search, find_one
 from qontract.application.ports.event_format import EventFormat
 from qontract.application.ports.kept_events import KeptEvents, Span
 from qontract.entrypoints.api.auth import ClaimsOf
@@ -17,8 +17,8 @@ from qontract.entrypoints.api.event_queries import span_of, translated, wanted_o
 from qontract.entrypoints.api.event_tail import add_tail
 from qontract.entrypoints.api.problems import documented
 from qontract.entrypoints.api.scopes import holder
-from qontract.entrypoints.event_lines import record
 from qontract.entrypoints.event_types import event_types
+from qontract.entrypoints.records.event_lines import record
 from qontract.entrypoints.tokens import Claims
 
 PREFIX = "/api/v1/events"

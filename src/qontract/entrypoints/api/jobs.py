@@ -9,14 +9,14 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from qontract.application.job_control import EndedJobError, JobControl, UnknownJobError
+from qontract.application.control.jobs import EndedJobError, JobControl, UnknownJobError
 from qontract.application.ports.kept_jobs import KeptJobsError
 from qontract.domain.kept_jobs import JobView
 from qontract.entrypoints.api.auth import ClaimsOf, may, require
 from qontract.entrypoints.api.limits import Limits
 from qontract.entrypoints.api.problems import documented
 from qontract.entrypoints.api.waiting import NO_SUCH_JOB
-from qontract.entrypoints.job_records import record
+from qontract.entrypoints.records.jobs import record
 from qontract.entrypoints.times import point_in_time
 from qontract.entrypoints.tokens import Claims
 

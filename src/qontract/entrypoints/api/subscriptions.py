@@ -9,13 +9,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from qontract.application.control.subscriptions import SubscriptionControl, UnknownSubscriptionError
 from qontract.application.ports.subscriptions import BusyError, SubscriptionsError, Target
-from qontract.application.subscription_control import SubscriptionControl, UnknownSubscriptionError
 from qontract.entrypoints.api.auth import ClaimsOf
 from qontract.entrypoints.api.json_body import json_body, validated
 from qontract.entrypoints.api.problems import documented
 from qontract.entrypoints.api.scopes import holder
-from qontract.entrypoints.subscription_records import record
+from qontract.entrypoints.records.subscriptions import record
 from qontract.entrypoints.times import point_in_time
 from qontract.entrypoints.tokens import Claims
 

@@ -5,8 +5,8 @@ import time
 
 import typer
 
-from qontract.application.dead_letter_changes import LetterChanges
-from qontract.application.group_redrive import (
+from qontract.application.control.dead_letter_changes import LetterChanges
+from qontract.application.control.group_redrive import (
     GroupRedrive,
     NotReadError,
     RedriveEnd,
@@ -14,18 +14,18 @@ from qontract.application.group_redrive import (
     check_read,
     redrive_all,
 )
-from qontract.application.group_redrive import group_of as find_group
+from qontract.application.control.group_redrive import group_of as find_group
+from qontract.application.control.subscriptions import SubscriptionControl
 from qontract.application.ports.dead_letters import SubscriptionGoneError
 from qontract.application.ports.subscriptions import SubscriptionsError
-from qontract.application.subscription_control import SubscriptionControl
 from qontract.domain.causes import UNREADABLE
 from qontract.domain.dead_letters import Group
 from qontract.domain.findings import counted
 from qontract.entrypoints.cli.terminal import is_certain, no_answer
 from qontract.entrypoints.cli.who import operating_user
 from qontract.entrypoints.container import get_container
-from qontract.entrypoints.dead_letter_records import progress_line, progress_record
 from qontract.entrypoints.logs import configure_logs
+from qontract.entrypoints.records.dead_letters import progress_line, progress_record
 from qontract.entrypoints.shown import as_json as to_json
 from qontract.entrypoints.shown import safe
 

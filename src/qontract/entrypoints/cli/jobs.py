@@ -15,7 +15,7 @@ from qontract.entrypoints.cli.terminal import API_URL, examples, is_certain, no_
 from qontract.entrypoints.times import point_in_time
 
 if TYPE_CHECKING:
-    from qontract.application.job_control import JobControl
+    from qontract.application.control.jobs import JobControl
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 
@@ -70,7 +70,7 @@ def list_(
     Jobs that wait are kept for a week, and results for a day.
     """
     from qontract.entrypoints import client
-    from qontract.entrypoints.job_records import listed, record
+    from qontract.entrypoints.records.jobs import listed, record
     from qontract.entrypoints.shown import as_json as to_json
     from qontract.entrypoints.shown import width
 
@@ -102,7 +102,7 @@ def show(job_id: _Id, *, as_json: _Json = False, token: _Token = None, api_url: 
     from rich.console import Console
 
     from qontract.entrypoints.client import report
-    from qontract.entrypoints.job_records import lines
+    from qontract.entrypoints.records.jobs import lines
     from qontract.entrypoints.shown import as_json as to_json
 
     found = _one(job_id, token, api_url)
@@ -137,7 +137,7 @@ def cancel(
     """
     from qontract.entrypoints import client
     from qontract.entrypoints.cli.who import operating_user
-    from qontract.entrypoints.job_records import said
+    from qontract.entrypoints.records.jobs import said
     from qontract.entrypoints.shown import as_json as to_json
     from qontract.entrypoints.shown import safe
 
@@ -180,7 +180,7 @@ def _refuse_unknown(integration: str | None) -> None:
 
 def _one(job_id: str, token: str | None, api_url: str) -> dict[str, Any]:
     from qontract.entrypoints import client
-    from qontract.entrypoints.job_records import record
+    from qontract.entrypoints.records.jobs import record
 
     with _jobs(token) as jobs:
         if jobs:
@@ -195,7 +195,7 @@ def _quoted(job_id: str) -> str:
 @contextmanager
 def _jobs(token: str | None, *, logs: bool = False) -> "Iterator[JobControl | None]":
     """Give what controls the jobs in Redis; None: the API is to be asked. Say in one line what goes wrong."""
-    from qontract.application.job_control import EndedJobError, UnknownJobError
+    from qontract.application.control.jobs import EndedJobError, UnknownJobError
     from qontract.application.ports.kept_jobs import KeptJobsError
     from qontract.entrypoints.client import ClientError
     from qontract.entrypoints.shown import safe

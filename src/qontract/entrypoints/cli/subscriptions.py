@@ -11,7 +11,7 @@ from qontract.entrypoints.cli.terminal import examples, is_certain, no_answer
 from qontract.entrypoints.times import point_in_time
 
 if TYPE_CHECKING:
-    from qontract.application.subscription_control import SubscriptionControl
+    from qontract.application.control.subscriptions import SubscriptionControl
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 
@@ -40,9 +40,9 @@ def list_(
 ) -> None:
     """List subscriptions: state, events not read yet, in flight, age of the oldest not acknowledged, dead letters."""
     from qontract.domain.subscriptions import State
+    from qontract.entrypoints.records.subscriptions import listed, record
     from qontract.entrypoints.shown import as_json as to_json
     from qontract.entrypoints.shown import width
-    from qontract.entrypoints.subscription_records import listed, record
 
     with _control() as control:
         known = control.all()
@@ -57,8 +57,8 @@ def list_(
 @app.command(epilog=examples("qontract subscriptions show audit-log", "qontract subscriptions show crm --json"))
 def show(name: _Name, *, as_json: _Json = False) -> None:
     """Show one subscription: its state and why, how far it is, its replicas, and what to do next."""
+    from qontract.entrypoints.records.subscriptions import lines, record
     from qontract.entrypoints.shown import as_json as to_json
-    from qontract.entrypoints.subscription_records import lines, record
 
     with _control() as control:
         known = control.get(name)
@@ -133,8 +133,8 @@ def remove(name: _Name, *, yes: _Yes = False, dry_run: _DryRun = False, as_json:
     Run again, it begins at the first event that is kept.
     """
     from qontract.entrypoints.cli.who import operating_user
+    from qontract.entrypoints.records.subscriptions import record
     from qontract.entrypoints.shown import as_json as to_json
-    from qontract.entrypoints.subscription_records import record
 
     with _control(logs=True) as control:
         known = control.get(name)
@@ -164,8 +164,8 @@ def _refused(why: str, *, dry_run: bool, quiet: bool) -> dict[str, str]:
 
 
 def _say(control: "SubscriptionControl", name: str, as_json: bool, text: str) -> None:
+    from qontract.entrypoints.records.subscriptions import record
     from qontract.entrypoints.shown import as_json as to_json
-    from qontract.entrypoints.subscription_records import record
 
     typer.echo(to_json(record(control.get(name)), indent=2) if as_json else text)
 
@@ -173,8 +173,8 @@ def _say(control: "SubscriptionControl", name: str, as_json: bool, text: str) ->
 @contextmanager
 def _control(*, logs: bool = False) -> "Iterator[SubscriptionControl]":
     """Give what controls the subscriptions; say in one line what goes wrong. `logs`: who does what is logged."""
+    from qontract.application.control.subscriptions import UnknownSubscriptionError
     from qontract.application.ports.subscriptions import BusyError
-    from qontract.application.subscription_control import UnknownSubscriptionError
     from qontract.entrypoints.container import get_container
     from qontract.entrypoints.logs import configure_logs
     from qontract.entrypoints.shown import safe

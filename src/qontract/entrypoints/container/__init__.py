@@ -4,9 +4,9 @@ from functools import cache
 
 from dependency_injector import containers, providers
 
+from qontract.application.control.jobs import JobControl
 from qontract.application.event_manager import EventManager
-from qontract.application.explanations import Explanations
-from qontract.application.job_control import JobControl
+from qontract.application.inspection.explanations import Explanations
 from qontract.entrypoints.container import delivery, inspection, work
 from qontract.entrypoints.integrations import load_integrations, make_integrations
 from qontract.entrypoints.renewal import revoked_ids

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from socket import gethostname
 
-from qontract.application.event_explanations import EventExplanations, Stores
+from qontract.application.control.subscriptions import SubscriptionControl
 from qontract.application.event_manager import EventManager
+from qontract.application.inspection.event_explanations import EventExplanations, Stores
+from qontract.application.inspection.status import SystemStatus
 from qontract.application.ports.dead_letters import DeadLetters
 from qontract.application.ports.event_format import EventFormat
 from qontract.application.ports.kept_events import KeptEvents
@@ -13,8 +15,6 @@ from qontract.application.ports.presence import Presence
 from qontract.application.ports.redrive_runs import RedriveRuns
 from qontract.application.ports.server_check import ServerCheck
 from qontract.application.server_checks import ServerChecks
-from qontract.application.status import SystemStatus
-from qontract.application.subscription_control import SubscriptionControl
 from qontract.application.token_keys import TokenKeys
 from qontract.domain.processes import ProcessKind
 from qontract.entrypoints.metrics import JWKS_FAILED

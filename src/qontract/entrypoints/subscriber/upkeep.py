@@ -6,9 +6,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+from qontract.application.delivery.subscription import Subscription
 from qontract.application.ports.event_log import EventLog, EventLogError, GoneError, Measures
 from qontract.application.ports.event_logs import EventLogs, Trimmed
-from qontract.application.subscription import Subscription
 from qontract.entrypoints import metrics
 from qontract.entrypoints.settings.groups import SubscriberSettings
 

@@ -8,7 +8,7 @@ from qontract.entrypoints.api.auth import claims_dependency
 from qontract.entrypoints.api.status import router
 from qontract.entrypoints.settings.groups import AuthSettings
 from tests.support.api_in_memory import SECRET
-from tests.unit.application.test_status import System
+from tests.unit.application.inspection.test_status import System
 from tests.unit.domain.test_processes import process
 from tests.unit.entrypoints.api.conftest import bearer
 from tests.unit.entrypoints.api.test_events import an_app

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from qontract.adapters.memory import InMemoryEventLog, InMemoryEvents, InMemorySubscriptions
+from qontract.application.control.subscriptions import SubscriptionControl
 from qontract.application.ports.subscriptions import SubscriptionsError
-from qontract.application.subscription_control import SubscriptionControl
 from qontract.entrypoints.api.auth import claims_dependency
 from qontract.entrypoints.api.subscriptions import router
 from qontract.entrypoints.settings.groups import AuthSettings
