@@ -53,6 +53,7 @@ lock: $(READY) ## Write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --group docs --universal --generate-hashes --upgrade \
 		--custom-compile-command "make lock" --quiet --output-file requirements.lock
 
+docs: export NO_MKDOCS_2_WARNING := 1
 docs: $(READY) ## Build the site of the documentation into site/, and fail if a link leads nowhere
 	$(BIN)/mkdocs build --strict --quiet
 
