@@ -215,8 +215,10 @@ def encoded(event: Event) -> EncodedEvent:
     return EncodedEvent(event.source, event.id, event.type, event.to_json(), trace)
 
 
-def publication(events: Sequence[EncodedEvent], channel: str, stream: str) -> tuple[list[str], list[str | bytes | int]]:
-    """Return the keys and the arguments of the script that publishes the events.
+def publication(
+    events: Sequence[EncodedEvent], channel: str, stream: str, *, history: bool = False
+) -> tuple[list[str], list[str | bytes | int]]:
+    """Return the keys and the arguments of the script that publishes the events, and says which `history` has them.
 
     Raises ValueError if they would go nowhere.
     """
@@ -226,7 +228,7 @@ def publication(events: Sequence[EncodedEvent], channel: str, stream: str) -> tu
     prefix = keys.published(stream)
     marks = [f"{prefix}{intent_name(event.source, event.id)}" for event in events]
     name_at = len(prefix.encode()) + 1
-    arguments: list[str | bytes | int] = [int(bool(stream)), channel, REMEMBERED_SECONDS, name_at]
+    arguments: list[str | bytes | int] = [int(bool(stream)), channel, REMEMBERED_SECONDS, name_at, int(history)]
     for event in events:
         arguments += (event.content, event.type)
     return [stream or keys.intents, keys.intents, *marks], arguments  # an empty key would be in another slot
