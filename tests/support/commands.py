@@ -31,9 +31,16 @@ def end_of(
     arguments: Sequence[str], settings: dict[str, str], typed: str | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run `qontract ARGUMENTS` to its end, with this environment and no more."""
+    return end_of_python([*QONTRACT[1:], *arguments], settings, typed)
+
+
+def end_of_python(
+    arguments: Sequence[str], settings: dict[str, str], typed: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run `python ARGUMENTS`, which is `-m` or `-c`, to its end, with this environment and no more."""
     stdin = None if typed is None else subprocess.PIPE
     pipes = {"stdin": stdin, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with Forked([*QONTRACT[1:], *arguments], env=settings, **pipes) as process:
+    with Forked(arguments, env=settings, **pipes) as process:
         try:
             out, errors = process.communicate(typed, timeout=50)
         except BaseException:

@@ -16,6 +16,7 @@ from qontract.application.ports.event_spool import EventSpoolError
 from qontract.domain.events import DomainEvent
 from qontract.testing.contracts.event_spool import EventSpoolContract
 from qontract.testing.contracts.intents import SCOPE, an_event
+from tests.support.forked import Forked
 from tests.support.waiting import until
 
 
@@ -85,7 +86,7 @@ for number in range(100_000):
 def test_kill_9_loses_nothing_that_append_returned_for_and_leaves_no_half_call(tmp_path: Path, seed: int) -> None:
     path, said = tmp_path / "spool", tmp_path / "said"
     with said.open("w") as output:
-        process = subprocess.Popen([sys.executable, "-c", _APPENDING, str(path)], stdout=output)
+        process = Forked(["-c", _APPENDING, str(path)], stdout=output)
     until(lambda: said.read_text().count("\n") > 3 + 7 * seed)
     process.kill()
     assert process.wait() == -signal.SIGKILL

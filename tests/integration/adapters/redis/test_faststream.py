@@ -12,6 +12,7 @@ from faststream.redis import RedisBroker, StreamSub
 
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis.faststream import faststream_broker
+from tests.support.commands import end_of_python
 from tests.support.processes import free_port, process
 from tests.support.waiting import eventually, until
 
@@ -151,7 +152,6 @@ def test_a_module_that_cannot_be_imported_stops_the_process_with_one_line(
         (tmp_path / "acme").mkdir()
         (tmp_path / "acme" / "live.py").write_text(source)
     environment = {"PYTHONPATH": f"{tmp_path}:src", "QAPI_SUBSCRIBER__MODULES": '["json", "acme.live"]'}
-    command = [sys.executable, "-m", "qontract.entrypoints.subscriber"]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    ended = end_of_python(["-m", "qontract.entrypoints.subscriber"], environment)
     assert ended.returncode == 1
     assert ended.stderr == f"qontract: QAPI_SUBSCRIBER__MODULES: acme.live: {reason}\n"

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ import redis
 
 from qontract.entrypoints.tokens import issue_token
 from tests.support import requesting
+from tests.support.commands import end_of_python
 from tests.support.forked import Forked
 from tests.support.processes import free_port
 from tests.support.waiting import until
@@ -134,9 +134,7 @@ def _lookups(valkey_url: str) -> int:
 def test_it_does_not_start_without_a_secret(command: list[str], secret: str | None) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("QAPI_")}
     environment |= {"QAPI_AUTH__SECRET": secret} if secret else {}
-    ended = subprocess.run(
-        [sys.executable, *command], env=environment, capture_output=True, text=True, timeout=30, check=False
-    )
+    ended = end_of_python(command, environment)
     assert ended.returncode == 1
     (line,) = ended.stderr.splitlines()
     assert line.startswith("qontract: QAPI_AUTH__SECRET: ")

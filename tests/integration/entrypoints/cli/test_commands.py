@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import environment, run
+from tests.support.commands import end_of_python, environment, run
 
 
 def test_a_token_that_is_printed_is_one_that_the_api_accepts() -> None:
@@ -46,14 +46,7 @@ def test_a_desired_state_that_is_not_json_is_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("process", ["api", "worker", "subscriber"])
 def test_a_wrong_setting_stops_the_process_with_a_line_that_names_the_variable(process: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "qontract"],
-        env=environment(QAPI_START_MODE=process, QAPI_EVENTS__ENABLED="perhaps"),
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    done = end_of_python(["-m", "qontract"], environment(QAPI_START_MODE=process, QAPI_EVENTS__ENABLED="perhaps"))
     assert done.returncode == 1
     assert done.stderr.startswith("qontract: QAPI_EVENTS__ENABLED: Input should be a valid boolean")
     assert len(done.stderr.splitlines()) == 1
