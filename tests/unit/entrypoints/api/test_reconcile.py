@@ -12,10 +12,12 @@ from fastapi import FastAPI
 from qontract.adapters.memory import InMemoryJobQueue
 from qontract.application.ports.job_queue import JobQueueError
 from qontract.domain.jobs import Job, JobAbout, JobResult, JobStatus
+from qontract.testing.clock import VirtualClockLoop
 from tests.support.waiting import eventually
 from tests.unit.entrypoints.api.conftest import APPLIES, DESIRED, PATH, PLANS, AppOf, client_of, in_bytes
 
 pytestmark = pytest.mark.anyio
+in_no_time = pytest.mark.parametrize("anyio_backend", [("asyncio", {"loop_factory": VirtualClockLoop})], ids=[""])
 
 UNKNOWN = "3b9d7441-20de-4c12-8181-4435fca8de5f"
 
@@ -146,6 +148,7 @@ async def test_a_timeout_of_nothing_asks_once(app_of: AppOf) -> None:
     assert (response.status_code, queue.asked) == (408, 1)
 
 
+@in_no_time
 async def test_waiting_asks_the_queue_less_and_less_often(app_of: AppOf) -> None:
     queue = _Recorder([JobResult()])
     async with client_of(app_of(queue)) as client:
@@ -153,6 +156,7 @@ async def test_waiting_asks_the_queue_less_and_less_often(app_of: AppOf) -> None
     assert 2 < queue.asked < 15
 
 
+@in_no_time
 async def test_a_hundred_that_wait_hold_no_threads(app_of: AppOf) -> None:
     queue = _Recorder([JobResult()])
     answers, threads = [], []
