@@ -20,8 +20,8 @@ from benchmarks.events import DATA, STREAM, an_event_manager, domain_events
 from benchmarks.measuring import AtLeast, Result, in_turns
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis.faststream import faststream_broker
+from qontract.application.delivery.subscription import Subscription
 from qontract.application.ports.event_handler import Delivery, EventHandler
-from qontract.application.subscription import Subscription
 from qontract.domain.events import DomainEvent
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.subscriber.deliveries import deliveries_of, quiet_collector
@@ -29,7 +29,7 @@ from qontract.entrypoints.subscriptions import Loaded
 
 GROUP = "bench"
 LOOP = "redis-py loop, hiredis"
-LONGEST_SECONDS = 60
+MAX_SECONDS = 60
 """For one round: a subscription that handles nothing ends the run, and does not hold it up."""
 
 
@@ -91,7 +91,7 @@ def _rate(url: str, drain: Drain, events: int) -> float:
 
 
 async def _drained(url: str, drain: Drain, events: int) -> float:
-    return await asyncio.wait_for(drain(url, Counting(events)), LONGEST_SECONDS)
+    return await asyncio.wait_for(drain(url, Counting(events)), MAX_SECONDS)
 
 
 async def ours(url: str, handler: Counting) -> float:

@@ -21,7 +21,7 @@ from qontract.application.ports.event_handler import Delivery, EventHandler
 from qontract.domain.events import DomainEvent
 
 PEER_STREAM = "peer"
-LONGEST_SECONDS = 10
+MAX_SECONDS = 10
 
 
 class Telling(EventHandler):
@@ -66,7 +66,7 @@ def latency(url: str, rounds: int, *, events: int = 100) -> list[Result]:
 def _milliseconds(publish: Callable[[], object], reader: Connection) -> float:
     started = monotonic_ns()
     publish()
-    if not reader.poll(LONGEST_SECONDS):
+    if not reader.poll(MAX_SECONDS):
         raise TimeoutError("an event was not handled")
     return float(reader.recv() - started) / 1e6
 

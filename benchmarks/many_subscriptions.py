@@ -9,7 +9,7 @@ from typing import Any
 
 import redis
 
-from benchmarks.draining import LONGEST_SECONDS, Counting, acknowledged, delivering
+from benchmarks.draining import MAX_SECONDS, Counting, acknowledged, delivering
 from benchmarks.events import STREAM, an_event_manager, domain_events
 from benchmarks.measuring import AtLeast, AtMost, Result, in_turns
 from qontract.domain.events import DomainEvent
@@ -68,7 +68,7 @@ def _publish(events: int) -> None:
 
 def _rate(url: str, events: int, handlers: Callable[[], dict[str, Counting]]) -> float:
     """Return how many events of the stream a second, until every subscription has done with all."""
-    return events / asyncio.run(asyncio.wait_for(_seconds(url, handlers), LONGEST_SECONDS))
+    return events / asyncio.run(asyncio.wait_for(_seconds(url, handlers), MAX_SECONDS))
 
 
 async def _seconds(url: str, make: Callable[[], dict[str, Counting]]) -> float:

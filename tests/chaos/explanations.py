@@ -10,7 +10,7 @@ from time import monotonic
 
 from qontract.adapters.cloudevents import CloudEventsEventFormat
 from qontract.adapters.redis import RedisDeadLetters, RedisDeliveryStates, RedisKeptEvents, RedisSubscriptions
-from qontract.application.event_explanations import EventExplanations, Stores
+from qontract.application.inspection.event_explanations import EventExplanations, Stores
 from qontract.application.ports.kept_events import KeptEventsError
 from qontract.application.ports.subscriptions import SubscriptionsError
 from qontract.domain.explanations import Verdict

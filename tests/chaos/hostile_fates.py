@@ -16,7 +16,7 @@ UNKNOWN = "unknown"
 _ALL_TYPES = "audit-log"
 _NOT_WANTED = "passed over: its type is not wanted"
 _NO_EVENT = "passed over: it is no event"
-_LONGEST_TYPE = 1000
+_MAX_TYPE_LENGTH = 1000
 _JSON: TypeAdapter[Any] = TypeAdapter(Any)
 
 
@@ -88,7 +88,7 @@ def _delivered(subscription: str, entry: str, value: Value, evidence: Evidence) 
         return "dead-lettered"
     fields = dict(zip(value.command[3::2], value.command[4::2], strict=True))
     kind = fields.get(b"__type__")
-    if kind is not None and len(kind) <= _LONGEST_TYPE and not _wanted(kind.decode(errors="replace")):
+    if kind is not None and len(kind) <= _MAX_TYPE_LENGTH and not _wanted(kind.decode(errors="replace")):
         return _NOT_WANTED
     try:
         event = _JSON.validate_json(fields[b"__data__"])

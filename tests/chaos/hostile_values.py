@@ -18,7 +18,7 @@ SUBSCRIPTIONS = ("ordered", "shared")
 SCOPES = tuple(f"team-{number}" for number in range(4))
 """The workspaces of the good jobs."""
 
-_LONGEST = 20_000
+_MAX_LENGTH = 20_000
 """Bytes: of thousands of values few may be long, or the run measures Redis' memory."""
 _EVENT = {
     "specversion": "1.0",
@@ -220,7 +220,7 @@ def _id(random: Random) -> str:
 
 
 def _short(odd: bytes) -> bytes:
-    return odd[:_LONGEST]
+    return odd[:_MAX_LENGTH]
 
 
 _BYTES = [*ODD_BYTES.values(), json.dumps(_EVENT).encode(), json.dumps(_RECORD).encode()]

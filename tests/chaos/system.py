@@ -16,10 +16,10 @@ from qontract.adapters.redis.keys import keys_of
 from tests.chaos.handlers import EXIT_CODE, append
 from tests.chaos.proxy import Proxy
 from tests.chaos.valkey import new_valkey
+from tests.support.paths import ROOT
 
 SUBSCRIPTION = "recorder"
 STREAM = "qontract:{main}:events"
-_ROOT = Path(__file__).parents[2]
 """What is tested is the code beside this, and not what is installed."""
 _KEYS = keys_of("main", STREAM)
 DEAD, LEASE = _KEYS.dead, _KEYS.lease(SUBSCRIPTION)
@@ -83,7 +83,7 @@ class System:
         self.redis = redis.Redis.from_url(self.url)
         self.proxy = Proxy(port)
         environment = {key: value for key, value in os.environ.items() if not key.startswith("QAPI_")} | {
-            "PYTHONPATH": f"{installed.parent}:{_ROOT / 'src'}:{_ROOT}",
+            "PYTHONPATH": f"{installed.parent}:{ROOT / 'src'}:{ROOT}",
             "CHAOS_DIR": str(directory),
             "CHAOS_SEED": str(seed),
             "CHAOS_SHARED": "yes" if kind == "shared" else "",

@@ -20,7 +20,7 @@ from qontract.adapters.redis.replicas import Replicas
 from qontract.adapters.sqlite import SqliteEventSpool
 from qontract.application.event_manager import EventManager
 from qontract.application.guards import Guards
-from qontract.application.jobs import Continues, Turn
+from qontract.application.jobs import Continues, JobSlice
 from qontract.application.ports.job_queue import JobQueueError
 from qontract.application.published_window import PublishedWindow
 from qontract.application.reconcile import reconcile
@@ -125,8 +125,8 @@ class Worker:
             lock_seconds=LOCK_SECONDS,
         )
 
-    def _run(self, job: Job, turn: Turn) -> JobProgress | Continues:
-        return reconcile(job, turn, integration=self._integration, events=self.events, guards=NONE)
+    def _run(self, job: Job, job_slice: JobSlice) -> JobProgress | Continues:
+        return reconcile(job, job_slice, integration=self._integration, events=self.events, guards=NONE)
 
     def run(self, job_id: str, later: Sequence[str] = ()) -> None:
         """Run the job to its end, slice by slice, as often as its message would be delivered again.

@@ -12,8 +12,8 @@ from qontract.application.ports.delivery_states import DeliveryStates
 from qontract.application.ports.event_log import Entry, EventLog
 from qontract.application.ports.subscriptions import Subscriptions
 from qontract.domain.dead_letters import FailedAttempt
+from qontract.domain.delivery_outcomes import DeliveryOutcome, EndedDelivery
 from qontract.domain.delivery_states import DeliveryState, Interest
-from qontract.domain.endings import Ended, Ending
 
 LONG, MUCH = 30.0, 1_000_000
 NAME = "s"
@@ -24,7 +24,7 @@ ASKED = Interest(("a.*",), 3)
 
 @dataclass
 class Store:
-    """The states, the replicas' side, and those who steer.
+    """The states, the replicas' side, and those who control.
 
     `keep` keeps the bytes of an event and returns its entry; `log` makes the view of a replica, ordered or shared,
     which asks for `ASKED`. `remove` takes an entry out of the log.
@@ -56,8 +56,8 @@ async def read(log: EventLog, count: int) -> list[Entry]:
     return found
 
 
-def end(entry: Entry, ending: Ending = Ending.HANDLED, at: datetime = AT) -> Entry:
-    entry.ending, entry.ended, entry.seconds = ending, at.timestamp(), 0.25
+def end(entry: Entry, outcome: DeliveryOutcome = DeliveryOutcome.HANDLED, at: datetime = AT) -> Entry:
+    entry.outcome, entry.ended, entry.seconds = outcome, at.timestamp(), 0.25
     return entry
 
 
@@ -110,26 +110,30 @@ class DeliveryStatesContract:
         log = await store.opened()
         handled, deduplicated, expired, unwanted = await read(log, 4)
         handled.failures = (FAILED,)
-        ended = [end(handled), end(deduplicated, Ending.DEDUPLICATED), end(expired, Ending.EXPIRED)]
+        ended = [end(handled), end(deduplicated, DeliveryOutcome.DEDUPLICATED), end(expired, DeliveryOutcome.EXPIRED)]
         await log.acknowledge([*ended, unwanted])
         assert [store.state(entry).ended for entry in entries] == [
-            Ended(Ending.HANDLED, AT, 2, 0.25),
-            Ended(Ending.DEDUPLICATED, AT),
-            Ended(Ending.EXPIRED, AT),
+            EndedDelivery(DeliveryOutcome.HANDLED, AT, 2, 0.25),
+            EndedDelivery(DeliveryOutcome.DEDUPLICATED, AT),
+            EndedDelivery(DeliveryOutcome.EXPIRED, AT),
             None,
         ]
         assert all(store.state(entry).held is None for entry in entries)
 
-    async def test_of_several_endings_the_last_handling_counts(self, store: Store) -> None:
+    async def test_of_several_outcomes_the_last_handling_counts(self, store: Store) -> None:
         entry = store.keep(b"1")
         log = await store.opened()
         (one,) = await read(log, 1)
-        for ending, seconds in ((Ending.HANDLED, 0), (Ending.HANDLED, 5), (Ending.DEDUPLICATED, 9)):
-            await log.acknowledge([end(one, ending, AT + timedelta(seconds=seconds))])
+        for outcome, seconds in (
+            (DeliveryOutcome.HANDLED, 0),
+            (DeliveryOutcome.HANDLED, 5),
+            (DeliveryOutcome.DEDUPLICATED, 9),
+        ):
+            await log.acknowledge([end(one, outcome, AT + timedelta(seconds=seconds))])
         found = store.state(entry).ended
         assert found
         if found.time != AT + timedelta(seconds=9):  # where only the last one is kept, it is that
-            assert (found.ending, found.time) == (Ending.HANDLED, AT + timedelta(seconds=5))
+            assert (found.outcome, found.time) == (DeliveryOutcome.HANDLED, AT + timedelta(seconds=5))
 
     async def test_what_was_removed_is_not_kept_and_what_it_came_to_is_known_all_the_same(self, store: Store) -> None:
         entries = [store.keep(b"%d" % number) for number in range(2)]
@@ -139,7 +143,7 @@ class DeliveryStatesContract:
         for entry in entries:
             store.remove(entry)
         handled, held = map(store.state, entries)
-        assert (handled.is_kept, handled.ended and handled.ended.ending) == (False, Ending.HANDLED)
+        assert (handled.is_kept, handled.ended and handled.ended.outcome) == (False, DeliveryOutcome.HANDLED)
         assert (held.is_kept, held.ended) == (False, None)
 
     async def test_a_place_that_was_moved_begins_later_for_what_is_before_it(self, store: Store) -> None:
@@ -183,7 +187,7 @@ class DeliveryStatesContract:
         (again,) = await read(log, 1)
         await log.acknowledge([end(again)])
         found = store.state(entry)
-        assert (found.is_redriven, found.ended) == (False, Ended(Ending.HANDLED, AT, 1, 0.25))
+        assert (found.is_redriven, found.ended) == (False, EndedDelivery(DeliveryOutcome.HANDLED, AT, 1, 0.25))
 
     @pytest.mark.parametrize("text", ["", "nothing", "1-", "½-0", "\ud800", "9" * 50, "5 unread after 1-0"])
     async def test_of_what_is_no_entry_nothing_is_known(self, store: Store, text: str) -> None:

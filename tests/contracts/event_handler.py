@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 import anyio
 import pytest
 
+from qontract.application.delivery.subscription import Subscription
 from qontract.application.ports.event_handler import EventHandler
-from qontract.application.subscription import Subscription
 from qontract.domain.events import DomainEvent
 from qontract.domain.slack_usergroups import Failure
 from tests.support.handling import event, handle

@@ -7,7 +7,7 @@ from threading import Event, Thread
 
 import pytest
 
-from qontract.application.jobs import Runners, Turn
+from qontract.application.jobs import JobSlice, Runners
 from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
 from tests.contracts.job_queue_runner import SUCCESS, HeldJobQueue, Runner, a_job, result_of
 from tests.contracts.job_queue_slices import SlicesContract
@@ -77,7 +77,7 @@ class JobQueueContract(SlicesContract, ABC):
     def test_a_runner_that_raises_makes_a_failed_result_and_does_not_break_the_queue(
         self, make: Callable[[Runners], HeldJobQueue], runner: Runner
     ) -> None:
-        def broken(job: Job, turn: Turn) -> JobProgress:
+        def broken(job: Job, job_slice: JobSlice) -> JobProgress:
             raise ValueError("no such thing")
 
         queue = make({"broken": broken, "test": runner})
@@ -159,7 +159,7 @@ class JobQueueContract(SlicesContract, ABC):
         first, second = a_job("a", "b"), a_job("b", "c")
         begun, told = {job.id: Event() for job in (first, second)}, []
 
-        def runner(job: Job, turn: Turn) -> JobProgress:
+        def runner(job: Job, job_slice: JobSlice) -> JobProgress:
             begun[job.id].set()
             if job.id == first.id:
                 told.append(begun[second.id].wait(0.3))
@@ -202,7 +202,7 @@ class JobQueueContract(SlicesContract, ABC):
     ) -> None:
         seen = []
 
-        def look(job: Job, turn: Turn) -> JobProgress:
+        def look(job: Job, job_slice: JobSlice) -> JobProgress:
             with queue.locked("a") as free:
                 seen.append(free)
             return JobProgress(result=SUCCESS)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from qontract.application.jobs import Continues, Turn
+from qontract.application.jobs import Continues, JobSlice
 from qontract.application.ports.job_queue import JobQueue
 from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
 
@@ -23,12 +23,12 @@ class Runner:
         self.result = result
         self.jobs: list[Job] = []
         self.superseded: list[set[str]] = []
-        self.steps: list[Callable[[Turn], JobProgress | Continues]] = []
+        self.steps: list[Callable[[JobSlice], JobProgress | Continues]] = []
 
-    def __call__(self, job: Job, turn: Turn) -> JobProgress | Continues:
+    def __call__(self, job: Job, job_slice: JobSlice) -> JobProgress | Continues:
         self.jobs.append(job)
-        self.superseded.append(set(turn.superseded))
-        return self.steps.pop(0)(turn) if self.steps else JobProgress(result=self.result)
+        self.superseded.append(set(job_slice.superseded))
+        return self.steps.pop(0)(job_slice) if self.steps else JobProgress(result=self.result)
 
 
 def a_job(*locks: str, integration: str = "test", correlation_id: str | None = None) -> Job:

@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from qontract.application.jobs import Continues, Runners, Turn
+from qontract.application.jobs import Continues, JobSlice, Runners
 from qontract.domain.jobs import JobProgress, JobResult, JobStatus
 from tests.contracts.job_queue_runner import SUCCESS, HeldJobQueue, Runner, a_job, running
 
 HALF = running(1, 2, "é", finished={"k"}, removals={"a": 3}, memberships={"a": 9}, idle_slices=2)
 
 
-def ends(status: JobStatus = JobStatus.SUCCESS, **memberships: int) -> Callable[[Turn], JobProgress]:
+def ends(status: JobStatus = JobStatus.SUCCESS, **memberships: int) -> Callable[[JobSlice], JobProgress]:
     return lambda _: JobProgress(result=JobResult(status=status), memberships=memberships)
 
 
@@ -19,8 +19,8 @@ class SlicesContract:
     def test_a_job_that_continues_is_run_again_from_its_own_progress(self, queue: HeldJobQueue, runner: Runner) -> None:
         before = []
 
-        def last(turn: Turn) -> JobProgress:
-            before.append(turn.progress)
+        def last(job_slice: JobSlice) -> JobProgress:
+            before.append(job_slice.progress)
             return JobProgress(result=SUCCESS)
 
         runner.steps = [lambda _: Continues(HALF), last]
@@ -88,9 +88,9 @@ class SlicesContract:
     ) -> None:
         job, seen = a_job("a"), []
 
-        def look(turn: Turn) -> JobProgress:
+        def look(job_slice: JobSlice) -> JobProgress:
             seen.append(queue.result(job.id))
-            turn.show(lambda: HALF)
+            job_slice.show(lambda: HALF)
             seen.append(queue.result(job.id))
             return JobProgress(result=SUCCESS)
 
@@ -106,9 +106,9 @@ class SlicesContract:
             asked.append(1)
             return HALF
 
-        def show(turn: Turn) -> JobProgress:
+        def show(job_slice: JobSlice) -> JobProgress:
             for _ in range(100):
-                turn.show(progress)
+                job_slice.show(progress)
             return JobProgress(result=SUCCESS)
 
         runner.steps = [show]
@@ -118,8 +118,8 @@ class SlicesContract:
         assert 1 <= len(asked) < 10
 
     def test_a_runner_that_raises_has_failed_with_what_was_shown(self, queue: HeldJobQueue, runner: Runner) -> None:
-        def show_and_raise(turn: Turn) -> JobProgress:
-            turn.show(lambda: HALF)
+        def show_and_raise(job_slice: JobSlice) -> JobProgress:
+            job_slice.show(lambda: HALF)
             raise ValueError("broken")
 
         runner.steps = [show_and_raise]
@@ -132,8 +132,8 @@ class SlicesContract:
     def test_a_run_holds_its_own_locks_and_no_others(self, queue: HeldJobQueue, runner: Runner) -> None:
         held: list[bool] = []
 
-        def look(turn: Turn) -> JobProgress:
-            held.extend(turn.holds(lock) for lock in "abc")
+        def look(job_slice: JobSlice) -> JobProgress:
+            held.extend(job_slice.holds(lock) for lock in "abc")
             return JobProgress(result=SUCCESS)
 
         older, newer = a_job("a", "b"), a_job("b")
@@ -150,8 +150,8 @@ class SlicesContract:
     ) -> None:
         found: list[int | None] = []
 
-        def look(turn: Turn) -> JobProgress:
-            found.extend(turn.memberships(lock) for lock in "ab")
+        def look(job_slice: JobSlice) -> JobProgress:
+            found.extend(job_slice.memberships(lock) for lock in "ab")
             return JobProgress(result=SUCCESS)
 
         first, second = a_job("a"), a_job("a", "b")
@@ -164,8 +164,8 @@ class SlicesContract:
     def test_memberships_of_what_a_job_has_not_locked_are_not_kept(self, queue: HeldJobQueue, runner: Runner) -> None:
         found: list[int | None] = []
 
-        def look(turn: Turn) -> JobProgress:
-            found.append(turn.memberships("a"))
+        def look(job_slice: JobSlice) -> JobProgress:
+            found.append(job_slice.memberships("a"))
             return JobProgress(result=SUCCESS)
 
         runner.steps = [ends(a=7), look]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from qontract.application.jobs import Continues, Runners, Turn
+from qontract.application.jobs import Continues, JobSlice, Runners
 from qontract.application.ports.kept_jobs import KeptJobs
 from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
 from qontract.domain.kept_jobs import CancelOutcome, JobCounts, JobView, ScopeView
@@ -109,8 +109,8 @@ class KeptJobsContract(ABC):
     ) -> None:
         job, seen = a_job("test/a"), []
 
-        def look(turn: Turn) -> JobProgress:
-            turn.show(lambda: HALF)
+        def look(job_slice: JobSlice) -> JobProgress:
+            job_slice.show(lambda: HALF)
             seen.append((self.view(kept, job), kept.counts()))
             return JobProgress(result=SUCCESS)
 
@@ -194,13 +194,13 @@ class KeptJobsContract(ABC):
     ) -> None:
         job, other, told = a_job("test/a"), a_job("test/b"), []
 
-        def look(turn: Turn) -> JobProgress:
-            told.append(turn.cancelled_by())
+        def look(job_slice: JobSlice) -> JobProgress:
+            told.append(job_slice.cancelled_by())
             told.append(kept.cancel(other.id, "bob"))
-            told.append(turn.cancelled_by())
+            told.append(job_slice.cancelled_by())
             told.append(kept.cancel(job.id, "alice"))
             told.append(kept.cancel(job.id, "carol"))
-            told.append(turn.cancelled_by())
+            told.append(job_slice.cancelled_by())
             told.append(self.view(kept, job).cancelled_by)
             return JobProgress(result=SUCCESS)
 
@@ -218,7 +218,7 @@ class KeptJobsContract(ABC):
     ) -> None:
         job = a_job("test/a")
 
-        def goes_on(turn: Turn) -> Continues:
+        def goes_on(job_slice: JobSlice) -> Continues:
             kept.cancel(job.id, "alice")
             return Continues(HALF)
 

@@ -10,7 +10,7 @@ from qontract.adapters.redis.event_logs import RedisEventLogs
 from qontract.adapters.redis.faststream import faststream_broker
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy
 from qontract.application.ports.event_log import EventLog
-from qontract.domain.endings import Ending
+from qontract.domain.delivery_outcomes import DeliveryOutcome
 from qontract.domain.events import DomainEvent
 from tests.support.acl import CHANNEL, STREAM
 from tests.support.acl_parts import an_event, is_well, make, show
@@ -61,7 +61,7 @@ async def work_as_subscriber(url: str, admin: Any) -> None:
         for kind in (*hashes, KEYS.redrives):
             make(admin, kind, lambda key: admin.set(key, ""))
         make(admin, KEYS.lease("ordered"), lambda key: admin.set(key, "two"))
-        for stream in (KEYS.dead, KEYS.dead_changes, KEYS.redriven("ordered"), KEYS.endings("ordered")):
+        for stream in (KEYS.dead, KEYS.dead_changes, KEYS.redriven("ordered"), KEYS.outcomes("ordered")):
             make(admin, stream, lambda key: [admin.xadd(key, {"a": "b"}, id=each) for each in ("1-1", LAST)])
         await logs.show_alive(("ordered",))
     with redis.Redis.from_url(url) as client, client.pubsub() as listening:
@@ -105,7 +105,7 @@ async def _deliver(log: EventLog, admin: Any, name: str, keep: Any) -> None:
     assert await log.known("id-1")
     admin.hset(KEYS.dead_counts, name, "no count")
     await log.dead_letter(first)
-    others[0].ending, others[0].ended = Ending.HANDLED, 1.0
+    others[0].outcome, others[0].ended = DeliveryOutcome.HANDLED, 1.0
     await log.acknowledge(others)
     admin.xadd(KEYS.redriven(name), {"__data__": b"{}"})
     [again] = [*await log.read(100, 1_000_000, 0)]

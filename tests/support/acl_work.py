@@ -19,8 +19,8 @@ from qontract.adapters.redis import (
     RedisSubscriptions,
 )
 from qontract.adapters.redis.acl import Process
-from qontract.adapters.redis.measures import measure
-from qontract.application.event_explanations import EventExplanations, Stores
+from qontract.adapters.redis.stream.measures import measure
+from qontract.application.inspection.event_explanations import EventExplanations, Stores
 from qontract.application.jobs import Continues
 from qontract.application.ports.job_queue import JobQueueError
 from qontract.application.ports.kept_events import Span
@@ -37,7 +37,7 @@ from tests.support.waiting import until
 
 
 async def work_as_api(url: str, admin: Any) -> None:
-    """Accept jobs, look at them and cancel one, publish, look at events, steer subscriptions, redrive, measure."""
+    """Accept jobs, look at them and cancel one, publish, look at events, control subscriptions, redrive, measure."""
     queue, job = queue_at(url), a_job("a")
     admin.zadd(f"{KEYS.prefix}jobs-kept-until", {"old": 1})
     queue.submit(job)
@@ -47,7 +47,7 @@ async def work_as_api(url: str, admin: Any) -> None:
     with patch.object(queue, "_send", side_effect=OperationalError("away")), raises(JobQueueError):
         queue.submit(a_job("b"))
     _look_at_jobs(url, admin)
-    _steer(url, admin)
+    _control(url, admin)
     change_letters(url, admin)
     await measure(url, channel=CHANNEL, stream=STREAM)
     show(url, admin)
@@ -56,9 +56,9 @@ async def work_as_api(url: str, admin: Any) -> None:
 
 
 async def work_as_operator(url: str, admin: Any) -> None:
-    """Look at jobs and cancel one, publish, look at events, steer subscriptions, redrive and discard."""
+    """Look at jobs and cancel one, publish, look at events, control subscriptions, redrive and discard."""
     _look_at_jobs(url, admin)
-    _steer(url, admin)
+    _control(url, admin)
     change_letters(url, admin)
     _ask(url, admin)
     is_well(url, Process.OPERATOR, writes=False)
@@ -72,11 +72,11 @@ def work_as_worker(url: str, admin: Any, job: Job, later: Job) -> None:
     runner = Runner()
     queue, half = queue_at(url, runner), running(1, 2, memberships={"a": 9})
 
-    def lost_and_renewed(turn: Any) -> Continues:
-        turn.show(lambda: half)
-        turn.renew()
+    def lost_and_renewed(job_slice: Any) -> Continues:
+        job_slice.show(lambda: half)
+        job_slice.renew()
         admin.delete(f"{KEYS.prefix}lock:a")
-        turn.renew()
+        job_slice.renew()
         return Continues(half)
 
     runner.steps = [lost_and_renewed, lambda _: JobProgress(result=SUCCESS, memberships={"a": 3})]
@@ -89,7 +89,7 @@ def work_as_worker(url: str, admin: Any, job: Job, later: Job) -> None:
     until(lambda: queue.resubmit_lost() > 0)
     _forget_scopes(admin)
     until(lambda: queue.run(later.id))
-    with patch.object(job_ledger, "MOST_SCOPES", 0):
+    with patch.object(job_ledger, "MAX_SCOPES", 0):
         _end_of_another_run(queue, admin)
     with RedisBroker(url) as broker:
         intents, event = RedisIntents(broker, channel=CHANNEL, source="/there"), an_event()
@@ -129,7 +129,7 @@ def _look_at_jobs(url: str, admin: Any) -> None:
     assert kept.get(job.id)
     assert kept.counts().waiting
     assert not kept.scopes()
-    with patch.object(job_ledger, "MOST_SCOPES", 0):
+    with patch.object(job_ledger, "MAX_SCOPES", 0):
         assert kept.cancel(job.id, "me") is kept.cancel(job.id, "me") is CancelOutcome.CANCELLED
 
 
@@ -157,7 +157,7 @@ def _mend_jobs(queue: CeleryJobQueue, admin: Any) -> None:
     queue.resubmit_lost()
 
 
-def _steer(url: str, admin: Any) -> None:
+def _control(url: str, admin: Any) -> None:
     """Publish, look at kept events, and do to a subscription all that can be done."""
     event = an_event()
     admin.hset(KEYS.intents, f"{event.source}:{event.id}", "")
@@ -200,7 +200,7 @@ def _ask_why(url: str, admin: Any, event: DomainEvent) -> None:
     admin.xreadgroup("s", "one", {STREAM: ">"})
     publish(url, event, *(an_event() for _ in range(2)))
     admin.xreadgroup("s", "one", {STREAM: ">"})
-    with RedisBroker(url) as broker, patch("qontract.adapters.redis.delivery_states._MOST_AHEAD", 1):
+    with RedisBroker(url) as broker, patch("qontract.adapters.redis.delivery_states._MAX_AHEAD", 1):
         stores = Stores(
             RedisKeptEvents(url, stream=STREAM),
             RedisSubscriptions(url, channel=CHANNEL, stream=STREAM),

@@ -13,12 +13,12 @@ from pytest_mock import MockerFixture
 
 from qontract.adapters.cloudevents import CloudEventsEventFormat
 from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEventLog, InMemoryEvents
-from qontract.application.attempts import Count
-from qontract.application.delivery import DeliveryLoop, keep_alive
-from qontract.application.delivery_session import Dependencies, Limits
-from qontract.application.lease import Lease
+from qontract.application.delivery.attempts import Count
+from qontract.application.delivery.delivery import DeliveryLoop, keep_alive
+from qontract.application.delivery.lease import Lease
+from qontract.application.delivery.session import Dependencies, Limits
+from qontract.application.delivery.subscription import Subscription
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy
-from qontract.application.subscription import Subscription
 from qontract.domain.dead_letters import DeadLetter
 from qontract.domain.delivery_states import Interest
 from qontract.domain.events import DomainEvent, EventData
@@ -126,7 +126,7 @@ def failing(error: BaseException, *numbers: int, times: int = 1_000_000) -> Call
 
 
 class Fault:
-    """Methods of an event log that raise an error until `mend`. `calls`: how often they were called."""
+    """Methods of an event log that raise an error until `fix`. `calls`: how often they were called."""
 
     def __init__(self, mocker: MockerFixture, log: InMemoryEventLog, error: BaseException, *names: str) -> None:
         async def fail(*_: object) -> None:
@@ -139,7 +139,7 @@ class Fault:
     def calls(self) -> int:
         return sum(mock.call_count for mock, _ in self._mocks)
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         """Let the methods do their work again, also for who has got hold of one of them meanwhile."""
         for mock, method in self._mocks:
             mock.side_effect = method

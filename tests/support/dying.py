@@ -11,11 +11,11 @@ from qontract.adapters.memory import (
     InMemoryRedriveRuns,
     InMemorySubscriptions,
 )
-from qontract.application.dead_letter_changes import LetterChanges
+from qontract.application.control.dead_letter_changes import LetterChanges
+from qontract.application.control.group_redrive import GroupRedrive, RedriveProgress, group_of
+from qontract.application.control.subscriptions import SubscriptionControl
 from qontract.application.event_manager import EventManager
-from qontract.application.group_redrive import GroupRedrive, RedriveProgress, group_of
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy
-from qontract.application.subscription_steering import SubscriptionSteering
 from qontract.domain.dead_letters import Group
 from qontract.domain.events import DomainEvent
 from qontract.testing import InMemorySubscriber
@@ -52,7 +52,7 @@ class Site:
     subscriber: InMemorySubscriber
     dead_letters: InMemoryDeadLetters
     events: InMemoryEvents
-    steering: SubscriptionSteering
+    control: SubscriptionControl
     publisher: InMemoryEventPublisher
     reports: list[RedriveProgress] = field(default_factory=list)
     clock: float = 0.0
@@ -90,5 +90,5 @@ def dying(broken: int, *, odd: int = 0) -> Iterator[Site]:
     with InMemorySubscriber({NAME: crm}) as subscriber:
         subscriber.deliver(*(an_event(number, f"person-{number}") for number in range(broken + odd)))
         events = subscriber.events
-        steering = SubscriptionSteering(InMemorySubscriptions(events), abandoned_seconds=1000)
-        yield Site(crm, subscriber, subscriber.dead_letters, events, steering, InMemoryEventPublisher("qontract-api"))
+        control = SubscriptionControl(InMemorySubscriptions(events), abandoned_seconds=1000)
+        yield Site(crm, subscriber, subscriber.dead_letters, events, control, InMemoryEventPublisher("qontract-api"))

@@ -7,7 +7,7 @@ from qontract.adapters.slack.slack_usergroups import SlackSettings
 from qontract.application.ports.integration import IntegrationError
 
 TOKEN = "xoxb-coreos"
-LONGEST_ERROR = 700
+MAX_ERROR_LENGTH = 700
 """Characters: the reason may have 500, and it says what was asked."""
 
 
@@ -27,6 +27,6 @@ def checked(error: IntegrationError, token: str) -> str:
     """Return the message, which is one line that is not long, without the token."""
     message = str(error)
     assert message.isprintable()
-    assert len(message) < LONGEST_ERROR
+    assert len(message) < MAX_ERROR_LENGTH
     assert token not in message
     return message

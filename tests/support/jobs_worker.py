@@ -7,23 +7,27 @@ from pathlib import Path
 from celery.signals import setup_logging
 
 from qontract.adapters.celery import CeleryJobQueue
-from qontract.application.jobs import Continues, Turn
+from qontract.application.jobs import Continues, JobSlice
 from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
 from qontract.entrypoints.logs import configure_logs
 
 
-def tell(job: Job, turn: Turn) -> JobProgress | Continues:
+def tell(job: Job, job_slice: JobSlice) -> JobProgress | Continues:
     """Write `JOB begins PID`, `JOB holds a: True` and `JOB ends`, a line each; each slice does one of `slices`.
 
     In between it waits for the file `go`, if the job names one, and shows how far it is.
     """
-    log, done, slices = Path(str(job.payload["log"])), turn.progress.result.done, int(str(job.payload.get("slices", 1)))
+    log, done, slices = (
+        Path(str(job.payload["log"])),
+        job_slice.progress.result.done,
+        int(str(job.payload.get("slices", 1))),
+    )
     _append(log, f"{job.id} begins {os.getpid()} at {done}")
-    turn.show(lambda: _progress(done + 1, slices))
+    job_slice.show(lambda: _progress(done + 1, slices))
     while "go" in job.payload and not Path(str(job.payload["go"])).exists():
         time.sleep(0.02)
     for lock in job.locks:
-        _append(log, f"{job.id} holds {lock}: {turn.holds(lock)}")
+        _append(log, f"{job.id} holds {lock}: {job_slice.holds(lock)}")
     if done + 1 < slices:
         return Continues(_progress(done + 1, slices), float(str(job.payload.get("pause", 0))))
     _append(log, f"{job.id} ends")

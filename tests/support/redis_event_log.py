@@ -11,8 +11,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from qontract.adapters.redis import RedisDeadLetters, RedisEventLog
 from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.redis.lua_scripts import script
-from qontract.adapters.redis.segments import Segments
-from qontract.adapters.redis.waits import Waits
+from qontract.adapters.redis.stream.segments import Segments
+from qontract.adapters.redis.stream.waits import Waits
 from qontract.application.ports.event_log import Entry
 
 KEYS = keys_of("main", "qontract:{main}:events")

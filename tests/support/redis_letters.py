@@ -6,8 +6,8 @@ from typing import Any
 
 import redis
 
-from qontract.adapters.redis.attempt_records import failures_to_json
 from qontract.adapters.redis.lua_scripts import run_now
+from qontract.adapters.redis.records.attempt_records import failures_to_json
 from qontract.testing.contracts.dead_letters import Failures, Store
 from tests.support.commands import end_of
 from tests.support.redis_event_log import KEYS, dead_letters_at, make

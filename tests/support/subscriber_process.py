@@ -13,9 +13,8 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from qontract.domain.events import DomainEvent
+from tests.support.paths import ROOT
 from tests.support.processes import free_port, process
-
-ROOT = Path(__file__).parents[2]
 
 
 def happened(subject: str = "here", **attributes: Any) -> DomainEvent:

@@ -4,15 +4,14 @@ import ast
 import inspect
 from collections.abc import Iterator
 from importlib import import_module
-from pathlib import Path
 from pkgutil import iter_modules, walk_packages
 
 import pytest
 
 import qontract
 from qontract.application import ports
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 WITHOUT = {"EventLogs": "it has one adapter, and its methods have tests of their own: test_retention, test_measures"}
 """The ports without a suite, and why."""
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.paths import ROOT
 from tools.docs_site import BESIDE, with_links
 
-ROOT = Path(__file__).parents[2]
 FORGE = sorted((ROOT / ".github").rglob("*.yml"))
 FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
 YAML = [*FORGE, ROOT / ".pre-commit-config.yaml", ROOT / "mkdocs.yml"]
@@ -94,7 +94,8 @@ def test_the_contributing_page_names_files_that_are_there() -> None:
     shapes = {"things.py", "test_things.py", "NAME.py"}
     paths = [path for path in named if not any(shape in path for shape in shapes) and "NAME" not in path]
     ours = ("", "application", "adapters", "adapters/redis", "entrypoints", "testing")
-    places = [ROOT, ROOT / "tests/integration", *(ROOT / "src/qontract" / room for room in ours)]
+    tests = (ROOT / "tests/integration" / folder for folder in ("", "docs", "project"))
+    places = [ROOT, *tests, *(ROOT / "src/qontract" / room for room in ours)]
     assert len(paths) > 30
     assert [path for path in paths if not any((place / path).exists() for place in places)] == []
 

@@ -2,11 +2,11 @@
 
 import re
 from html import unescape
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+
 README = (ROOT / "README.md").read_text()
 PICTURE = (ROOT / "docs" / "demo.svg").read_text()
 COLUMN = 12.2

@@ -6,15 +6,14 @@ import importlib
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from pathlib import Path
 
 import pytest
 
 from qontract.application.ports.event_log import Measures
 from qontract.domain.kept_jobs import JobCounts
 from qontract.entrypoints import metrics
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src/qontract"
 OPERATIONS = ROOT / "docs/operations.md"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -194,7 +193,7 @@ def test_every_message_that_is_logged_is_written_where_it_is_logged_or_passed_on
     }
     assert passed_on == {
         "adapters/unreadable.py: self._consequence",
-        "application/subscription_steering.py: message",
+        "application/control/subscriptions.py: message",
         "entrypoints/subscriber/upkeep.py: message",
     }
     assert len(messages()) > 90
@@ -215,7 +214,7 @@ def test_a_log_message_has_a_subject_and_a_verb_and_is_no_sentence_of_prose(mess
 
 def test_the_operations_page_says_what_every_warning_and_error_means() -> None:
     [table] = re.findall(r"^## When something is wrong\n\n(.*)", OPERATIONS.read_text(), re.MULTILINE | re.DOTALL)
-    passed_on = {"application/subscription_steering.py"}  # what somebody did, and nothing is wrong
+    passed_on = {"application/control/subscriptions.py"}  # what somebody did, and nothing is wrong
     missing = {
         message
         for message, (file, level) in messages().items()

@@ -17,17 +17,17 @@ class OutOfBoundsError(Exception):
 class Bounds:
     """The bounds of one call, its retries and all pages included: `seconds` from now on.
 
-    `attempt`: seconds for one request with all bytes of its answer, which are `answer_bytes` at most. `longest_wait`:
+    `attempt`: seconds for one request with all bytes of its answer, which are `answer_bytes` at most. `max_wait`:
     seconds that are waited when the system wants to be asked later; None: it is not waited for.
 
     `abandon` may be called from another thread: nothing is sent from then on, and who waits for an answer is woken.
     """
 
     def __init__(
-        self, *, seconds: float, attempt: float, longest_wait: float | None = None, answer_bytes: int | None = None
+        self, *, seconds: float, attempt: float, max_wait: float | None = None, answer_bytes: int | None = None
     ) -> None:
-        self.longest_wait = longest_wait
-        self._longest_answer = answer_bytes or ANSWER_BYTES
+        self.max_wait = max_wait
+        self._max_answer = answer_bytes or ANSWER_BYTES
         self._attempt = attempt
         self._until = monotonic() + seconds
         self._attempt_until = self._until
@@ -57,8 +57,8 @@ class Bounds:
         """Count bytes of the answer. Raises OutOfBoundsError."""
         self._answer_bytes += received
         self._bytes += received
-        if self._answer_bytes > self._longest_answer:
-            raise OutOfBoundsError(f"is longer than {self._longest_answer} bytes")
+        if self._answer_bytes > self._max_answer:
+            raise OutOfBoundsError(f"is longer than {self._max_answer} bytes")
         if self._bytes > PAGED_BYTES:
             raise OutOfBoundsError(f"is longer than {PAGED_BYTES} bytes in all")
 

@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 UNREADABLE = Counter("qontract_unreadable_values_total", "Kept values that were unreadable, by their store", ["store"])
 
 _NAMED, _COUNTED = 100, 10_000
-_LONGEST = 200
+_MAX_LENGTH = 200
 
 
 class Unreadable:
@@ -44,8 +44,8 @@ class Unreadable:
 def excerpt(found: object) -> str:
     """Return a text of bounded length that a terminal only shows: what is not printable is escaped, as in JSON."""
     text = found.decode(errors="backslashreplace") if isinstance(found, bytes) else str(found)
-    shown = "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text[: _LONGEST + 1])
-    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
+    shown = "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text[: _MAX_LENGTH + 1])
+    return shown if len(shown) <= _MAX_LENGTH else f"{shown[:_MAX_LENGTH]}…"
 
 
 def read_json(text: bytes | str) -> Any:

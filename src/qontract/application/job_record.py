@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from qontract.domain.integration import Action, Plan
-from qontract.domain.jobs import MOST_BYTES, MOST_ERRORS, JobProgress, JobResult, JobStatus, cut
+from qontract.domain.jobs import MAX_BYTES, MAX_ERRORS, JobProgress, JobResult, JobStatus, cut
 from qontract.domain.kept_jobs import cancelled
 
 
@@ -33,7 +33,7 @@ class JobRecord:
         result = before.result
         self._applied = set(before.applied)
         self._shown: dict[str, dict[str, Any]] = {}
-        self._bytes_left = MOST_BYTES
+        self._bytes_left = MAX_BYTES
         self._digests = _digests(result.plan_digest)
         self._done_before = len(before.finished) + len(before.ended)
         self._idle_slices = before.idle_slices
@@ -86,7 +86,7 @@ class JobRecord:
 
     @property
     def _errors_left(self) -> int:
-        return MOST_ERRORS - len(self._errors)
+        return MAX_ERRORS - len(self._errors)
 
     def _keep(self, shown: dict[str, Any], *, only: Iterable[str] | None = None) -> str:
         """Return the key of the action; keep the whole action if the result has space for it."""

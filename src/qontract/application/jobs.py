@@ -13,7 +13,7 @@ from qontract.domain.kept_jobs import cancelled
 log = logging.getLogger(__name__)
 
 
-class Turn(Protocol):
+class JobSlice(Protocol):
     """The queue's side of one slice of a job: what the job may do now, and the progress of earlier slices.
 
     `progress` is that of the slice before; it is empty in the first slice. `superseded` has the locks that a later job
@@ -56,43 +56,45 @@ class Continues:
     seconds: float = 0
 
 
-Runner = Callable[[Job, Turn], JobProgress | Continues]
+Runner = Callable[[Job, JobSlice], JobProgress | Continues]
 """Does one slice of a job, without the locks that are superseded."""
 
 Runners = Mapping[str, Runner]
 """The runner of each integration, by its name."""
 
 
-def run(job: Job, runners: Runners, turn: Turn) -> JobProgress | Continues:
+def run(job: Job, runners: Runners, job_slice: JobSlice) -> JobProgress | Continues:
     """Run one slice of the job, without superseded locks; return its final progress, or that it continues.
 
     A cancelled job ends before its runner is called. If the runner raises, the job ends as failed, with the progress
     that it has shown.
     """
-    ended = _run(job, runners, turn)
+    ended = _run(job, runners, job_slice)
     status = JobStatus.RUNNING if isinstance(ended, Continues) else ended.result.status
     tracing.job_ended(status, failed=status is JobStatus.FAILED)
     return ended
 
 
-def _run(job: Job, runners: Runners, turn: Turn) -> JobProgress | Continues:
-    reasons = tuple(f"{lock}: superseded, for a later request has begun" for lock in sorted(turn.superseded))
-    if job.locks and set(job.locks) <= set(turn.superseded):
-        return _ended(turn.progress, JobStatus.SKIPPED, reasons)
-    if by := turn.cancelled_by():
-        return cancelled(turn.progress, by)
+def _run(job: Job, runners: Runners, job_slice: JobSlice) -> JobProgress | Continues:
+    reasons = tuple(f"{lock}: superseded, for a later request has begun" for lock in sorted(job_slice.superseded))
+    if job.locks and set(job.locks) <= set(job_slice.superseded):
+        return _ended(job_slice.progress, JobStatus.SKIPPED, reasons)
+    if by := job_slice.cancelled_by():
+        return cancelled(job_slice.progress, by)
     runner = runners.get(job.integration)
     if runner is None:
-        return _ended(turn.progress, JobStatus.FAILED, (*reasons, f"no integration {job.integration!r} is installed"))
+        return _ended(
+            job_slice.progress, JobStatus.FAILED, (*reasons, f"no integration {job.integration!r} is installed")
+        )
     try:
-        progress = runner(job, turn)
+        progress = runner(job, job_slice)
     except Exception as error:
         log.exception("job failed", extra={"job_id": job.id})
-        return _ended(turn.progress, JobStatus.FAILED, (*reasons, f"{type(error).__name__}: {error}"))
+        return _ended(job_slice.progress, JobStatus.FAILED, (*reasons, f"{type(error).__name__}: {error}"))
     if isinstance(progress, Continues):
         return progress
     result = progress.result
-    status = JobStatus.SKIPPED if turn.superseded and result.status is JobStatus.SUCCESS else result.status
+    status = JobStatus.SKIPPED if job_slice.superseded and result.status is JobStatus.SUCCESS else result.status
     return _ended(progress, status, reasons)
 
 

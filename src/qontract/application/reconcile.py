@@ -9,7 +9,7 @@ from qontract.application import tracing
 from qontract.application.event_manager import EventManager
 from qontract.application.guards import Guards
 from qontract.application.job_record import JobRecord, accepted
-from qontract.application.jobs import Continues, Turn
+from qontract.application.jobs import Continues, JobSlice
 from qontract.application.pending_intents import resolve
 from qontract.application.ports.integration import AnyIntegration, IntegrationError, RateLimitedError
 from qontract.application.ports.intents import IntentsError
@@ -51,7 +51,7 @@ def job(
 
 def reconcile(
     job: Job,
-    turn: Turn,
+    job_slice: JobSlice,
     *,
     integration: AnyIntegration,
     events: EventManager | None = None,
@@ -63,8 +63,10 @@ def reconcile(
     which reads and plans again. Scopes whose locks are superseded are left out.
     """
     desired = integration.desired.model_validate(job.payload)
-    record = JobRecord(turn.progress)
-    current = _Slice(job, turn, record, desired, integration, None if desired.dry_run else events, guards or Guards())
+    record = JobRecord(job_slice.progress)
+    current = _Reconciliation(
+        job, job_slice, record, desired, integration, None if desired.dry_run else events, guards or Guards()
+    )
     try:
         pause = current.work()
     except Exception as error:  # what was done by then stays done
@@ -75,11 +77,11 @@ def reconcile(
 
 
 @dataclass(frozen=True)
-class _Slice:
+class _Reconciliation:
     """One slice of a job."""
 
     job: Job
-    turn: Turn
+    job_slice: JobSlice
     record: JobRecord
     desired: DesiredState[Any]
     integration: AnyIntegration
@@ -90,7 +92,7 @@ class _Slice:
         """Work until all scopes have ended, and return None; or return the seconds until the next slice."""
         for scope, desired in self.desired.scopes().items():
             lock = lock_of(self.integration.name, scope)
-            if lock in self.turn.superseded or lock in self.record.ended:
+            if lock in self.job_slice.superseded or lock in self.record.ended:
                 continue
             try:
                 over = not self._cancelled() and self._work_on_scope(lock, scope, desired)
@@ -133,7 +135,7 @@ class _Slice:
 
         Raises IntentsError if they cannot be read: then nothing may be changed yet.
         """
-        if not self.turn.holds(lock):  # reading may have taken so long that another job has begun
+        if not self.job_slice.holds(lock):  # reading may have taken so long that another job has begun
             self.record.supersede(lock)
             return False
         try:
@@ -158,14 +160,14 @@ class _Slice:
                 if self.record.superseded(lock):
                     return False
                 not_created.update({action.subject} if action.creates else ())
-            self.turn.show(self.record.running)
-            if self.turn.over and number < len(actions):
+            self.job_slice.show(self.record.running)
+            if self.job_slice.over and number < len(actions):
                 return True
         return False
 
     def _blocked(self, lock: str, scope: str, plan: Plan[Action]) -> bool:
         """Return whether a guard stops the plan; if so, record and publish that."""
-        before = self.record.memberships.get(lock, self.turn.memberships(lock))
+        before = self.record.memberships.get(lock, self.job_slice.memberships(lock))
         reason = self.guards.objection(plan, before, self.record.removals.get(lock, 0))
         if reason is None or accepted(plan, self.desired.accept_plan):
             self.record.allow(lock, plan)
@@ -205,7 +207,7 @@ class _Slice:
             self._give_up(scope, action, "not begun, for its event could be kept nowhere: neither in Redis nor here")
             return False
         try:
-            if not self.turn.holds(lock):  # checked last before the call
+            if not self.job_slice.holds(lock):  # checked last before the call
                 self._not_applied(event)
                 self.record.supersede(lock)
                 return False
@@ -231,7 +233,7 @@ class _Slice:
 
     def _cancelled(self) -> bool:
         """Return whether somebody has cancelled the job, and record who."""
-        self.record.cancelled_by = self.record.cancelled_by or self.turn.cancelled_by()
+        self.record.cancelled_by = self.record.cancelled_by or self.job_slice.cancelled_by()
         return self.record.cancelled_by is not None
 
     def _fail(self, failure: Failure) -> None:

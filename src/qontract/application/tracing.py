@@ -18,7 +18,7 @@ TRACEPARENT = "traceparent"
 
 Span = AbstractContextManager[None]
 
-_LONGEST = 1_000
+_MAX_LENGTH = 1_000
 """How many characters an attribute has at most: ids, types and subjects may come from others."""
 
 _JOBS = "jobs"
@@ -222,4 +222,4 @@ def _bounded(attributes: Attributes) -> Mapping[str, str | int | None]:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return text if len(text) <= _MAX_LENGTH else f"{text[: _MAX_LENGTH - 1]}…"

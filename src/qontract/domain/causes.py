@@ -14,7 +14,7 @@ NO_EVENT = "is no event"
 UNREADABLE = "unreadable letter"
 UNKNOWN = "unknown"
 
-_LONGEST = 200
+_MAX_LENGTH = 200
 _MACHINERY = ("qontract.application.", "qontract.testing.")
 """The modules that call handlers: they are never the place of an error."""
 _KNOWN_TEXTS = {
@@ -59,7 +59,7 @@ def where_raised(frames: Sequence[Frame], home: str) -> str:
     called = [frame for frame in frames if not f"{frame.module}.".startswith(_MACHINERY)]
     own = [frame for frame in called if _package(frame.module) == _package(home)]
     own = own or [frame for frame in called if _package(frame.module) == _package(called[0].module)]
-    return f"{own[-1].module}.{own[-1].function}:{own[-1].line}"[:_LONGEST] if own else ""
+    return f"{own[-1].module}.{own[-1].function}:{own[-1].line}"[:_MAX_LENGTH] if own else ""
 
 
 def cause_of_text(error: str) -> Cause:
@@ -68,7 +68,7 @@ def cause_of_text(error: str) -> Cause:
         if re.match(beginning, error):
             return Cause(kind)
     if misfit := _MISFIT.match(error):
-        return Cause(misfit[1][:_LONGEST], re.sub(r"\b\d+\b", "*", misfit[2])[:_LONGEST])  # any item of a list
+        return Cause(misfit[1][:_MAX_LENGTH], re.sub(r"\b\d+\b", "*", misfit[2])[:_MAX_LENGTH])  # any item of a list
     error_type = _ERROR_TYPE.match(error)
     return Cause(error_type[1] if error_type else UNKNOWN)
 
@@ -77,7 +77,7 @@ def cause_from(kind: object, where: object) -> Cause:
     """Return the cause that has these parts. Raises ValueError if they are not the parts of a cause."""
     if not (isinstance(kind, str) and isinstance(where, str) and kind):
         raise ValueError("a cause is no pair of texts")
-    return Cause(*(text[:_LONGEST].encode(errors="backslashreplace").decode() for text in (kind, where)))
+    return Cause(*(text[:_MAX_LENGTH].encode(errors="backslashreplace").decode() for text in (kind, where)))
 
 
 def _package(module: str) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 
 from qontract.domain.causes import UNKNOWN, UNREADABLE, Cause, cause_of_text
 
-_LONGEST_TEXT = 2000
+_MAX_TEXT_LENGTH = 2000
 """Longer types and subjects are cut: nobody searches for them, and the whole event is in `data`."""
 
 
@@ -110,7 +110,7 @@ class DeadLetter:
         except (ValueError, RecursionError):
             return {}
         return (
-            {name: text[:_LONGEST_TEXT] for name, text in event.items() if isinstance(text, str)}
+            {name: text[:_MAX_TEXT_LENGTH] for name, text in event.items() if isinstance(text, str)}
             if isinstance(event, dict)
             else {}
         )

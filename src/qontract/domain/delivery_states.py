@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from qontract.domain.dead_letters import FailedAttempt
-from qontract.domain.endings import Ended
+from qontract.domain.delivery_outcomes import EndedDelivery
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class DeliveryState:
     ahead: tuple[Held, ...] = ()
     ahead_more: bool = False
     is_redriven: bool = False
-    ended: Ended | None = None
+    ended: EndedDelivery | None = None
     missing: tuple[str, ...] = ()
 
     @property

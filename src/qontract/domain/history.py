@@ -11,8 +11,8 @@ from qontract.domain.jobs import JobStatus
 from qontract.domain.kept_events import KeptEvent
 from qontract.domain.kept_jobs import JobView
 
-_MOST_VALUES = 100_000
-_MOST_PLACES = 5
+_MAX_VALUES = 100_000
+_MAX_PLACES = 5
 _UNFINISHED: dict[str, str] = {
     JobStatus.PENDING: "waits for a worker, a lock, or a pause to end",
     JobStatus.RUNNING: "runs",
@@ -121,14 +121,14 @@ def concerned(event: KeptEvent, name: str) -> tuple[str, ...] | None:
     """
     if event.subject == name or event.text("correlationid") == name:
         return ()
-    places = tuple(islice(places_of(event.attributes.get("data"), name), _MOST_PLACES))
+    places = tuple(islice(places_of(event.attributes.get("data"), name), _MAX_PLACES))
     return places or None
 
 
 def places_of(data: Any, name: str) -> Iterator[str]:
     """Yield the fields under which JSON has this text. It uses no recursion, and looks at 100,000 values at most."""
     left: list[tuple[str, Any]] = [("", data)]
-    for _ in range(_MOST_VALUES):
+    for _ in range(_MAX_VALUES):
         if not left:
             return
         field, value = left.pop()

@@ -7,11 +7,11 @@ from uuid import uuid4
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
-MOST_ERRORS = 100
+MAX_ERRORS = 100
 """How many errors a result has."""
-LONGEST_ERROR = 1000
+MAX_ERROR_LENGTH = 1000
 """How many characters one error has."""
-MOST_BYTES = 1_000_000
+MAX_BYTES = 1_000_000
 """How many bytes of JSON the actions of a result have."""
 
 
@@ -130,7 +130,7 @@ class JobProgress(BaseModel):
 
 def cut(error: str) -> str:
     """Return the error, shortened to what a result may have."""
-    return error if len(error) <= LONGEST_ERROR else f"{error[: LONGEST_ERROR - 1]}…"
+    return error if len(error) <= MAX_ERROR_LENGTH else f"{error[: MAX_ERROR_LENGTH - 1]}…"
 
 
 def first_errors(errors: Iterable[str]) -> tuple[tuple[str, ...], int]:
@@ -138,7 +138,7 @@ def first_errors(errors: Iterable[str]) -> tuple[tuple[str, ...], int]:
     kept: list[str] = []
     left_out = 0
     for error in errors:
-        if len(kept) < MOST_ERRORS:
+        if len(kept) < MAX_ERRORS:
             kept.append(cut(error))
         else:
             left_out += 1

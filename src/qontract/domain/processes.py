@@ -114,7 +114,7 @@ def _one(view: ProcessView) -> Finding:
         f"{about}; refused: {why}",
         name=process.name,
         brief=f"a {process.kind} refuses {', '.join(sorted(process.refused))}",
-        next_step="mend the package or its settings, or uninstall it; then start the process again",
+        next_step="fix the package or its settings, or uninstall it; then start the process again",
     )
 
 

@@ -4,14 +4,14 @@ from datetime import datetime, timedelta
 from difflib import get_close_matches
 
 from qontract.domain.dead_letters import DeadLetter
+from qontract.domain.delivery_outcomes import DeliveryOutcome, EndedDelivery
 from qontract.domain.delivery_states import Beginning, Held
-from qontract.domain.endings import Ended, Ending
 from qontract.domain.events import type_pattern
 from qontract.domain.explanations import DeliveryFacts, Predecessor, SubscriptionFinding, Verdict
 from qontract.domain.findings import counted
 from qontract.domain.subscriptions import ALIVE_SECONDS, State, duration, next_step, why_not_run
 
-_LONGEST_TYPE = 200
+_MAX_TYPE_LENGTH = 200
 
 
 def finding_of(facts: DeliveryFacts) -> SubscriptionFinding:
@@ -32,7 +32,7 @@ def _found(
 def _ended(facts: DeliveryFacts) -> SubscriptionFinding | None:
     """Say how it ended. If there is a dead letter too, whatever happened later counts."""
     ended, letter = facts.state.ended, facts.letter
-    done = ended if ended and ended.ending is not Ending.EXPIRED else None
+    done = ended if ended and ended.outcome is not DeliveryOutcome.EXPIRED else None
     if letter and not (done and letter.died and done.time > letter.died):
         return _dead_lettered(facts, letter)
     if found := _discarded(facts, done.time if done else None):
@@ -53,9 +53,9 @@ def _dead_lettered(facts: DeliveryFacts, letter: DeadLetter) -> SubscriptionFind
     )
 
 
-def _handled(facts: DeliveryFacts, ended: Ended) -> SubscriptionFinding:
+def _handled(facts: DeliveryFacts, ended: EndedDelivery) -> SubscriptionFinding:
     again = "; it comes again" if facts.state.held or not facts.state.is_read else ""
-    if ended.ending is Ending.DEDUPLICATED:
+    if ended.outcome is DeliveryOutcome.DEDUPLICATED:
         reason = f"an event with its source and id had been handled before{_at(ended.time)}{again}"
         return _found(facts, Verdict.DEDUPLICATED, reason, when=_time(ended.time))
     return _found(
@@ -101,8 +101,8 @@ def _without_delivery(facts: DeliveryFacts) -> SubscriptionFinding | None:
 
 
 def _not_wanted(facts: DeliveryFacts, event_type: str, types: tuple[str, ...]) -> SubscriptionFinding:
-    asked = {one[:_LONGEST_TYPE]: one for one in types}
-    near = get_close_matches(event_type[:_LONGEST_TYPE], asked, n=1, cutoff=0)
+    asked = {one[:_MAX_TYPE_LENGTH]: one for one in types}
+    near = get_close_matches(event_type[:_MAX_TYPE_LENGTH], asked, n=1, cutoff=0)
     said = f"; the nearest that it asks for is {near[0]}" if near else ", and it asks for none"
     reason = f"it does not ask for the type {event_type}{said}"
     hint = "add the type to `types` of its handler, if it is to have such events"
@@ -187,7 +187,7 @@ def _retrying(facts: DeliveryFacts, held: Held) -> SubscriptionFinding:
         facts,
         Verdict.RETRYING,
         f"attempt {number}{f' of {of}' if of else ''} {when}; the last: {error}",
-        f"mend what the error says; `attempt failed` in the log of {held.replica} has all of it",
+        f"fix what the error says; `attempt failed` in the log of {held.replica} has all of it",
         attempt=number,
         of=of,
         error=error,

@@ -6,12 +6,12 @@ import sys
 import structlog
 
 from qontract.application import tracing
-from qontract.application.attempts import about, current_delivery
+from qontract.application.delivery.attempts import about, current_delivery
 
 _CHATTY = ("httpx", "celery.worker.strategy", "celery.app.trace", "uvicorn.error")
 """Loggers that log each step of what one line of ours says; their warnings stay."""
 
-_LONGEST_TEXT = 16_000
+_MAX_TEXT_LENGTH = 16_000
 """Characters of one value in a log line."""
 
 
@@ -55,8 +55,8 @@ def _cut(_: structlog.typing.WrappedLogger, __: str, entry: structlog.typing.Eve
     """Cut what errors say, in its middle: they may repeat all that was given. An event that is lost stays whole."""
     for name in ("event", "error", "exception"):
         text = entry.get(name)
-        if isinstance(text, str) and len(text) > _LONGEST_TEXT:
-            half = _LONGEST_TEXT // 2
+        if isinstance(text, str) and len(text) > _MAX_TEXT_LENGTH:
+            half = _MAX_TEXT_LENGTH // 2
             entry[name] = f"{text[:half]}… {len(text) - 2 * half} characters left out …{text[-half:]}"
     return entry
 

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from prometheus_client import PLATFORM_COLLECTOR, CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.registry import REGISTRY
 
-from qontract.application.attempts import Count
+from qontract.application.delivery.attempts import Count
 from qontract.application.ports.event_log import EventLogError, Measures
 from qontract.application.ports.kept_jobs import KeptJobsError
 from qontract.domain.kept_jobs import JobCounts

@@ -16,7 +16,7 @@ EVENTS = "qontract.events"
 
 REFUSED = Gauge("qontract_packages_refused", "Entry points of packages that were refused, by their group", ["group"])
 
-_LONGEST = 500
+_MAX_LENGTH = 500
 """Characters of somebody else's error in a line of ours."""
 
 
@@ -81,7 +81,7 @@ def said(error: BaseException) -> str:
         text = str(error) if type(error) in (ValueError, SettingsProblemsError) else f"{kind}: {error}"
     except Exception:  # noqa: BLE001 - as above
         text = kind
-    return " ".join(text.split())[:_LONGEST]
+    return " ".join(text.split())[:_MAX_LENGTH]
 
 
 def missing_extra(error: BaseException) -> str | None:

@@ -11,8 +11,8 @@ from importlib.metadata import version
 from socket import gethostname
 from threading import Event, Thread
 
+from qontract.application.inspection.status import spool_view
 from qontract.application.ports.presence import PresenceError
-from qontract.application.status import spool_view
 from qontract.domain.processes import Process, ProcessKind
 from qontract.entrypoints.container import Container
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 _EVERY_SECONDS = 5.0
 _END_SECONDS = 2.0
 """How long the end of the process may wait until it is shown."""
-_MOST, _LONGEST = 20, 300
+_MAX_PACKAGES, _MAX_LENGTH = 20, 300
 
 
 def this_process(
@@ -39,8 +39,8 @@ def this_process(
         version("qontract"),
         platform.python_version(),
         datetime.now(UTC),
-        tuple(name[:_LONGEST] for name in sorted(installed)[:_MOST]),
-        {name[:_LONGEST]: reason[:_LONGEST] for name, reason in sorted(refused.items())[:_MOST]},
+        tuple(name[:_MAX_LENGTH] for name in sorted(installed)[:_MAX_PACKAGES]),
+        {name[:_MAX_LENGTH]: reason[:_MAX_LENGTH] for name, reason in sorted(refused.items())[:_MAX_PACKAGES]},
     )
 
 

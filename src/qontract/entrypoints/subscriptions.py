@@ -19,7 +19,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from qontract.application.subscription import Subscription, wrong_with_name
+from qontract.application.delivery.subscription import Subscription, wrong_with_name
 from qontract.domain.events import catalogue, type_pattern
 from qontract.entrypoints.packages import installed as installed_in
 from qontract.entrypoints.packages import package, said

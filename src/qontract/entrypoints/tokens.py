@@ -14,7 +14,7 @@ from qontract.domain.attributes import forbidden_in
 _ALGORITHM = "HS256"
 _WITH_PUBLIC_KEYS = {"RS256", "RS512", "PS256", "ES256", "EdDSA"}
 _NOT_VALID = "The token is not valid, or not any more."
-_LONGEST_SUBJECT = 255
+_MAX_SUBJECT_LENGTH = 255
 _LEEWAY = timedelta(minutes=1)
 """By how much the clock of who signs may be ahead of ours, where a token is valid for as long as it may be."""
 
@@ -120,8 +120,8 @@ def wrong_with_subject(subject: object) -> str | None:
     """Return what is wrong with whom a token is for: it becomes the attribute `authid` of events."""
     if not isinstance(subject, str) or not subject:
         return "is missing, or no text"
-    if len(subject) > _LONGEST_SUBJECT:
-        return f"is longer than {_LONGEST_SUBJECT} characters"
+    if len(subject) > _MAX_SUBJECT_LENGTH:
+        return f"is longer than {_MAX_SUBJECT_LENGTH} characters"
     if forbidden_in(subject):
         return "has a control character, or another that events cannot have"
     return None

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from qontract.testing.contracts.intents import IntentsContract
     from qontract.testing.event_manager import InMemoryEventManager
     from qontract.testing.examples import example
-    from qontract.testing.reconciling import InMemoryTurn, reconcile
+    from qontract.testing.reconciling import InMemoryJobSlice, reconcile
     from qontract.testing.subscriber import InMemorySubscriber, Outcome, deliver
 else:
     _HOMES = {
@@ -81,7 +81,7 @@ else:
         "qontract.testing.contracts.intents": ("IntentsContract",),
         "qontract.testing.event_manager": ("InMemoryEventManager",),
         "qontract.testing.examples": ("example",),
-        "qontract.testing.reconciling": ("InMemoryTurn", "reconcile"),
+        "qontract.testing.reconciling": ("InMemoryJobSlice", "reconcile"),
         "qontract.testing.subscriber": ("InMemorySubscriber", "Outcome", "deliver"),
     }
 
@@ -109,6 +109,7 @@ __all__ = [
     "InMemoryEvents",
     "InMemoryIntents",
     "InMemoryJobQueue",
+    "InMemoryJobSlice",
     "InMemoryKeptEvents",
     "InMemoryKeptJobs",
     "InMemoryKeySet",
@@ -120,7 +121,6 @@ __all__ = [
     "InMemorySubscriber",
     "InMemorySubscriptions",
     "InMemoryTracer",
-    "InMemoryTurn",
     "IntegrationContract",
     "IntentsContract",
     "Outcome",

@@ -6,7 +6,7 @@ from typing import Any
 
 from qontract.application.event_manager import EventManager
 from qontract.application.guards import Guards
-from qontract.application.jobs import Continues, Turn, run
+from qontract.application.jobs import Continues, JobSlice, run
 from qontract.application.ports.integration import AnyIntegration
 from qontract.application.reconcile import job
 from qontract.application.reconcile import reconcile as one_slice
@@ -14,7 +14,7 @@ from qontract.domain.jobs import JobProgress, JobResult
 
 
 @dataclass
-class InMemoryTurn(Turn):
+class InMemoryJobSlice(JobSlice):
     """A slice that nothing interrupts, unless a test says so.
 
     - `slice_actions`: the slice is over after so many actions.
@@ -61,7 +61,7 @@ def reconcile(
     *,
     events: EventManager | None = None,
     guards: Guards | None = None,
-    turn: InMemoryTurn | None = None,
+    job_slice: InMemoryJobSlice | None = None,
     requested_by: str | None = None,
     correlation_id: str | None = None,
 ) -> JobResult:
@@ -71,12 +71,14 @@ def reconcile(
     """
     model = integration.desired.model_validate({"dry_run": False, **desired})
     work = job(type(integration), model, correlation_id=correlation_id, requested_by=requested_by)
-    turn = turn or InMemoryTurn()
+    job_slice = job_slice or InMemoryJobSlice()
     runners = {
-        integration.name: lambda job, turn: one_slice(job, turn, integration=integration, events=events, guards=guards)
+        integration.name: lambda job, job_slice: one_slice(
+            job, job_slice, integration=integration, events=events, guards=guards
+        )
     }
-    while isinstance(ended := run(work, runners, turn), Continues):
-        turn.progress, turn.shown = ended.progress, []
+    while isinstance(ended := run(work, runners, job_slice), Continues):
+        job_slice.progress, job_slice.shown = ended.progress, []
     if not model.dry_run and not ended.blocked:
-        turn.known |= ended.memberships
+        job_slice.known |= ended.memberships
     return ended.result

@@ -17,24 +17,24 @@ from qontract.adapters.memory import (
     InMemoryEventPublisher,
     InMemoryEvents,
 )
-from qontract.application.attempts import Count
-from qontract.application.delivery import DeliveryLoop, keep_alive
-from qontract.application.delivery_session import Dependencies, Limits
+from qontract.application.delivery.attempts import Count
+from qontract.application.delivery.delivery import DeliveryLoop, keep_alive
+from qontract.application.delivery.follow_ups import FollowUps
+from qontract.application.delivery.lease import Lease
+from qontract.application.delivery.session import Dependencies, Limits
+from qontract.application.delivery.subscription import Subscription
 from qontract.application.event_manager import EventManager
-from qontract.application.follow_ups import FollowUps
-from qontract.application.lease import Lease
 from qontract.application.ports.event_handler import Delivery, EventHandler
 from qontract.application.ports.event_log import GoneError
-from qontract.application.subscription import Subscription
 from qontract.domain.dead_letters import DeadLetter
 from qontract.domain.events import DomainEvent
 from qontract.testing.clock import VirtualClockLoop
 
-_LONGEST_SECONDS = 30 * 24 * 3600.0
-_MOST_CALLS = 10_000
-_SHORTEST_LOOK, _LONGEST_LOOK = 0.05, 600.0
+_MAX_SECONDS = 30 * 24 * 3600.0
+_MAX_CALLS = 10_000
+_SHORTEST_LOOK, _MAX_LOOK = 0.05, 600.0
 
-_LIMITS = Limits(claim_seconds=2 * _LONGEST_SECONDS, grace_seconds=0.0, read_seconds=_LONGEST_SECONDS)
+_LIMITS = Limits(claim_seconds=2 * _MAX_SECONDS, grace_seconds=0.0, read_seconds=_MAX_SECONDS)
 """There is no other replica: so leases and claims need no checks while the clock jumps."""
 
 
@@ -192,9 +192,9 @@ async def _until_done(event_logs: Sequence[InMemoryEventLog], outcome: Outcome) 
         new = outcome.attempts[known:]
         known += len(new)
         calls.update((subscription, event_id) for subscription, event_id, _ in new)
-        if loop.time() - begun > _LONGEST_SECONDS or any(calls[name, id_] > _MOST_CALLS for name, id_, _ in new):
+        if loop.time() - begun > _MAX_SECONDS or any(calls[name, id_] > _MAX_CALLS for name, id_, _ in new):
             raise AssertionError("there is no end: events are neither handled nor dead letters")
-        pause = _SHORTEST_LOOK if new else min(_LONGEST_LOOK, 2 * pause)
+        pause = _SHORTEST_LOOK if new else min(_MAX_LOOK, 2 * pause)
         await asyncio.sleep(pause)
 
 

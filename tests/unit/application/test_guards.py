@@ -13,7 +13,7 @@ from qontract.domain.integration import Plan
 from qontract.domain.jobs import JobResult, JobStatus
 from qontract.domain.slack_usergroups import UpdateUsers
 from qontract.domain.slack_workspace import SlackUser, SlackUsergroup, SlackWorkspace
-from qontract.testing.reconciling import InMemoryTurn, reconcile
+from qontract.testing.reconciling import InMemoryJobSlice, reconcile
 
 PEOPLE = tuple(f"p{number}" for number in range(20))
 LOCK = "slack-usergroups/coreos"
@@ -80,13 +80,13 @@ def test_the_digest_of_another_plan_is_refused(publisher: InMemoryEventPublisher
 def test_an_accepted_plan_is_applied_to_its_end_though_it_takes_many_slices() -> None:
     integration = slack(groups=6)
     digest = reconcile(integration, wanted(*[5] * 6)).plan_digest
-    result = reconcile(integration, wanted(*[5] * 6, accept_plan=digest), turn=InMemoryTurn(slice_actions=1))
+    result = reconcile(integration, wanted(*[5] * 6, accept_plan=digest), job_slice=InMemoryJobSlice(slice_actions=1))
     assert (result.status, members(integration)) == (JobStatus.SUCCESS, [5] * 6)
 
 
 def test_a_plan_within_the_limit_is_applied_to_its_end_though_what_is_left_shrinks_meanwhile() -> None:
     integration = slack(groups=6)
-    result = reconcile(integration, wanted(*[15] * 6), turn=InMemoryTurn(slice_actions=1))
+    result = reconcile(integration, wanted(*[15] * 6), job_slice=InMemoryJobSlice(slice_actions=1))
     assert (result.status, members(integration)) == (JobStatus.SUCCESS, [15] * 6)
 
 
@@ -126,16 +126,18 @@ def test_the_share_and_the_least_number_are_settings() -> None:
 
 
 def test_a_read_that_has_shrunk_to_nothing_since_the_last_run_is_blocked() -> None:
-    integration, turn = slack(), InMemoryTurn()
-    assert reconcile(integration, wanted(20, 20), turn=turn).status is JobStatus.SUCCESS
-    assert turn.known == {LOCK: 40}
+    integration, job_slice = slack(), InMemoryJobSlice()
+    assert reconcile(integration, wanted(20, 20), job_slice=job_slice).status is JobStatus.SUCCESS
+    assert job_slice.known == {LOCK: 40}
     workspace = integration.workspaces["coreos"]
     integration.workspaces["coreos"] = workspace.model_copy(update={"usergroups": ()})
-    blocked = reconcile(integration, wanted(20, 20), turn=InMemoryTurn(known=turn.known))
+    blocked = reconcile(integration, wanted(20, 20), job_slice=InMemoryJobSlice(known=job_slice.known))
     assert blocked.status is JobStatus.BLOCKED
     assert "nothing is left of 40 memberships" in blocked.errors[0]
     accepted = wanted(20, 20, accept_plan=blocked.plan_digest)
-    assert reconcile(integration, accepted, turn=InMemoryTurn(known=turn.known)).status is JobStatus.SUCCESS
+    assert (
+        reconcile(integration, accepted, job_slice=InMemoryJobSlice(known=job_slice.known)).status is JobStatus.SUCCESS
+    )
 
 
 def test_what_a_job_removed_itself_is_not_a_read_that_has_shrunk() -> None:
@@ -144,8 +146,8 @@ def test_what_a_job_removed_itself_is_not_a_read_that_has_shrunk() -> None:
     for group in desired["workspaces"][0]["usergroups"]:
         group["description"] = "Nobody"
     digest = reconcile(integration, desired | {"dry_run": True}).plan_digest
-    turn = InMemoryTurn(slice_actions=1, known={LOCK: 60})
-    assert reconcile(integration, desired | {"accept_plan": digest}, turn=turn).status is JobStatus.SUCCESS
+    job_slice = InMemoryJobSlice(slice_actions=1, known={LOCK: 60})
+    assert reconcile(integration, desired | {"accept_plan": digest}, job_slice=job_slice).status is JobStatus.SUCCESS
 
 
 @pytest.mark.parametrize("scope", [LOCK, "slack-usergroups"])

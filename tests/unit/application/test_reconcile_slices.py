@@ -15,7 +15,7 @@ from qontract.domain.jobs import JobProgress, JobStatus
 from qontract.domain.slack_desired_state import DesiredState
 from qontract.domain.slack_usergroups import UsergroupAction
 from qontract.domain.slack_workspace import SlackUser, SlackUsergroup, SlackWorkspace
-from qontract.testing.reconciling import InMemoryTurn, reconcile
+from qontract.testing.reconciling import InMemoryJobSlice, reconcile
 
 LOCK = "slack-usergroups/coreos"
 
@@ -35,24 +35,24 @@ def wanted(*names: str, groups: int = 5, users: tuple[str, ...] = ("alice", "bob
 
 def slice_of(
     integration: InMemorySlackUsergroups,
-    turn: InMemoryTurn,
+    job_slice: InMemoryJobSlice,
     desired: dict[str, Any],
     events: EventManager | None = None,
 ) -> JobProgress | Continues:
     state = DesiredState.model_validate(desired | {"dry_run": False})
-    return one_slice(job(InMemorySlackUsergroups, state), turn, integration=integration, events=events)
+    return one_slice(job(InMemorySlackUsergroups, state), job_slice, integration=integration, events=events)
 
 
 def test_a_slice_whose_time_is_over_continues_with_what_is_left_and_says_how_far_it_is() -> None:
-    integration, turn = slack(), InMemoryTurn(slice_actions=2)
-    first = slice_of(integration, turn, wanted())
+    integration, job_slice = slack(), InMemoryJobSlice(slice_actions=2)
+    first = slice_of(integration, job_slice, wanted())
     assert isinstance(first, Continues)
     assert first.seconds == 0
     assert (first.progress.result.status, first.progress.result.done, first.progress.result.of) == ("running", 2, 5)
-    second = slice_of(integration, InMemoryTurn(progress=first.progress, slice_actions=2), wanted())
+    second = slice_of(integration, InMemoryJobSlice(progress=first.progress, slice_actions=2), wanted())
     assert isinstance(second, Continues)
     assert (second.progress.result.done, second.progress.result.of) == (4, 5)
-    third = slice_of(integration, InMemoryTurn(progress=second.progress), wanted())
+    third = slice_of(integration, InMemoryJobSlice(progress=second.progress), wanted())
     assert isinstance(third, JobProgress)
     assert (third.result.status, third.result.done, third.result.of) == ("success", 5, 5)
     assert third.result.applied_actions == third.result.actions
@@ -60,29 +60,29 @@ def test_a_slice_whose_time_is_over_continues_with_what_is_left_and_says_how_far
 
 
 def test_a_hundred_and_fifty_changes_in_slices_end_as_they_would_at_once() -> None:
-    many = reconcile(slack(groups=150), wanted(groups=150), turn=InMemoryTurn(slice_actions=7))
+    many = reconcile(slack(groups=150), wanted(groups=150), job_slice=InMemoryJobSlice(slice_actions=7))
     at_once = reconcile(slack(groups=150), wanted(groups=150))
     assert many == at_once
     assert (many.status, many.done) == (JobStatus.SUCCESS, 150)
 
 
 def test_what_is_shown_grows_with_each_action() -> None:
-    turn = InMemoryTurn()
-    slice_of(slack(), turn, wanted())
-    assert [(shown.result.done, shown.result.of) for shown in turn.shown] == [(n, 5) for n in range(1, 6)]
+    job_slice = InMemoryJobSlice()
+    slice_of(slack(), job_slice, wanted())
+    assert [(shown.result.done, shown.result.of) for shown in job_slice.shown] == [(n, 5) for n in range(1, 6)]
 
 
 def test_a_rate_limit_ends_the_slice_and_its_action_is_tried_again_after_the_pause(mocker: MockerFixture) -> None:
     integration, publisher = slack(), InMemoryEventPublisher()
     events = EventManager(publisher, intents=InMemoryIntents(publisher))
     limited = mocker.patch.object(integration, "apply", side_effect=RateLimitedError("too many", 17))
-    stopped = slice_of(integration, InMemoryTurn(), wanted(), events)
+    stopped = slice_of(integration, InMemoryJobSlice(), wanted(), events)
     assert isinstance(stopped, Continues)
     assert stopped.seconds == 17
     assert stopped.progress.result.errors == ()
     assert events.pending() == {}, "nothing of it was done: no intent is left"
     mocker.stop(limited)
-    ended = slice_of(integration, InMemoryTurn(progress=stopped.progress), wanted(), events)
+    ended = slice_of(integration, InMemoryJobSlice(progress=stopped.progress), wanted(), events)
     assert isinstance(ended, JobProgress)
     assert (ended.result.status, ended.result.done) == (JobStatus.SUCCESS, 5)
     assert len(publisher.events) == 5
@@ -91,7 +91,7 @@ def test_a_rate_limit_ends_the_slice_and_its_action_is_tried_again_after_the_pau
 def test_a_rate_limit_of_reading_ends_the_slice_too(mocker: MockerFixture) -> None:
     integration = slack()
     mocker.patch.object(integration, "read", side_effect=RateLimitedError("too many", 30))
-    stopped = slice_of(integration, InMemoryTurn(), wanted())
+    stopped = slice_of(integration, InMemoryJobSlice(), wanted())
     assert isinstance(stopped, Continues)
     assert stopped.seconds == 30
 
@@ -115,7 +115,7 @@ def test_an_action_that_failed_is_not_tried_again_in_a_later_slice(mocker: Mocke
         apply(action)
 
     mocker.patch.object(integration, "apply", fails_for_one)
-    result = reconcile(integration, wanted(), turn=InMemoryTurn(slice_actions=1))
+    result = reconcile(integration, wanted(), job_slice=InMemoryJobSlice(slice_actions=1))
     assert sorted(applied) == [f"team-{n}" for n in range(5)]
     assert result.errors == ("coreos/team-0: refused",)
     assert (result.done, result.of) == (4, 5)
@@ -136,7 +136,7 @@ def test_the_log_says_whether_an_action_or_a_whole_scope_has_failed(
 def test_a_plan_that_never_ends_is_applied_once_and_not_for_ever(mocker: MockerFixture) -> None:
     integration = slack()
     apply = mocker.patch.object(integration, "apply", return_value=None)
-    result = reconcile(integration, wanted(), turn=InMemoryTurn(slice_actions=1))
+    result = reconcile(integration, wanted(), job_slice=InMemoryJobSlice(slice_actions=1))
     assert apply.call_count == 5
     assert result.done == 5
 
@@ -144,7 +144,7 @@ def test_a_plan_that_never_ends_is_applied_once_and_not_for_ever(mocker: MockerF
 def test_workspaces_that_have_ended_are_not_read_again_in_a_later_slice(mocker: MockerFixture) -> None:
     integration = slack("one", "two")
     planned = mocker.spy(integration, "plan")
-    reconcile(integration, wanted("one", "two"), turn=InMemoryTurn(slice_actions=3))
+    reconcile(integration, wanted("one", "two"), job_slice=InMemoryJobSlice(slice_actions=3))
     names = [call.args[0].name for call in planned.call_args_list]
     assert names == ["one", "one", "two", "two", "two"]
 
@@ -161,10 +161,10 @@ def test_what_an_earlier_slice_applied_as_its_worker_died_is_in_the_result(mocke
 
 
 def test_the_lock_is_asked_for_before_each_action_and_a_lapsed_one_stops_the_scope(mocker: MockerFixture) -> None:
-    integration, turn = slack(), InMemoryTurn()
-    mocker.patch.object(turn, "holds", side_effect=[True, True, False])
+    integration, job_slice = slack(), InMemoryJobSlice()
+    mocker.patch.object(job_slice, "holds", side_effect=[True, True, False])
     apply = mocker.spy(integration, "apply")
-    ended = slice_of(integration, turn, wanted())
+    ended = slice_of(integration, job_slice, wanted())
     assert isinstance(ended, JobProgress)
     assert apply.call_count == 2
     assert ended.result.status is JobStatus.SKIPPED
@@ -172,8 +172,8 @@ def test_the_lock_is_asked_for_before_each_action_and_a_lapsed_one_stops_the_sco
 
 
 def test_a_lapsed_lock_stops_its_own_scope_only() -> None:
-    integration, turn = slack("one", "two"), InMemoryTurn(lapsed={"slack-usergroups/one"})
-    ended = slice_of(integration, turn, wanted("one", "two"))
+    integration, job_slice = slack("one", "two"), InMemoryJobSlice(lapsed={"slack-usergroups/one"})
+    ended = slice_of(integration, job_slice, wanted("one", "two"))
     assert isinstance(ended, JobProgress)
     assert {action["workspace"] for action in ended.result.applied_actions} == {"two"}
 
@@ -182,6 +182,6 @@ def test_a_run_that_stood_still_while_it_read_resolves_nothing_that_another_has_
     integration, publisher = slack(), InMemoryEventPublisher()
     events = EventManager(publisher, intents=InMemoryIntents(publisher))
     pending = mocker.spy(events, "pending")
-    ended = slice_of(integration, InMemoryTurn(lapsed={LOCK}), wanted(), events)
+    ended = slice_of(integration, InMemoryJobSlice(lapsed={LOCK}), wanted(), events)
     assert isinstance(ended, JobProgress)
     assert (ended.result.status, pending.call_count, publisher.events) == (JobStatus.SKIPPED, 0, [])

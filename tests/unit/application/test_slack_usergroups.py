@@ -13,7 +13,7 @@ from qontract.domain.jobs import JobResult, JobStatus
 from qontract.domain.slack_desired_state import DesiredState
 from qontract.domain.slack_usergroups import UsergroupAction
 from qontract.domain.slack_workspace import SlackUser, SlackUsergroup, SlackWorkspace
-from qontract.testing.reconciling import InMemoryTurn, reconcile
+from qontract.testing.reconciling import InMemoryJobSlice, reconcile
 
 USERS = (SlackUser(id="U1", name="alice"), SlackUser(id="U2", name="bob"), SlackUser(id="U3", name="carol"))
 TEAM_A = SlackUsergroup(id="S1", handle="team-a", user_ids=("U1",))
@@ -218,8 +218,8 @@ def test_a_run_that_is_interrupted_still_publishes_what_it_did() -> None:
 
 def test_a_workspace_that_is_superseded_by_a_later_job_is_not_even_read() -> None:
     workspaces = Faulty(slack("one"), slack("two"))
-    turn = InMemoryTurn(superseded={"slack-usergroups/one"})
-    result = reconcile(workspaces, {"workspaces": [wanted("one"), wanted("two")]}, turn=turn)
+    job_slice = InMemoryJobSlice(superseded={"slack-usergroups/one"})
+    result = reconcile(workspaces, {"workspaces": [wanted("one"), wanted("two")]}, job_slice=job_slice)
     assert result.status is JobStatus.SKIPPED
     assert set(workspaces.reads) == {"two"}
     assert members(workspaces, "one") == {"team-a": ("U1",), "team-b": ("U1",)}

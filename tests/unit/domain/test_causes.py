@@ -5,8 +5,8 @@ import pytest
 from qontract.domain.causes import Cause, Frame, cause_from, cause_of_text, where_raised
 
 OURS = [
-    Frame("qontract.application.attempts", "Attempts._attempt", 1),
-    Frame("qontract.application.deadline", "keep", 2),
+    Frame("qontract.application.delivery.attempts", "Attempts._attempt", 1),
+    Frame("qontract.application.delivery.deadline", "keep", 2),
 ]
 HANDLE = Frame("acme.crm", "Crm.handle", 31)
 INNER = Frame("acme.desk.client", "Client.post", 7)

@@ -9,7 +9,7 @@ from qontract.domain.github_organisation import GithubOrganisation, GithubTeam
 from qontract.domain.github_plan import plan
 from qontract.domain.github_teams import TeamAction
 from qontract.domain.integration import Plan
-from qontract.domain.jobs import MOST_ERRORS
+from qontract.domain.jobs import MAX_ERRORS
 
 PEOPLE = {"owners": ("olivia",), "members": ("Alice", "bob", "carol"), "invited": ("ivan",)}
 TEAM_A = GithubTeam(
@@ -69,9 +69,9 @@ def test_another_role_alone_is_a_change_also_of_somebody_who_is_listed_as_invite
 
 
 def test_of_very_many_who_are_not_in_the_organisation_the_first_are_named_and_the_others_counted() -> None:
-    strangers = [f"ghost-{number}" for number in range(MOST_ERRORS + 7)]
+    strangers = [f"ghost-{number}" for number in range(MAX_ERRORS + 7)]
     changed = planned(team(members=["alice", "ivan", *strangers]))
-    assert (len(changed.errors), changed.errors_left_out) == (MOST_ERRORS, 7)
+    assert (len(changed.errors), changed.errors_left_out) == (MAX_ERRORS, 7)
 
 
 def test_somebody_who_is_not_in_the_organisation_is_reported_by_name_and_the_rest_of_the_team_is_planned() -> None:

@@ -73,5 +73,5 @@ def test_a_name_is_found_anywhere_in_data_however_deep() -> None:
 
 
 def test_of_data_without_end_a_part_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qontract.domain.history._MOST_VALUES", 3)
+    monkeypatch.setattr("qontract.domain.history._MAX_VALUES", 3)
     assert list(places_of({"users": ["alice"] * 10}, "alice")) == ["users"]

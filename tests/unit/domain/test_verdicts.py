@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from qontract.domain.dead_letters import DeadLetter, Discarded, FailedAttempt, Redriven
+from qontract.domain.delivery_outcomes import DeliveryOutcome, EndedDelivery
 from qontract.domain.delivery_states import Beginning, DeliveryState, Held, Interest
-from qontract.domain.endings import Ended, Ending
 from qontract.domain.explanations import DeliveryFacts, Predecessor, SubscriptionFinding, Verdict
 from qontract.domain.subscriptions import Pause, Replica, SubscriptionView
 from qontract.domain.verdicts import finding_of
@@ -67,7 +67,7 @@ def with_facts(state: DeliveryState, **facts: Any) -> SubscriptionFinding:
     return finding_of(replace(DeliveryFacts(NOON, "a.b", ONE, state), **facts))
 
 
-HANDLED = Ended(Ending.HANDLED, NOON, 1, 0.5)
+HANDLED = EndedDelivery(DeliveryOutcome.HANDLED, NOON, 1, 0.5)
 
 
 @pytest.mark.parametrize(("by", "said"), [("alice", "alice"), ("", "somebody")])

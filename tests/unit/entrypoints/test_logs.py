@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from qontract.application.attempts import current_delivery
+from qontract.application.delivery.attempts import current_delivery
 from qontract.application.ports.event_handler import Delivery
 from qontract.application.ports.tracer import Kind
 from qontract.domain.events import DomainEvent

@@ -14,7 +14,7 @@ import qontract.adapters.celery
 import qontract.adapters.redis
 import qontract.adapters.sqlite
 import qontract.entrypoints.api.asgi  # noqa: F401 - with those above: all that has metrics
-from qontract.application.attempts import Count
+from qontract.application.delivery.attempts import Count
 from qontract.application.ports.event_log import EventLogError, Measures
 from qontract.application.ports.kept_jobs import KeptJobsError
 from qontract.domain.kept_jobs import JobCounts

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import pytest
 
-from qontract.application.attempts import Count
+from qontract.application.delivery.attempts import Count
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy, Reject, RetryLater
 from qontract.domain.events import DomainEvent
 from qontract.testing import InMemorySubscriber, deliver

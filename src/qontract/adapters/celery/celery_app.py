@@ -6,7 +6,7 @@ from celery import Celery
 from kombu.transport import TRANSPORT_ALIASES
 
 from qontract.adapters.celery.channel import JobsTransport
-from qontract.adapters.celery.messages import LONGEST_COUNTDOWN, QUEUE
+from qontract.adapters.celery.messages import MAX_COUNTDOWN, QUEUE
 from qontract.domain.server_address import server_address
 
 GRACE_SECONDS = 90
@@ -35,7 +35,7 @@ def celery_app(url: str, *, prefix: str, time_limit: int) -> Celery:
             "socket_connect_timeout": 2,
             "socket_timeout": 5,
             "unacked_restore_throttle": 1,
-            "visibility_timeout": max(time_limit, LONGEST_COUNTDOWN) + GRACE_SECONDS + 30,
+            "visibility_timeout": max(time_limit, MAX_COUNTDOWN) + GRACE_SECONDS + 30,
         },
         task_acks_late=True,
         task_acks_on_timeout=False,

@@ -17,7 +17,7 @@ from qontract.adapters.celery.connection import connected
 from qontract.adapters.celery.records import Run, ScopeEnd, Wait, sizes
 from qontract.adapters.celery.signatures import FORGED, ForgedError, Signatures
 from qontract.adapters.redis.keys import Keys
-from qontract.adapters.redis.mending import mend_now
+from qontract.adapters.redis.wrong_keys import set_wrong_keys_aside_now
 from qontract.application.jobs import failed
 from qontract.domain.jobs import Job, JobAbout, JobProgress, JobResult, JobStatus
 from qontract.domain.kept_jobs import SCOPE_DAYS, status_of_scope
@@ -36,7 +36,7 @@ BUSY_SECONDS = 2
 DELIVERY_SECONDS = 5
 """How long a message may take from one place to the next; then it is looked for."""
 
-MOST_SCOPES = 10_000
+MAX_SCOPES = 10_000
 """How many scopes are kept of which it is known how their last jobs ended."""
 
 _UNREADABLE = "it cannot be read by this version of qontract, and is not run"
@@ -126,7 +126,7 @@ class JobLedger:
         names = list(dict.fromkeys(job.locks))
         run_id = str(uuid4())
         locks, begun = self._locks(names), self._begun(names)
-        self.mend(dict.fromkeys(locks, "lease") | dict.fromkeys(begun, "string"))
+        self.set_wrong_keys_aside(dict.fromkeys(locks, "lease") | dict.fromkeys(begun, "string"))
         keys = [self.key(job_id), self.signs, self.memberships, self.waiting, self.number, *locks, *begun]
         times = self._lock_milliseconds, WAITING_SECONDS
         pauses = BUSY_SECONDS * 1000, self._delivery_milliseconds
@@ -193,7 +193,7 @@ class JobLedger:
     def locked(self, name: str, *, seconds: float) -> Iterator[bool]:
         """Lock a name while the body runs, for as many seconds at most; False if a run, or another, has it."""
         (lock,), holder = self._locks([name]), str(uuid4())
-        self.mend({lock: "lease"})
+        self.set_wrong_keys_aside({lock: "lease"})
         if not self.redis.set(lock, holder, nx=True, px=self._lock_milliseconds):
             yield False
             return
@@ -214,10 +214,10 @@ class JobLedger:
             or None
         )
 
-    def mend(self, types: Mapping[str, str]) -> None:
+    def set_wrong_keys_aside(self, types: Mapping[str, str]) -> None:
         """Set aside those of these keys that are of another type, or a lock that would not end."""
         if types:
-            mend_now(self.redis.execute_command, Keys(self.prefix), types)
+            set_wrong_keys_aside_now(self.redis.execute_command, Keys(self.prefix), types)
 
     def key(self, job_id: str) -> str:
         """Return the record of a job: a hash."""
@@ -241,14 +241,14 @@ class JobLedger:
 
     def _give_up(self, job_id: str, error: ValueError) -> None:
         log.error("job cannot be read; it has failed", extra={"job_id": job_id, "error": str(error)})
-        self.mend({self.key(job_id): "hash"})
+        self.set_wrong_keys_aside({self.key(job_id): "hash"})
         self._finish("", job_id, failed(JobProgress(), _reason(error)), ())
 
     def _finish(self, run: str, job_id: str, progress: JobProgress, locks: Sequence[str], *of_each: str | int) -> bool:
         of_scopes = self.scopes, self.scope_ends, self.scope_successes
         keys = [self.key(job_id), self.signs, self.memberships, self.waiting, self.kept_until, *of_scopes]
         texts = self._texts(job_id, JobProgress(result=progress.result))
-        bounds = KEPT_SECONDS, SCOPE_DAYS * KEPT_SECONDS, MOST_SCOPES
+        bounds = KEPT_SECONDS, SCOPE_DAYS * KEPT_SECONDS, MAX_SCOPES
         arguments = run, job_id, *texts, *bounds, *of_each
         return bool(lua_scripts.run(self._patient_redis, "finish", [*keys, *self._locks(locks)], *arguments))
 

@@ -19,12 +19,12 @@ from structlog.contextvars import bound_contextvars
 from qontract.adapters.celery.calling import called
 from qontract.adapters.celery.celery_app import GRACE_SECONDS, celery_app
 from qontract.adapters.celery.job_ledger import BUSY_SECONDS, JobLedger
+from qontract.adapters.celery.job_slice import CeleryJobSlice, clock
 from qontract.adapters.celery.kept_jobs import CeleryKeptJobs
-from qontract.adapters.celery.lost_jobs import mend, resubmit_lost
-from qontract.adapters.celery.messages import LONGEST_COUNTDOWN, QUEUE, TASK
+from qontract.adapters.celery.lost_jobs import resubmit_lost, set_wrong_keys_aside
+from qontract.adapters.celery.messages import MAX_COUNTDOWN, QUEUE, TASK
 from qontract.adapters.celery.records import Run, Wait
 from qontract.adapters.celery.signatures import Signatures
-from qontract.adapters.celery.turn import CeleryTurn, clock
 from qontract.application import tracing
 from qontract.application.jobs import Continues, Runners, failed, run
 from qontract.application.ports.job_queue import JobQueue, JobQueueError
@@ -121,7 +121,7 @@ class CeleryJobQueue(JobQueue):
         """Send the messages of jobs whose workers are dead, or whose messages are lost, once more."""
         queue, reserved = f"{self._celery_prefix}{QUEUE}", f"{self._celery_prefix}unacked"
         try:
-            mend(self._ledger, self._celery_prefix, QUEUE)
+            set_wrong_keys_aside(self._ledger, self._celery_prefix, QUEUE)
             return resubmit_lost(self._ledger, queue=queue, reserved=reserved, send=self._send_again)
         except (redis.RedisError, KombuError, OSError) as error:
             raise JobQueueError(f"lost jobs cannot be run again: {type(error).__name__}: {error}") from error
@@ -145,20 +145,20 @@ class CeleryJobQueue(JobQueue):
         job = begun.job
         known = job.model_dump(include={"integration", "correlation_id", "requested_by", "reason"})
         with bound_contextvars(job_id=job_id, **known), tracing.job_slice(job, begun.attempt):
-            mine = CeleryTurn(self._ledger, begun, asked=asked, slice_seconds=self._slice_seconds)
+            mine = CeleryJobSlice(self._ledger, begun, asked=asked, slice_seconds=self._slice_seconds)
             with called(mine.renew, every=self._ledger.lock_seconds / 20, seconds=self._time_limit + GRACE_SECONDS):
                 return True, self._run(begun, mine)
 
-    def _run(self, begun: Run, turn: CeleryTurn) -> Wait | None:
+    def _run(self, begun: Run, job_slice: CeleryJobSlice) -> Wait | None:
         job, started = begun.job, perf_counter()
         log.info("slice begun", extra={"attempt": begun.attempt})
         if begun.unreadable:
-            progress: JobProgress | Continues = failed(turn.progress, begun.unreadable)
+            progress: JobProgress | Continues = failed(job_slice.progress, begun.unreadable)
         elif begun.attempt > _MAX_ATTEMPTS:
             error = f"it was begun {_MAX_ATTEMPTS} times, and each time its worker was lost; it is not tried again"
-            progress = failed(turn.progress, error)
+            progress = failed(job_slice.progress, error)
         else:
-            progress = run(job, self._runners, turn)
+            progress = run(job, self._runners, job_slice)
         JOB_SECONDS.labels(job.integration).observe(perf_counter() - started)
         if isinstance(progress, Continues):
             return self._put_back(begun, progress)
@@ -189,7 +189,7 @@ class CeleryJobQueue(JobQueue):
             log.error("result not stored; the job is run again", extra=extra)  # noqa: TRY400
             wait = Wait(turn or 0, BUSY_SECONDS)
         if wait:
-            raise task.retry(args=(job_id, wait.turn or None), countdown=min(wait.seconds, LONGEST_COUNTDOWN))
+            raise task.retry(args=(job_id, wait.turn or None), countdown=min(wait.seconds, MAX_COUNTDOWN))
 
     def _end_slice(self, *_: object) -> NoReturn:
         raise TimeLimitError(self._time_limit)

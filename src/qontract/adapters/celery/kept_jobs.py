@@ -26,7 +26,7 @@ from qontract.domain.kept_jobs import (
 )
 
 _PAGE = 100
-_MOST = 10_000
+_MAX_JOBS = 10_000
 _FIELDS = ("about", "summary", "run", "began", "ended", "due", "attempts", "slices", "cancel")
 _unreadable = Unreadable("scopes", "record of a scope cannot be read; the scope is left out")
 
@@ -59,7 +59,7 @@ class CeleryKeptJobs(KeptJobs):
         ledger, oldest = self._ledger, datetime.now(UTC) - timedelta(days=SCOPE_DAYS)
         found = []
         with _translated():
-            locks = self._redis.zrange(ledger.scopes, 0, _MOST - 1, desc=True)
+            locks = self._redis.zrange(ledger.scopes, 0, _MAX_JOBS - 1, desc=True)
             for start in range(0, len(locks), _PAGE):
                 page = locks[start : start + _PAGE]
                 ends, successes = (self._redis.hmget(key, page) for key in (ledger.scope_ends, ledger.scope_successes))
@@ -105,7 +105,7 @@ class CeleryKeptJobs(KeptJobs):
 
     def _all(self) -> Iterator[JobView]:
         last = "+inf"
-        for _ in range(_MOST // _PAGE):
+        for _ in range(_MAX_JOBS // _PAGE):
             with _translated():
                 page = self._redis.zrange(
                     self._ledger.index, last, "-inf", byscore=True, desc=True, offset=0, num=_PAGE, withscores=True

@@ -10,15 +10,15 @@ from qontract.adapters.celery.job_ledger import JobLedger
 from qontract.adapters.unreadable import Unreadable, read_json
 
 _AT_ONCE = 1000
-_LONGEST_QUEUE = 1000
+_MAX_QUEUE_LENGTH = 1000
 """Messages that are read to find one. Where there are more, it is taken to be among them until there are fewer."""
-_LONGEST_WAIT = 24 * 3600 * 1000
+_MAX_WAIT = 24 * 3600 * 1000
 """Milliseconds: a job that is to be looked at later than that is looked at now, for somebody else wrote it."""
 
 _UNREADABLE = Unreadable("jobs", "lost job cannot be read; it is forgotten")
 
 
-def mend(ledger: JobLedger, celery_prefix: str, queue: str) -> None:
+def set_wrong_keys_aside(ledger: JobLedger, celery_prefix: str, queue: str) -> None:
     """Set aside what is in the place of the keys that all jobs need, and is something else. Raises redis.RedisError."""
     priorities = ("", "\x06\x163", "\x06\x166", "\x06\x169")
     celery = {
@@ -33,7 +33,7 @@ def mend(ledger: JobLedger, celery_prefix: str, queue: str) -> None:
     hashes = ledger.memberships, ledger.scope_ends, ledger.scope_successes
     sorted_sets = ledger.signs, ledger.index, ledger.kept_until, ledger.waiting, ledger.scopes
     ours = dict.fromkeys(hashes, "hash") | dict.fromkeys(sorted_sets, "zset") | {ledger.number: "string"}
-    ledger.mend(ours | {f"{celery_prefix}{name}": kind for name, kind in celery.items()})
+    ledger.set_wrong_keys_aside(ours | {f"{celery_prefix}{name}": kind for name, kind in celery.items()})
 
 
 def resubmit_lost(ledger: JobLedger, *, queue: str, reserved: str, send: Callable[[str, int], None]) -> int:
@@ -45,15 +45,15 @@ def resubmit_lost(ledger: JobLedger, *, queue: str, reserved: str, send: Callabl
     client: Any = ledger.redis
     seconds, microseconds = client.time()
     now = seconds * 1000 + microseconds // 1000
-    too_late = client.zrange(ledger.signs, now + _LONGEST_WAIT, "+inf", byscore=True, offset=0, num=_AT_ONCE)
+    too_late = client.zrange(ledger.signs, now + _MAX_WAIT, "+inf", byscore=True, offset=0, num=_AT_ONCE)
     if too_late:
         client.zadd(ledger.signs, dict.fromkeys(too_late, now), xx=True)
     silent = client.zrange(ledger.signs, "-inf", now, byscore=True, offset=0, num=_AT_ONCE)
     if not silent:
         return 0
     with_workers = _ids(client.hvals(reserved))
-    messages = client.lrange(queue, 0, _LONGEST_QUEUE)
-    queued = None if len(messages) > _LONGEST_QUEUE else _ids(messages)
+    messages = client.lrange(queue, 0, _MAX_QUEUE_LENGTH)
+    queued = None if len(messages) > _MAX_QUEUE_LENGTH else _ids(messages)
     count = 0
     for raw in silent:
         try:

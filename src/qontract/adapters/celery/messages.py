@@ -11,11 +11,11 @@ from qontract.adapters.unreadable import read_json
 QUEUE = "jobs"
 TASK = "qontract.run"
 
-LONGEST_COUNTDOWN = 300
+MAX_COUNTDOWN = 300
 """Seconds that a message may wait with a worker: shorter than the time after which Celery takes the worker for dead."""
 
-_LONGEST, _LONGEST_ID = 100_000, 200
-_MOST_TURNS = 2**53
+_MAX_LENGTH, _MAX_ID_LENGTH = 100_000, 200
+_MAX_SLICES = 2**53
 
 
 def job_message(raw: bytes) -> str:
@@ -24,7 +24,7 @@ def job_message(raw: bytes) -> str:
     Celery trusts what it takes from a queue, and many a message would end the worker. Raises ValueError for one that
     names no job.
     """
-    if len(raw) > _LONGEST:
+    if len(raw) > _MAX_LENGTH:
         raise ValueError(f"it has {len(raw):,} bytes")
     message = _object(read_json(raw), "the message")
     headers = _object(message.get("headers"), "headers")
@@ -62,7 +62,7 @@ def _arguments(body: Any) -> tuple[str, int | None]:
             pass
         case _:
             raise ValueError("body: not the arguments of a job")
-    if not (job_id.isprintable() and 0 < len(job_id) <= _LONGEST_ID and 0 <= (turn or 0) < _MOST_TURNS):
+    if not (job_id.isprintable() and 0 < len(job_id) <= _MAX_ID_LENGTH and 0 <= (turn or 0) < _MAX_SLICES):
         raise ValueError("body: not the arguments of a job")
     return job_id, turn
 
@@ -73,7 +73,7 @@ def _eta(value: Any) -> str | None:
         return None
     now = datetime.now(UTC)
     try:
-        eta = min(datetime.fromisoformat(value), now + timedelta(seconds=LONGEST_COUNTDOWN))
+        eta = min(datetime.fromisoformat(value), now + timedelta(seconds=MAX_COUNTDOWN))
         return eta.isoformat() if eta > now else None  # Celery cannot read all that is long ago
     except (TypeError, OverflowError) as error:
         raise ValueError(f"eta: {error}") from None

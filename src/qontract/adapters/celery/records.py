@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel
 from qontract.adapters.unreadable import Unreadable
 from qontract.domain.jobs import Job, JobProgress, JobStatus
 
-_LONGEST_COUNT = 15
+_MAX_COUNT_LENGTH = 15
 
 _sizes = Unreadable("memberships", "size of a scope cannot be read; the guard does without it")
 
@@ -55,7 +55,7 @@ def sizes(names: Sequence[str], counts: Sequence[bytes | None]) -> dict[str, int
     """Return the sizes of the scopes that can be read."""
     known = {}
     for name, count in zip(names, counts, strict=True):
-        if count is not None and count.isdigit() and len(count) <= _LONGEST_COUNT:
+        if count is not None and count.isdigit() and len(count) <= _MAX_COUNT_LENGTH:
             known[name] = int(count)
         elif count is not None:
             _sizes.report(count, ValueError("not a number"), scope=name)

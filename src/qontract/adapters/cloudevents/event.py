@@ -38,7 +38,7 @@ _MEDIA_TYPE = r"^[A-Za-z0-9_!#$&^.+\-]+/[A-Za-z0-9_!#$&^.+\-]+\s*(;.*)?$"
 _EXTENSION_NAME = "^[a-z0-9]+$"
 _TIME_IN_UTC = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?[Zz]$"
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:(\d\d(?:\.\d+)?)([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-_LONGEST_REASON = 500
+_MAX_REASON_LENGTH = 500
 _FASTSTREAM_FRAME = b"\x89BIN"
 
 
@@ -212,4 +212,4 @@ def reason(error: ValidationError) -> str:
 def shortened(text: str) -> str:
     """Return the text as one line of at most 500 characters."""
     line = " ".join(text.split())
-    return line if len(line) <= _LONGEST_REASON else f"{line[: _LONGEST_REASON - 1]}…"
+    return line if len(line) <= _MAX_REASON_LENGTH else f"{line[: _MAX_REASON_LENGTH - 1]}…"

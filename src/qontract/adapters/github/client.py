@@ -19,15 +19,15 @@ from qontract.adapters.texts import one_line
 from qontract.application import tracing
 from qontract.application.ports.integration import IntegrationError, RateLimitedError
 
-_LONGEST_CALL = 200
+_MAX_CALL = 200
 """Characters of a call in an error: a path has names in it."""
 _RETRIES = 2
 _RETRY_SECONDS = 0.5
 _SHORT_SECONDS = 2
 """A pause that is not worth another slice of the job."""
-_LONGEST_SECONDS = 300
+_MAX_SECONDS = 300
 """Pauses in the midst of an action, whose rest would stay undone, in all."""
-_LONGEST_RETRY_AFTER = 3600
+_MAX_RETRY_AFTER = 3600
 """GitHub's limits are of an hour."""
 _UNKNOWN_SECONDS = 60
 """Seconds to wait where GitHub names none, as its documentation of rate limits says."""
@@ -78,7 +78,7 @@ class GithubCalls:
         )
         self._bounds = bounds
         self._changed = False
-        self._patience: float = _LONGEST_SECONDS
+        self._patience: float = _MAX_SECONDS
 
     def __enter__(self) -> Self:
         self._github.__enter__()  # type: ignore[no-untyped-call] # githubkit gives it no type
@@ -141,7 +141,7 @@ class GithubCalls:
         Each try is in a span of its own.
         """
         failures = 0
-        what = one_line(what, _LONGEST_CALL)
+        what = one_line(what, _MAX_CALL)
         while True:
             try:
                 with span():
@@ -200,7 +200,7 @@ def _reason(what: str, error: RequestError[Any]) -> IntegrationError:
 def _asked_to_wait(error: RequestError[Any]) -> float | None:
     """Return for how many seconds; None if it was not refused for a rate limit."""
     if isinstance(error, RateLimitExceeded):
-        return min(max(error.retry_after.total_seconds(), _RETRY_SECONDS), _LONGEST_RETRY_AFTER)
+        return min(max(error.retry_after.total_seconds(), _RETRY_SECONDS), _MAX_RETRY_AFTER)
     if not isinstance(error, RequestFailed):
         return None
     limited = error.response.status_code in {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}

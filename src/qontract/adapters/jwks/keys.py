@@ -22,8 +22,8 @@ _DEFAULT = {"RSA": "RS256", "EC": "ES256", "OKP": "EdDSA"}
 _RSA_BITS = range(2048, 8193)
 """Shorter ones are weak (RFC 7518, 3.3); to check a signature with a longer one takes too long."""
 
-_MOST_KEYS = 100
-_LONGEST_ID = 255
+_MAX_KEYS = 100
+_MAX_ID_LENGTH = 255
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +37,8 @@ def keys_in(document: bytes) -> Sequence[PublicKey]:
     entries = content.get("keys") if isinstance(content, dict) else None
     if not isinstance(entries, list):
         raise KeySetError("it is no key set: an object with a list of `keys`")
-    if len(entries) > _MOST_KEYS:
-        raise KeySetError(f"it has more than {_MOST_KEYS} keys")
+    if len(entries) > _MAX_KEYS:
+        raise KeySetError(f"it has more than {_MAX_KEYS} keys")
     keys: list[PublicKey] = []
     for number, entry in enumerate(entries):
         try:
@@ -61,8 +61,8 @@ def _key(entry: Any) -> PublicKey:
     operations = entry.get("key_ops", ["verify"])
     if entry.get("use", "sig") != "sig" or not isinstance(operations, list) or "verify" not in operations:
         raise ValueError("is not for signatures")
-    if len(entry.get("kid", "")) > _LONGEST_ID:
-        raise ValueError(f"has an id of more than {_LONGEST_ID} characters")
+    if len(entry.get("kid", "")) > _MAX_ID_LENGTH:
+        raise ValueError(f"has an id of more than {_MAX_ID_LENGTH} characters")
     return PublicKey(entry.get("kid"), algorithm, _usable(entry, algorithm))
 
 

@@ -43,7 +43,7 @@ class InMemoryDeliveryStates(DeliveryStates):
             held=held,
             ahead=tuple(each for each in before if each) if held and not is_shared and not redriven else (),
             is_redriven=redriven is not None,
-            ended=one.endings.get(str(number)),
+            ended=one.outcomes.get(str(number)),
         )
 
     def entry_of(self, event_id: str, source: str | None = None) -> str | None:

@@ -14,8 +14,8 @@ from qontract.application.ports.dead_letters import ChangedBy, SubscriptionGoneE
 from qontract.application.ports.event_log import Entry
 from qontract.application.ports.redrive_runs import Run
 from qontract.domain.dead_letters import ChangedLetter, DeadLetter, Discarded, FailedAttempt, Redriven
+from qontract.domain.delivery_outcomes import DeliveryOutcome, EndedDelivery
 from qontract.domain.delivery_states import Interest
-from qontract.domain.endings import Ended, Ending
 from qontract.domain.subscriptions import Pause
 
 
@@ -70,7 +70,7 @@ class SubscriptionState:
     - `remembered` has ids of events, and until when they are remembered.
     - `releases` counts how often entries were released, or have to be read again.
     - `begins`: the first event that it reads, when that was decided, and whether the place was moved there.
-    - `endings` has how events ended, by their first entries.
+    - `outcomes` has how events ended, by their first entries.
     """
 
     place: Place | None = None
@@ -81,7 +81,7 @@ class SubscriptionState:
     releases: int = 0
     interest: Interest | None = None
     begins: tuple[int, float, bool] | None = None
-    endings: dict[str, Ended] = field(default_factory=dict)
+    outcomes: dict[str, EndedDelivery] = field(default_factory=dict)
     paused: Pause | None = None
 
     def open(self, replica: str, interest: Interest | None) -> bool:
@@ -97,11 +97,11 @@ class SubscriptionState:
 
     def keep_ending(self, entry: Entry, number: int) -> None:
         """Record how an entry ended, by the first entry of its event. The caller holds the lock."""
-        if entry.ending:
-            handled, redriven = entry.ending is Ending.HANDLED, self.redriven.get(number)
+        if entry.outcome:
+            handled, redriven = entry.outcome is DeliveryOutcome.HANDLED, self.redriven.get(number)
             attempts, seconds = (len(entry.failures) + 1, entry.seconds) if handled else (0, 0.0)
-            ended = Ended(entry.ending, datetime.fromtimestamp(entry.ended, UTC), attempts, seconds)
-            self.endings[redriven.entry if redriven else str(number)] = ended
+            ended = EndedDelivery(entry.outcome, datetime.fromtimestamp(entry.ended, UTC), attempts, seconds)
+            self.outcomes[redriven.entry if redriven else str(number)] = ended
 
 
 class InMemoryEvents:

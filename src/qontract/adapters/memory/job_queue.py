@@ -10,13 +10,13 @@ from time import monotonic
 from qontract.adapters.memory.job_record import Record
 from qontract.adapters.memory.kept_jobs import InMemoryKeptJobs
 from qontract.application import tracing
-from qontract.application.jobs import Continues, Runners, Turn, run
+from qontract.application.jobs import Continues, JobSlice, Runners, run
 from qontract.application.ports.job_queue import JobQueue
 from qontract.domain.jobs import Job, JobAbout, JobProgress, JobResult, JobStatus
 from qontract.domain.kept_jobs import CancelOutcome, ScopeView, cancelled, status_of_scope
 
 
-class _Turn(Turn):
+class _JobSlice(JobSlice):
     over = False
 
     def __init__(self, record: Record, superseded: Collection[str], memberships: dict[str, int]) -> None:
@@ -120,9 +120,9 @@ class InMemoryJobQueue(JobQueue):
         record.began_at = record.began_at or datetime.now(UTC)
         superseded = {lock for lock in job.locks if self._begun.get(lock, 0) > record.number}
         self._begun.update(dict.fromkeys(set(job.locks) - superseded, record.number))
-        turn = _Turn(record, superseded, self._memberships)
+        job_slice = _JobSlice(record, superseded, self._memberships)
         with tracing.job_slice(job):
-            ended = run(job, self._runners, turn)
+            ended = run(job, self._runners, job_slice)
         if isinstance(ended, Continues):
             running = ended.progress.result.model_copy(update={"status": JobStatus.RUNNING})
             progress = ended.progress.model_copy(update={"result": running})

@@ -8,7 +8,7 @@ from qontract.adapters.memory.events import InMemoryEvents, Kept
 from qontract.application.ports.kept_events import KeptEvents, Span
 from qontract.domain.kept_events import KeptEvent
 
-_LONGEST_NUMBER = 20
+_MAX_NUMBER_LENGTH = 20
 
 
 class InMemoryKeptEvents(KeptEvents):
@@ -50,7 +50,7 @@ class InMemoryKeptEvents(KeptEvents):
 
 
 def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER
+    return text.isascii() and text.isdecimal() and len(text) <= _MAX_NUMBER_LENGTH
 
 
 def _is_beyond(number: int, span: Span) -> bool:

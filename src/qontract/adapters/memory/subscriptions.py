@@ -1,4 +1,4 @@
-"""In memory: the subscriptions, for people who look at them and steer them."""
+"""In memory: the subscriptions, for people who look at them and control them."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -92,7 +92,7 @@ class InMemorySubscriptions(Subscriptions):
             one.place = one.paused = one.begins = None
             one.redriven.clear()
             one.records.clear()
-            one.endings.clear()
+            one.outcomes.clear()
             return True
 
     def _place(self, name: str) -> Place | None:

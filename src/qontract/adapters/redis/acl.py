@@ -92,7 +92,7 @@ _JOBS: _Uses = [
     ("hmget", "scope-successes"),
 ]
 
-_MENDED_JOBS = (
+_SET_ASIDE_JOBS = (
     *("job:*", "lock:*", "begun:*", "job-signs", "job-number", "memberships"),
     *("jobs", "jobs-kept-until", "jobs-waiting", "scopes", "scope-ends", "scope-successes"),
     *("celery:jobs*", "celery:unacked*", "celery:_kombu.binding*"),
@@ -116,7 +116,7 @@ _RUNNING: _Uses = [
     ("set get del", "celery:unacked_mutex"),
     ("get", "job-number"),
     ("set", "ready"),
-    *(("type rename", key) for key in _MENDED_JOBS),
+    *(("type rename", key) for key in _SET_ASIDE_JOBS),
     ("pttl", "lock:*"),
     ("pttl", "celery:unacked_mutex"),
     ("rename pexpire", "set-aside:*"),
@@ -137,7 +137,7 @@ _MEASURING: _Uses = [
 
 _LOOKING: _Uses = [("xrange xrevrange xinfo|stream", _STREAM)]
 
-_STEERING: _Uses = [
+_CONTROL: _Uses = [
     *_MEASURING,
     ("type hscan hexists hget hdel hsetnx", "paused"),
     ("type hscan hexists hget hdel", "alive"),
@@ -145,16 +145,16 @@ _STEERING: _Uses = [
     ("del", "redriven:*"),
     ("get", "lease:*"),
     ("exists xgroup|create xgroup|destroy", _STREAM),
-    ("del", "endings:*"),
+    ("del", "outcomes:*"),
     ("hdel", "interests"),
     ("hset hdel", "places"),
 ]
 
-_ASKING_WHY: _Uses = [
+_EXPLAINING: _Uses = [
     ("hget", "interests"),
     ("hget", "places"),
     ("hmget hscan", "records:*"),
-    ("xrange", "endings:*"),
+    ("xrange", "outcomes:*"),
     ("xrevrange", "redriven:*"),
     ("zrange", "redrives"),
     ("xrange xrevrange", "dead"),
@@ -181,7 +181,7 @@ _HANDLING: _Uses = [
     ("hkeys hdel hget hset", "records:*"),
     ("get set del", "lease:*"),
     ("set exists", "handled:*"),
-    ("xadd xtrim expire", "endings:*"),
+    ("xadd xtrim expire", "outcomes:*"),
     ("hset", "interests"),
     ("hsetnx", "places"),
     ("hexists", "paused"),
@@ -193,18 +193,18 @@ _HANDLING: _Uses = [
     ("subscribe unsubscribe", _CHANNEL),
 ]
 
-_MENDED = (
+_SET_ASIDE = (
     *("intents", "dead", "dead-counts", "dead-changes", "redrives", "redrive-runs", "alive", "paused"),
-    *("interests", "places", "redriven:*", "records:*", "endings:*", "lease:*"),
+    *("interests", "places", "redriven:*", "records:*", "outcomes:*", "lease:*"),
 )
 
-_MENDING: _Uses = [
-    *(("type rename", key) for key in _MENDED),
+_SETTING_ASIDE: _Uses = [
+    *(("type rename", key) for key in _SET_ASIDE),
     ("pttl", "lease:*"),
     ("xinfo|stream xadd", "dead"),
     ("xinfo|stream xadd", "dead-changes"),
     ("xinfo|stream xadd", "redriven:*"),
-    ("xinfo|stream xadd", "endings:*"),
+    ("xinfo|stream xadd", "outcomes:*"),
     ("rename pexpire xrange xdel", "set-aside:*"),
 ]
 
@@ -214,7 +214,7 @@ _SHOWING: _Uses = [
     ("rename pexpire", "set-aside:processes*"),
 ]
 
-_ASKING: _Uses = [
+_STATUS: _Uses = [
     ("hget hstrlen", "processes"),
     ("zrevrange", "processes-seen"),
     ("hgetall", "intents"),
@@ -227,16 +227,16 @@ _USES: Mapping[Process, _Uses] = {
         *_SUBMITTING,
         *_JOBS,
         *_PUBLISHING,
-        *_STEERING,
+        *_CONTROL,
         *_LOOKING,
-        *_ASKING_WHY,
+        *_EXPLAINING,
         *_DEAD_LETTERS,
         *_SHOWING,
-        *_ASKING,
+        *_STATUS,
     ],
     Process.WORKER: [*_SCRIPTS, *_RUNNING, *_PUBLISHING, *_INTENDING, *_SHOWING],
-    Process.SUBSCRIBER: [*_SCRIPTS, *_HANDLING, *_MENDING, *_PUBLISHING, *_SHOWING],
-    Process.OPERATOR: [*_SCRIPTS, *_PUBLISHING, *_STEERING, *_LOOKING, *_ASKING_WHY, *_DEAD_LETTERS, *_JOBS, *_ASKING],
+    Process.SUBSCRIBER: [*_SCRIPTS, *_HANDLING, *_SETTING_ASIDE, *_PUBLISHING, *_SHOWING],
+    Process.OPERATOR: [*_SCRIPTS, *_PUBLISHING, *_CONTROL, *_LOOKING, *_EXPLAINING, *_DEAD_LETTERS, *_JOBS, *_STATUS],
 }
 
 

@@ -7,11 +7,18 @@ from typing import Any
 import redis
 
 from qontract.adapters.redis.connections import client
-from qontract.adapters.redis.dead_letter_entries import change_from, change_to_json, letter_from
-from qontract.adapters.redis.entries import is_entry_id
 from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.redis.lua_scripts import run_now
-from qontract.adapters.redis.redrive_marks import discard_from, discards_of, mark_from, member_of, who, who_discarded
+from qontract.adapters.redis.records.dead_letter_entries import change_from, change_to_json, letter_from
+from qontract.adapters.redis.records.entries import is_entry_id
+from qontract.adapters.redis.records.redrive_marks import (
+    discard_from,
+    discards_of,
+    mark_from,
+    member_of,
+    who,
+    who_discarded,
+)
 from qontract.adapters.unreadable import Unreadable, excerpt
 from qontract.application.ports.dead_letters import (
     NOBODY,

@@ -6,30 +6,30 @@ from typing import Any
 
 import redis
 
-from qontract.adapters.redis.attempt_records import recall
 from qontract.adapters.redis.connections import client
-from qontract.adapters.redis.delivery_values import beginning_of, interest_of, number_of
-from qontract.adapters.redis.endings import read_lines
-from qontract.adapters.redis.entries import REDRIVEN, is_entry_id
 from qontract.adapters.redis.errors import translated_as
 from qontract.adapters.redis.kept_events import milliseconds
 from qontract.adapters.redis.keys import Keys, intent_name, keys_of
 from qontract.adapters.redis.lua_scripts import run_now
-from qontract.adapters.redis.redrive_marks import mark_from, member_of
+from qontract.adapters.redis.records.attempt_records import recall
+from qontract.adapters.redis.records.delivery_outcomes import decode_outcomes
+from qontract.adapters.redis.records.delivery_values import beginning_of, interest_of, number_of
+from qontract.adapters.redis.records.entries import REDRIVEN, is_entry_id
+from qontract.adapters.redis.records.redrive_marks import mark_from, member_of
 from qontract.adapters.unreadable import excerpt
 from qontract.application.ports.delivery_states import DeliveryStates, DeliveryStatesError
 from qontract.application.ports.event_log import Entry
+from qontract.domain.delivery_outcomes import DeliveryOutcome, EndedDelivery
 from qontract.domain.delivery_states import DeliveryState, Held
-from qontract.domain.endings import Ended, Ending
 
-_MOST_AHEAD = 500
-_MOST_RECORDS = 1000
-_MOST_REDRIVEN = 2000
-_PAGE, _MOST_ENDINGS = 500, 50_000
+_MAX_AHEAD = 500
+_MAX_RECORDS = 1000
+_MAX_REDRIVEN = 2000
+_PAGE, _MAX_OUTCOMES = 500, 50_000
 """How many acknowledgements are looked at: each is of all that ended together."""
 _EARLIER_MS = 10_000
 """How much earlier than its event an acknowledgement may seem: another server's clock, after a failover."""
-_LONGEST_ID = 1000
+_MAX_ID_LENGTH = 1000
 
 
 class RedisDeliveryStates(DeliveryStates):
@@ -52,7 +52,7 @@ class RedisDeliveryStates(DeliveryStates):
 
     def entry_of(self, event_id: str, source: str | None = None) -> str | None:
         """Look at the mark that it was published."""
-        if len(event_id) > _LONGEST_ID or not event_id.isprintable():
+        if len(event_id) > _MAX_ID_LENGTH or not event_id.isprintable():
             return None
         mark = self._keys.published(self._keys.stream) + intent_name(source or self._source, event_id)
         with translated_as(DeliveryStatesError, self._keys.stream):
@@ -113,9 +113,9 @@ class _Look:
     def _redriven(self) -> str | None:
         """Return where the event is among what was redriven, if it is there."""
         stream = self._keys.redriven(self._name)
-        found = self._tried("redriven", self._redis.xrevrange, stream, count=_MOST_REDRIVEN) or ()
-        if len(found) == _MOST_REDRIVEN:
-            self._missing.append(f"redriven: only the newest {_MOST_REDRIVEN} were looked at")
+        found = self._tried("redriven", self._redis.xrevrange, stream, count=_MAX_REDRIVEN) or ()
+        if len(found) == _MAX_REDRIVEN:
+            self._missing.append(f"redriven: only the newest {_MAX_REDRIVEN} were looked at")
         return next((id_.decode() for id_, of in found if of.get(b"entry") == self._entry.encode()), None)
 
     def _pending(self, stream: str, first: str, last: str, count: int) -> list[Held]:
@@ -143,10 +143,10 @@ class _Look:
     def _ahead(self) -> tuple[tuple[Held, ...], bool]:
         """Return what is pending before the event: the first of it, and all of which an attempt is on record."""
         before = f"({self._entry}"
-        first = self._pending(self._keys.stream, "-", before, _MOST_AHEAD)
-        if len(first) < _MOST_AHEAD:
+        first = self._pending(self._keys.stream, "-", before, _MAX_AHEAD)
+        if len(first) < _MAX_AHEAD:
             return tuple(first), False
-        names = self._tried("records", self._redis.hscan, self._keys.records(self._name), 0, None, _MOST_RECORDS)
+        names = self._tried("records", self._redis.hscan, self._keys.records(self._name), 0, None, _MAX_RECORDS)
         recorded = sorted((name.decode() for name in (names or (0, {}))[1]), key=number_of)
         between = [
             name
@@ -162,33 +162,33 @@ class _Look:
         )
         return max(0, int(counted[0]) - (len(counted) == 1)) if counted else 0
 
-    def _ended(self) -> Ended | None:
+    def _ended(self) -> EndedDelivery | None:
         """Return how it ended: the last time that it was handled, or if it was not, the last time of all."""
-        found: list[Ended] = []
+        found: list[EndedDelivery] = []
         for since in self._starts():
-            found = sorted((ended for _, ended in self._endings(since)), key=lambda ended: ended.time)
+            found = sorted((ended for _, ended in self._outcomes(since)), key=lambda ended: ended.time)
             if found:
                 break
-        handled = [ended for ended in found if ended.ending is Ending.HANDLED]
+        handled = [ended for ended in found if ended.outcome is DeliveryOutcome.HANDLED]
         return handled[-1] if handled else found[-1] if found else None
 
-    def _endings(self, after: str) -> Iterator[tuple[str, Ended]]:
-        key, looked = self._keys.endings(self._name), 0
-        while page := self._tried("endings", self._redis.xrange, key, after, "+", _PAGE):
+    def _outcomes(self, after: str) -> Iterator[tuple[str, EndedDelivery]]:
+        key, looked = self._keys.outcomes(self._name), 0
+        while page := self._tried("outcomes", self._redis.xrange, key, after, "+", _PAGE):
             for id_, fields in page:
                 after = f"({id_.decode()}"
                 mine = {self._entry} | {
                     name.decode(errors="replace") for name, of in fields.items() if of == self._entry.encode()
                 }
                 try:
-                    lines = list(read_lines(fields.get(b"ended", b"")))
+                    lines = list(decode_outcomes(fields.get(b"ended", b"")))
                 except ValueError as error:
-                    self._missing.append(f"endings, {id_.decode()}: {excerpt(error)}")
+                    self._missing.append(f"outcomes, {id_.decode()}: {excerpt(error)}")
                     continue
                 yield from (pair for pair in lines if pair[0] in mine)
             looked += len(page)
-            if looked >= _MOST_ENDINGS:
-                self._missing.append(f"endings: only {looked} acknowledgements were looked at, up to {after[1:]}")
+            if looked >= _MAX_OUTCOMES:
+                self._missing.append(f"outcomes: only {looked} acknowledgements were looked at, up to {after[1:]}")
                 return
 
     def _starts(self) -> Iterator[str]:

@@ -12,7 +12,7 @@ _GONE = ("NOGROUP", "no such key")
 
 
 class RefusedError(EventLogError):
-    """Redis is there, and refused: it will again, until what is wrong with the key, or the user's rights, is mended."""
+    """Redis is there, and refused: it will again, until what is wrong with the key, or the user's rights, is fixed."""
 
 
 @contextmanager

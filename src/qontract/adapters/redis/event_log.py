@@ -12,17 +12,17 @@ from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 
-from qontract.adapters.redis.attempt_records import failures_to_json, record_to_json
-from qontract.adapters.redis.endings import lines_of
-from qontract.adapters.redis.entries import PREFIXES, content_of_fields, ids_by_stream, place
 from qontract.adapters.redis.errors import translated
-from qontract.adapters.redis.globs import lua_patterns
 from qontract.adapters.redis.keys import Keys
 from qontract.adapters.redis.lua_scripts import run
-from qontract.adapters.redis.measures import measures_of
-from qontract.adapters.redis.reader import Reader
-from qontract.adapters.redis.segments import Ahead, Segments
-from qontract.adapters.redis.waits import Waits
+from qontract.adapters.redis.records.attempt_records import failures_to_json, record_to_json
+from qontract.adapters.redis.records.delivery_outcomes import encode_outcomes
+from qontract.adapters.redis.records.entries import PREFIXES, content_of_fields, ids_by_stream, place
+from qontract.adapters.redis.stream.globs import lua_patterns
+from qontract.adapters.redis.stream.measures import measures_of
+from qontract.adapters.redis.stream.reader import Reader
+from qontract.adapters.redis.stream.segments import Ahead, Segments
+from qontract.adapters.redis.stream.waits import Waits
 from qontract.application.ports.event_handler import Policy
 from qontract.application.ports.event_log import Entry, EventLog, GoneError, Measures
 
@@ -70,7 +70,7 @@ class RedisEventLog(EventLog):
         self._interest = json.dumps({"types": [*types], "max_attempts": max_attempts, "shared": shared})
         self._lease = keys.lease(subscription)
         self._records = keys.records(subscription)
-        self._endings = keys.endings(subscription)
+        self._outcomes = keys.outcomes(subscription)
         self._reader = Reader(
             redis,
             keys,
@@ -138,9 +138,9 @@ class RedisEventLog(EventLog):
         if entries:
             records = [str(entry.key) for entry in entries if entry.recorded]
             names = [json.dumps(some) for some in (*ids_by_stream(entries), records)]
-            keys = [*self._streams, self._records, self._endings]
+            keys = [*self._streams, self._records, self._outcomes]
             with translated():
-                await run(self._redis, "acknowledge", keys, self._name, *names, lines_of(entries))
+                await run(self._redis, "acknowledge", keys, self._name, *names, encode_outcomes(entries))
 
     async def record(self, entries: Collection[Entry]) -> None:
         """Keep the attempts in the hash of records, of entries that are still this replica's."""

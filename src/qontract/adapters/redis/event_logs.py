@@ -6,14 +6,15 @@ from typing import Any, Self
 from faststream.redis import RedisBroker
 from redis.asyncio import Redis
 
-from qontract.adapters.redis import mending, retention
+from qontract.adapters.redis import wrong_keys
 from qontract.adapters.redis.async_event_publisher import RedisAsyncEventPublisher
 from qontract.adapters.redis.errors import translated
 from qontract.adapters.redis.event_log import RedisEventLog
 from qontract.adapters.redis.keys import keys_of
-from qontract.adapters.redis.measures import measures_of_all
-from qontract.adapters.redis.segments import Segments
-from qontract.adapters.redis.waits import Waits
+from qontract.adapters.redis.stream import retention
+from qontract.adapters.redis.stream.measures import measures_of_all
+from qontract.adapters.redis.stream.segments import Segments
+from qontract.adapters.redis.stream.waits import Waits
 from qontract.application.ports.event_handler import EventHandler
 from qontract.application.ports.event_log import EventLog, Measures
 from qontract.application.ports.event_logs import EventLogs, Trimmed
@@ -68,8 +69,8 @@ class RedisEventLogs(EventLogs):
     async def show_alive(self, subscriptions: tuple[str, ...]) -> None:
         """Note the server's time for each subscription; before, set aside what is in the place of keys of ours."""
         try:
-            longest = max(mending.LONGEST_LEASE, 20 * self._claim_seconds)
-            await mending.mend(self._redis, self._keys, subscriptions, longest_lease=longest)
+            longest = max(wrong_keys.MAX_LEASE, 20 * self._claim_seconds)
+            await wrong_keys.set_wrong_keys_aside(self._redis, self._keys, subscriptions, max_lease=longest)
         finally:
             await retention.show_alive(self._redis, self._keys, *subscriptions)
 

@@ -11,8 +11,8 @@ from prometheus_client import Counter, Gauge
 
 from qontract.adapters.redis.broker import RedisBroker
 from qontract.adapters.redis.keys import intent_name, keys_of
-from qontract.adapters.redis.mending import mend_now
 from qontract.adapters.redis.replicas import NotReplicatedError
+from qontract.adapters.redis.wrong_keys import set_wrong_keys_aside_now
 from qontract.adapters.unreadable import Unreadable, excerpt, read_json
 from qontract.application.ports.intents import Intents, IntentsError, by_scope
 from qontract.domain.events import DomainEvent, read_event
@@ -29,7 +29,7 @@ RECOVERED = Counter(
 )
 
 
-_LONGEST_SCOPE = 500
+_MAX_SCOPE_LENGTH = 500
 
 
 class RedisIntents(Intents):
@@ -68,7 +68,7 @@ class RedisIntents(Intents):
     def _read(self, name: bytes, raw: bytes) -> tuple[str, DomainEvent]:
         """Return the scope and the event of an intent. Raises ValueError and what else `read_event` does."""
         scope, text = read_json(raw)
-        if not isinstance(scope, str) or not scope.isprintable() or not 0 < len(scope) <= _LONGEST_SCOPE:
+        if not isinstance(scope, str) or not scope.isprintable() or not 0 < len(scope) <= _MAX_SCOPE_LENGTH:
             raise ValueError("its scope is none")
         event = read_event(text)
         if self._name(event).encode() != name:  # it could not be resolved
@@ -92,7 +92,7 @@ class RedisIntents(Intents):
             except redis.ResponseError as error:
                 if not str(error).startswith("WRONGTYPE"):
                     raise
-                mend_now(self._broker.command, self._keys, {self._keys.intents: "hash"})
+                set_wrong_keys_aside_now(self._broker.command, self._keys, {self._keys.intents: "hash"})
                 return ask()
 
 

@@ -8,15 +8,15 @@ from typing import Any
 import redis
 
 from qontract.adapters.redis.connections import client
-from qontract.adapters.redis.entries import content_of_fields
 from qontract.adapters.redis.errors import translated_as
+from qontract.adapters.redis.records.entries import content_of_fields
 from qontract.adapters.unreadable import excerpt
 from qontract.application.ports.kept_events import KeptEvents, KeptEventsError, Span
 from qontract.domain.kept_events import KeptEvent
 
 ENTRY_ID = re.compile("([0-9]{1,20})-([0-9]{1,20})")
 """A whole id: half of one would be a range to Redis."""
-_MOST = 2**64
+_MAX_NUMBER = 2**64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_MS = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 
@@ -44,7 +44,7 @@ class RedisKeptEvents(KeptEvents):
                 found: Any = span.after != "0-0" and self._redis.xrevrange(self._stream, highest, lowest, count=count)
             else:
                 lowest = f"({span.after}" if span.after else lowest
-                last = f"{_MOST - 1}-{_MOST - 1}"
+                last = f"{_MAX_NUMBER - 1}-{_MAX_NUMBER - 1}"
                 found = span.after != last and self._redis.xrange(self._stream, lowest, highest, count=count)
         return [_event(*entry) for entry in found or ()]
 
@@ -69,7 +69,7 @@ class RedisKeptEvents(KeptEvents):
 def is_entry_id(text: str) -> bool:
     """Say whether an entry of a stream may have this id."""
     match = ENTRY_ID.fullmatch(text)
-    return match is not None and all(int(number) < _MOST for number in match.groups())
+    return match is not None and all(int(number) < _MAX_NUMBER for number in match.groups())
 
 
 def milliseconds(time: datetime) -> int:

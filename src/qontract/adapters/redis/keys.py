@@ -55,9 +55,9 @@ class Keys:
         """Return the hash of what is known of the attempts at entries."""
         return f"{self.prefix}records:{subscription}"
 
-    def endings(self, subscription: str) -> str:
+    def outcomes(self, subscription: str) -> str:
         """Return the stream of how events ended, for as long as they are kept."""
-        return f"{self.prefix}endings:{subscription}"
+        return f"{self.prefix}outcomes:{subscription}"
 
     def set_aside(self, key: str) -> str:
         """Return where a key of ours goes that is not what it should be."""

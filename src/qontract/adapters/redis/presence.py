@@ -10,14 +10,14 @@ from qontract.adapters.redis.connections import client
 from qontract.adapters.redis.errors import answered_or
 from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.redis.lua_scripts import run_now
-from qontract.adapters.redis.mending import mend_now
+from qontract.adapters.redis.wrong_keys import set_wrong_keys_aside_now
 from qontract.adapters.unreadable import Unreadable, excerpt, read_json
 from qontract.application.ports.presence import Presence, PresenceError
 from qontract.domain.processes import Process, ProcessView
 
 _DAY = 86_400
-_MOST = 500
-_LONGEST_RECORD = 20_000
+_MAX_PROCESSES = 500
+_MAX_RECORD_LENGTH = 20_000
 _AHEAD_MILLISECONDS = 60_000
 """By how much a process may have been seen after now: the server's clock may have been set back."""
 _PROCESS = TypeAdapter(Process)
@@ -41,7 +41,7 @@ class RedisPresence(Presence):
 
     def all(self) -> Sequence[ProcessView]:
         """Return who was seen."""
-        now, *rest = self._run("seen", _MOST, _LONGEST_RECORD)
+        now, *rest = self._run("seen", _MAX_PROCESSES, _MAX_RECORD_LENGTH)
         rows = zip(rest[::3], rest[1::3], rest[2::3], strict=True)
         return [seen for name, at, record in rows if (seen := self._read(name, float(now) - float(at), record))]
 
@@ -49,14 +49,14 @@ class RedisPresence(Presence):
         """Put it on record; a key that is not what it should be is set aside."""
         record = json.dumps({"process": _PROCESS.dump_python(process, mode="json"), "ended": ended})
         try:
-            self._run("show", process.name, record, _DAY, _MOST)
+            self._run("show", process.name, record, _DAY, _MAX_PROCESSES)
         except PresenceError as error:
             if "WRONGTYPE" not in str(error):
                 raise
             with answered_or(PresenceError):
                 types = {self._keys.processes: "hash", self._keys.processes_seen: "zset"}
-                mend_now(self._redis.execute_command, self._keys, types)
-            self._run("show", process.name, record, _DAY, _MOST)
+                set_wrong_keys_aside_now(self._redis.execute_command, self._keys, types)
+            self._run("show", process.name, record, _DAY, _MAX_PROCESSES)
 
     def _read(self, name: bytes, milliseconds: float, record: bytes) -> ProcessView | None:
         """Return what a record says; None if it cannot be read, which is reported, or is a day old."""

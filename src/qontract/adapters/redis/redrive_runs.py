@@ -4,13 +4,13 @@ import json
 from typing import Any
 from uuid import uuid4
 
-from qontract.adapters.redis.attempt_records import recall
 from qontract.adapters.redis.connections import client
-from qontract.adapters.redis.entries import is_entry_id
 from qontract.adapters.redis.errors import translated_as
 from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.redis.lua_scripts import run_now
-from qontract.adapters.redis.redrive_marks import mark_from
+from qontract.adapters.redis.records.attempt_records import recall
+from qontract.adapters.redis.records.entries import is_entry_id
+from qontract.adapters.redis.records.redrive_marks import mark_from
 from qontract.adapters.unreadable import Unreadable, read_json
 from qontract.application.ports.dead_letters import DeadLettersError
 from qontract.application.ports.event_log import Entry

@@ -14,7 +14,7 @@ from qontract.application.ports.server_info import ServerInfo, ServerInfoError
 from qontract.domain.server import ServerReplica, ServerView
 from qontract.domain.server_address import server_address
 
-_LONGEST = 100
+_MAX_LENGTH = 100
 
 
 class RedisServerInfo(ServerInfo):
@@ -83,4 +83,4 @@ def _number(found: Any) -> float:
 
 
 def _text(found: Any) -> str:
-    return excerpt(found)[:_LONGEST]
+    return excerpt(found)[:_MAX_LENGTH]

@@ -13,16 +13,16 @@ from qontract.adapters.redis.errors import translated_as
 from qontract.adapters.redis.kept_events import milliseconds
 from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.redis.lua_scripts import run_now
-from qontract.adapters.redis.subscription_views import view_of
+from qontract.adapters.redis.records.subscription_views import view_of
 from qontract.adapters.unreadable import excerpt
 from qontract.application.ports.subscriptions import BusyError, Subscriptions, SubscriptionsError, Target
 from qontract.domain.subscriptions import ALIVE_SECONDS, Move, SubscriptionView
 
-_MOST = 200
+_MAX_SUBSCRIPTIONS = 200
 """How many subscriptions are looked at."""
-_MOST_NAMES = 1000
-_MOST_STEPS = 100
-_MOST_PENDING = 10_000
+_MAX_NAMES = 1000
+_MAX_STEPS = 100
+_MAX_PENDING = 10_000
 _LAST = 2**64 - 1
 
 
@@ -46,8 +46,8 @@ class RedisSubscriptions(Subscriptions):
             names = set(groups)
             for key in (self._keys.alive, self._keys.paused):
                 if self._redis.type(key) == b"hash":
-                    names |= {name for name, _ in islice(self._redis.hscan_iter(key), _MOST_NAMES)}
-            chosen = sorted(sorted(names, key=len)[:_MOST])
+                    names |= {name for name, _ in islice(self._redis.hscan_iter(key), _MAX_NAMES)}
+            chosen = sorted(sorted(names, key=len)[:_MAX_SUBSCRIPTIONS])
             return [view_of(self._redis, self._keys, name, groups.get(name)) for name in chosen]
 
     def get(self, name: str) -> SubscriptionView | None:
@@ -83,8 +83,8 @@ class RedisSubscriptions(Subscriptions):
                 unread, more = self._count(old, new)
                 return Move(new, 0, unread + group["pending"], more)
             again, more = self._count(new, old)
-            lost: Any = self._redis.xpending_range(self._keys.stream, key, "-", new, _MOST_PENDING)
-            return Move(new, again, len(lost), more or len(lost) == _MOST_PENDING)
+            lost: Any = self._redis.xpending_range(self._keys.stream, key, "-", new, _MAX_PENDING)
+            return Move(new, again, len(lost), more or len(lost) == _MAX_PENDING)
 
     def seek(self, name: str, target: Target) -> bool:
         """Make the group again, in a script."""
@@ -96,7 +96,7 @@ class RedisSubscriptions(Subscriptions):
     def remove(self, name: str) -> bool:
         """Destroy the groups and the keys, in a script."""
         keys = self._keys
-        more = (keys.endings(name), keys.interests, keys.places)
+        more = (keys.outcomes(name), keys.interests, keys.places)
         of_it = [keys.redriven(name), keys.stream, keys.records(name), keys.lease(name)]
         with translated_as(SubscriptionsError, self._keys.stream):
             return self._did(name, "remove", [*of_it, keys.paused, keys.alive, *more], self._alive_seconds)
@@ -135,7 +135,7 @@ class RedisSubscriptions(Subscriptions):
     def _count(self, after: str, last: str) -> tuple[int, bool]:
         """Return how many entries there are, and whether there are more than were counted."""
         count = 0
-        for _ in range(_MOST_STEPS):
+        for _ in range(_MAX_STEPS):
             if _number(after) >= _number(last):
                 return count, False
             step, *rest = run_now(self._redis.execute_command, "count", [self._keys.stream], after, last)

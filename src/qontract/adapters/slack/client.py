@@ -20,7 +20,7 @@ _PAGED_ATTEMPTS = 20
 """A paged read has the time of so many attempts: ten minutes, as long as a slice of a job may take."""
 _SHORT_SECONDS = 2
 """A pause that is not worth another slice of the job."""
-_LONGEST_SECONDS = 120
+_MAX_SECONDS = 120
 """A pause in the midst of an action, whose rest would stay undone; Slack's are within a minute."""
 
 
@@ -59,7 +59,7 @@ class SlackClient:
         `once`: doing it twice would make two of what it makes. `midst`: a part of its action is done already. `done`:
         the refusal which says that it is done already. `bounds`: others than those of every call.
         """
-        bounds = bounds or self._bounds(RETRIES + 1, _LONGEST_SECONDS if midst else _SHORT_SECONDS)
+        bounds = bounds or self._bounds(RETRIES + 1, _MAX_SECONDS if midst else _SHORT_SECONDS)
         retries = Retries(bounds, repeatable=not once)
         client = BoundedWebClient(self._token, api_url=self._api_url, bounds=bounds, retries=retries)
         try:
@@ -97,9 +97,9 @@ class SlackClient:
             more = {"cursor": cursor}
         raise IntegrationError(f"Slack's answer to {method} has more than {_PAGES} pages")
 
-    def _bounds(self, attempts: int, longest_wait: float) -> Bounds:
-        seconds = attempts * self._timeout + longest_wait
-        return Bounds(seconds=seconds, attempt=self._timeout, longest_wait=longest_wait)
+    def _bounds(self, attempts: int, max_wait: float) -> Bounds:
+        seconds = attempts * self._timeout + max_wait
+        return Bounds(seconds=seconds, attempt=self._timeout, max_wait=max_wait)
 
 
 _NO_OBJECT = "Slack answered {} with something other than a JSON object"

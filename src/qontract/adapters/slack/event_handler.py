@@ -62,7 +62,7 @@ class SlackEventHandler(EventHandler):
 
     async def handle(self, event: DomainEvent, delivery: Delivery) -> None:  # noqa: ARG002 - every attempt is the same
         """Post the message. After a lost answer it may be posted twice."""
-        bounds = Bounds(seconds=self._timeout, attempt=self._timeout, longest_wait=None)
+        bounds = Bounds(seconds=self._timeout, attempt=self._timeout, max_wait=None)
         no_previews = {"unfurl_links": False, "unfurl_media": False}  # Slack would ask any host that an event names
         post = partial(self._slack.call, "chat.postMessage", once=True, bounds=bounds, channel=self._channel)
         try:

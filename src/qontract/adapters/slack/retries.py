@@ -16,7 +16,7 @@ from qontract.adapters.bounds import Bounds
 RETRIES = 2
 """After a failure that is no refusal for the rate."""
 _RATE_LIMITED_RETRIES = 5
-_LONGEST_RETRY_AFTER = 3600.0
+_MAX_RETRY_AFTER = 3600.0
 
 
 class Retries(RetryHandler):
@@ -48,7 +48,7 @@ class Retries(RetryHandler):
     def _pause(self, attempt: int, response: HttpResponse | None, error: Exception | None) -> float | None:
         """Return the seconds to wait; None if it is not to be tried again."""
         if response is not None and response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-            seconds, longest = retry_after(response.headers), self._bounds.longest_wait
+            seconds, longest = retry_after(response.headers), self._bounds.max_wait
             return seconds if longest is not None and seconds <= longest else None
         failed = (
             isinstance(error, OSError | HTTPException)
@@ -64,4 +64,4 @@ def retry_after(headers: Mapping[str, Any]) -> float:
     text = value[0] if isinstance(value, list) and value else value
     if not (isinstance(text, str) and text.isascii() and text.isdecimal()):
         return 1.0
-    return min(float(text), _LONGEST_RETRY_AFTER)
+    return min(float(text), _MAX_RETRY_AFTER)

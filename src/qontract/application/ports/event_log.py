@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from qontract.domain.dead_letters import FailedAttempt
-from qontract.domain.endings import Ending
+from qontract.domain.delivery_outcomes import DeliveryOutcome
 from qontract.domain.events import DomainEvent
 
 
@@ -37,8 +37,8 @@ class Entry:
       running attempt has `begun` (in seconds since the epoch; 0: none).
     - `expired`: if not 0, the event is gone from the log, without content. The entry then stands for so many events:
       more than one if the log only knows how many vanished before they were read.
-    - `ending`, `ended` and `seconds`: how it ended, when (in seconds since the epoch), and how long its last attempt
-      took. An event that was not wanted has no ending.
+    - `outcome`, `ended` and `seconds`: how it ended, when (in seconds since the epoch), and how long its last attempt
+      took. An event that was not wanted has no outcome.
     - Only the delivery uses the last three: the decoded event, whether the entry may have killed a replica, and how
       many bytes it counts in the capacity.
     """
@@ -52,7 +52,7 @@ class Entry:
     begun: float = 0
     recorded: bool = False
     expired: int = 0
-    ending: Ending | None = None
+    outcome: DeliveryOutcome | None = None
     ended: float = 0
     seconds: float = 0
     event: DomainEvent | None = None
@@ -90,7 +90,7 @@ class EventLog(Protocol):
     - Shared: `read` also claims entries for which no replica has sent a heartbeat for a while. There is no other claim.
     - An entry that vanished before it was acknowledged is read once more, as `expired`, if the log can know it.
     - `acknowledge` ends entries, in any order; repeating it changes nothing. A crash of the server may lose the latest
-      ones. If an entry has an `ending`, the log keeps how and when it ended for as long as it keeps the event.
+      ones. If an entry has an `outcome`, the log keeps how and when it ended for as long as it keeps the event.
     - `record` keeps `failures`, `due` and `begun` of entries, so that every replica that reads one has them. The record
       ends with the entry.
     - `dead_letter` makes a dead letter with the bytes and the failures, and then ends the entry. Repeating it may make

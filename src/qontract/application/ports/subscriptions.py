@@ -1,4 +1,4 @@
-"""Port: the subscriptions, for people who look at them and steer them."""
+"""Port: the subscriptions, for people who look at them and control them."""
 
 from abc import abstractmethod
 from collections.abc import Sequence

@@ -75,10 +75,14 @@ def _add_what_can_be_asked(app: FastAPI, container: Container, claims_of: Claims
     app.include_router(
         events.router(container.kept_events(), container.event_manager(), container.event_format(), claims_of)
     )
-    app.include_router(jobs.router(container.job_steering(), claims_of, desk.limits))
-    app.include_router(subscriptions.router(container.steering(), claims_of))
+    app.include_router(jobs.router(container.job_control(), claims_of, desk.limits))
+    app.include_router(subscriptions.router(container.subscription_control(), claims_of))
     letters_desk = dead_letters.Desk(
-        container.dead_letters(), container.redrive_runs(), container.steering(), container.event_manager(), claims_of
+        container.dead_letters(),
+        container.redrive_runs(),
+        container.subscription_control(),
+        container.event_manager(),
+        claims_of,
     )
     app.include_router(dead_letters.router(letters_desk))
     app.include_router(status.router(container.status(), claims_of))

@@ -55,7 +55,7 @@ def claims_dependency(auth: AuthSettings, keys: TokenKeys | None = None, revoked
         raise SystemExit("qontract: QAPI_AUTH__ACCEPT_SECRET: false needs QAPI_AUTH__JWKS, or no token is accepted")
     both = (auth.secret, auth.previous_secret) if auth.accept_secret else ()
     secrets = [secret.get_secret_value() for secret in both if secret]
-    longest = timedelta(days=auth.longest_days)
+    longest = timedelta(days=auth.max_days)
     makes = "`qontract token` makes one" if auth.accept_secret else "who issues tokens for this API makes one"
     no_token = f"Send a bearer token; {makes}."
 

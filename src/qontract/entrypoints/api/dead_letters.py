@@ -10,14 +10,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from qontract.application.dead_letter_changes import LetterChanges
-from qontract.application.dead_letters import find
+from qontract.application.control.dead_letter_changes import LetterChanges
+from qontract.application.control.dead_letters import find
+from qontract.application.control.group_redrive import GroupRedrive, NotReadError, check_read, group_of
+from qontract.application.control.subscriptions import SubscriptionControl
 from qontract.application.event_manager import EventManager
-from qontract.application.group_redrive import GroupRedrive, NotReadError, check_read, group_of
 from qontract.application.ports.dead_letters import DeadLetters, DeadLettersError
 from qontract.application.ports.redrive_runs import RedriveRuns
 from qontract.application.ports.subscriptions import SubscriptionsError
-from qontract.application.subscription_steering import SubscriptionSteering
 from qontract.domain.causes import UNREADABLE
 from qontract.domain.dead_letters import DeadLetter, groups_of
 from qontract.entrypoints.api.auth import ClaimsOf
@@ -25,13 +25,13 @@ from qontract.entrypoints.api.json_body import json_body, validated
 from qontract.entrypoints.api.middleware import correlation_id
 from qontract.entrypoints.api.problems import documented
 from qontract.entrypoints.api.scopes import holder
-from qontract.entrypoints.dead_letter_records import group_record, progress_record, record
+from qontract.entrypoints.records.dead_letters import group_record, progress_record, record
 from qontract.entrypoints.tokens import Claims
 
 PREFIX = "/api/v1/dead-letters"
 
-_MOST_LOOKED_AT = 100_000
-_MOST_BYTES = 16 * 2**20
+_MAX_LOOKED_AT = 100_000
+_MAX_BYTES = 16 * 2**20
 _ID = "^([0-9]{1,19}-[0-9]{1,19})?$"
 
 
@@ -50,7 +50,7 @@ class Desk:
 
     dead_letters: DeadLetters
     runs: RedriveRuns
-    steering: SubscriptionSteering
+    control: SubscriptionControl
     events: EventManager | None
     claims_of: ClaimsOf
 
@@ -90,7 +90,7 @@ def _add_looking(routes: APIRouter, dead_letters: DeadLetters, reads: Any) -> No
             for letter in islice(letters, limit):
                 some.append(record(letter))
                 size += sum(len(failure.error) for failure in letter.failures)
-                if size > _MOST_BYTES:
+                if size > _MAX_BYTES:
                     break
             more = next(letters, None) is not None
         return _json({"dead_letters": some, "next": some[-1]["id"] if some and more else None})
@@ -100,7 +100,7 @@ def _add_looking(routes: APIRouter, dead_letters: DeadLetters, reads: Any) -> No
         """List dead letters by cause, the largest group first. `more`: not all of them could be looked at."""
         with _translated():
             letters = find(dead_letters, subscription)
-            known = groups_of(islice(letters, _MOST_LOOKED_AT))
+            known = groups_of(islice(letters, _MAX_LOOKED_AT))
             more = next(letters, None) is not None
         return _json({"groups": [group_record(group) for group in known], "more": more})
 
@@ -129,14 +129,14 @@ def _add_group(routes: APIRouter, desk: Desk, changes_of: Any) -> None:
                 raise HTTPException(404, "No dead letter is of this group.")
             if group.cause.kind == UNREADABLE:
                 raise HTTPException(409, "Refused: they cannot be read. Discard them.")
-            check_read(desk.steering, group.subscription)
+            check_read(desk.control, group.subscription)
             if asked.dry_run:
                 return _json({"group": group_record(group), "dry_run": True})
             redrive = GroupRedrive(desk.dead_letters, desk.runs, changes, group)
             found = redrive.progress()
             if found.came_back:
                 redrive.end()
-                raise HTTPException(409, f"Stopped: {found.came_back} came back: {found.error}. Mend it first.")
+                raise HTTPException(409, f"Stopped: {found.came_back} came back: {found.error}. Fix it first.")
             count = redrive.step(asked.count)
             found = redrive.progress()
             done = count < asked.count and found.waiting == 0

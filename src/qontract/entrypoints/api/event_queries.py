@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from fastapi import HTTPException, Query
 
-from qontract.application.event_search import EventFilter
+from qontract.application.inspection.event_search import EventFilter
 from qontract.application.ports.kept_events import KeptEventsError, Span
 from qontract.entrypoints.times import point_in_time
 

@@ -10,22 +10,22 @@ import anyio.to_thread
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import StreamingResponse
 
-from qontract.application.event_search import EventFilter
+from qontract.application.inspection.event_search import EventFilter
 from qontract.application.ports.kept_events import KeptEvents, KeptEventsError, Span
 from qontract.domain.kept_events import KeptEvent
 from qontract.entrypoints.api.event_queries import span_of, translated, wanted_of
-from qontract.entrypoints.event_lines import record
+from qontract.entrypoints.records.event_lines import record
 
 _PAGE = 20
 _POLL_SECONDS = 0.5
 _QUIET_POLLS = 30
 """After so many looks that found nothing, a line shows that the connection is alive."""
-_MOST_TAILS = 100
+_MAX_TAILS = 100
 
 
 def add_tail(routes: APIRouter, kept: KeptEvents, reads: Any) -> None:
     """Add the route; `reads` is the dependency of who may read."""
-    tails = anyio.CapacityLimiter(_MOST_TAILS)
+    tails = anyio.CapacityLimiter(_MAX_TAILS)
 
     @routes.get("/tail", dependencies=[reads], response_class=StreamingResponse)
     async def tail(

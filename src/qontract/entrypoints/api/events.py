@@ -7,9 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
+from qontract.application.control.event_publishing import PublishOutcome, publish_by_hand
 from qontract.application.event_manager import EventManager
-from qontract.application.event_publishing import PublishOutcome, publish_by_hand
-from qontract.application.event_search import EventFilter, Search, find_one
+from qontract.application.inspection.event_search import EventFilter, Search, find_one
 from qontract.application.ports.event_format import EventFormat
 from qontract.application.ports.kept_events import KeptEvents, Span
 from qontract.entrypoints.api.auth import ClaimsOf
@@ -17,14 +17,14 @@ from qontract.entrypoints.api.event_queries import span_of, translated, wanted_o
 from qontract.entrypoints.api.event_tail import add_tail
 from qontract.entrypoints.api.problems import documented
 from qontract.entrypoints.api.scopes import holder
-from qontract.entrypoints.event_lines import record
 from qontract.entrypoints.event_types import event_types
+from qontract.entrypoints.records.event_lines import record
 from qontract.entrypoints.tokens import Claims
 
 PREFIX = "/api/v1/events"
 
 _LOOKED_AT = 20_000
-_MOST_BYTES = 16 * 2**20
+_MAX_BYTES = 16 * 2**20
 _MEDIA_TYPES = ("application/cloudevents+json", "application/json")
 
 
@@ -47,7 +47,7 @@ def _add_search(routes: APIRouter, kept: KeptEvents, reads: Any) -> None:
     @routes.get("", dependencies=[reads])
     def found(wanted: _Wanted, span: _Span, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:
         """Find kept events. `next`, if it is not null, is after which entry to go on: there may be more."""
-        search = Search(kept, wanted, span, limit=limit, most=_LOOKED_AT, max_bytes=_MOST_BYTES)
+        search = Search(kept, wanted, span, limit=limit, most=_LOOKED_AT, max_bytes=_MAX_BYTES)
         with translated():
             records = [record(event) for event in search]
         return _json({"events": records, "scanned": search.scanned, "next": search.next or None})

@@ -9,14 +9,14 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from qontract.application.job_steering import EndedJobError, JobSteering, UnknownJobError
+from qontract.application.control.jobs import EndedJobError, JobControl, UnknownJobError
 from qontract.application.ports.kept_jobs import KeptJobsError
 from qontract.domain.kept_jobs import JobView
 from qontract.entrypoints.api.auth import ClaimsOf, may, require
 from qontract.entrypoints.api.limits import Limits
 from qontract.entrypoints.api.problems import documented
 from qontract.entrypoints.api.waiting import NO_SUCH_JOB
-from qontract.entrypoints.job_records import record
+from qontract.entrypoints.records.jobs import record
 from qontract.entrypoints.times import point_in_time
 from qontract.entrypoints.tokens import Claims
 
@@ -37,7 +37,7 @@ class Wanted(BaseModel):
     limit: int = Field(default=100, ge=1, le=1000)
 
 
-def router(jobs: JobSteering, claims_of: ClaimsOf, limits: Limits) -> APIRouter:
+def router(jobs: JobControl, claims_of: ClaimsOf, limits: Limits) -> APIRouter:
     """Return the routes. A token sees the jobs whose results it may see, and cancels those that it might have sent."""
     routes = APIRouter(prefix=PREFIX, tags=["jobs"], responses=documented(401, 403, 422, 429, 503))
 
@@ -94,7 +94,7 @@ def _sees(claims: Claims, view: JobView) -> bool:
     return may(claims, view.integration, "plan", view.scopes)
 
 
-def _visible(jobs: JobSteering, claims: Claims, job_id: str) -> JobView:
+def _visible(jobs: JobControl, claims: Claims, job_id: str) -> JobView:
     """Return the job; 404 also for one that the token may not see: not even that it exists is shown."""
     view = jobs.get(job_id)
     if not _sees(claims, view):

@@ -9,19 +9,19 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect
 
 from qontract.domain.kept_events import is_deep
-from qontract.entrypoints.api.problems import MOST_ERRORS
+from qontract.entrypoints.api.problems import MAX_ERRORS
 from qontract.entrypoints.api.wrong_bodies import described
 
 M = TypeVar("M", bound=BaseModel)
 
-_MOST_CONTAINERS = 200_000
+_MAX_CONTAINERS = 200_000
 """Objects and lists in a body: of 10 MB, a desired state has fewer."""
-_MOST_NAMES = 500_000
-_MOST_NAMES_OF_ONE = 20_000
+_MAX_NAMES = 500_000
+_MAX_NAMES_OF_ONE = 20_000
 """A model reports each name that it does not know: building a million reports takes seconds, and a gigabyte."""
 _DEEPEST = 64
 """No model is nested as deeply; who walks it by recursion would not come to the end of more."""
-_MOST_ERRORS = 1000
+_MAX_ERRORS = 1000
 """So many are sorted, and the first of them described; of more, only the number is given."""
 
 
@@ -43,10 +43,10 @@ def validated(body: bytes, model: type[M]) -> M:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        if error.error_count() > _MOST_ERRORS:
+        if error.error_count() > _MAX_ERRORS:
             raise _unexpected(f"{error.error_count()} things are not as expected: too many to name") from None
         found = error.errors(include_url=False, include_context=False, include_input=False)
-        wrong = described(found, model, MOST_ERRORS)
+        wrong = described(found, model, MAX_ERRORS)
         raise RequestValidationError([each | {"loc": ("body", *each["loc"])} for each in wrong]) from None
 
 
@@ -57,8 +57,8 @@ def strict_json(body: bytes) -> Any:
     of `{"dry_run": true, "dry_run": false}`, another reader may see the other half.
     """
     # Counted before anything is parsed. Those within texts count too: they are few in what is sent in earnest.
-    if body.count(b"{") + body.count(b"[") > _MOST_CONTAINERS or body.count(b":") > _MOST_NAMES:
-        raise _unexpected(f"There are more than {_MOST_CONTAINERS} objects and lists, or {_MOST_NAMES} names")
+    if body.count(b"{") + body.count(b"[") > _MAX_CONTAINERS or body.count(b":") > _MAX_NAMES:
+        raise _unexpected(f"There are more than {_MAX_CONTAINERS} objects and lists, or {_MAX_NAMES} names")
     try:
         value = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
@@ -75,8 +75,8 @@ def strict_json(body: bytes) -> Any:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(pairs) > _MOST_NAMES_OF_ONE:
-        raise _unexpected(f"An object has more than {_MOST_NAMES_OF_ONE} names")
+    if len(pairs) > _MAX_NAMES_OF_ONE:
+        raise _unexpected(f"An object has more than {_MAX_NAMES_OF_ONE} names")
     values = dict(pairs)
     if len(values) < len(pairs):
         raise HTTPException(400, "An object has the same name twice.")

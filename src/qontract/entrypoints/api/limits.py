@@ -11,7 +11,7 @@ from fastapi import HTTPException
 
 from qontract.domain.jobs import JobResult
 
-_MOST_SUBJECTS = 10_000
+_MAX_SUBJECTS = 10_000
 _LOOKED_UP = 5
 _RETRY_JOBS_SECONDS = 5
 
@@ -72,7 +72,7 @@ class Limits:
         now = self._clock()
         bucket = self._buckets.get(subject)
         if bucket is None:
-            if len(self._buckets) >= _MOST_SUBJECTS:
+            if len(self._buckets) >= _MAX_SUBJECTS:
                 self._forget(now)
             bucket = self._buckets[subject] = _Bucket(self._at_once, now)
         bucket.left = min(self._at_once, bucket.left + (now - bucket.at) * self._rate)

@@ -16,8 +16,8 @@ from qontract.application.ports.job_queue import JobQueueError
 log = logging.getLogger(__name__)
 
 _MEDIA_TYPE = "application/problem+json"
-MOST_ERRORS = 20
-_LONGEST_NAME = 100
+MAX_ERRORS = 20
+_MAX_NAME_LENGTH = 100
 
 
 class Problem(BaseModel):
@@ -27,7 +27,7 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
-    errors: list[dict[str, str]] | None = Field(default=None, description=f"The first {MOST_ERRORS}")
+    errors: list[dict[str, str]] | None = Field(default=None, description=f"The first {MAX_ERRORS}")
 
 
 def problem(
@@ -59,7 +59,7 @@ def add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
-        errors = [_place(found["loc"]) | {"msg": found["msg"]} for found in error.errors()[:MOST_ERRORS]]
+        errors = [_place(found["loc"]) | {"msg": found["msg"]} for found in error.errors()[:MAX_ERRORS]]
         return problem(422, "The request is not what is expected; see `errors`.", errors=errors)
 
     @app.exception_handler(JobQueueError)
@@ -70,7 +70,7 @@ def add_problems(app: FastAPI) -> None:
 
 def _place(location: tuple[int | str, ...]) -> dict[str, str]:
     """Say where it is, without what was sent there."""
-    where, *path = (str(part)[:_LONGEST_NAME] for part in location)
+    where, *path = (str(part)[:_MAX_NAME_LENGTH] for part in location)
     if where != "body":
         return {"parameter": "/".join(path)}
     return {"pointer": "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path)}

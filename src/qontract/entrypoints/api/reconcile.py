@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 PREFIX = "/api/v1/integrations"
 
-_LONGEST_WAIT = 300
+_MAX_WAIT = 300
 _JOB_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _UNKNOWN = re.compile(rf"{PREFIX}/([^/]{{1,100}})/reconcile(/[^/]*)?")
 
@@ -173,7 +173,7 @@ def _routes(name: str, desk: Desk) -> APIRouter:
         request: Request,
         job_id: str,
         caller: Annotated[Claims, Depends(desk.caller(name))],
-        seconds: Annotated[float | None, Query(alias="timeout", ge=0, le=_LONGEST_WAIT, allow_inf_nan=False)] = None,
+        seconds: Annotated[float | None, Query(alias="timeout", ge=0, le=_MAX_WAIT, allow_inf_nan=False)] = None,
     ) -> Response:
         """Show how far the job has come. With `timeout`, wait so many seconds for its end."""
         await desk.require_result(caller, name, job_id)

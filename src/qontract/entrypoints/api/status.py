@@ -4,11 +4,11 @@ import json
 
 from fastapi import APIRouter, Depends, Response
 
-from qontract.application.status import SystemStatus
+from qontract.application.inspection.status import SystemStatus
 from qontract.entrypoints.api.auth import ClaimsOf
 from qontract.entrypoints.api.problems import documented
 from qontract.entrypoints.api.scopes import holder
-from qontract.entrypoints.status_records import record
+from qontract.entrypoints.records.status import record
 
 
 def router(status: SystemStatus, claims_of: ClaimsOf) -> APIRouter:

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, HTTPException, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from qontract.application.control.subscriptions import SubscriptionControl, UnknownSubscriptionError
 from qontract.application.ports.subscriptions import BusyError, SubscriptionsError, Target
-from qontract.application.subscription_steering import SubscriptionSteering, UnknownSubscriptionError
 from qontract.entrypoints.api.auth import ClaimsOf
 from qontract.entrypoints.api.json_body import json_body, validated
 from qontract.entrypoints.api.problems import documented
 from qontract.entrypoints.api.scopes import holder
-from qontract.entrypoints.subscription_records import record
+from qontract.entrypoints.records.subscriptions import record
 from qontract.entrypoints.times import point_in_time
 from qontract.entrypoints.tokens import Claims
 
@@ -38,7 +38,7 @@ class Seek(_Body):
     to: str = Field(description="`start`, `end`, or when events were kept: `2h`, or RFC 3339", min_length=1)
 
 
-def router(steering: SubscriptionSteering, claims_of: ClaimsOf) -> APIRouter:
+def router(control: SubscriptionControl, claims_of: ClaimsOf) -> APIRouter:
     """Return the routes."""
     routes = APIRouter(prefix=PREFIX, tags=["subscriptions"], responses=documented(401, 403, 422, 503))
     reads = Depends(holder("events:read", claims_of))
@@ -48,36 +48,36 @@ def router(steering: SubscriptionSteering, claims_of: ClaimsOf) -> APIRouter:
     def all_() -> Response:
         """List all subscriptions, by name."""
         with _translated():
-            return _json({"subscriptions": [record(known) for known in steering.all()]})
+            return _json({"subscriptions": [record(known) for known in control.all()]})
 
     @routes.get("/{name}", dependencies=[reads], responses=documented(404))
     def one(name: str) -> Response:
         """Show one subscription."""
         with _translated():
-            return _json(record(steering.get(name)))
+            return _json(record(control.get(name)))
 
-    _add_pausing(routes, steering, caller)
-    _add_moving(routes, steering, caller)
+    _add_pausing(routes, control, caller)
+    _add_moving(routes, control, caller)
     return routes
 
 
-def _add_pausing(routes: APIRouter, steering: SubscriptionSteering, caller: Any) -> None:
+def _add_pausing(routes: APIRouter, control: SubscriptionControl, caller: Any) -> None:
     @routes.post("/{name}/pause", responses=documented(404))
     def pause(name: str, claims: Annotated[Claims, caller]) -> Response:
         """Let nobody read it, until it is resumed. Handlers at work finish."""
         with _translated():
-            steering.pause(name, by=claims.subject)
-            return _json(record(steering.get(name)))
+            control.pause(name, by=claims.subject)
+            return _json(record(control.get(name)))
 
     @routes.post("/{name}/resume", responses=documented(404))
     def resume(name: str, claims: Annotated[Claims, caller]) -> Response:
         """Let it be read again, from where it was."""
         with _translated():
-            steering.resume(name, by=claims.subject)
-            return _json(record(steering.get(name)))
+            control.resume(name, by=claims.subject)
+            return _json(record(control.get(name)))
 
 
-def _add_moving(routes: APIRouter, steering: SubscriptionSteering, caller: Any) -> None:
+def _add_moving(routes: APIRouter, control: SubscriptionControl, caller: Any) -> None:
     @routes.post("/{name}/seek", responses=documented(400, 404, 409, 415), openapi_extra=_body(Seek))
     def seek(name: str, claims: Annotated[Claims, caller], body: Annotated[bytes, Depends(json_body)]) -> Response:
         """Say how many events would come again or be skipped; unless it is a dry run, move the subscription there.
@@ -87,10 +87,10 @@ def _add_moving(routes: APIRouter, steering: SubscriptionSteering, caller: Any) 
         asked = validated(body, Seek)
         target = _target(asked.to)
         with _translated():
-            move = steering.preview(name, target)
+            move = control.preview(name, target)
             if not asked.dry_run:
-                steering.seek(name, target, by=claims.subject)
-            refused = _refused(steering.refusal_of_seek(name)) if asked.dry_run else {}
+                control.seek(name, target, by=claims.subject)
+            refused = _refused(control.refusal_of_seek(name)) if asked.dry_run else {}
         return _json({"name": name, "moved": not asked.dry_run} | asdict(move) | refused)
 
     @routes.post("/{name}/remove", responses=documented(400, 404, 409, 415), openapi_extra=_body(Removal))
@@ -98,10 +98,10 @@ def _add_moving(routes: APIRouter, steering: SubscriptionSteering, caller: Any) 
         """Say what there is; unless it is a dry run, remove it, but for its dead letters. While it is run: 409."""
         asked = validated(body, Removal)
         with _translated():
-            was = record(steering.get(name))
+            was = record(control.get(name))
             if not asked.dry_run:
-                steering.remove(name, by=claims.subject)
-            refused = _refused(steering.refusal_of_removal(name)) if asked.dry_run else {}
+                control.remove(name, by=claims.subject)
+            refused = _refused(control.refusal_of_removal(name)) if asked.dry_run else {}
         return _json({"name": name, "removed": not asked.dry_run, "was": was} | refused)
 
 

@@ -10,7 +10,7 @@ from fastapi import HTTPException
 from qontract.domain.jobs import JobResult
 
 _FIRST_PAUSE = 0.02
-_LONGEST_WAIT = 0.5
+_MAX_WAIT = 0.5
 _GONE_SECONDS = 2
 """How often it is looked whether who waits is still there."""
 _RETRY_SECONDS = 5
@@ -100,7 +100,7 @@ class Waiting:
                 if found.status.final:
                     watch.body = found.model_dump_json().encode()  # once for all who wait
                     return
-                pause = min(1.5 * pause, _LONGEST_WAIT)
+                pause = min(1.5 * pause, _MAX_WAIT)
         except Exception as error:  # noqa: BLE001 - each that waits raises it
             watch.error = error
         finally:

@@ -4,15 +4,15 @@ import json
 
 from fastapi import APIRouter, Depends, HTTPException, Response
 
-from qontract.application.explanations import Explanations
+from qontract.application.inspection.explanations import Explanations
 from qontract.application.ports.kept_events import KeptEventsError
 from qontract.application.ports.subscriptions import SubscriptionsError
 from qontract.domain.explanations import EventExplanation
 from qontract.entrypoints.api.auth import ClaimsOf
 from qontract.entrypoints.api.problems import documented
 from qontract.entrypoints.api.scopes import holder
-from qontract.entrypoints.explanation_records import record
-from qontract.entrypoints.history_records import record_of_history
+from qontract.entrypoints.records.explanations import record
+from qontract.entrypoints.records.history import record_of_history
 
 PREFIX = "/api/v1/why"
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.errors import PydanticUserError
 
-_LONGEST_NAME = 100
+_MAX_NAME_LENGTH = 100
 
 Location = tuple[int | str, ...]
 Found = Mapping[str, Any]
@@ -37,7 +37,7 @@ def causes(errors: Iterable[Found]) -> Iterator[Found]:
 def _hint(location: Location, schema: Mapping[str, Any]) -> str:
     """Return which name may be meant, if one that is not known is like it."""
     *path, name = location
-    near = get_close_matches(str(name), names_at(path, schema), n=1) if len(str(name)) <= _LONGEST_NAME else []
+    near = get_close_matches(str(name), names_at(path, schema), n=1) if len(str(name)) <= _MAX_NAME_LENGTH else []
     return f"; did you mean {near[0]}?" if near else ""
 
 

@@ -16,7 +16,7 @@ from uuid import uuid4
 import typer
 
 from qontract.entrypoints.cli import acl, dead_letters, events, jobs, status, subscriptions, why
-from qontract.entrypoints.cli.asking import API_URL
+from qontract.entrypoints.cli.terminal import API_URL
 
 app = typer.Typer(
     help=__doc__,
@@ -230,8 +230,8 @@ def token(
     if not auth.accept_secret:
         raise SystemExit("qontract: QAPI_AUTH__ACCEPT_SECRET: the API takes no such token; get one of who issues them")
     lifetime = timedelta(seconds=expires)
-    if lifetime > timedelta(days=auth.longest_days):
-        raise SystemExit(f"qontract: --expires: the API takes no token for more than {auth.longest_days} days")
+    if lifetime > timedelta(days=auth.max_days):
+        raise SystemExit(f"qontract: --expires: the API takes no token for more than {auth.max_days} days")
     secret, token_id = auth.secret.get_secret_value(), str(uuid4())
     about = {"audience": auth.audience, "issuer": auth.issuer, "token_id": token_id}
     typer.echo(issue_token(secret, subject, scope, lifetime, **about))

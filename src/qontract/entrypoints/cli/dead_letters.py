@@ -8,15 +8,15 @@ import typer
 
 from qontract.application.ports.dead_letters import DeadLetters, DeadLettersError
 from qontract.domain.dead_letters import DeadLetter
-from qontract.entrypoints.cli.asking import examples, is_certain, no_answer
+from qontract.entrypoints.cli.terminal import examples, is_certain, no_answer
 from qontract.entrypoints.shown import safe
 
 if TYPE_CHECKING:
-    from qontract.application.dead_letter_changes import LetterChanges
+    from qontract.application.control.dead_letter_changes import LetterChanges
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 
-_LONGEST_ERROR = 200
+_MAX_ERROR_LENGTH = 200
 
 
 def _rate(text: str) -> Any:
@@ -74,8 +74,8 @@ def list_(
 
     One that cannot be read is `unreadable`, with the reason in place of an error.
     """
-    from qontract.application.dead_letters import find
-    from qontract.entrypoints.dead_letter_records import line, record
+    from qontract.application.control.dead_letters import find
+    from qontract.entrypoints.records.dead_letters import line, record
     from qontract.entrypoints.shown import as_json as to_json
     from qontract.entrypoints.shown import folded, width
 
@@ -99,9 +99,9 @@ def groups(
 
     Each group has its id, how many letters, when the first and the last of them died, and an example.
     """
-    from qontract.application.dead_letters import find
+    from qontract.application.control.dead_letters import find
     from qontract.domain.dead_letters import groups_of
-    from qontract.entrypoints.dead_letter_records import group_lines, group_record
+    from qontract.entrypoints.records.dead_letters import group_lines, group_record
     from qontract.entrypoints.shown import as_json as to_json
     from qontract.entrypoints.shown import width
 
@@ -112,7 +112,7 @@ def groups(
     if not found:
         typer.echo("no dead letters", err=True)
     elif not as_json:
-        typer.echo("next: mend a cause; then qontract dead-letters redrive --group GROUP", err=True)
+        typer.echo("next: fix a cause; then qontract dead-letters redrive --group GROUP", err=True)
 
 
 @app.command(epilog=examples("qontract dead-letters show 1769851802000-0"))
@@ -122,7 +122,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON")] = False,
 ) -> None:
     """Show a dead letter: its cause, every attempt, what to do next, and in the last line the event as it came."""
-    from qontract.entrypoints.dead_letter_records import lines, record
+    from qontract.entrypoints.records.dead_letters import lines, record
     from qontract.entrypoints.shown import as_json as to_json
 
     with _opened() as dead_letters:
@@ -198,7 +198,7 @@ def discard(
 
 def _change(done: str, letter_id: str | None, filters: _Filters, *, every: bool, yes: bool, dry_run: bool) -> None:
     """Make this change to a letter, to those that match, or to all, and show each; ask first, unless `yes`."""
-    from qontract.application.dead_letters import find
+    from qontract.application.control.dead_letters import find
     from qontract.domain.findings import counted
     from qontract.entrypoints.container import get_container
 
@@ -228,7 +228,7 @@ def _each(
     done: str, letters: Iterable[DeadLetter], change: Callable[[str], bool], changes: "LetterChanges | None" = None
 ) -> tuple[int, int]:
     """Change and show each letter; say which cannot be. Return how many were changed, and how many could not be."""
-    from qontract.entrypoints.dead_letter_records import line
+    from qontract.entrypoints.records.dead_letters import line
 
     count, kept = 0, 0
     try:
@@ -243,7 +243,7 @@ def _each(
                 if not error.of_letter:
                     raise
                 kept += 1
-                typer.echo(f"qontract: {letter.id}: not {done}: {safe(error)[:_LONGEST_ERROR]}", err=True)
+                typer.echo(f"qontract: {letter.id}: not {done}: {safe(error)[:_MAX_ERROR_LENGTH]}", err=True)
     finally:
         if changes:
             typer.echo(f"{count} {done}", err=True)
@@ -253,7 +253,7 @@ def _each(
 
 
 def _changes(dead_letters: DeadLetters, events: Any) -> "LetterChanges":
-    from qontract.application.dead_letter_changes import LetterChanges
+    from qontract.application.control.dead_letter_changes import LetterChanges
     from qontract.entrypoints.cli.who import operating_user
     from qontract.entrypoints.logs import configure_logs
 

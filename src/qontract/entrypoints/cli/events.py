@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from qontract.application.ports.kept_events import KeptEventsError
-from qontract.entrypoints.cli.asking import examples, no_answer
+from qontract.entrypoints.cli.terminal import examples, no_answer
 from qontract.entrypoints.times import point_in_time
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
@@ -63,11 +63,11 @@ def list_(
 
     Exits with 3 if it stopped before it had looked at all of them; it says after which entry to go on.
     """
-    from qontract.application.event_search import EventFilter, Search
+    from qontract.application.inspection.event_search import EventFilter, Search
     from qontract.application.ports.kept_events import Span
     from qontract.domain.findings import counted
     from qontract.entrypoints.container import get_container
-    from qontract.entrypoints.event_lines import Lines
+    from qontract.entrypoints.records.event_lines import Lines
 
     wanted = EventFilter(tuple(types or ()), source, subject, who)
     with _one_line():
@@ -112,10 +112,10 @@ def tail(
 
     When Redis is away it waits, and goes on where it was.
     """
-    from qontract.application.event_search import EventFilter, follow
+    from qontract.application.inspection.event_search import EventFilter, follow
     from qontract.application.ports.kept_events import Span
     from qontract.entrypoints.container import get_container
-    from qontract.entrypoints.event_lines import Lines
+    from qontract.entrypoints.records.event_lines import Lines
 
     wanted = EventFilter(tuple(types or ()), source, subject, who)
     with _one_line():
@@ -138,9 +138,9 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Only the event, as JSON")] = False,
 ) -> None:
     """Show one event, whole. Exits with 1 if there is none, and with 3 if not all could be looked at."""
-    from qontract.application.event_search import find_one
+    from qontract.application.inspection.event_search import find_one
     from qontract.entrypoints.container import get_container
-    from qontract.entrypoints.event_lines import whole
+    from qontract.entrypoints.records.event_lines import whole
     from qontract.entrypoints.shown import safe
 
     with _one_line():
@@ -172,11 +172,11 @@ def publish(
 
     Exits with 0 also if Redis is away and the event waits in this machine's spool, as the line says.
     """
-    from qontract.application.event_publishing import PublishOutcome, publish_by_hand
+    from qontract.application.control.event_publishing import PublishOutcome, publish_by_hand
     from qontract.entrypoints.cli.who import operating_user
     from qontract.entrypoints.container import get_container
-    from qontract.entrypoints.event_lines import content_of, new_event
     from qontract.entrypoints.logs import configure_logs
+    from qontract.entrypoints.records.event_lines import content_of, new_event
     from qontract.entrypoints.shown import as_json as to_json
     from qontract.entrypoints.shown import safe
 

@@ -5,8 +5,8 @@ import time
 
 import typer
 
-from qontract.application.dead_letter_changes import LetterChanges
-from qontract.application.group_redrive import (
+from qontract.application.control.dead_letter_changes import LetterChanges
+from qontract.application.control.group_redrive import (
     GroupRedrive,
     NotReadError,
     RedriveEnd,
@@ -14,18 +14,18 @@ from qontract.application.group_redrive import (
     check_read,
     redrive_all,
 )
-from qontract.application.group_redrive import group_of as find_group
+from qontract.application.control.group_redrive import group_of as find_group
+from qontract.application.control.subscriptions import SubscriptionControl
 from qontract.application.ports.dead_letters import SubscriptionGoneError
 from qontract.application.ports.subscriptions import SubscriptionsError
-from qontract.application.subscription_steering import SubscriptionSteering
 from qontract.domain.causes import UNREADABLE
 from qontract.domain.dead_letters import Group
 from qontract.domain.findings import counted
-from qontract.entrypoints.cli.asking import is_certain, no_answer
+from qontract.entrypoints.cli.terminal import is_certain, no_answer
 from qontract.entrypoints.cli.who import operating_user
 from qontract.entrypoints.container import get_container
-from qontract.entrypoints.dead_letter_records import progress_line, progress_record
 from qontract.entrypoints.logs import configure_logs
+from qontract.entrypoints.records.dead_letters import progress_line, progress_record
 from qontract.entrypoints.shown import as_json as to_json
 from qontract.entrypoints.shown import safe
 
@@ -38,7 +38,7 @@ _READ_SECONDS = 1.0
 def redrive_group(group_id: str, rate: float, *, yes: bool, dry_run: bool, as_json: bool) -> None:
     """Redrive a group at a rate, and exit as it ended. Raises DeadLettersError."""
     container = get_container()
-    dead_letters, steering = container.dead_letters(), container.steering()
+    dead_letters, control = container.dead_letters(), container.subscription_control()
     group = find_group(dead_letters.iterate(), group_id)
     if group is None:
         raise SystemExit(
@@ -46,7 +46,7 @@ def redrive_group(group_id: str, rate: float, *, yes: bool, dry_run: bool, as_js
         )
     if group.cause.kind == UNREADABLE:
         raise SystemExit(f"qontract: {group_id}: they cannot be read; qontract dead-letters discard --group {group_id}")
-    _check_read(steering, group)
+    _check_read(control, group)
     preview = (
         f"{counted(group.count, 'dead letter')} of {group.subscription}: {group.cause}; at most {rate:g} in a second"
     )
@@ -60,7 +60,7 @@ def redrive_group(group_id: str, rate: float, *, yes: bool, dry_run: bool, as_js
     shown = _Shown(group.count)
     try:
         end, progress = redrive_all(
-            redrive, rate=rate, is_read=_Read(steering, group), report=shown, sleep=time.sleep, now=time.monotonic
+            redrive, rate=rate, is_read=_Read(control, group), report=shown, sleep=time.sleep, now=time.monotonic
         )
     except KeyboardInterrupt:
         shown.end()
@@ -79,7 +79,7 @@ def _explain(end: RedriveEnd, progress: RedriveProgress, group: Group) -> None:
     if end is RedriveEnd.CAME_BACK:
         typer.echo(
             f"qontract: stopped: the cause came back: {safe(progress.error)}\n"
-            f"mend it, and give the same command again; or qontract dead-letters discard --group {group.id}",
+            f"fix it, and give the same command again; or qontract dead-letters discard --group {group.id}",
             err=True,
         )
         raise typer.Exit(CAME_BACK)
@@ -90,9 +90,9 @@ def _explain(end: RedriveEnd, progress: RedriveProgress, group: Group) -> None:
         typer.echo(f"not all is handled yet; see qontract subscriptions show {group.subscription}", err=True)
 
 
-def _check_read(steering: SubscriptionSteering, group: Group) -> None:
+def _check_read(control: SubscriptionControl, group: Group) -> None:
     try:
-        check_read(steering, group.subscription)
+        check_read(control, group.subscription)
     except SubscriptionGoneError as error:
         raise SystemExit(f"qontract: {group.id}: not redriven: {safe(error)}") from None
     except NotReadError as error:
@@ -105,8 +105,8 @@ def _check_read(steering: SubscriptionSteering, group: Group) -> None:
 class _Read:
     """Says whether somebody reads the subscription, and asks each second."""
 
-    def __init__(self, steering: SubscriptionSteering, group: Group) -> None:
-        self._steering = steering
+    def __init__(self, control: SubscriptionControl, group: Group) -> None:
+        self._control = control
         self._group = group
         self._asked = time.monotonic()
 
@@ -115,7 +115,7 @@ class _Read:
             return True
         self._asked = time.monotonic()
         try:
-            check_read(self._steering, self._group.subscription)
+            check_read(self._control, self._group.subscription)
         except (SubscriptionGoneError, NotReadError, SubscriptionsError):
             return False
         return True

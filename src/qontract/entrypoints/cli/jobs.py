@@ -11,11 +11,11 @@ from urllib.parse import quote
 
 import typer
 
-from qontract.entrypoints.cli.asking import API_URL, examples, is_certain, no_answer
+from qontract.entrypoints.cli.terminal import API_URL, examples, is_certain, no_answer
 from qontract.entrypoints.times import point_in_time
 
 if TYPE_CHECKING:
-    from qontract.application.job_steering import JobSteering
+    from qontract.application.control.jobs import JobControl
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 
@@ -70,7 +70,7 @@ def list_(
     Jobs that wait are kept for a week, and results for a day.
     """
     from qontract.entrypoints import client
-    from qontract.entrypoints.job_records import listed, record
+    from qontract.entrypoints.records.jobs import listed, record
     from qontract.entrypoints.shown import as_json as to_json
     from qontract.entrypoints.shown import width
 
@@ -102,7 +102,7 @@ def show(job_id: _Id, *, as_json: _Json = False, token: _Token = None, api_url: 
     from rich.console import Console
 
     from qontract.entrypoints.client import report
-    from qontract.entrypoints.job_records import lines
+    from qontract.entrypoints.records.jobs import lines
     from qontract.entrypoints.shown import as_json as to_json
 
     found = _one(job_id, token, api_url)
@@ -137,7 +137,7 @@ def cancel(
     """
     from qontract.entrypoints import client
     from qontract.entrypoints.cli.who import operating_user
-    from qontract.entrypoints.job_records import said
+    from qontract.entrypoints.records.jobs import said
     from qontract.entrypoints.shown import as_json as to_json
     from qontract.entrypoints.shown import safe
 
@@ -180,7 +180,7 @@ def _refuse_unknown(integration: str | None) -> None:
 
 def _one(job_id: str, token: str | None, api_url: str) -> dict[str, Any]:
     from qontract.entrypoints import client
-    from qontract.entrypoints.job_records import record
+    from qontract.entrypoints.records.jobs import record
 
     with _jobs(token) as jobs:
         if jobs:
@@ -193,15 +193,15 @@ def _quoted(job_id: str) -> str:
 
 
 @contextmanager
-def _jobs(token: str | None, *, logs: bool = False) -> "Iterator[JobSteering | None]":
-    """Give what steers the jobs in Redis; None: the API is to be asked. Say in one line what goes wrong."""
-    from qontract.application.job_steering import EndedJobError, UnknownJobError
+def _jobs(token: str | None, *, logs: bool = False) -> "Iterator[JobControl | None]":
+    """Give what controls the jobs in Redis; None: the API is to be asked. Say in one line what goes wrong."""
+    from qontract.application.control.jobs import EndedJobError, UnknownJobError
     from qontract.application.ports.kept_jobs import KeptJobsError
     from qontract.entrypoints.client import ClientError
     from qontract.entrypoints.shown import safe
 
     try:
-        yield None if token else _steering(logs=logs)
+        yield None if token else _control(logs=logs)
     except UnknownJobError as error:
         hint = "see `qontract jobs list`"
         raise SystemExit(f"qontract: {safe(error)}: no such job was submitted, or it is forgotten; {hint}") from None
@@ -213,8 +213,8 @@ def _jobs(token: str | None, *, logs: bool = False) -> "Iterator[JobSteering | N
         raise SystemExit(f"qontract: {error}") from None
 
 
-def _steering(*, logs: bool) -> "JobSteering":
-    """Return what steers the jobs in Redis. `logs`: who does what is logged."""
+def _control(*, logs: bool) -> "JobControl":
+    """Return what controls the jobs in Redis. `logs`: who does what is logged."""
     from qontract.entrypoints.container import get_container
     from qontract.entrypoints.logs import configure_logs
 
@@ -224,5 +224,5 @@ def _steering(*, logs: bool) -> "JobSteering":
         raise SystemExit(f"qontract: to look at jobs, give {needed}")
     if logs:
         configure_logs("INFO")
-    jobs: JobSteering = container.job_steering()
+    jobs: JobControl = container.job_control()
     return jobs

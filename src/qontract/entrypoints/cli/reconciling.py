@@ -24,7 +24,7 @@ from qontract.entrypoints.client.yaml_documents import FileError
 
 _SAY_SECONDS = 15
 """How often it is said that nothing has changed, where there is no terminal."""
-_MOST_SUBMISSIONS = 3
+_MAX_SUBMISSIONS = 3
 """How often one request is made, where its job is forgotten each time."""
 _CHANGES, _BLOCKED, _INTERRUPTED = 2, 3, 130
 """Exit codes. The first is also that of a command line that cannot be followed, as everywhere."""
@@ -147,12 +147,12 @@ def _problem(problem: Any, desired: Desired) -> str:
 
 def _done(asked: Asked, desired: Desired, notes: Console, *, apply: bool) -> dict[str, Any]:
     """Return the result of the request. The job is submitted again if Redis lost it before it had ended."""
-    for _ in range(_MOST_SUBMISSIONS):
+    for _ in range(_MAX_SUBMISSIONS):
         try:
             return _result(asked, _submitted(asked, desired, notes, apply=apply), notes, apply=apply)
         except client.ForgottenError as error:
             notes.print(f"{error}: Redis may have failed over")
-    _refuse(f"the job was lost {_MOST_SUBMISSIONS} times. Ask `qontract status` whether Redis is well")
+    _refuse(f"the job was lost {_MAX_SUBMISSIONS} times. Ask `qontract status` whether Redis is well")
 
 
 def _result(asked: Asked, job: client.Accepted, notes: Console, *, apply: bool) -> dict[str, Any]:

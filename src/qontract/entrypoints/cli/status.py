@@ -21,9 +21,9 @@ def status(*, as_json: Annotated[bool, typer.Option("--json", help="As JSON")] =
     """
     from qontract.domain.status import status_of
     from qontract.entrypoints.container import get_container
+    from qontract.entrypoints.records.status import lines, record
     from qontract.entrypoints.shown import as_json as to_json
     from qontract.entrypoints.shown import width
-    from qontract.entrypoints.status_records import lines, record
 
     try:
         facts = get_container().status().look()

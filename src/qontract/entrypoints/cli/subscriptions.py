@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qontract.application.ports.subscriptions import SubscriptionsError, Target
-from qontract.entrypoints.cli.asking import examples, is_certain, no_answer
+from qontract.entrypoints.cli.terminal import examples, is_certain, no_answer
 from qontract.entrypoints.times import point_in_time
 
 if TYPE_CHECKING:
-    from qontract.application.subscription_steering import SubscriptionSteering
+    from qontract.application.control.subscriptions import SubscriptionControl
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 
@@ -40,12 +40,12 @@ def list_(
 ) -> None:
     """List subscriptions: state, events not read yet, in flight, age of the oldest not acknowledged, dead letters."""
     from qontract.domain.subscriptions import State
+    from qontract.entrypoints.records.subscriptions import listed, record
     from qontract.entrypoints.shown import as_json as to_json
     from qontract.entrypoints.shown import width
-    from qontract.entrypoints.subscription_records import listed, record
 
-    with _steering() as steering:
-        known = steering.all()
+    with _control() as control:
+        known = control.all()
     for line in (to_json(record(one)) for one in known) if as_json else listed(known, width()):
         typer.echo(line)
     if not known:
@@ -57,11 +57,11 @@ def list_(
 @app.command(epilog=examples("qontract subscriptions show audit-log", "qontract subscriptions show crm --json"))
 def show(name: _Name, *, as_json: _Json = False) -> None:
     """Show one subscription: its state and why, how far it is, its replicas, and what to do next."""
+    from qontract.entrypoints.records.subscriptions import lines, record
     from qontract.entrypoints.shown import as_json as to_json
-    from qontract.entrypoints.subscription_records import lines, record
 
-    with _steering() as steering:
-        known = steering.get(name)
+    with _control() as control:
+        known = control.get(name)
     typer.echo(to_json(record(known), indent=2) if as_json else "\n".join(lines(known)))
 
 
@@ -73,9 +73,9 @@ def pause(name: _Name, *, as_json: _Json = False) -> None:
     """
     from qontract.entrypoints.cli.who import operating_user
 
-    with _steering(logs=True) as steering:
-        done = steering.pause(name, by=operating_user())
-        _say(steering, name, as_json, "paused; handlers at work finish" if done else "it is paused already")
+    with _control(logs=True) as control:
+        done = control.pause(name, by=operating_user())
+        _say(control, name, as_json, "paused; handlers at work finish" if done else "it is paused already")
 
 
 @app.command(epilog=examples("qontract subscriptions resume crm"))
@@ -83,9 +83,9 @@ def resume(name: _Name, *, as_json: _Json = False) -> None:
     """Let a subscription be read again, from where it was."""
     from qontract.entrypoints.cli.who import operating_user
 
-    with _steering(logs=True) as steering:
-        done = steering.resume(name, by=operating_user())
-        _say(steering, name, as_json, "resumed" if done else "it is not paused")
+    with _control(logs=True) as control:
+        done = control.resume(name, by=operating_user())
+        _say(control, name, as_json, "resumed" if done else "it is not paused")
 
 
 @app.command(
@@ -113,13 +113,13 @@ def seek(
     from qontract.entrypoints.shown import as_json as to_json
 
     target: Target = to
-    with _steering(logs=True) as steering:
-        move = steering.preview(name, target)
+    with _control(logs=True) as control:
+        move = control.preview(name, target)
         more = " at least" if move.more else ""
         preview = f"events that come again: {move.again}{more}; events that are skipped: {move.skipped}{more}"
-        refused = _refused(steering.refusal_of_seek(name), dry_run=dry_run, quiet=as_json)
+        refused = _refused(control.refusal_of_seek(name), dry_run=dry_run, quiet=as_json)
         if is_certain(preview, yes=yes, dry_run=dry_run, quiet=as_json):
-            steering.seek(name, target, by=operating_user())
+            control.seek(name, target, by=operating_user())
         if as_json:
             typer.echo(to_json({"name": name, "moved": not dry_run} | asdict(move) | refused))
         elif not dry_run:
@@ -133,18 +133,18 @@ def remove(name: _Name, *, yes: _Yes = False, dry_run: _DryRun = False, as_json:
     Run again, it begins at the first event that is kept.
     """
     from qontract.entrypoints.cli.who import operating_user
+    from qontract.entrypoints.records.subscriptions import record
     from qontract.entrypoints.shown import as_json as to_json
-    from qontract.entrypoints.subscription_records import record
 
-    with _steering(logs=True) as steering:
-        known = steering.get(name)
+    with _control(logs=True) as control:
+        known = control.get(name)
         view = known.view
         preview = (
             f"events that nobody will handle: {view.lag + view.pending}; dead letters that stay: {view.dead_letters}"
         )
-        refused = _refused(steering.refusal_of_removal(name), dry_run=dry_run, quiet=as_json)
+        refused = _refused(control.refusal_of_removal(name), dry_run=dry_run, quiet=as_json)
         if is_certain(preview, yes=yes, dry_run=dry_run, quiet=as_json):
-            steering.remove(name, by=operating_user())
+            control.remove(name, by=operating_user())
         if as_json:
             typer.echo(to_json({"name": name, "removed": not dry_run, "was": record(known)} | refused))
         elif not dry_run:
@@ -163,27 +163,27 @@ def _refused(why: str, *, dry_run: bool, quiet: bool) -> dict[str, str]:
     return {"refused": why} if why else {}
 
 
-def _say(steering: "SubscriptionSteering", name: str, as_json: bool, text: str) -> None:
+def _say(control: "SubscriptionControl", name: str, as_json: bool, text: str) -> None:
+    from qontract.entrypoints.records.subscriptions import record
     from qontract.entrypoints.shown import as_json as to_json
-    from qontract.entrypoints.subscription_records import record
 
-    typer.echo(to_json(record(steering.get(name)), indent=2) if as_json else text)
+    typer.echo(to_json(record(control.get(name)), indent=2) if as_json else text)
 
 
 @contextmanager
-def _steering(*, logs: bool = False) -> "Iterator[SubscriptionSteering]":
-    """Give what steers the subscriptions; say in one line what goes wrong. `logs`: who does what is logged."""
+def _control(*, logs: bool = False) -> "Iterator[SubscriptionControl]":
+    """Give what controls the subscriptions; say in one line what goes wrong. `logs`: who does what is logged."""
+    from qontract.application.control.subscriptions import UnknownSubscriptionError
     from qontract.application.ports.subscriptions import BusyError
-    from qontract.application.subscription_steering import UnknownSubscriptionError
     from qontract.entrypoints.container import get_container
     from qontract.entrypoints.logs import configure_logs
     from qontract.entrypoints.shown import safe
 
-    steering = get_container().steering()
+    control = get_container().subscription_control()
     if logs:
         configure_logs("INFO")
     try:
-        yield steering
+        yield control
     except UnknownSubscriptionError as error:
         hint = "see `qontract subscriptions list`"
         raise SystemExit(f"qontract: {safe(error)}: no such subscription; {hint}") from None

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from qontract.entrypoints.cli.asking import no_answer
+from qontract.entrypoints.cli.terminal import no_answer
 
 _EXAMPLES = (
     "qontract why 1769851800123-0",
@@ -38,8 +38,8 @@ def why(
     from qontract.application.ports.subscriptions import SubscriptionsError
     from qontract.domain.explanations import EventExplanation
     from qontract.entrypoints.container import get_container
-    from qontract.entrypoints.explanation_records import UNKNOWN, exit_code, lines, record
-    from qontract.entrypoints.history_records import exit_code_of_history, lines_of_history, record_of_history
+    from qontract.entrypoints.records.explanations import UNKNOWN, exit_code, lines, record
+    from qontract.entrypoints.records.history import exit_code_of_history, lines_of_history, record_of_history
     from qontract.entrypoints.shown import as_json as to_json
     from qontract.entrypoints.shown import folded, width
 

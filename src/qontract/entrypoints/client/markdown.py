@@ -9,11 +9,11 @@ from typing import Any
 
 from qontract.entrypoints.client.review import Change, Review, one_line, review
 
-_LONGEST_PAGE = 50_000
+_MAX_PAGE_LENGTH = 50_000
 """Characters of the changes, and of the errors a fifth of it: a comment on GitHub has at most 65,536."""
-_LONGEST_LINE = 1000
-_LONGEST_SUMMARY = _LONGEST_LINE - 6
-_MOST_REMOVED = 50
+_MAX_LINE_LENGTH = 1000
+_MAX_SUMMARY_LENGTH = _MAX_LINE_LENGTH - 6
+_MAX_REMOVED = 50
 """So many names are on the lines of one change; the next line says how many more there are."""
 _MARKS = {"+": "+", "-": "-", "~": "!"}
 """What a `diff` shows in green, red and orange."""
@@ -26,15 +26,15 @@ def markdown(integration: str, result: Mapping[str, Any], *, apply: bool) -> str
     parts = [f"### qontract: `{name}`", _headline(result, shown, apply=apply)]
     if shown.scopes:
         groups = [line for scope, changes in shown.scopes.items() for line in _scope(scope, changes, apply=apply)]
-        parts.append(_fenced("diff", groups, _LONGEST_PAGE))
+        parts.append(_fenced("diff", groups, _MAX_PAGE_LENGTH))
     if shown.left_out:
         parts.append(f"… {shown.left_out}.")
     if shown.errors:
-        parts += ["**Errors**", _fenced("text", shown.errors, _LONGEST_PAGE // 5)]
+        parts += ["**Errors**", _fenced("text", shown.errors, _MAX_PAGE_LENGTH // 5)]
     if result["status"] == "blocked":
         parts += [
             "**A guard stopped this plan**: it may be a mistake. To have just this plan applied, add to the command:",
-            _fenced("text", [f"--apply --accept-plan {one_line(result['plan_digest'])}"], _LONGEST_LINE),
+            _fenced("text", [f"--apply --accept-plan {one_line(result['plan_digest'])}"], _MAX_LINE_LENGTH),
         ]
     return "\n\n".join(parts) + "\n"
 
@@ -53,11 +53,11 @@ def _scope(scope: str, changes: Iterable[Change], *, apply: bool) -> Iterator[st
         done = "" if change.applied or not apply else " (not applied)"
         yield f"{mark} {change.subject}: {change.action_type}{done}"
         yield f"{mark}     {change.summary}"
-        shown = change.summary if len(change.summary) <= _LONGEST_SUMMARY else ""  # a longer one is cut
+        shown = change.summary if len(change.summary) <= _MAX_SUMMARY_LENGTH else ""  # a longer one is cut
         unseen = [name for name in change.removes if f" -{name} " not in f" {shown} "]
-        for name in unseen[:_MOST_REMOVED]:
+        for name in unseen[:_MAX_REMOVED]:
             yield f"-     removed: {name}"
-        if (more := len(unseen) - _MOST_REMOVED) > 0:
+        if (more := len(unseen) - _MAX_REMOVED) > 0:
             yield f"-     removed: {more} more"
 
 
@@ -66,7 +66,7 @@ def _fenced(language: str, lines: Iterable[str], most: int) -> str:
     kept: list[str] = []
     left_out = 0
     for line in lines:
-        cut = line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…"
+        cut = line if len(line) <= _MAX_LINE_LENGTH else f"{line[:_MAX_LINE_LENGTH]}…"
         most -= len(cut) + 1
         if most < 0:
             left_out += 1

@@ -14,10 +14,10 @@ import httpx
 AWAY = {429, 502, 503, 504}
 """What an API answers, or what stands before it, that may answer in a moment."""
 
-LONGEST_WAIT = 60
+MAX_WAIT = 60
 """Seconds: whoever asks for more is asked again all the same."""
 
-_LONGEST = 1000
+_MAX_LENGTH = 1000
 _SCOPE = re.compile(r'scope="([^"]+)"')
 
 
@@ -63,7 +63,7 @@ def retry_after(response: httpx.Response) -> float | None:
         seconds = float(text) if text.isdecimal() else parsedate_to_datetime(text).timestamp() - time.time()
     except (ValueError, OverflowError):
         return None
-    return min(max(seconds, 0.0), LONGEST_WAIT)
+    return min(max(seconds, 0.0), MAX_WAIT)
 
 
 def _unauthorised(token: str, detail: str) -> str:
@@ -87,4 +87,4 @@ def _host(url: str) -> str:
 
 def _line(text: object) -> str:
     """Return the text as one line, of a bounded length, that does nothing to a terminal."""
-    return "".join(character if character.isprintable() else " " for character in str(text))[:_LONGEST]
+    return "".join(character if character.isprintable() else " " for character in str(text))[:_MAX_LENGTH]

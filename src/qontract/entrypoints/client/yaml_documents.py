@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-_MOST_VALUES = 5_000_000
+_MAX_VALUES = 5_000_000
 """A few aliases of aliases stand for more than any memory holds."""
 _DEEPEST = 100
 """A parser in C does not come back from some thousands."""
@@ -172,8 +172,8 @@ def _count(value: object, counted: dict[int, int], around: set[int]) -> int:
         parts = [*value, *value.values()] if isinstance(value, dict) else value
         counted[id(value)] = 1 + sum(_count(part, counted, around) for part in parts)
         around.discard(id(value))
-        if counted[id(value)] > _MOST_VALUES:
-            raise ValueError(f"it has more than {_MOST_VALUES:,} values, aliases counted for what they stand for")
+        if counted[id(value)] > _MAX_VALUES:
+            raise ValueError(f"it has more than {_MAX_VALUES:,} values, aliases counted for what they stand for")
     return counted[id(value)]
 
 

@@ -4,10 +4,10 @@ from functools import cache
 
 from dependency_injector import containers, providers
 
+from qontract.application.control.jobs import JobControl
 from qontract.application.event_manager import EventManager
-from qontract.application.explanations import Explanations
-from qontract.application.job_steering import JobSteering
-from qontract.entrypoints.container import asking, delivery, work
+from qontract.application.inspection.explanations import Explanations
+from qontract.entrypoints.container import delivery, inspection, work
 from qontract.entrypoints.integrations import load_integrations, make_integrations
 from qontract.entrypoints.renewal import revoked_ids
 from qontract.entrypoints.settings import load_settings
@@ -25,7 +25,7 @@ class Container(containers.DeclarativeContainer):
     job_queue = providers.Singleton(work.job_queue, settings, providers.Object({}))
     runners = providers.Singleton(work.runners, integrations, event_manager, guards)
     kept_jobs = providers.Singleton(work.kept_jobs, job_queue)
-    job_steering = providers.Singleton(JobSteering, kept_jobs)
+    job_control = providers.Singleton(JobControl, kept_jobs)
     worker_job_queue = providers.Singleton(work.job_queue, settings, runners)
     recovery = providers.Singleton(work.recovery, integrations, event_manager, job_queue)
     faststream_broker = providers.Singleton(delivery.faststream_broker, settings)
@@ -36,18 +36,18 @@ class Container(containers.DeclarativeContainer):
     )
     measure = providers.Singleton(delivery.measure, settings)
     event_format = providers.Singleton(delivery.event_format, settings)
-    dead_letters = providers.Singleton(asking.dead_letters, settings)
-    redrive_runs = providers.Singleton(asking.redrive_runs, settings)
+    dead_letters = providers.Singleton(inspection.dead_letters, settings)
+    redrive_runs = providers.Singleton(inspection.redrive_runs, settings)
     asyncapi = providers.Singleton(delivery.asyncapi, settings)
-    kept_events = providers.Singleton(asking.kept_events, settings)
-    server_check = providers.Factory(asking.server_check, settings)
-    acl = providers.Singleton(asking.acl, settings)
-    steering = providers.Singleton(asking.steering, settings)
+    kept_events = providers.Singleton(inspection.kept_events, settings)
+    server_check = providers.Factory(inspection.server_check, settings)
+    acl = providers.Singleton(inspection.acl, settings)
+    subscription_control = providers.Singleton(inspection.subscription_control, settings)
     revoked = providers.Singleton(revoked_ids, settings)
-    token_keys = providers.Singleton(asking.token_keys, settings)
-    presence = providers.Singleton(asking.presence, settings)
-    status = providers.Singleton(asking.status, settings, presence, kept_jobs.provider, event_manager)
-    why = providers.Singleton(asking.why, settings, event_format)
+    token_keys = providers.Singleton(inspection.token_keys, settings)
+    presence = providers.Singleton(inspection.presence, settings)
+    status = providers.Singleton(inspection.status, settings, presence, kept_jobs.provider, event_manager)
+    why = providers.Singleton(inspection.why, settings, event_format)
     explanations = providers.Singleton(Explanations, why)
     explanations_with_jobs = providers.Singleton(Explanations, why, kept_jobs)
 

@@ -43,7 +43,7 @@ def event_logs(settings: Settings, replica: str, broker: "FastStreamBroker") -> 
 
 def measure(settings: Settings) -> Callable[[], Awaitable[Mapping[str, Measures]]] | None:
     """Return what says how far every subscription has come; None if no event is kept."""
-    from qontract.adapters.redis.measures import measure
+    from qontract.adapters.redis.stream.measures import measure
 
     events = settings.events
     if not events.stream:

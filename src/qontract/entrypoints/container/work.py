@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from qontract.application.event_manager import EventManager
 from qontract.application.guards import Guards
-from qontract.application.jobs import Continues, Runners, Turn
+from qontract.application.jobs import Continues, JobSlice, Runners
 from qontract.application.ports.event_sender import EventSender
 from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.kept_jobs import KeptJobs
@@ -90,12 +90,12 @@ def guards(settings: Settings) -> Guards:
 def runners(made: Made, events: EventManager | None, guards: Guards) -> Runners:
     """Return what runs the jobs of each integration; of one that was refused, what says why."""
 
-    def refused(job: Job, _: Turn) -> JobProgress:
+    def refused(job: Job, _: JobSlice) -> JobProgress:
         raise RuntimeError(f"the worker has no integration {job.integration!r}: {made.refused[job.integration]}")
 
-    def run(job: Job, turn: Turn) -> JobProgress | Continues:
+    def run(job: Job, job_slice: JobSlice) -> JobProgress | Continues:
         with made.current[job.integration].use() as integration:
-            return reconcile(job, turn, integration=integration, events=events, guards=guards)
+            return reconcile(job, job_slice, integration=integration, events=events, guards=guards)
 
     return dict.fromkeys(made.refused, refused) | dict.fromkeys(made.current, run)
 

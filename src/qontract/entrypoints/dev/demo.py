@@ -35,7 +35,7 @@ from qontract.entrypoints.tokens import issue_token
 _EVENTS_SECONDS = 30
 _JOB_SECONDS = 1800
 _DYING_SECONDS = 0.5
-_MOST_EVENTS = 200
+_MAX_EVENTS = 200
 _LAST_LINES = 15
 _LOG_COLUMNS = 200
 
@@ -125,9 +125,9 @@ class _Demo:
 
         events = self._events(Counter(_key(action) for action in done))
         _say(self.console, f"{counted(len(events), 'event')}: what the subscriber got")
-        _list(self.console, map(_event_line, events[:_MOST_EVENTS]))
-        if len(events) > _MOST_EVENTS:
-            _list(self.console, [f"… and {len(events) - _MOST_EVENTS} more"])
+        _list(self.console, map(_event_line, events[:_MAX_EVENTS]))
+        if len(events) > _MAX_EVENTS:
+            _list(self.console, [f"… and {len(events) - _MAX_EVENTS} more"])
 
         again = self._reconcile(request, apply=True)
         calls.append(self._calls())

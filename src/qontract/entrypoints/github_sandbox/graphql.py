@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _TOKEN = re.compile(r'#[^\n]*|[\s,]+|(?P<token>\.\.\.|[{}():!@$=\[\]]|"[^"\\]*"|-?\d+|\w+)')
-_MOST_IN_A_PAGE = 100
-_MOST_NODES = 500_000
+_MAX_PAGE_SIZE = 100
+_MAX_NODES = 500_000
 
 Object = Mapping[str, Any]
 
@@ -41,8 +41,8 @@ def execute(query: str, variables: Mapping[str, Any], root: Object) -> dict[str,
         fields = _Parser(tokens, variables).query()
     except (IndexError, KeyError, ValueError) as error:
         raise QueryError(f"Parse error: {error!r}") from None
-    if sum(_nodes(fields, 1)) > _MOST_NODES:
-        raise QueryError(f"By the time this query traverses all of it, it is above {_MOST_NODES} nodes")
+    if sum(_nodes(fields, 1)) > _MAX_NODES:
+        raise QueryError(f"By the time this query traverses all of it, it is above {_MAX_NODES} nodes")
     return _selected(fields, root)
 
 
@@ -179,7 +179,7 @@ def connection(name: str, edges: Callable[..., Sequence[Object]]) -> Callable[..
         size = first or last
         if size is None or (first and last):
             raise QueryError(f"You must provide a `first` or `last` value to properly paginate the `{name}` connection")
-        if not 0 < size <= _MOST_IN_A_PAGE:
+        if not 0 < size <= _MAX_PAGE_SIZE:
             raise QueryError(f"Requesting {size} records on the `{name}` connection exceeds the limit of 100 records")
         try:
             found = edges(**arguments)

@@ -120,7 +120,7 @@ class AuthSettings(Group):
     secret: Annotated[SecretStr, AfterValidator(_signing_key)] | None = None
     previous_secret: Annotated[SecretStr, AfterValidator(_signing_key)] | None = None
     revoked: frozenset[str] = Field(default=frozenset(), description="Ids (`jti`) of tokens that are accepted no more")
-    longest_days: int = Field(default=400, ge=1, le=36500, description="For how long a token may be valid from now on")
+    max_days: int = Field(default=400, ge=1, le=36500, description="For how long a token may be valid from now on")
     audience: str = "qontract-api"
     issuer: str = "qontract"
     jwks: str = Field(default="", description="A file, or a URL, of the public keys (RFC 7517) of who issues tokens")

@@ -8,7 +8,7 @@ from qontract.entrypoints import metrics
 
 log = logging.getLogger(__name__)
 
-_SHORTEST_PAUSE, _LONGEST_WAIT = 1.0, 60.0
+_SHORTEST_PAUSE, _MAX_WAIT = 1.0, 60.0
 _WELL_SECONDS = 120.0
 """After so long at work, what breaks off is started again as soon as if it was the first time."""
 
@@ -35,4 +35,4 @@ async def kept_going(name: str, work: Callable[[], Awaitable[object]]) -> None:
         if loop.time() - begun > _WELL_SECONDS:
             pause = _SHORTEST_PAUSE
         await asyncio.sleep(pause)
-        pause = min(_LONGEST_WAIT, 2 * pause)
+        pause = min(_MAX_WAIT, 2 * pause)

@@ -14,17 +14,17 @@ from functools import partial
 from threading import Thread
 from typing import Any
 
-from qontract.application.caching_event_format import CachingEventFormat
-from qontract.application.delivery import DeliveryLoop, keep_alive
-from qontract.application.delivery_session import Dependencies, Limits
+from qontract.application.delivery.caching_event_format import CachingEventFormat
+from qontract.application.delivery.delivery import DeliveryLoop, keep_alive
+from qontract.application.delivery.follow_ups import FollowUps
+from qontract.application.delivery.lease import Lease
+from qontract.application.delivery.session import Dependencies, Limits
+from qontract.application.delivery.subscription import Subscription
 from qontract.application.event_manager import EventManager
-from qontract.application.follow_ups import FollowUps
-from qontract.application.lease import Lease
 from qontract.application.ports.event_format import EventFormat
 from qontract.application.ports.event_logs import EventLogs
 from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.application.ports.event_spool import EventSpoolError
-from qontract.application.subscription import Subscription
 from qontract.entrypoints import metrics
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.renewal import LOOK_SECONDS

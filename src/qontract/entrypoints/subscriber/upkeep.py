@@ -6,9 +6,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+from qontract.application.delivery.subscription import Subscription
 from qontract.application.ports.event_log import EventLog, EventLogError, GoneError, Measures
 from qontract.application.ports.event_logs import EventLogs, Trimmed
-from qontract.application.subscription import Subscription
 from qontract.entrypoints import metrics
 from qontract.entrypoints.settings.groups import SubscriberSettings
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 BEHIND_SECONDS = 900.0
 """How old the oldest event may be that is not acknowledged, until its subscription is called behind."""
 _STEP_SECONDS = 5.0
-_MOST_ABANDONED = 100
+_MAX_ABANDONED = 100
 _NOT_MADE = Measures(lag=0, pending=0, oldest_seconds=0, dead_letters=0, replicas=0)
 """Of a subscription that is not there: who leads it makes it first."""
 
@@ -93,7 +93,7 @@ class Upkeep:
         if trimmed.events:
             metrics.TRIMMED.inc(trimmed.events)
             log.info("events trimmed", extra={"count": trimmed.events})
-        abandoned = {*trimmed.abandoned[:_MOST_ABANDONED]} | {*self._names} & {*trimmed.abandoned}
+        abandoned = {*trimmed.abandoned[:_MAX_ABANDONED]} | {*self._names} & {*trimmed.abandoned}
         _log_each(abandoned - self._abandoned, "subscription is abandoned; its events are kept no longer")
         for name in self._abandoned | abandoned | {*self._names}:
             metrics.ABANDONED.labels(name).set(int(name in abandoned))

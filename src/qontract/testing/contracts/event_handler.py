@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from qontract.application.delivery.subscription import Subscription
 from qontract.application.ports.event_handler import Delivery, EventHandler
-from qontract.application.subscription import Subscription
 from qontract.domain.events import DomainEvent
 from qontract.testing.clock import run
 from qontract.testing.examples import example

@@ -7,7 +7,7 @@ import redis
 from kombu.transport.redis import Channel
 
 from qontract.adapters.celery.celery_app import celery_app
-from qontract.adapters.celery.messages import LONGEST_COUNTDOWN
+from qontract.adapters.celery.messages import MAX_COUNTDOWN
 
 
 @pytest.mark.parametrize(
@@ -68,4 +68,4 @@ def test_only_json_is_sent_and_accepted() -> None:
 def test_a_message_comes_back_only_after_its_slice_must_have_ended_and_its_countdown_too(time_limit: int) -> None:
     conf = celery_app("redis://localhost", prefix="p:", time_limit=time_limit).conf
     assert conf.task_soft_time_limit < conf.task_time_limit < conf.broker_transport_options["visibility_timeout"]
-    assert conf.broker_transport_options["visibility_timeout"] > LONGEST_COUNTDOWN
+    assert conf.broker_transport_options["visibility_timeout"] > MAX_COUNTDOWN

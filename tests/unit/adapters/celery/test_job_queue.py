@@ -4,9 +4,9 @@ import redis
 from pytest_mock import MockerFixture
 
 from qontract.adapters.celery import CeleryJobQueue
-from qontract.adapters.celery import turn as turn_module
+from qontract.adapters.celery import job_slice as job_slice_module
+from qontract.adapters.celery.job_slice import CeleryJobSlice
 from qontract.adapters.celery.records import Run
-from qontract.adapters.celery.turn import CeleryTurn
 from qontract.domain.jobs import JobProgress
 from tests.contracts.job_queue_runner import a_job
 
@@ -37,38 +37,38 @@ class _Ledger:
         return self.answer, self.is_current
 
 
-def a_turn(ledger: _Ledger, cancelled_by: str | None = None) -> CeleryTurn:
+def a_job_slice(ledger: _Ledger, cancelled_by: str | None = None) -> CeleryJobSlice:
     run = Run("r", a_job("a"), 1, 1, JobProgress(), frozenset(), ("a",), {}, "", cancelled_by=cancelled_by)
-    return CeleryTurn(ledger, run, asked=0, slice_seconds=60)  # type: ignore[arg-type]
+    return CeleryJobSlice(ledger, run, asked=0, slice_seconds=60)  # type: ignore[arg-type]
 
 
 def test_before_each_action_it_is_asked_who_has_cancelled_the_job_until_somebody_has() -> None:
     ledger = _Ledger()
-    turn = a_turn(ledger)
-    assert [turn.cancelled_by() for _ in range(3)] == [None] * 3
+    job_slice = a_job_slice(ledger)
+    assert [job_slice.cancelled_by() for _ in range(3)] == [None] * 3
     ledger.answer = "alice"
-    assert [turn.cancelled_by() for _ in range(3)] == ["alice"] * 3
+    assert [job_slice.cancelled_by() for _ in range(3)] == ["alice"] * 3
     assert ledger.asked == 4
-    assert a_turn(_Ledger(), "bob").cancelled_by() == "bob"
+    assert a_job_slice(_Ledger(), "bob").cancelled_by() == "bob"
 
 
 def test_a_run_that_redis_does_not_know_any_more_holds_nothing(mocker: MockerFixture) -> None:
-    mocker.patch.object(turn_module, "clock", return_value=1.0)
+    mocker.patch.object(job_slice_module, "clock", return_value=1.0)
     ledger = _Ledger()
-    turn = a_turn(ledger)
-    assert turn.cancelled_by() is None
-    assert turn.holds("a")
+    job_slice = a_job_slice(ledger)
+    assert job_slice.cancelled_by() is None
+    assert job_slice.holds("a")
     ledger.is_current = False
-    assert turn.cancelled_by() is None
-    assert not turn.holds("a")
+    assert job_slice.cancelled_by() is None
+    assert not job_slice.holds("a")
 
 
 def test_while_redis_does_not_answer_actions_do_not_wait_for_it_again_and_again(mocker: MockerFixture) -> None:
-    clock = mocker.patch.object(turn_module, "clock", return_value=100.0)
+    clock = mocker.patch.object(job_slice_module, "clock", return_value=100.0)
     ledger = _Ledger()
     ledger.answer = redis.TimeoutError("slow")
-    turn = a_turn(ledger)
-    assert [turn.cancelled_by() for _ in range(9)] == [None] * 9
+    job_slice = a_job_slice(ledger)
+    assert [job_slice.cancelled_by() for _ in range(9)] == [None] * 9
     assert ledger.asked == 1
     ledger.answer, clock.return_value = "alice", 116.0
-    assert turn.cancelled_by() == "alice"
+    assert job_slice.cancelled_by() == "alice"

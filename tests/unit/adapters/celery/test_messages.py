@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from qontract.adapters.celery.messages import LONGEST_COUNTDOWN, job_message
+from qontract.adapters.celery.messages import MAX_COUNTDOWN, job_message
 from tests.support.hostile_messages import message_of, odd_messages
 
 MESSAGES = dict(odd_messages("some-job"))
@@ -34,7 +34,7 @@ def test_a_message_names_its_job_its_turn_and_its_time() -> None:
 
 def test_no_message_waits_with_a_worker_for_longer_than_a_message_may() -> None:
     headers, _ = read(MESSAGES["headers.eta: in a hundred years"])
-    assert datetime.fromisoformat(headers["eta"]) <= datetime.now(UTC) + timedelta(seconds=LONGEST_COUNTDOWN)
+    assert datetime.fromisoformat(headers["eta"]) <= datetime.now(UTC) + timedelta(seconds=MAX_COUNTDOWN)
 
 
 def test_a_message_whose_time_has_come_does_not_wait() -> None:

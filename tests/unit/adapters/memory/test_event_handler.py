@@ -3,7 +3,7 @@
 import pytest
 
 from qontract.adapters.memory import InMemoryEventHandler
-from qontract.application.subscription import Subscription
+from qontract.application.delivery.subscription import Subscription
 from qontract.testing import EventHandlerContract
 from tests.contracts.event_handler import EventHandlerContract as AnyEventHandlerContract
 from tests.contracts.event_handler import Handled

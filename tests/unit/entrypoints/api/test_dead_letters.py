@@ -62,7 +62,7 @@ async def served() -> AsyncIterator[Served]:
     app.add_middleware(RequestLog)
     claims_of = claims_dependency(AuthSettings.model_validate({"secret": SECRET}))
     app.include_router(
-        router(Desk(site.dead_letters, site.runs, site.steering, EventManager(site.publisher), claims_of))
+        router(Desk(site.dead_letters, site.runs, site.control, EventManager(site.publisher), claims_of))
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client:
         yield Served(client, site)
@@ -140,10 +140,10 @@ async def test_a_first_failed_attempt_is_enough_to_refuse_a_step(served: Served)
 async def test_what_is_of_a_subscription_that_is_gone_or_paused_is_refused_with_409(served: Served) -> None:
     letter = next(served.site.dead_letters.iterate())
     path = f"/groups/{letter.group}/redrive"
-    served.site.steering.pause(NAME, by="bob")
+    served.site.control.pause(NAME, by="bob")
     refused = await served.post(path, {"dry_run": False}, status=409)
     assert "nobody reads its subscription crm (paused): by bob" in refused["detail"]
-    served.site.steering.resume(NAME, by="bob")
+    served.site.control.resume(NAME, by="bob")
     served.site.events.lose(NAME)
     for refusing, body in ((path, {}), (f"/{letter.id}/redrive", None)):
         answer = await served.post(refusing, body, status=409)

@@ -58,7 +58,7 @@ def test_a_request_that_counts_as_many_is_waited_for_the_longer(made: Limits, cl
 
 
 def test_who_asks_no_more_is_forgotten_first(made: Limits, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "_MOST_SUBJECTS", 2)
+    monkeypatch.setattr(limits, "_MAX_SUBJECTS", 2)
     admitted(made, "early")
     clock.now = 10
     assert [admitted(made, "alice") for _ in range(4)] == [0, 0, 0, 1]

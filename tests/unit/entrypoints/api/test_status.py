@@ -8,7 +8,7 @@ from qontract.entrypoints.api.auth import claims_dependency
 from qontract.entrypoints.api.status import router
 from qontract.entrypoints.settings.groups import AuthSettings
 from tests.support.api_in_memory import SECRET
-from tests.unit.application.test_status import System
+from tests.unit.application.inspection.test_status import System
 from tests.unit.domain.test_processes import process
 from tests.unit.entrypoints.api.conftest import bearer
 from tests.unit.entrypoints.api.test_events import an_app
@@ -32,7 +32,7 @@ async def test_who_may_read_events_is_told_the_sentence_the_findings_and_the_pro
     assert (told["status"], told["sentence"]) == ("not well", "Not well: a worker refuses tickets.")
     [worker] = [finding for finding in told["findings"] if finding["thing"] == "worker"]
     assert (worker["status"], worker["name"]) == ("not well", "ops-1-42-worker")
-    assert worker["next"].startswith("mend the package")
+    assert worker["next"].startswith("fix the package")
     [shown] = told["processes"]
     assert (shown["kind"], shown["version"], shown["python"]) == ("worker", "0.1.0", "3.11.7")
     assert told["redis"]["software"] == "memory"

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from qontract.adapters.memory import InMemoryEventLog, InMemoryEvents, InMemorySubscriptions
+from qontract.application.control.subscriptions import SubscriptionControl
 from qontract.application.ports.subscriptions import SubscriptionsError
-from qontract.application.subscription_steering import SubscriptionSteering
 from qontract.entrypoints.api.auth import claims_dependency
 from qontract.entrypoints.api.subscriptions import router
 from qontract.entrypoints.settings.groups import AuthSettings
@@ -50,7 +50,7 @@ async def site() -> AsyncIterator[Site]:
     await log.acknowledge([first])
     app = an_app()
     claims_of = claims_dependency(AuthSettings.model_validate({"secret": SECRET}))
-    app.include_router(router(SubscriptionSteering(subscriptions, abandoned_seconds=1000), claims_of))
+    app.include_router(router(SubscriptionControl(subscriptions, abandoned_seconds=1000), claims_of))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client:
         yield Site(client, events, subscriptions, log)
 
@@ -130,7 +130,7 @@ async def test_a_seek_that_cannot_be_understood_is_422_and_moves_nothing(site: S
 
 
 @pytest.mark.parametrize("path", ["pause", "resume", "seek", "remove"])
-async def test_steering_needs_the_scope_events_admin(site: Site, path: str) -> None:
+async def test_control_needs_the_scope_events_admin(site: Site, path: str) -> None:
     body = {"to": "end", "dry_run": False} if path == "seek" else {"dry_run": False}
     for headers, status in (({}, 401), (READS, 403), (bearer("reconcile:apply"), 403)):
         answer = await site.client.post(f"{PATH}/crm/{path}", json=body, headers=headers)

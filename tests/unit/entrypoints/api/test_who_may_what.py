@@ -132,7 +132,7 @@ async def test_an_id_of_a_token_that_is_no_text_is_not_an_error_of_ours(
 async def test_a_token_that_is_valid_for_longer_than_is_accepted_answers_401(
     make_app: MakeApp, queue: InMemoryJobQueue, days: int, status: int
 ) -> None:
-    assert await _status(make_app(queue, longest_days=30), _token(lifetime=timedelta(days=days))) == status
+    assert await _status(make_app(queue, max_days=30), _token(lifetime=timedelta(days=days))) == status
 
 
 async def test_while_the_key_is_changed_tokens_of_both_keys_are_valid(

@@ -14,8 +14,8 @@ from qontract.adapters.memory import (
     InMemoryKeptEvents,
     InMemorySubscriptions,
 )
-from qontract.application.event_explanations import EventExplanations, Stores
-from qontract.application.explanations import Explanations
+from qontract.application.inspection.event_explanations import EventExplanations, Stores
+from qontract.application.inspection.explanations import Explanations
 from qontract.application.ports.kept_events import KeptEventsError
 from qontract.entrypoints.api.auth import claims_dependency
 from qontract.entrypoints.api.why import PREFIX, router

@@ -1,10 +1,10 @@
 """How a release cuts the changelog, and which version may follow which."""
 
 from datetime import date
-from pathlib import Path
 
 import pytest
 
+from tests.support.paths import ROOT
 from tools.release.changelog import NotReadyError, cut, tag_of
 
 DAY = date(2026, 1, 31)
@@ -22,7 +22,7 @@ def test_what_was_cut_is_not_cut_again() -> None:
 
 
 def test_the_changelog_of_this_project_has_the_heading_that_is_cut() -> None:
-    assert "\n## [Unreleased]\n" in (Path(__file__).parents[4] / "CHANGELOG.md").read_text()
+    assert "\n## [Unreleased]\n" in (ROOT / "CHANGELOG.md").read_text()
 
 
 @pytest.mark.parametrize("changelog", ["# Changelog\n", "## [Unreleased]\n\n### Added\n\n## [0.1.0]\n\n- The first.\n"])

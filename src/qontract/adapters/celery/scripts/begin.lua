@@ -7,7 +7,7 @@
 -- {2, number, attempt, progress, who cancelled it or nothing, the memberships of each name, the history of the server,
 -- superseded names...}, which count from 1.
 -- Anybody may have written what is read: a time too far off is none, as is a number that no job can have.
-local LONGEST_WAIT, MOST_ATTEMPTS = 24 * 3600 * 1000, 1000
+local MAX_WAIT, MAX_ATTEMPTS = 24 * 3600 * 1000, 1000
 local names = (#KEYS - 5) / 2
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -15,7 +15,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function whole(text) return text and #text <= 15 and text:match('^%d+$') and tonumber(text) end
 local function due_at(text)
   local at = tonumber(text or 0) or 0
-  return at <= now + LONGEST_WAIT and at or 0
+  return at <= now + MAX_WAIT and at or 0
 end
 
 local text, turn, due, run, number, progress, attempts, cancel =
@@ -55,7 +55,7 @@ redis.call('HSETNX', KEYS[1], 'began', now)
 redis.call('ZADD', KEYS[2], now + ARGV[3], ARGV[5])
 redis.call('ZREM', KEYS[4], ARGV[5])
 local memberships = names > 0 and redis.call('HMGET', KEYS[3], unpack(ARGV, 8)) or {}
-if (whole(attempts) or MOST_ATTEMPTS) >= MOST_ATTEMPTS then redis.call('HDEL', KEYS[1], 'attempts') end
+if (whole(attempts) or MAX_ATTEMPTS) >= MAX_ATTEMPTS then redis.call('HDEL', KEYS[1], 'attempts') end
 local attempt = redis.call('HINCRBY', KEYS[1], 'attempts', 1)
 local history = string.match(redis.call('INFO', 'replication'), 'master_replid:(%w+)')
 return {2, number, attempt, progress or '', cancel, memberships, history or '', unpack(superseded)}

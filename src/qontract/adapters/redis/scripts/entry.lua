@@ -1,6 +1,6 @@
 -- What the scripts of readers begin with (scripts.py): the parts of an entry, whether its type is wanted, and
 -- which history the data of the server has: another one after a failover, or after a start.
-local LONGEST_TYPE = 1000 -- bytes: to match a longer one may take too long, for the time grows faster than its length
+local MAX_TYPE_LENGTH = 1000 -- bytes: to match a longer one may take too long, for the time grows faster than its length
 local matched = {}
 
 local function parts(fields)
@@ -13,7 +13,7 @@ end
 
 -- Say whether a type matches one of the patterns from that argument on; none: all do. So does what is not known.
 local function is_wanted(kind, first_pattern)
-  if not kind or #kind > LONGEST_TYPE or #ARGV < first_pattern then return true end
+  if not kind or #kind > MAX_TYPE_LENGTH or #ARGV < first_pattern then return true end
   if matched[kind] == nil then
     matched[kind] = false
     for i = first_pattern, #ARGV do

@@ -5,20 +5,20 @@
 --   how many entries that were; how many the stream ever had up to there, or -1 where that is not known; and of those
 --   that are wanted a flat list: the how many-th it is, id, content (or all fields, if it has no `__data__`), type or nil;
 --   and the history of the server.
-local FIRST_PATTERN, CHUNK, MOST, MOST_BYTES, LARGE = 3, 16, 1000, 2 ^ 20, 2 ^ 16
+local FIRST_PATTERN, CHUNK, MAX_ENTRIES, MAX_BYTES, LARGE = 3, 16, 1000, 2 ^ 20, 2 ^ 16
 local last, flat = ARGV[1], {}
 local seen, bytes, first = 0, 0, nil
 
 -- Returns whether there may be more.
 local function add(id, fields)
   local content, kind = parts(fields)
-  if #content > LARGE or bytes + #content > MOST_BYTES then return false end
+  if #content > LARGE or bytes + #content > MAX_BYTES then return false end
   first, seen, last = first or id, seen + 1, id
   if is_wanted(kind, FIRST_PATTERN) then
     flat[#flat + 1], flat[#flat + 2], flat[#flat + 3], flat[#flat + 4] = seen, id, content, kind
     bytes = bytes + #content
   end
-  return seen < MOST
+  return seen < MAX_ENTRIES
 end
 
 local function look()

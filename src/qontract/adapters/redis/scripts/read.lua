@@ -16,7 +16,7 @@
 --   'more', the same three, if there was only what is not wanted, and there may be more;
 --   'nothing', the same three.
 --   A flat list: id, content (or all fields, if it has no `__data__`), type or nil; and if it is again: record or nil.
-local PART, FIRST_PATTERN, CHUNK, MOST = 9, 14, 16, 2000
+local PART, FIRST_PATTERN, CHUNK, MAX_SCANNED = 9, 14, 16, 2000
 local group, replica, count, max_bytes = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
 local flat, expired = {{}, {}}, {{}, {}}
 local scanned, found, bytes, largest = 0, 0, 0, 0
@@ -50,7 +50,7 @@ local function add(stream, id, fields, again)
   return false
 end
 
-local function is_room() return scanned < MOST and found < count and (found == 0 or bytes < max_bytes) end
+local function is_room() return scanned < MAX_SCANNED and found < count and (found == 0 or bytes < max_bytes) end
 
 local function ask(stream, after, few, sifts)
   local command = {'XREADGROUP', 'GROUP', group, replica, 'COUNT', few, 'STREAMS', KEYS[stream], after}
@@ -129,4 +129,4 @@ end
 local read_to = after['last-delivered-id']
 local count_of_group = after['entries-read'] or -1
 if found > 0 then return {'new', gap, count_of_group, read_to, flat[1], flat[2]} end
-return {scanned >= MOST and 'more' or 'nothing', gap, count_of_group, read_to}
+return {scanned >= MAX_SCANNED and 'more' or 'nothing', gap, count_of_group, read_to}

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- Destroy a subscription: its groups, and all that is known of it. Its dead letters stay.
--- KEYS: the redriven stream, the stream, the records, the lease, what is paused, when each group was alive, the endings,
+-- KEYS: the redriven stream, the stream, the records, the lease, what is paused, when each group was alive, the outcomes,
 --   the interests, the places.
 -- ARGV: group, for how many seconds a replica may show no life.
 -- Answer: 1, or 0 if there was none; or why it was refused: 'led' by whom, 'run'.

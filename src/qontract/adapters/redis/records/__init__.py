@@ -1,0 +1,1 @@
+"""What is written in Redis, and how it is read back into values."""

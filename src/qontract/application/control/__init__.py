@@ -1,0 +1,1 @@
+"""Use cases of who changes what runs: dead letters, jobs, subscriptions, an event by hand."""

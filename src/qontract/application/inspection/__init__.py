@@ -1,0 +1,1 @@
+"""Use cases of who looks at the system: its status, its events, and why one was not delivered."""

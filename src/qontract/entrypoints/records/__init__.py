@@ -1,0 +1,1 @@
+"""What commands and routes show: JSON and lines of text."""
