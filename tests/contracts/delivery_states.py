@@ -81,7 +81,7 @@ class DeliveryStatesContract:
         log = await store.opened()
         await read(log, 1)
         found = store.state(entries[3])
-        assert (found.is_kept, found.is_read, found.unread_before, found.held) == (True, False, 2, None)
+        assert (found.is_kept, found.is_read, found.unread_before, found.pending) == (True, False, 2, None)
 
     async def test_what_was_read_is_held_by_a_replica_and_has_before_it_what_is_held_too(self, store: Store) -> None:
         entries = [store.keep(b"%d" % number) for number in range(3)]
@@ -91,9 +91,9 @@ class DeliveryStatesContract:
         await log.record([first])
         await log.acknowledge([end(second)])
         found = store.state(entries[2])
-        assert found.held
-        assert (found.is_read, found.held.entry, found.held.replica) == (True, entries[2], "two")
-        assert 0 <= found.held.seconds < LONG
+        assert found.pending
+        assert (found.is_read, found.pending.entry, found.pending.replica) == (True, entries[2], "two")
+        assert 0 <= found.pending.seconds < LONG
         (ahead,) = found.ahead
         assert (ahead.entry, ahead.failures) == (entries[0], (FAILED,))
         assert (ahead.due, ahead.begun) == (AT + timedelta(seconds=60), AT)
@@ -102,7 +102,7 @@ class DeliveryStatesContract:
         entries = [store.keep(b"%d" % number) for number in range(2)]
         await read(await store.opened(shared=True), 2)
         found = store.state(entries[1])
-        assert found.held
+        assert found.pending
         assert found.ahead == ()
 
     async def test_how_and_when_it_ended_is_known_after_the_acknowledgement(self, store: Store) -> None:
@@ -118,7 +118,7 @@ class DeliveryStatesContract:
             EndedDelivery(DeliveryOutcome.EXPIRED, AT),
             None,
         ]
-        assert all(store.state(entry).held is None for entry in entries)
+        assert all(store.state(entry).pending is None for entry in entries)
 
     async def test_of_several_outcomes_the_last_handling_counts(self, store: Store) -> None:
         entry = store.keep(b"1")
@@ -174,9 +174,9 @@ class DeliveryStatesContract:
             (letter,) = store.letters.iterate()
             assert store.letters.redrive(letter.id)
             found = store.state(entry)
-            assert (found.is_redriven, found.held) == (True, None)
+            assert (found.is_redriven, found.pending) == (True, None)
             (again,) = await read(log, 1)
-            held = store.state(entry).held
+            held = store.state(entry).pending
             assert held
             assert (held.entry, held.replica) == (str(again.key), "one")
             again.failures = (FAILED, FAILED)
@@ -198,4 +198,4 @@ class DeliveryStatesContract:
         entry = store.keep(b"1")
         for name in ("nobody", "ö\n"):
             found = store.states.state(name, entry)
-            assert (found.is_read, found.held, found.ended, found.later) == (False, None, None, None)
+            assert (found.is_read, found.pending, found.ended, found.later) == (False, None, None, None)

@@ -26,11 +26,11 @@ def an_event() -> DomainEvent:
 
 
 def publish(url: str, *events: DomainEvent) -> None:
-    """Publish as every process does, and again, as one does whose answer was lost, or that waits for replicas."""
+    """Publish as every process does, and again, as one does whose answer was lost; wait for replicas, and for disks."""
     events = events or (an_event(),)
-    with RedisBroker(url, replicas=Replicas(1, 0.01)) as broker:
-        publisher = RedisEventPublisher(broker, channel=CHANNEL, stream=STREAM, source="/here")
-        for _ in range(2):
+    for fsync in (False, True):
+        with RedisBroker(url, replicas=Replicas(1, 0.01, fsync=fsync)) as broker:
+            publisher = RedisEventPublisher(broker, channel=CHANNEL, stream=STREAM, source="/here")
             with raises(EventPublisherError) as raised:
                 publisher.publish(events)
             assert raised.value.unreplicated

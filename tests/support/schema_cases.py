@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import schemathesis
@@ -31,12 +32,17 @@ def fuzz(app: FastAPI, headers: Mapping[str, str], examples: int, seed: int = 1,
     says, and one that accepts what it forbids.
     """
     statuses: Statuses = Counter()
-    for found in schemathesis.openapi.from_asgi("/openapi.json", app).get_all_operations():
-        operation: Any = found.ok()  # type: ignore[union-attr] # a document that is wrong raises here
+    for operation in _operations(app):
         count = min(examples, bodies or examples) if operation.body else examples
         for kind in _KINDS if operation.body or operation.query else _KINDS[:1]:
             _send(operation.as_strategy(generation_mode=kind), _checking(headers, statuses), count, seed)
     return statuses
+
+
+@cache
+def _operations(app: FastAPI) -> list[Any]:
+    """Return what its document has, read once. Raises schemathesis' failure for a document that is wrong."""
+    return [found.ok() for found in schemathesis.openapi.from_asgi("/openapi.json", app).get_all_operations()]  # type: ignore[union-attr]
 
 
 def _checking(headers: Mapping[str, str], statuses: Statuses) -> Callable[[Any], None]:

@@ -8,6 +8,7 @@ import httpx
 
 from qontract.entrypoints.slack_sandbox import create_app
 from qontract.entrypoints.slack_sandbox.workspace import SandboxWorkspace, StartFile
+from tests.support import requesting
 from tests.support.serving import serving
 
 
@@ -103,7 +104,7 @@ class Sandbox:
         return [call["method"] for call in self._ask("DELETE", "calls").json()]
 
     def _ask(self, verb: str, path: str, **more: Any) -> httpx.Response:
-        return httpx.request(verb, self._control + path, trust_env=False, **more).raise_for_status()
+        return requesting.request(verb, self._control + path, trust_env=False, **more).raise_for_status()
 
 
 @contextmanager

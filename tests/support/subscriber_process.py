@@ -13,6 +13,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from qontract.domain.events import DomainEvent
+from tests.support import requesting
 from tests.support.paths import ROOT
 from tests.support.processes import free_port, process
 
@@ -33,14 +34,14 @@ class Subscriber:
     def ready(self) -> tuple[int, dict[str, Any]]:
         """Return the status and the body of its readiness; 0 while nobody answers."""
         try:
-            answer = httpx.get(f"{self.url}/health/ready")
+            answer = requesting.get(f"{self.url}/health/ready")
         except httpx.TransportError:
             return 0, {}
         return answer.status_code, answer.json()
 
     def metrics(self) -> dict[tuple[str, str], float]:
         """Return the samples of its page by name and subscription."""
-        return samples(httpx.get(f"{self.url}/metrics").text)
+        return samples(requesting.get(f"{self.url}/metrics").text)
 
     def lines(self, event: str = "") -> list[dict[str, Any]]:
         """Return its log lines of this text, or all. Raises ValueError for one that is no JSON."""

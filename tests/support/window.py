@@ -33,6 +33,10 @@ class Site:
     def publish(self, *numbers: int) -> None:
         self.window.publish([an_event(number) for number in numbers])
 
+    def elsewhere(self, number: int, replication_id: str) -> None:
+        """Let somebody else publish an event, on a server that has this history and not the event any more."""
+        self.window.remember(self.publisher.encode([an_event(number)]), replication_id)
+
     def fail_over(self, run: str = "second") -> None:
         """Lose all that is published, and what is known of it, as a replica does that was behind."""
         self.server.history = DataHistory(run, run, 0)

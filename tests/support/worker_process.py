@@ -10,6 +10,7 @@ import httpx
 
 from qontract.adapters.celery import CeleryJobQueue
 from qontract.domain.jobs import Job, JobResult
+from tests.support import requesting
 from tests.support.jobs import children, final, with_its_children
 from tests.support.processes import free_port, process
 
@@ -44,7 +45,7 @@ class Worker:
 
     def get(self, path: str) -> httpx.Response:
         """Return the answer of its server."""
-        return httpx.get(self.url + path, timeout=10)
+        return requesting.get(self.url + path, timeout=10)
 
 
 def queue_at(redis_url: str) -> CeleryJobQueue:

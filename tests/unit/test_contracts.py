@@ -3,6 +3,7 @@
 import ast
 import inspect
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules, walk_packages
 
@@ -16,15 +17,20 @@ WITHOUT = {"EventLogs": "it has one adapter, and its methods have tests of their
 """The ports without a suite, and why."""
 
 
+@cache
 def classes_below(*folders: str) -> dict[str, set[str]]:
     """Return the classes in the files of these folders, and the names of their bases."""
     files = [file for folder in folders for file in (ROOT / folder).rglob("*.py")]
-    found = [node for file in files for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ClassDef)]
+    found = [node for file in files for node in ast.parse(file.read_text()).body if isinstance(node, ast.ClassDef)]
     return {node.name: {base.id for base in node.bases if isinstance(base, ast.Name)} for node in found}
 
 
-SUITES = classes_below("src/qontract/testing/contracts", "tests/contracts")
-TESTS = classes_below("tests/unit", "tests/integration")
+def suites() -> dict[str, set[str]]:
+    return classes_below("src/qontract/testing/contracts", "tests/contracts")
+
+
+def classes_of_tests() -> dict[str, set[str]]:
+    return classes_below("tests/unit", "tests/integration")
 
 
 def port_of(module: str) -> type:
@@ -57,13 +63,13 @@ def pairs() -> list[tuple[type, type]]:
 
 def runs(test: str, suite: str) -> bool:
     """Say whether a class of tests has the suite among its bases."""
-    bases = TESTS.get(test, set()) | SUITES.get(test, set())
+    bases = classes_of_tests().get(test, set()) | suites().get(test, set())
     return suite in bases or any(runs(base, suite) for base in bases)
 
 
 @pytest.mark.parametrize("port", PORTS, ids=lambda port: port.__name__)
 def test_each_port_has_a_suite_or_a_reason_to_have_none(port: type) -> None:
-    assert (f"{port.__name__}Contract" in SUITES) != (port.__name__ in WITHOUT)
+    assert (f"{port.__name__}Contract" in suites()) != (port.__name__ in WITHOUT)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +77,6 @@ def test_each_port_has_a_suite_or_a_reason_to_have_none(port: type) -> None:
 )
 def test_each_adapter_runs_the_suite_of_its_port(port: type, adapter: type) -> None:
     """In a class of tests whose name is the adapter's, or begins with it."""
-    mine = [test for test in TESTS if test.startswith(f"Test{adapter.__name__}")]
+    mine = [test for test in classes_of_tests() if test.startswith(f"Test{adapter.__name__}")]
     if port.__name__ not in WITHOUT:
         assert any(runs(test, f"{port.__name__}Contract") for test in mine), mine

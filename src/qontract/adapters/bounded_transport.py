@@ -1,6 +1,7 @@
 """HTTP requests within bounds, which follow nobody elsewhere."""
 
 from collections.abc import Iterable
+from functools import cache
 from http import HTTPStatus
 from ssl import SSLContext
 from typing import Any
@@ -10,6 +11,12 @@ import httpx
 
 from qontract.adapters.bounds import Bounds, OutOfBoundsError
 from qontract.application import tracing
+
+
+@cache
+def _certificates() -> SSLContext:
+    """Return what checks the certificates of servers: read once, for that takes longer than a request."""
+    return httpx.create_ssl_context()
 
 
 class RedirectError(OutOfBoundsError):
@@ -22,8 +29,8 @@ class BoundedTransport(httpx.HTTPTransport):
     An answer with one raises RedirectError, one without an end OutOfBoundsError, one that is too late TimeoutError.
     """
 
-    def __init__(self, bounds: Bounds, url: str, *, ssl_context: SSLContext) -> None:
-        super().__init__(verify=ssl_context, proxy=_proxy(url), trust_env=False)
+    def __init__(self, bounds: Bounds, url: str) -> None:
+        super().__init__(verify=_certificates(), proxy=_proxy(url), trust_env=False)
         if not hasattr(self._pool, "_network_backend"):  # another version: it would not ask us
             raise ImportError("this version of httpx reads its connections elsewhere: they would have no bounds")
         self._pool._network_backend = _Backend(self._pool._network_backend, bounds)  # type: ignore[assignment]  # noqa: SLF001

@@ -35,6 +35,8 @@ BATCH = 100
 """How many events are published again at once."""
 
 _UNKNOWN = 0
+_ELSEWHERE = -1
+"""The number of a history that is not the known one: of a server that was perhaps replaced."""
 
 
 @dataclass(slots=True)
@@ -68,7 +70,7 @@ class PublishedWindow(EventPublisher):
     remembers at most `max_events` and `max_bytes`: beyond that, the oldest are forgotten.
 
     `watch` has to call `look` every few seconds until `look` returns False. `count_again` gets how many events were
-    published again, and `count_forgotten` how many were forgotten too early.
+    published again because their history was another one, and `count_forgotten` how many were forgotten too early.
     """
 
     def __init__(
@@ -96,7 +98,8 @@ class PublishedWindow(EventPublisher):
     def _begin(self) -> None:
         """Begin in this process, with nothing of the one that it was forked from: neither its events nor its thread."""
         self._pid = os.getpid()
-        self._lock = Lock()
+        self._asking = Lock()
+        self._lock = Lock()  # nobody holds it for long: an event loop may wait for it
         self._events: deque[_Published] = deque()
         self._bytes = 0
         self._known: DataHistory | None = None
@@ -121,6 +124,20 @@ class PublishedWindow(EventPublisher):
             raise
         self._remember(encoded, history)
 
+    def remember(self, events: Sequence[EncodedEvent], replication_id: str) -> None:
+        """Remember events that others published, on a server whose history of replication is this one.
+
+        Their connection may lead to a server that was replaced: if it is not the known one, `look` publishes the events
+        again. It may be called on an event loop.
+        """
+        if self._pid != os.getpid():
+            self._begin()
+        with self._lock:
+            history = self._number
+            if self._known and self._known.replication_id != replication_id:
+                history = _ELSEWHERE
+        self._remember(events, history)
+
     def look(self) -> bool:
         """Read the history; forget events, or publish them again. Return whether to look again. It never raises."""
         try:
@@ -134,12 +151,15 @@ class PublishedWindow(EventPublisher):
             return self._watched
 
     def _ask_first(self) -> None:
-        with self._lock:
+        with self._asking:
             if not self._asked:
                 try:
-                    self._know(self._server.read())
+                    found = self._server.read()
                 except ServerHistoryError as error:  # what is published now is published again when it can be read
                     log.debug("history of Redis cannot be read; it is read again", extra={"error": str(error)})
+                else:
+                    with self._lock:
+                        self._know(found)
                 self._asked = True
 
     def _know(self, found: DataHistory) -> None:
@@ -190,7 +210,7 @@ class PublishedWindow(EventPublisher):
 
     def _publish_again(self, lacking: Sequence[_Published], number: int) -> None:
         """Publish the events again, in order. The first failure leaves the rest to the next look."""
-        lost = again = 0
+        lost = 0
         error: EventPublisherError | None = None
         for first in range(0, len(lacking), BATCH):
             batch = lacking[first : first + BATCH]
@@ -200,12 +220,11 @@ class PublishedWindow(EventPublisher):
                 if not failure.unreplicated:  # a new primary has no replica yet, and the events are remembered anew
                     error = failure
                     break
-            again += len(batch)
             lost += sum(one.history != _UNKNOWN for one in batch)
             with self._lock:
                 for one in batch:
                     one.history, one.at = number, self._clock()
-        self._count_again(again)
+        self._count_again(lost)
         if lost:
             log.warning("events published again; Redis has another history", extra={"count": lost})
         if error and not self._failing:

@@ -28,7 +28,7 @@ class Beginning:
 
 
 @dataclass(frozen=True)
-class Held:
+class PendingEntry:
     """An entry that was read and is not acknowledged.
 
     `replica` holds it, and got it, or last sent a heartbeat for it, `seconds` ago. The record of its attempts says
@@ -50,8 +50,8 @@ class DeliveryState:
     - `is_kept`: the event's bytes are still in the log.
     - `is_read`: the subscription has read this entry. `unread_before`: at least so many entries come before it.
     - `later`: the subscription's place begins after this event.
-    - `held`: the event was read, and is not acknowledged. `ahead` has the entries that were read earlier, and are not
-      acknowledged either, in order; `ahead_more` says that there are more of these.
+    - `pending`: the event was read, and is not acknowledged. `ahead` has the entries that were read earlier, and are
+      not acknowledged either, in order; `ahead_more` says that there are more of these.
     - `is_redriven`: the event was redriven, and all of this is about the redriven one.
     - `ended`: how it was last handled; if it never was, how it last ended.
     - `missing` says what could not be read, or not to the end.
@@ -62,8 +62,8 @@ class DeliveryState:
     is_read: bool = False
     unread_before: int = 0
     later: Beginning | None = None
-    held: Held | None = None
-    ahead: tuple[Held, ...] = ()
+    pending: PendingEntry | None = None
+    ahead: tuple[PendingEntry, ...] = ()
     ahead_more: bool = False
     is_redriven: bool = False
     ended: EndedDelivery | None = None
@@ -72,4 +72,4 @@ class DeliveryState:
     @property
     def is_to_come(self) -> bool:
         """Whether the event is still to be handled, or to be handled again."""
-        return self.held is not None or self.is_redriven or (self.is_kept and not self.is_read)
+        return self.pending is not None or self.is_redriven or (self.is_kept and not self.is_read)

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from qontract.domain.dead_letters import DeadLetter, Discarded, Redriven
-from qontract.domain.delivery_states import DeliveryState, Held
+from qontract.domain.delivery_states import DeliveryState, PendingEntry
 from qontract.domain.kept_events import KeptEvent
 from qontract.domain.subscriptions import SubscriptionView
 
@@ -55,7 +55,7 @@ _WAITING = {
 class Predecessor:
     """The event of the same order key that is handled before this one: its entry, its holder, and its id."""
 
-    held: Held
+    pending: PendingEntry
     event_id: str | None
 
 
@@ -92,7 +92,7 @@ class SubscriptionFinding:
     missing: tuple[str, ...] = ()
 
 
-class Fate(StrEnum):
+class EventStatus(StrEnum):
     """What became of an event, or of a request for it, before any subscription read it."""
 
     PUBLISHED = "published"
@@ -112,11 +112,11 @@ class EventExplanation:
     """What is known of an event: whether it was published, and what each subscription did with it.
 
     `event` is the event; None if its bytes are gone. `entry` is its entry in the log; "" if it has none. `reason` and
-    `next` explain its `fate`. `findings` has one finding for each subscription, by name. `missing` says what could not
-    be read, or not to the end. `job` is the id of the job that published it, if that is known.
+    `next` explain its `status`. `findings` has one finding for each subscription, by name. `missing` says what could
+    not be read, or not to the end. `job` is the id of the job that published it, if that is known.
     """
 
-    fate: Fate
+    status: EventStatus
     reason: str
     event: KeptEvent | None = None
     entry: str = ""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from qontract.domain.explanations import EventExplanation, Fate
+from qontract.domain.explanations import EventExplanation, EventStatus
 from qontract.domain.findings import counted
 from qontract.domain.jobs import JobStatus
 from qontract.domain.kept_events import KeptEvent
@@ -35,7 +35,7 @@ class JobExplanation:
     """What became of a job, or of the part of it that concerns the name: why, and the next command, if any."""
 
     view: JobView
-    fate: Fate
+    status: EventStatus
     reason: str
     next: str | None = None
 
@@ -64,18 +64,22 @@ def explain_job(view: JobView, name: str | None = None) -> JobExplanation:
     match view.status:
         case JobStatus.PENDING | JobStatus.RUNNING:
             how = _UNFINISHED[view.status]
-            return JobExplanation(view, Fate.NOT_DONE_YET, f"it {how}; {result.done} of {result.of} applied", show)
+            return JobExplanation(
+                view, EventStatus.NOT_DONE_YET, f"it {how}; {result.done} of {result.of} applied", show
+            )
         case JobStatus.BLOCKED:
             accept = f"; if it is meant, ask again with --accept-plan {result.plan_digest}"
-            return JobExplanation(view, Fate.BLOCKED_BY_GUARD, first, show + (accept if result.plan_digest else ""))
+            return JobExplanation(
+                view, EventStatus.BLOCKED_BY_GUARD, first, show + (accept if result.plan_digest else "")
+            )
         case JobStatus.SKIPPED:
             by = f"{view.cancelled_by} cancelled it" if view.cancelled_by else "a later job had begun in its scope"
-            return JobExplanation(view, Fate.REFUSED, f"{by}: {first}" if result.errors else by, show)
+            return JobExplanation(view, EventStatus.REFUSED, f"{by}: {first}" if result.errors else by, show)
         case JobStatus.SUCCESS | JobStatus.FAILED:
             if name is not None:
                 return _explain_part(view, name, first)
             return _explain_ended(view, result.actions, result.applied_actions, first)
-    return JobExplanation(view, Fate.UNKNOWN, view.unreadable or "it cannot be read", show)
+    return JobExplanation(view, EventStatus.UNKNOWN, view.unreadable or "it cannot be read", show)
 
 
 _Actions = tuple[Mapping[str, Any], ...]
@@ -90,9 +94,9 @@ def _explain_part(view: JobView, name: str, first: str) -> JobExplanation:
         return _explain_ended(view, planned, applied, error, part=True)
     if result.actions_left_out:
         reason = f"its result leaves out {counted(result.actions_left_out, 'action')}"
-        return JobExplanation(view, Fate.UNKNOWN, reason, "look for its events: qontract events list --subject")
+        return JobExplanation(view, EventStatus.UNKNOWN, reason, "look for its events: qontract events list --subject")
     reason = "it planned nothing for it: it was as desired, or not asked for"
-    return JobExplanation(view, Fate.NEVER_PLANNED, reason, f"qontract jobs show {view.id}")
+    return JobExplanation(view, EventStatus.NEVER_PLANNED, reason, f"qontract jobs show {view.id}")
 
 
 def _explain_ended(
@@ -101,12 +105,12 @@ def _explain_ended(
     show = f"qontract jobs show {view.id}"
     actions = counted(len(planned), "action")
     if view.dry_run:
-        return JobExplanation(view, Fate.DRY_RUN, f"it planned {actions}, and was to apply none", "--apply")
+        return JobExplanation(view, EventStatus.DRY_RUN, f"it planned {actions}, and was to apply none", "--apply")
     if (view.status is JobStatus.FAILED and not part) or len(applied) < len(planned):
-        return JobExplanation(view, Fate.ACTION_FAILED, f"{len(applied)} of {actions} applied: {error}", show)
+        return JobExplanation(view, EventStatus.ACTION_FAILED, f"{len(applied)} of {actions} applied: {error}", show)
     if not planned:
-        return JobExplanation(view, Fate.NEVER_PLANNED, "it planned nothing: all was as desired", show)
-    return JobExplanation(view, Fate.PUBLISHED, f"{counted(len(applied), 'action')} applied; each is an event")
+        return JobExplanation(view, EventStatus.NEVER_PLANNED, "it planned nothing: all was as desired", show)
+    return JobExplanation(view, EventStatus.PUBLISHED, f"{counted(len(applied), 'action')} applied; each is an event")
 
 
 def concerns(action: Mapping[str, Any], name: str) -> bool:

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from qontract.domain.dead_letters import DeadLetter
 from qontract.domain.delivery_outcomes import DeliveryOutcome, EndedDelivery
-from qontract.domain.delivery_states import Beginning, Held
+from qontract.domain.delivery_states import Beginning, PendingEntry
 from qontract.domain.events import type_pattern
 from qontract.domain.explanations import DeliveryFacts, Predecessor, SubscriptionFinding, Verdict
 from qontract.domain.findings import counted
@@ -54,7 +54,7 @@ def _dead_lettered(facts: DeliveryFacts, letter: DeadLetter) -> SubscriptionFind
 
 
 def _handled(facts: DeliveryFacts, ended: EndedDelivery) -> SubscriptionFinding:
-    again = "; it comes again" if facts.state.held or not facts.state.is_read else ""
+    again = "; it comes again" if facts.state.pending or not facts.state.is_read else ""
     if ended.outcome is DeliveryOutcome.DEDUPLICATED:
         reason = f"an event with its source and id had been handled before{_at(ended.time)}{again}"
         return _found(facts, Verdict.DEDUPLICATED, reason, when=_time(ended.time))
@@ -91,7 +91,7 @@ def _discarded(facts: DeliveryFacts, done: datetime | None) -> SubscriptionFindi
 def _without_delivery(facts: DeliveryFacts) -> SubscriptionFinding | None:
     """Say that the subscription does not want it, or begins after it."""
     state = facts.state
-    if state.interest and facts.event_type is not None and not state.held and not state.is_redriven:
+    if state.interest and facts.event_type is not None and not state.pending and not state.is_redriven:
         types = state.interest.types
         if not any(type_pattern(one).fullmatch(facts.event_type) for one in types):
             return _not_wanted(facts, facts.event_type, types)
@@ -139,12 +139,12 @@ def _held_up(facts: DeliveryFacts) -> SubscriptionFinding | None:
 def _in_progress(facts: DeliveryFacts) -> SubscriptionFinding | None:
     """Say what it waits for, or that it is in flight."""
     state = facts.state
-    if held := state.held:
+    if pending := state.pending:
         if facts.predecessor:
             return _waiting(facts, facts.predecessor)
-        if held.failures or (held.due and held.due > facts.now):
-            return _retrying(facts, held)
-        return _in_flight(facts, held)
+        if pending.failures or (pending.due and pending.due > facts.now):
+            return _retrying(facts, pending)
+        return _in_flight(facts, pending)
     if not state.is_redriven and (state.is_read or not state.is_kept):
         return None
     number = state.unread_before
@@ -158,60 +158,60 @@ def _in_progress(facts: DeliveryFacts) -> SubscriptionFinding | None:
 
 
 def _waiting(facts: DeliveryFacts, predecessor: Predecessor) -> SubscriptionFinding:
-    held = predecessor.held
-    failed = f"; it failed {counted(len(held.failures), 'time')}" if held.failures else ""
-    due = f", and is tried again{_at(held.due)}" if held.due and held.due > facts.now else ""
+    pending = predecessor.pending
+    failed = f"; it failed {counted(len(pending.failures), 'time')}" if pending.failures else ""
+    due = f", and is tried again{_at(pending.due)}" if pending.due and pending.due > facts.now else ""
     return _found(
         facts,
         Verdict.WAITING_BEHIND,
         f"event {predecessor.event_id or '(unreadable)'} of its order key comes first;"
-        f" {held.replica} holds it{failed}{due}",
-        f"qontract why {held.entry}",
-        entry=held.entry,
+        f" {pending.replica} holds it{failed}{due}",
+        f"qontract why {pending.entry}",
+        entry=pending.entry,
         event=predecessor.event_id,
-        replica=held.replica,
-        attempts=len(held.failures),
-        due=_time(held.due),
+        replica=pending.replica,
+        attempts=len(pending.failures),
+        due=_time(pending.due),
     )
 
 
-def _retrying(facts: DeliveryFacts, held: Held) -> SubscriptionFinding:
+def _retrying(facts: DeliveryFacts, pending: PendingEntry) -> SubscriptionFinding:
     of = facts.state.interest.max_attempts if facts.state.interest else None
-    number = len(held.failures) + 1
-    error = held.failures[-1].error if held.failures else "the handler asked for it to be retried later"
-    if held.begun:
-        when = f"has run{_at(held.begun).replace(' at', ' since')}"
+    number = len(pending.failures) + 1
+    error = pending.failures[-1].error if pending.failures else "the handler asked for it to be retried later"
+    if pending.begun:
+        when = f"has run{_at(pending.begun).replace(' at', ' since')}"
     else:
-        when = f"comes{_at(held.due)}" if held.due and held.due > facts.now else "is due"
+        when = f"comes{_at(pending.due)}" if pending.due and pending.due > facts.now else "is due"
     return _found(
         facts,
         Verdict.RETRYING,
         f"attempt {number}{f' of {of}' if of else ''} {when}; the last: {error}",
-        f"fix what the error says; `attempt failed` in the log of {held.replica} has all of it",
+        f"fix what the error says; `attempt failed` in the log of {pending.replica} has all of it",
         attempt=number,
         of=of,
         error=error,
-        due=_time(held.due),
-        replica=held.replica,
+        due=_time(pending.due),
+        replica=pending.replica,
     )
 
 
-def _in_flight(facts: DeliveryFacts, held: Held) -> SubscriptionFinding:
+def _in_flight(facts: DeliveryFacts, pending: PendingEntry) -> SubscriptionFinding:
     interest = facts.state.interest
     if interest and interest.shared:
-        reason = f"{held.replica} has it, showed so {duration(held.seconds)} ago,"
-        return _held_by(facts, held, reason, held.seconds, is_silent=held.seconds > ALIVE_SECONDS)
-    view, since = facts.view, facts.now - timedelta(seconds=held.seconds)
-    beat = {one.name: one.idle_seconds for one in view.replicas}.get(held.replica)
+        reason = f"{pending.replica} has it, showed so {duration(pending.seconds)} ago,"
+        return _held_by(facts, pending, reason, pending.seconds, is_silent=pending.seconds > ALIVE_SECONDS)
+    view, since = facts.view, facts.now - timedelta(seconds=pending.seconds)
+    beat = {one.name: one.idle_seconds for one in view.replicas}.get(pending.replica)
     more = ", as far as was looked at" if facts.state.ahead_more else ""
     if not facts.state.is_kept:
         more = "; it is in the stream no more: should that replica end, it is lost"
     return _held_by(
         facts,
-        held,
-        f"{held.replica} has it{_at(since).replace(' at', ' since')},",
+        pending,
+        f"{pending.replica} has it{_at(since).replace(' at', ' since')},",
         beat,
-        is_silent=beat is None or view.leader not in {"", held.replica},
+        is_silent=beat is None or view.leader not in {"", pending.replica},
         more=f"; nothing of its order key comes first{more}",
         since=since,
     )
@@ -219,7 +219,7 @@ def _in_flight(facts: DeliveryFacts, held: Held) -> SubscriptionFinding:
 
 def _held_by(
     facts: DeliveryFacts,
-    held: Held,
+    pending: PendingEntry,
     reason: str,
     beat: float | None,
     *,
@@ -234,7 +234,7 @@ def _held_by(
         Verdict.IN_FLIGHT,
         f"{reason} and {said}{more}",
         f"qontract subscriptions show {facts.view.name}",
-        replica=held.replica,
+        replica=pending.replica,
         since=_time(since),
         heartbeat=None if beat is None else _time(facts.now - timedelta(seconds=beat)),
     )

@@ -38,7 +38,10 @@ def port() -> int:
 
 
 def test_the_demo_is_as_the_page_shows_it(mark: str) -> None:
-    assert plain(run("demo", MARK=mark).stdout) == plain(DEMO)
+    done = run("demo", MARK=mark)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert plain(done.stdout) == plain(DEMO)
+    assert max(map(len, done.stdout.splitlines())) <= 80
 
 
 def test_dev_and_what_is_typed_beside_it_are_as_the_page_shows_them(mark: str, port: int, tmp_path: Path) -> None:

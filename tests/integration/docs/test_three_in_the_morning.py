@@ -134,6 +134,7 @@ def test_a_copy_of_the_data_has_the_events_the_places_what_is_pending_and_the_de
         server.xreadgroup("crm", "one", {KEYS.stream: ">"}, count=2)
         server.xadd(KEYS.dead, {"subscription": "crm"})
         server.config_set("auto-aof-rewrite-percentage", 0)
+        assert server.waitaof(1, 0, 20_000) == [1, 0], "where the disk is slow, the file is behind"
         copytree(before / "appendonlydir", after / "appendonlydir")
         was = known_of(server)
     assert was[1]["pending"] == 2

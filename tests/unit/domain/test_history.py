@@ -2,7 +2,7 @@
 
 import pytest
 
-from qontract.domain.explanations import Fate
+from qontract.domain.explanations import EventStatus
 from qontract.domain.history import explain_job, places_of
 from qontract.domain.jobs import JobResult, JobStatus
 from qontract.domain.kept_jobs import UNREADABLE, JobView
@@ -17,23 +17,23 @@ def a_view(status: JobStatus, *, dry_run: bool = False, applied: int = 0, **resu
 
 
 @pytest.mark.parametrize(
-    ("view", "fate", "says"),
+    ("view", "status", "says"),
     [
-        (a_view(JobStatus.PENDING), Fate.NOT_DONE_YET, "waits"),
-        (a_view(JobStatus.RUNNING, applied=1), Fate.NOT_DONE_YET, "1 of 2"),
-        (a_view(JobStatus.BLOCKED, errors=("too many",), plan_digest="9f"), Fate.BLOCKED_BY_GUARD, "too many"),
-        (a_view(JobStatus.SKIPPED), Fate.REFUSED, "a later job"),
-        (a_view(JobStatus.FAILED, applied=1, errors=("no such user",)), Fate.ACTION_FAILED, "no such user"),
-        (a_view(JobStatus.SUCCESS, dry_run=True), Fate.DRY_RUN, "2 actions"),
-        (a_view(JobStatus.SUCCESS, actions=()), Fate.NEVER_PLANNED, "all was as desired"),
-        (a_view(JobStatus.SUCCESS, applied=2), Fate.PUBLISHED, "2 actions applied"),
-        (JobView("1", UNREADABLE, unreadable="not signed"), Fate.UNKNOWN, "not signed"),
+        (a_view(JobStatus.PENDING), EventStatus.NOT_DONE_YET, "waits"),
+        (a_view(JobStatus.RUNNING, applied=1), EventStatus.NOT_DONE_YET, "1 of 2"),
+        (a_view(JobStatus.BLOCKED, errors=("too many",), plan_digest="9f"), EventStatus.BLOCKED_BY_GUARD, "too many"),
+        (a_view(JobStatus.SKIPPED), EventStatus.REFUSED, "a later job"),
+        (a_view(JobStatus.FAILED, applied=1, errors=("no such user",)), EventStatus.ACTION_FAILED, "no such user"),
+        (a_view(JobStatus.SUCCESS, dry_run=True), EventStatus.DRY_RUN, "2 actions"),
+        (a_view(JobStatus.SUCCESS, actions=()), EventStatus.NEVER_PLANNED, "all was as desired"),
+        (a_view(JobStatus.SUCCESS, applied=2), EventStatus.PUBLISHED, "2 actions applied"),
+        (JobView("1", UNREADABLE, unreadable="not signed"), EventStatus.UNKNOWN, "not signed"),
     ],
-    ids=lambda value: value.value if isinstance(value, Fate) else "",
+    ids=lambda value: value.value if isinstance(value, EventStatus) else "",
 )
-def test_a_job_has_a_fate_and_a_reason(view: JobView, fate: Fate, says: str) -> None:
+def test_a_job_has_a_fate_and_a_reason(view: JobView, status: EventStatus, says: str) -> None:
     note = explain_job(view)
-    assert note.fate is fate
+    assert note.status is status
     assert says in note.reason
 
 
@@ -42,25 +42,25 @@ def test_a_plan_that_a_guard_stopped_says_how_it_is_accepted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "fate"),
+    ("name", "status"),
     [
-        ("acme/team-a", Fate.PUBLISHED),
-        ("alice", Fate.PUBLISHED),
-        ("acme/team-b", Fate.ACTION_FAILED),
-        ("bob", Fate.ACTION_FAILED),
-        ("acme/team-c", Fate.NEVER_PLANNED),
+        ("acme/team-a", EventStatus.PUBLISHED),
+        ("alice", EventStatus.PUBLISHED),
+        ("acme/team-b", EventStatus.ACTION_FAILED),
+        ("bob", EventStatus.ACTION_FAILED),
+        ("acme/team-c", EventStatus.NEVER_PLANNED),
     ],
 )
-def test_the_part_of_a_subject_or_a_person_has_a_fate_of_its_own(name: str, fate: Fate) -> None:
+def test_the_part_of_a_subject_or_a_person_has_a_fate_of_its_own(name: str, status: EventStatus) -> None:
     errors = ("something else", "acme/team-b: bob is not there")
     note = explain_job(a_view(JobStatus.FAILED, applied=1, errors=errors), name)
-    assert note.fate is fate
-    if fate is Fate.ACTION_FAILED:
+    assert note.status is status
+    if status is EventStatus.ACTION_FAILED:
         assert "acme/team-b" in note.reason
 
 
 def test_what_a_result_leaves_out_is_not_known_to_be_unplanned() -> None:
-    assert explain_job(a_view(JobStatus.SUCCESS, actions_left_out=3), "acme/team-c").fate is Fate.UNKNOWN
+    assert explain_job(a_view(JobStatus.SUCCESS, actions_left_out=3), "acme/team-c").status is EventStatus.UNKNOWN
 
 
 def test_a_name_is_found_anywhere_in_data_however_deep() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from qontract.domain.dead_letters import DeadLetter, Discarded, FailedAttempt, Redriven
 from qontract.domain.delivery_outcomes import DeliveryOutcome, EndedDelivery
-from qontract.domain.delivery_states import Beginning, DeliveryState, Held, Interest
+from qontract.domain.delivery_states import Beginning, DeliveryState, Interest, PendingEntry
 from qontract.domain.explanations import DeliveryFacts, Predecessor, SubscriptionFinding, Verdict
 from qontract.domain.subscriptions import Pause, Replica, SubscriptionView
 from qontract.domain.verdicts import finding_of
@@ -18,7 +18,7 @@ SOON, BEFORE = NOON + timedelta(minutes=1), NOON - timedelta(minutes=1)
 ONE = SubscriptionView("crm", replicas=(Replica("one", 0.1, 1),), leader="one", alive_seconds=0.1)
 FAILED = FailedAttempt(BEFORE, "ValueError: no")
 LATER = Beginning(BEFORE, moved=False)
-HELD = Held("7", "one", 2)
+HELD = PendingEntry("7", "one", 2)
 
 
 def found(event_type: str | None = "a.b", **state: Any) -> SubscriptionFinding:
@@ -31,7 +31,7 @@ def found(event_type: str | None = "a.b", **state: Any) -> SubscriptionFinding:
         ({"is_kept": False, "is_read": True}, Verdict.SUBSCRIBED_LATER),
         ({"is_read": True}, Verdict.SUBSCRIBED_LATER),
         ({"is_read": False}, Verdict.NOT_READ_YET),
-        ({"is_read": True, "held": HELD}, Verdict.IN_FLIGHT),
+        ({"is_read": True, "pending": HELD}, Verdict.IN_FLIGHT),
         ({"is_redriven": True}, Verdict.NOT_READ_YET),
     ],
     ids=str,
@@ -52,7 +52,7 @@ def test_a_place_that_begins_later_says_nothing_of_an_event_that_comes_all_the_s
     ids=["to come", "due", "running"],
 )
 def test_an_attempt_comes_or_is_due_or_runs(more: dict[str, Any], says: str) -> None:
-    retried = found(is_read=True, held=Held("7", "one", 2, (FAILED,), **more))
+    retried = found(is_read=True, pending=PendingEntry("7", "one", 2, (FAILED,), **more))
     assert retried.verdict is Verdict.RETRYING
     assert retried.reason == f"{says}; the last: ValueError: no"
 
@@ -97,29 +97,29 @@ def test_a_letter_that_does_not_say_when_it_died_counts_more_than_that_it_was_ha
 
 @pytest.mark.parametrize(
     ("state", "again"),
-    [({"is_read": True}, False), ({"is_read": False}, True), ({"is_read": True, "held": HELD}, True)],
+    [({"is_read": True}, False), ({"is_read": False}, True), ({"is_read": True, "pending": HELD}, True)],
 )
-def test_what_was_handled_comes_again_if_it_is_held_or_to_be_read(state: dict[str, Any], *, again: bool) -> None:
+def test_what_was_handled_comes_again_if_it_is_pending_or_to_be_read(state: dict[str, Any], *, again: bool) -> None:
     seen = found(ended=HANDLED, **state)
     assert (seen.verdict, seen.reason.endswith("in 0.5 s; it comes again")) == (Verdict.HANDLED, again)
 
 
 @pytest.mark.parametrize(("due", "end"), [(SOON, ", and is tried again at 2026-01-31 12:01:00 UTC"), (BEFORE, "")])
 def test_of_what_comes_first_it_is_said_how_often_it_failed_and_when_it_is_tried_again(due: datetime, end: str) -> None:
-    first = Predecessor(Held("6", "one", 2, (FAILED,), due), "e-6")
-    seen = with_facts(DeliveryState(is_read=True, held=HELD), predecessor=first)
+    first = Predecessor(PendingEntry("6", "one", 2, (FAILED,), due), "e-6")
+    seen = with_facts(DeliveryState(is_read=True, pending=HELD), predecessor=first)
     assert seen.reason == f"event e-6 of its order key comes first; one holds it; it failed 1 time{end}"
 
 
 def test_what_the_handler_asked_to_be_retried_later_has_no_error() -> None:
-    assert found(is_read=True, held=Held("7", "one", 2, due=SOON)).reason.endswith(
+    assert found(is_read=True, pending=PendingEntry("7", "one", 2, due=SOON)).reason.endswith(
         "; the last: the handler asked for it to be retried later"
     )
 
 
 @pytest.mark.parametrize(("more", "end"), [(True, "comes first, as far as was looked at"), (False, "comes first")])
 def test_an_event_in_flight_says_how_far_others_of_its_order_key_were_looked_for(*, more: bool, end: str) -> None:
-    assert found(is_read=True, held=HELD, ahead_more=more).reason.endswith(end)
+    assert found(is_read=True, pending=HELD, ahead_more=more).reason.endswith(end)
 
 
 def test_what_was_removed_says_what_to_look_for() -> None:

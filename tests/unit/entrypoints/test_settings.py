@@ -54,6 +54,7 @@ def test_without_any_variable_all_have_the_documented_defaults(monkeypatch: pyte
         "spool": Path.home() / ".local" / "state" / "qontract" / "events.sqlite",
         "spool_max_bytes": 100_000_000,
         "replicas": 0,
+        "fsync": False,
         "replicas_timeout": 1,
     }
     slack = load_settings_of(SlackSettings, "slack")

@@ -3,7 +3,6 @@
 import re
 from math import inf
 
-import httpx
 from githubkit.auth import AppAuthStrategy, BaseAuthStrategy, TokenAuthStrategy
 from githubkit.cache import MemCacheStrategy
 
@@ -26,7 +25,6 @@ class GithubApi:
     def __init__(self, settings: GithubSettings) -> None:
         self._settings = settings
         self._cache = MemCacheStrategy()
-        self._ssl = httpx.create_ssl_context()  # once: it reads all certificates
 
     def read(self, organisation: str) -> GithubOrganisation:
         """Return the organisation. Raises IntegrationError."""
@@ -45,7 +43,6 @@ class GithubApi:
             api_url=settings.api_url,
             bounds=Bounds(seconds=seconds, attempt=settings.timeout),
             cache=self._cache,
-            ssl_context=self._ssl,
         )
 
     def _auth(self, organisation: str) -> BaseAuthStrategy:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from ssl import SSLContext
 from typing import Any, Self, TypeVar
 
 from githubkit import GitHub
@@ -64,13 +63,12 @@ class GithubCalls:
         api_url: str,
         bounds: Bounds,
         cache: BaseCacheStrategy,
-        ssl_context: SSLContext,
     ) -> None:
         self._github: GitHub[Any] = GitHub(
             auth,
             base_url=api_url,
             follow_redirects=False,
-            transport=BoundedTransport(bounds, api_url, ssl_context=ssl_context),
+            transport=BoundedTransport(bounds, api_url),
             trust_env=False,
             cache_strategy=cache,
             auto_retry=False,

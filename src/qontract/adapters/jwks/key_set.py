@@ -46,13 +46,12 @@ class HttpKeySet(KeySet):
     def __init__(self, url: str, *, timeout: float = 5) -> None:
         self._url = safe_source(url)
         self._timeout = timeout
-        self._ssl = httpx.create_ssl_context()  # once: it reads all certificates
 
     def read(self) -> Sequence[PublicKey]:
         """Return the keys."""
         bounds = Bounds(seconds=self._timeout, attempt=self._timeout, answer_bytes=DOCUMENT_BYTES)
         try:
-            transport = BoundedTransport(bounds, self._url, ssl_context=self._ssl)
+            transport = BoundedTransport(bounds, self._url)
             span = tracing.calling("GET", httpx.URL(self._url).path)
             with span, httpx.Client(transport=transport, trust_env=False, timeout=self._timeout) as client:
                 answer = client.get(self._url, headers={"accept": "application/jwk-set+json, application/json"})

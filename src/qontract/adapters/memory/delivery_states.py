@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from qontract.adapters.memory import faults
 from qontract.adapters.memory.events import InMemoryEvents, Place, SubscriptionState
 from qontract.application.ports.delivery_states import DeliveryStates
-from qontract.domain.delivery_states import Beginning, DeliveryState, Held
+from qontract.domain.delivery_states import Beginning, DeliveryState, PendingEntry
 
 
 class InMemoryDeliveryStates(DeliveryStates):
@@ -30,9 +30,9 @@ class InMemoryDeliveryStates(DeliveryStates):
 
     def _state(self, one: SubscriptionState, place: Place, number: int) -> DeliveryState:
         redriven = next((new for new, kept in reversed(one.redriven.items()) if kept.entry == str(number)), None)
-        held = self._held(one, place, redriven or number)
+        pending = self._entry(one, place, redriven or number)
         is_shared = bool(one.interest and one.interest.shared)
-        before = [self._held(one, place, other) for other in sorted(place.pending) if other < number]
+        before = [self._entry(one, place, other) for other in sorted(place.pending) if other < number]
         begins, made, moved = one.begins or (0, 0.0, False)
         return DeliveryState(
             interest=one.interest,
@@ -40,8 +40,8 @@ class InMemoryDeliveryStates(DeliveryStates):
             is_read=number <= place.last,
             unread_before=0 if redriven else sum(place.last < other < number for other in self._events.kept),
             later=Beginning(self._began + timedelta(seconds=made), moved) if number < begins else None,
-            held=held,
-            ahead=tuple(each for each in before if each) if held and not is_shared and not redriven else (),
+            pending=pending,
+            ahead=tuple(each for each in before if each) if pending and not is_shared and not redriven else (),
             is_redriven=redriven is not None,
             ended=one.outcomes.get(str(number)),
         )
@@ -61,15 +61,15 @@ class InMemoryDeliveryStates(DeliveryStates):
                     return str(number)
         return None
 
-    def _held(self, one: SubscriptionState, place: Place, number: int) -> Held | None:
+    def _entry(self, one: SubscriptionState, place: Place, number: int) -> PendingEntry | None:
         pending, record = place.pending.get(number), one.records.get(number)
         if pending is None:
             return None
         seconds = self._events.now() - pending.shown
         if record is None:
-            return Held(str(number), pending.owner or "nobody", seconds)
+            return PendingEntry(str(number), pending.owner or "nobody", seconds)
         due, begun = (self._moment(time) if time else None for time in (record.due, record.begun))
-        return Held(str(number), pending.owner or "nobody", seconds, record.failures, due, begun)
+        return PendingEntry(str(number), pending.owner or "nobody", seconds, record.failures, due, begun)
 
     def _moment(self, seconds: float) -> datetime:
         return datetime.fromtimestamp(seconds, UTC)

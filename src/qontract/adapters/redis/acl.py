@@ -2,8 +2,8 @@
 
 A rule has a root, for what names no key, and for scripts: a script runs with the rights of its user, so each of its
 commands is checked again. Every other command may touch only the keys that are in parentheses with it (a selector).
-`@connection` is what clients say of themselves, which differs from one version to the next, and WAIT; tracking would
-tell them of keys of others.
+`@connection` is what clients say of themselves, which differs from one version to the next, WAIT and WAITAOF; tracking
+would tell them of keys of others.
 """
 
 import re

@@ -1,6 +1,6 @@
 """Redis: what handlers publish goes the way of all events, on the connections of their event loop."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from redis.asyncio import Redis
 
@@ -8,20 +8,28 @@ from qontract.adapters.redis.broker import publication
 from qontract.adapters.redis.event_publisher import counted, encode
 from qontract.adapters.redis.lua_scripts import run
 from qontract.application.ports.async_event_publisher import AsyncEventPublisher
+from qontract.application.ports.event_sender import EncodedEvent
 from qontract.domain.events import DomainEvent
+
+Remember = Callable[[Sequence[EncodedEvent], str], None]
+"""Remembers published events, and the history of the server's data that has them; see `PublishedWindow.remember`."""
 
 
 class RedisAsyncEventPublisher(AsyncEventPublisher):
     """Publishes through a client of the event loop. An empty `stream` keeps nothing, and leaves the live channel alone.
 
-    How long it takes is up to the client: its socket time-out, and how often it tries again.
+    How long it takes is up to the client: its socket time-out, and how often it tries again. `remember` gets what was
+    published.
     """
 
-    def __init__(self, redis: Redis, channel: str, stream: str, source: str) -> None:
+    def __init__(
+        self, redis: Redis, channel: str, stream: str, source: str, *, remember: Remember | None = None
+    ) -> None:
         self._redis = redis
         self._channel = channel
         self._stream = stream
         self._source = source
+        self._remember = remember
 
     async def publish(self, events: Sequence[DomainEvent]) -> None:
         """Publish all the events in one atomic round trip."""
@@ -29,5 +37,7 @@ class RedisAsyncEventPublisher(AsyncEventPublisher):
             return
         outgoing = encode(events, self._source)
         with counted(outgoing, self._stream or self._channel):
-            keys, arguments = publication(outgoing, self._channel, self._stream)
-            await run(self._redis, "publish", keys, *arguments)
+            keys, arguments = publication(outgoing, self._channel, self._stream, history=self._remember is not None)
+            history = await run(self._redis, "publish", keys, *arguments)
+        if self._remember:
+            self._remember(outgoing, history.decode())

@@ -50,7 +50,7 @@ class RedisBroker:
     published is repeated once if the connection breaks, for Redis leaves out an event that it has seen.
 
     For `pause` seconds after Redis did not answer it is not asked, and what needs it fails at once (a circuit breaker).
-    What is published has to be on so many `replicas`, if they are given.
+    What is published has to be on so many `replicas`, or disks, if they are given.
     """
 
     def __init__(self, url: str, *, timeout: float = 2.0, pause: float = 0.0, replicas: Replicas | None = None) -> None:
@@ -105,7 +105,7 @@ class RedisBroker:
         last day, to this channel and stream, is not repeated.
 
         Raises redis.RedisError: perhaps nothing was published, and perhaps all was, if the answer got lost; and
-        NotReplicatedError if all was, and not on as many replicas as it has to be.
+        NotReplicatedError if all was, and not on as many replicas, or disks, as it has to be.
         """
         ours = [event if isinstance(event, Event) else Event.from_sdk(event) for event in events]
         self.send(list(map(encoded, ours)), channel=channel, stream=stream)
@@ -215,8 +215,10 @@ def encoded(event: Event) -> EncodedEvent:
     return EncodedEvent(event.source, event.id, event.type, event.to_json(), trace)
 
 
-def publication(events: Sequence[EncodedEvent], channel: str, stream: str) -> tuple[list[str], list[str | bytes | int]]:
-    """Return the keys and the arguments of the script that publishes the events.
+def publication(
+    events: Sequence[EncodedEvent], channel: str, stream: str, *, history: bool = False
+) -> tuple[list[str], list[str | bytes | int]]:
+    """Return the keys and the arguments of the script that publishes the events, and says which `history` has them.
 
     Raises ValueError if they would go nowhere.
     """
@@ -226,7 +228,7 @@ def publication(events: Sequence[EncodedEvent], channel: str, stream: str) -> tu
     prefix = keys.published(stream)
     marks = [f"{prefix}{intent_name(event.source, event.id)}" for event in events]
     name_at = len(prefix.encode()) + 1
-    arguments: list[str | bytes | int] = [int(bool(stream)), channel, REMEMBERED_SECONDS, name_at]
+    arguments: list[str | bytes | int] = [int(bool(stream)), channel, REMEMBERED_SECONDS, name_at, int(history)]
     for event in events:
         arguments += (event.content, event.type)
     return [stream or keys.intents, keys.intents, *marks], arguments  # an empty key would be in another slot

@@ -20,7 +20,7 @@ from qontract.adapters.unreadable import excerpt
 from qontract.application.ports.delivery_states import DeliveryStates, DeliveryStatesError
 from qontract.application.ports.event_log import Entry
 from qontract.domain.delivery_outcomes import DeliveryOutcome, EndedDelivery
-from qontract.domain.delivery_states import DeliveryState, Held
+from qontract.domain.delivery_states import DeliveryState, PendingEntry
 
 _MAX_AHEAD = 500
 _MAX_RECORDS = 1000
@@ -79,9 +79,9 @@ class _Look:
         last = group["last-delivered-id"].decode() if group else "0-0"
         redriven = self._redriven()
         stream, place = (keys.redriven(name), redriven) if redriven else (keys.stream, entry)
-        held = self._pending(stream, place, place, 1)
+        pending = self._pending(stream, place, place, 1)
         is_read = number_of(entry) <= number_of(last)
-        ordered = held and not redriven and not (interest and interest.shared)
+        ordered = pending and not redriven and not (interest and interest.shared)
         ahead, more = self._ahead() if ordered else ((), False)
         return DeliveryState(
             interest=interest,
@@ -89,7 +89,7 @@ class _Look:
             is_read=group is not None and is_read,
             unread_before=0 if is_read or redriven else self._unread(last),
             later=later,
-            held=held[0] if held else None,
+            pending=pending[0] if pending else None,
             ahead=ahead,
             ahead_more=more,
             is_redriven=redriven is not None,
@@ -118,18 +118,18 @@ class _Look:
             self._missing.append(f"redriven: only the newest {_MAX_REDRIVEN} were looked at")
         return next((id_.decode() for id_, of in found if of.get(b"entry") == self._entry.encode()), None)
 
-    def _pending(self, stream: str, first: str, last: str, count: int) -> list[Held]:
+    def _pending(self, stream: str, first: str, last: str, count: int) -> list[PendingEntry]:
         found = self._tried("pending", self._redis.xpending_range, stream, self._name, first, last, count) or []
         prefix = REDRIVEN if stream != self._keys.stream else ""
         ids = [one["message_id"].decode() for one in found]
         names = [f"{prefix}{id_}" for id_ in ids]
         records = self._tried("records", self._redis.hmget, self._keys.records(self._name), names) if names else ()
         return [
-            self._held(name, one, record)
+            self._pending_entry(name, one, record)
             for name, one, record in zip(names, found, records or [None] * len(names), strict=True)
         ]
 
-    def _held(self, name: str, one: Mapping[str, Any], record: bytes | None) -> Held:
+    def _pending_entry(self, name: str, one: Mapping[str, Any], record: bytes | None) -> PendingEntry:
         known = Entry(name, None)
         if record is not None:
             try:
@@ -138,9 +138,9 @@ class _Look:
                 self._missing.append(f"record of attempts: {excerpt(error)}")
         replica = one["consumer"].decode(errors="replace")
         due, begun = _moment(known.due), _moment(known.begun)
-        return Held(name, replica, one["time_since_delivered"] / 1000, known.failures, due, begun)
+        return PendingEntry(name, replica, one["time_since_delivered"] / 1000, known.failures, due, begun)
 
-    def _ahead(self) -> tuple[tuple[Held, ...], bool]:
+    def _ahead(self) -> tuple[tuple[PendingEntry, ...], bool]:
         """Return what is pending before the event: the first of it, and all of which an attempt is on record."""
         before = f"({self._entry}"
         first = self._pending(self._keys.stream, "-", before, _MAX_AHEAD)
@@ -153,7 +153,7 @@ class _Look:
             for name in recorded
             if is_entry_id(name) and number_of(first[-1].entry) < number_of(name) < number_of(self._entry)
         ]
-        rest = [held for name in between for held in self._pending(self._keys.stream, name, name, 1)]
+        rest = [pending for name in between for pending in self._pending(self._keys.stream, name, name, 1)]
         return (*first, *rest), True
 
     def _unread(self, last: str) -> int:

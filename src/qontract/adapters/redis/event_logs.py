@@ -7,7 +7,7 @@ from faststream.redis import RedisBroker
 from redis.asyncio import Redis
 
 from qontract.adapters.redis import wrong_keys
-from qontract.adapters.redis.async_event_publisher import RedisAsyncEventPublisher
+from qontract.adapters.redis.async_event_publisher import RedisAsyncEventPublisher, Remember
 from qontract.adapters.redis.errors import translated
 from qontract.adapters.redis.event_log import RedisEventLog
 from qontract.adapters.redis.keys import keys_of
@@ -24,11 +24,19 @@ class RedisEventLogs(EventLogs):
     """The stream, on the connection of a FastStream broker, which is not shared with another event loop.
 
     `replica` is the name of this process among those that read. What its replica has shown no sign of working on for
-    `claim_seconds` is claimed.
+    `claim_seconds` is claimed. `remember` gets what is published.
     """
 
     def __init__(
-        self, broker: RedisBroker, *, replica: str, channel: str, stream: str, source: str, claim_seconds: float
+        self,
+        broker: RedisBroker,
+        *,
+        replica: str,
+        channel: str,
+        stream: str,
+        source: str,
+        claim_seconds: float,
+        remember: Remember | None = None,
     ) -> None:
         self._broker = broker
         self._replica = replica
@@ -36,6 +44,7 @@ class RedisEventLogs(EventLogs):
         self._keys = keys_of(channel, stream)
         self._source = source
         self._claim_seconds = claim_seconds
+        self._remember = remember
 
     async def __aenter__(self) -> Self:
         """Make the client; it connects when it is first used, and again when that is lost."""
@@ -43,7 +52,11 @@ class RedisEventLogs(EventLogs):
         self._waits = Waits(self._redis, self._keys.stream)
         self._segments = Segments(self._redis, self._keys.stream)
         self.publisher = RedisAsyncEventPublisher(
-            self._redis, channel=self._channel, stream=self._keys.stream, source=self._source
+            self._redis,
+            channel=self._channel,
+            stream=self._keys.stream,
+            source=self._source,
+            remember=self._remember,
         )
         return self
 

@@ -11,6 +11,7 @@ from qontract.adapters.redis.acl import OLDEST, Grant, Process, grants
 from qontract.adapters.redis.connections import NoSentinelError, NotPrimaryError, client
 from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.redis.lua_scripts import run_now
+from qontract.adapters.redis.replicas import why_no_fsync
 from qontract.adapters.unreadable import excerpt
 from qontract.application.ports.server_check import ServerCheck, ServerState
 
@@ -23,13 +24,23 @@ _UNWRITTEN = {"READONLY": "is a replica", "OOM": "is full"}
 class RedisServerCheck(ServerCheck):
     """The server at `url`, for a process with these events. With `writes`, a key of ours is written as a trial.
 
-    `timeout` bounds connecting and each answer, in seconds. Nothing is tried again.
+    With `fsync`, it has to say what is on its disk. `timeout` bounds connecting and each answer, in seconds. Nothing is
+    tried again.
     """
 
     def __init__(
-        self, url: str, process: Process, *, channel: str, stream: str, writes: bool, timeout: float = 2.0
+        self,
+        url: str,
+        process: Process,
+        *,
+        channel: str,
+        stream: str,
+        writes: bool,
+        fsync: bool = False,
+        timeout: float = 2.0,
     ) -> None:
         self._process = process
+        self._fsync = fsync
         self._ready = keys_of(channel).ready
         self._milliseconds = _PROBED_MILLISECONDS if writes else 0
         self._grants = sorted(grants(process, channel=channel, stream=stream))
@@ -49,7 +60,20 @@ class RedisServerCheck(ServerCheck):
             (b"READONLY", b"-READONLY")
         ):  # the answer of a script: see connections.py
             self._redis.connection_pool.disconnect()
-        return self._read(answer)
+        state = self._read(answer)
+        return self._with_fsync() if self._fsync and state == ServerState() else state
+
+    def _with_fsync(self) -> ServerState:
+        """Ask what is on the disk; waiting for it is for others."""
+        ask: Any = self._redis.execute_command
+        try:
+            ask("WAITAOF", 1, 0, 1)
+        except redis.exceptions.NoPermissionError:
+            return ServerState(refused=f"the user of Redis may not WAITAOF{self._hint()}")
+        except (redis.RedisError, OSError) as error:
+            reason = why_no_fsync(error)
+            return ServerState(refused=reason) if reason else ServerState(failing=_why_not_asked(error))
+        return ServerState()
 
     def _failed(self, error: Exception) -> ServerState:
         match error:

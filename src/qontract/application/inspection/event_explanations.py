@@ -13,12 +13,12 @@ from qontract.application.ports.intents import Intents, IntentsError
 from qontract.application.ports.kept_events import KeptEvents, KeptEventsError, Span
 from qontract.application.ports.subscriptions import Subscriptions
 from qontract.domain.dead_letters import DeadLetter, Discarded, Redriven
-from qontract.domain.delivery_states import DeliveryState, Held
+from qontract.domain.delivery_states import DeliveryState, PendingEntry
 from qontract.domain.events import DomainEvent
 from qontract.domain.explanations import (
     DeliveryFacts,
     EventExplanation,
-    Fate,
+    EventStatus,
     Predecessor,
     SubscriptionFinding,
     Verdict,
@@ -110,7 +110,7 @@ class EventExplanations:
         findings = self._findings(views, event, entry, missing)
         reason = f"as entry {entry}"
         reason += f", at {event.kept:%Y-%m-%d %H:%M:%S} UTC" if event else "; it is in the log no more"
-        return EventExplanation(Fate.PUBLISHED, reason, event, entry, None, tuple(findings), tuple(missing))
+        return EventExplanation(EventStatus.PUBLISHED, reason, event, entry, None, tuple(findings), tuple(missing))
 
     def _gone(self, entry: str, missing: list[str]) -> EventExplanation | None:
         """Return what the subscriptions still know of an entry that the log has no more."""
@@ -119,7 +119,7 @@ class EventExplanations:
         later = Verdict.SUBSCRIBED_LATER
         if any(one.verdict.waits or (one.details.get("when") and one.verdict is not later) for one in findings):
             reason = f"as entry {entry}; it is in the log no more"
-            return EventExplanation(Fate.PUBLISHED, reason, None, entry, None, tuple(findings), tuple(missing))
+            return EventExplanation(EventStatus.PUBLISHED, reason, None, entry, None, tuple(findings), tuple(missing))
         return None
 
     def _findings(
@@ -176,15 +176,15 @@ class EventExplanations:
     def _predecessor(self, event: KeptEvent, state: DeliveryState) -> Predecessor | None:
         """Return the first event of the same order key that is not acknowledged, if it is another one."""
         key = self._order_key(event)
-        for held in state.ahead if key else ():
-            other = self._kept(held)
+        for pending in state.ahead if key else ():
+            other = self._kept(pending)
             if other and self._order_key(other) == key:
-                return Predecessor(held, other.id)
+                return Predecessor(pending, other.id)
         return None
 
-    def _kept(self, held: Held) -> KeptEvent | None:
+    def _kept(self, pending: PendingEntry) -> KeptEvent | None:
         try:
-            return self._stores.kept.get(held.entry)
+            return self._stores.kept.get(pending.entry)
         except KeptEventsError:
             return None
 
@@ -203,7 +203,7 @@ class EventExplanations:
         stores = self._stores
         if found := self._spooled(is_it, missing):
             where = f"{stores.machine}; Redis did not take it, and a worker there sends it later"
-            return self._waiting(Fate.SPOOLED_ON, where, found, "qontract events flush", missing)
+            return self._waiting(EventStatus.SPOOLED_ON, where, found, "qontract events flush", missing)
         for intents in filter(None, (stores.intents, stores.spool)):
             try:
                 pending = [(scope, event) for scope, events in intents.pending().items() for event in events]
@@ -217,7 +217,7 @@ class EventExplanations:
                         "recovery, finds out whether it was applied"
                     )
                     following = "start a worker, if none runs: `intents not resolved yet` in its log says why not"
-                    return self._waiting(Fate.INTENT_PENDING, reason, event, following, missing)
+                    return self._waiting(EventStatus.INTENT_PENDING, reason, event, following, missing)
         return None
 
     def _spooled(self, is_it: Callable[[DomainEvent], bool], missing: list[str]) -> DomainEvent | None:
@@ -229,7 +229,7 @@ class EventExplanations:
         return next(filter(is_it, spooled), None)
 
     def _waiting(
-        self, fate: Fate, reason: str, event: DomainEvent, following: str, missing: list[str]
+        self, status: EventStatus, reason: str, event: DomainEvent, following: str, missing: list[str]
     ) -> EventExplanation:
         waiting = KeptEvent("", event.time, self._stores.event_format.encode(event))
-        return EventExplanation(fate, reason, waiting, "", following, missing=tuple(missing))
+        return EventExplanation(status, reason, waiting, "", following, missing=tuple(missing))

@@ -17,7 +17,7 @@ class DeliveryStates(Protocol):
       state of the redriven one until that is acknowledged. Any text may be an entry or a subscription; of an unknown
       one, nothing is known.
     - An entry that was read and is not acknowledged has its holder, and the record of its attempts. An entry that a
-      replica acknowledges at the same moment is `ended` or `held`, never neither.
+      replica acknowledges at the same moment is `ended` or `pending`, never neither.
     - `ended` is known for as long as the event is kept. The search for it is bounded; if it stops at the bound,
       `missing` says so. A part that cannot be read is in `missing`, and does not affect the others.
     - `ahead` has only entries that may hold up this one: in a shared subscription there are none.

@@ -18,7 +18,9 @@ class Container(containers.DeclarativeContainer):
 
     settings = providers.Singleton(load_settings)
     tracer = providers.Factory(work.tracer)
-    event_manager = providers.Singleton(work.event_manager, settings)
+    event_broker = providers.Singleton(work.event_broker, settings)
+    published_window = providers.Singleton(work.published_window, settings, event_broker)
+    event_manager = providers.Singleton(work.event_manager, settings, event_broker, published_window)
     installed_integrations = providers.Singleton(load_integrations)
     integrations = providers.Singleton(make_integrations, installed_integrations)
     guards = providers.Singleton(work.guards, settings)
@@ -32,7 +34,11 @@ class Container(containers.DeclarativeContainer):
     replica = providers.Singleton(delivery.replica)
     event_logs = providers.Factory(delivery.event_logs, settings, replica, faststream_broker)
     delivery_event_logs = providers.Factory(
-        delivery.event_logs, settings, replica, providers.Factory(delivery.faststream_broker, settings)
+        delivery.event_logs,
+        settings,
+        replica,
+        providers.Factory(delivery.faststream_broker, settings),
+        published_window,
     )
     measure = providers.Singleton(delivery.measure, settings)
     event_format = providers.Singleton(delivery.event_format, settings)

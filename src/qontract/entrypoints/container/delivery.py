@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qontract.application.ports.event_format import EventFormat
 from qontract.application.ports.event_log import Measures
 from qontract.application.ports.event_logs import EventLogs
+from qontract.application.published_window import PublishedWindow
 from qontract.entrypoints.settings import Settings
 
 if TYPE_CHECKING:  # a process imports only the adapters that it makes: it starts the sooner
@@ -27,8 +28,13 @@ def replica() -> str:
     return f"{gethostname()}-{getpid()}-{token_hex(2)}"
 
 
-def event_logs(settings: Settings, replica: str, broker: "FastStreamBroker") -> EventLogs:
-    """Return a view of the kept events on the connection of this broker, for the event loop that uses it."""
+def event_logs(
+    settings: Settings, replica: str, broker: "FastStreamBroker", window: PublishedWindow | None = None
+) -> EventLogs:
+    """Return a view of the kept events on the connection of this broker, for the event loop that uses it.
+
+    The window remembers what is published there.
+    """
     from qontract.adapters.redis.event_logs import RedisEventLogs
 
     return RedisEventLogs(
@@ -38,6 +44,7 @@ def event_logs(settings: Settings, replica: str, broker: "FastStreamBroker") -> 
         stream=settings.events.stream,
         source=settings.events.source,
         claim_seconds=settings.subscriber.claim_seconds,
+        remember=window.remember if window else None,
     )
 
 

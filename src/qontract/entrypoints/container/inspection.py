@@ -111,7 +111,12 @@ def server_check(settings: Settings, process: str, *, writes: bool) -> ServerChe
         del servers["QAPI_CACHE_BROKER_URL"]
     checks: dict[str, ServerCheck] = {
         setting: RedisServerCheck(
-            url.get_secret_value(), asking, channel=events.channel, stream=events.stream, writes=writes
+            url.get_secret_value(),
+            asking,
+            channel=events.channel,
+            stream=events.stream,
+            writes=writes,
+            fsync=events.enabled and events.fsync and events.url in {None, url},
         )
         for setting, url in servers.items()
         if url

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from qontract.application.event_manager import EventManager
 from qontract.application.guards import Guards
 from qontract.application.jobs import Continues, JobSlice, Runners
-from qontract.application.ports.event_sender import EventSender
 from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.kept_jobs import KeptJobs
 from qontract.application.ports.tracer import Tracer
@@ -25,7 +24,7 @@ from qontract.entrypoints.settings.traces import wanted
 
 if TYPE_CHECKING:  # a process imports only the adapters that it makes: it starts the sooner
     from qontract.adapters.celery import CeleryJobQueue
-    from qontract.adapters.redis import RedisBroker
+    from qontract.adapters.redis import RedisBroker, RedisEventPublisher
 
 log = logging.getLogger(__name__)
 
@@ -33,22 +32,40 @@ Recovery = Callable[[], None]
 """Runs again the jobs of dead workers, republishes what is spooled, and resolves the intents of dead runs."""
 
 
-def event_manager(settings: Settings) -> EventManager | None:
-    """Return the event manager. A Redis that does not answer takes half a second, every quarter of a minute."""
-    from qontract.adapters.redis import RedisBroker, RedisEventPublisher, RedisIntents
-    from qontract.adapters.redis.event_publisher import NOT_PUBLISHED
+def event_broker(settings: Settings) -> "RedisBroker":
+    """Return what publishes. A Redis that does not answer takes half a second, every quarter of a minute."""
+    from qontract.adapters.redis import RedisBroker
     from qontract.adapters.redis.replicas import Replicas
+
+    events = settings.events
+    waits = events.replicas or events.fsync
+    replicas = Replicas(events.replicas, events.replicas_timeout, fsync=events.fsync) if waits else None
+    return RedisBroker(settings.events_url, timeout=0.5, pause=15, replicas=replicas)
+
+
+def published_window(settings: Settings, broker: "RedisBroker") -> PublishedWindow | None:
+    """Return what publishes again what a failover may have lost; None if nothing is published, or nothing kept."""
+    from qontract.adapters.redis import RedisServerHistory
+    from qontract.adapters.redis.server_history import FORGOTTEN, PUBLISHED_AGAIN
+
+    events = settings.events
+    if not events.enabled or not events.stream:
+        return None
+    server = RedisServerHistory(broker, channel=events.channel)
+    sender = _event_publisher(settings, broker)
+    return PublishedWindow(sender, server, count_again=PUBLISHED_AGAIN.inc, count_forgotten=FORGOTTEN.inc)
+
+
+def event_manager(settings: Settings, broker: "RedisBroker", window: PublishedWindow | None) -> EventManager | None:
+    from qontract.adapters.redis import RedisIntents
+    from qontract.adapters.redis.event_publisher import NOT_PUBLISHED
     from qontract.adapters.sqlite import SqliteEventSpool
 
     events = settings.events
     if not events.enabled:
         return None
-    replicas = Replicas(events.replicas, events.replicas_timeout) if events.replicas else None
-    broker = RedisBroker(settings.events_url, timeout=0.5, pause=15, replicas=replicas)
-    sender = RedisEventPublisher(broker, channel=events.channel, stream=events.stream, source=events.source)
-    window = _remembering(sender, broker, events.channel) if events.stream else None
     return EventManager(
-        window or sender,
+        window or _event_publisher(settings, broker),
         spool=SqliteEventSpool(events.spool, max_bytes=events.spool_max_bytes),
         unreplicated=SqliteEventSpool(events.unreplicated, max_bytes=events.spool_max_bytes),
         intents=RedisIntents(broker, channel=events.channel, source=events.source),
@@ -57,13 +74,11 @@ def event_manager(settings: Settings) -> EventManager | None:
     )
 
 
-def _remembering(sender: EventSender, broker: "RedisBroker", channel: str) -> PublishedWindow:
-    """Return what publishes again what a failover may have lost."""
-    from qontract.adapters.redis import RedisServerHistory
-    from qontract.adapters.redis.server_history import FORGOTTEN, PUBLISHED_AGAIN
+def _event_publisher(settings: Settings, broker: "RedisBroker") -> "RedisEventPublisher":
+    from qontract.adapters.redis import RedisEventPublisher
 
-    server = RedisServerHistory(broker, channel=channel)
-    return PublishedWindow(sender, server, count_again=PUBLISHED_AGAIN.inc, count_forgotten=FORGOTTEN.inc)
+    events = settings.events
+    return RedisEventPublisher(broker, channel=events.channel, stream=events.stream, source=events.source)
 
 
 def tracer(service: str) -> Tracer | None:

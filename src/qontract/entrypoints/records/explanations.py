@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from qontract.domain.explanations import EventExplanation, Fate, SubscriptionFinding, Verdict
+from qontract.domain.explanations import EventExplanation, EventStatus, SubscriptionFinding, Verdict
 from qontract.domain.kept_events import KeptEvent
 from qontract.entrypoints.records.event_lines import record as record_of_event
 from qontract.entrypoints.shown import safe
@@ -19,29 +19,29 @@ _BORN = {
     "time": "time",
 }
 _CODES = {
-    Fate.PUBLISHED: 0,
-    Fate.SPOOLED_ON: WAITS,
-    Fate.INTENT_PENDING: WAITS,
-    Fate.NOT_DONE_YET: WAITS,
-    Fate.NEVER_PLANNED: 0,
-    Fate.DRY_RUN: 0,
-    Fate.UNKNOWN: UNKNOWN,
+    EventStatus.PUBLISHED: 0,
+    EventStatus.SPOOLED_ON: WAITS,
+    EventStatus.INTENT_PENDING: WAITS,
+    EventStatus.NOT_DONE_YET: WAITS,
+    EventStatus.NEVER_PLANNED: 0,
+    EventStatus.DRY_RUN: 0,
+    EventStatus.UNKNOWN: UNKNOWN,
 }
 
 
 def exit_code(explanation: EventExplanation) -> int:
     """Return the exit code: of several, what was given up goes before what is unknown, and that before what waits."""
     verdicts = [finding.verdict for finding in explanation.findings]
-    codes = {code_of(explanation.fate)}
+    codes = {code_of(explanation.status)}
     codes |= {GIVEN_UP for one in verdicts if one.is_given_up}
     codes |= {UNKNOWN for one in verdicts if one is Verdict.UNKNOWN}
     codes |= {WAITS for one in verdicts if one.waits}
     return worst(codes)
 
 
-def code_of(fate: Fate) -> int:
+def code_of(status: EventStatus) -> int:
     """Return the exit code of what became of a job, or of an event before any subscription has to do with it."""
-    return _CODES.get(fate, GIVEN_UP)
+    return _CODES.get(status, GIVEN_UP)
 
 
 def worst(codes: Collection[int]) -> int:
@@ -53,7 +53,7 @@ def record(explanation: EventExplanation) -> dict[str, Any]:
     """Return all that is known, for JSON."""
     event = explanation.event
     return {
-        "fate": explanation.fate.value,
+        "status": explanation.status.value,
         "reason": explanation.reason,
         "next": explanation.next,
         "entry": explanation.entry or None,
@@ -70,7 +70,7 @@ def lines(explanation: EventExplanation) -> Iterator[str]:
         yield from _lines_of_event(explanation.event)
     if explanation.job:
         yield safe(f"{'job':10} {explanation.job}")
-    yield safe(f"{explanation.fate:10} {explanation.reason}")
+    yield safe(f"{explanation.status:10} {explanation.reason}")
     if explanation.next:
         yield safe(f"  next: {explanation.next}")
     for finding in explanation.findings:

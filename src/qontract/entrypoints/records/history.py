@@ -10,7 +10,7 @@ from qontract.entrypoints.shown import safe
 
 def exit_code_of_history(history: History) -> int:
     """Return the exit code: what is worst of all that it has."""
-    codes = {code_of(note.fate) for note in history.jobs}
+    codes = {code_of(note.status) for note in history.jobs}
     return worst(codes | {exit_code(mention.explanation) for mention in history.events})
 
 
@@ -32,7 +32,7 @@ def lines_of_history(history: History) -> Iterator[str]:
         view = note.view
         when = f"{view.submitted_at:%Y-%m-%d %H:%M:%S} UTC" if view.submitted_at else "-"
         why = f" ({view.reason})" if view.reason else ""
-        yield safe(f"job {view.id}: {note.fate}")
+        yield safe(f"job {view.id}: {note.status}")
         yield safe(f"  {when}, {view.integration}, by {view.submitted_by or '-'}{why}")
         yield safe(f"  {note.reason}")
         if note.next:
@@ -68,7 +68,7 @@ def _job(note: JobExplanation) -> dict[str, Any]:
         "submitted_at": view.submitted_at.isoformat() if view.submitted_at else None,
         "submitted_by": view.submitted_by,
         "asked_for": view.reason,
-        "fate": note.fate.value,
+        "event_status": note.status.value,
         "reason": note.reason,
         "next": note.next,
     }

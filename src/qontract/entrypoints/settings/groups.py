@@ -70,7 +70,7 @@ def _state_directory() -> Path:
 class EventsSettings(Group):
     """`QAPI_EVENTS__…`: what becomes of the events. They wait in the file `spool` while Redis does not take them.
 
-    With `replicas`, they also wait, in a file beside it, while fewer replicas of Redis have them.
+    With `replicas` or `fsync`, they also wait, in a file beside it, while fewer replicas of Redis, or disks, have them.
     """
 
     enabled: bool = True
@@ -83,11 +83,17 @@ class EventsSettings(Group):
     spool: Path = Field(default_factory=lambda: _state_directory() / "events.sqlite")
     spool_max_bytes: int = Field(default=100_000_000, ge=1_000_000)
     replicas: int = Field(default=0, ge=0, description="How many replicas of Redis have to have an event")
-    replicas_timeout: float = Field(default=1, gt=0, le=10, description="Seconds that an event waits for them, at most")
+    fsync: bool = Field(default=False, description="Redis, and these replicas, have to have an event on their disks")
+    replicas_timeout: float = Field(
+        default_factory=lambda data: 3 if data.get("fsync") else 1,
+        gt=0,
+        le=10,
+        description="Seconds that an event waits for them, at most",
+    )
 
     @property
     def unreplicated(self) -> Path:
-        """Where events wait that are published, and not on as many replicas as they have to be."""
+        """Where events wait that are published, and not on as many replicas, or disks, as they have to be."""
         return self.spool.with_name(f"{self.spool.name}.unreplicated")
 
     @field_validator("stream")

@@ -12,6 +12,7 @@ import pytest
 from qontract.entrypoints.github_sandbox import load
 from qontract.entrypoints.github_sandbox.sandbox import SANDBOX
 from qontract.entrypoints.sandbox_server import RateLimits
+from tests.support import requesting
 from tests.support.github_sandbox import START, GithubSandbox
 from tests.support.processes import free_port, process
 
@@ -26,7 +27,7 @@ AUTH = {"authorization": "Bearer ghp_sandbox_acme"}
 
 def ask(github: GithubSandbox, verb: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
     url = f"{github.url}/{path}"
-    return httpx.request(verb, url, json=body, headers=AUTH | headers, trust_env=False)
+    return requesting.request(verb, url, json=body, headers=AUTH | headers, trust_env=False)
 
 
 def query(github: GithubSandbox, text: str, **variables: Any) -> dict[str, Any]:
@@ -79,7 +80,7 @@ def test_a_refusal_has_githubs_status_and_changes_nothing(
 
 
 def test_a_body_that_is_no_json_is_refused(github: GithubSandbox) -> None:
-    answer = httpx.post(f"{github.url}/orgs/acme/teams", content=b"{", headers=AUTH, trust_env=False)
+    answer = requesting.post(f"{github.url}/orgs/acme/teams", content=b"{", headers=AUTH, trust_env=False)
     assert answer.status_code == 400
 
 
@@ -201,7 +202,7 @@ def test_a_process_serves_until_it_is_told_to_end_and_logs_no_token(tmp_path: Pa
     address = f"http://127.0.0.1:{port}"
     arguments = ["-m", "qontract.entrypoints.github_sandbox", "--state", str(file), "--port", str(port)]
     with process(*arguments, "--limits", "60", ready=f"{address}/sandbox/ready") as sandbox:
-        assert httpx.get(f"{address}/{TEAM}", headers=AUTH, trust_env=False).json()["name"] == "Team A"
+        assert requesting.get(f"{address}/{TEAM}", headers=AUTH, trust_env=False).json()["name"] == "Team A"
         sandbox.send_signal(signal.SIGTERM)
         said, _ = sandbox.communicate(timeout=10)
     assert sandbox.returncode == 0

@@ -67,7 +67,7 @@ class TestRedisDeliveryStates(DeliveryStatesContract):
         server.hset(KEYS.records(NAME), str(held.key), b"\xff")
         server.xadd(KEYS.outcomes(NAME), {"ended": b"nonsense"})
         found = store.state(entry)
-        assert found.held
+        assert found.pending
         assert {text.partition(":")[0].partition(",")[0] for text in found.missing} == {
             "interest",
             "place",

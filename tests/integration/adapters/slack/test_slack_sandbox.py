@@ -5,12 +5,12 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from qontract.entrypoints.slack_sandbox import load
+from tests.support import requesting
 from tests.support.processes import free_port, process
 from tests.support.slack_sandbox import COREOS, Sandbox
 
@@ -101,14 +101,14 @@ def test_messages_are_read_newest_first(slack: WebClient) -> None:
 def test_arguments_may_come_as_json_and_in_the_query(slack_sandbox: Sandbox, slack: WebClient) -> None:
     slack.api_call("usergroups.users.update", json={"usergroup": "S1", "users": ["U1", "U2"]})
     assert slack_sandbox.group("coreos", "team-a")["users"] == ["U1", "U2"]
-    query = httpx.get(f"{slack_sandbox.url}users.list", params={"token": "xoxb-sandbox-coreos", "limit": 2})
+    query = requesting.get(f"{slack_sandbox.url}users.list", params={"token": "xoxb-sandbox-coreos", "limit": 2})
     assert len(query.json()["members"]) == 2
 
 
 @pytest.mark.parametrize("body", ["[1]", "{", "\xff"])
 def test_arguments_that_are_no_json_object_are_refused(slack_sandbox: Sandbox, body: str) -> None:
     headers = {"content-type": "application/json"}
-    answer = httpx.post(f"{slack_sandbox.url}users.list", content=body.encode("latin-1"), headers=headers)
+    answer = requesting.post(f"{slack_sandbox.url}users.list", content=body.encode("latin-1"), headers=headers)
     assert answer.json() == {"ok": False, "error": "invalid_json"}
 
 
@@ -118,7 +118,7 @@ def test_faults_end_after_their_times_and_can_be_taken_back(slack_sandbox: Sandb
     with pytest.raises(SlackApiError, match="internal_error"):
         slack.users_list()
     assert slack.users_list()["ok"]
-    httpx.delete(f"{slack_sandbox.url}../sandbox/faults").raise_for_status()
+    requesting.delete(f"{slack_sandbox.url}../sandbox/faults").raise_for_status()
     assert slack.auth_test()["ok"]
 
 
@@ -152,7 +152,7 @@ def test_a_process_serves_until_it_is_told_to_end_and_logs_no_token(tmp_path: Pa
     arguments = ["-m", "qontract.entrypoints.slack_sandbox", "--state", str(file), "--port", str(port)]
     with process(*arguments, ready=f"{address}/sandbox/ready") as sandbox:
         assert WebClient("xoxb-sandbox-coreos", base_url=f"{address}/api/").users_list()["ok"]
-        httpx.get(f"{address}/api/users.list", params={"token": "xoxb-sandbox-coreos"}).raise_for_status()
+        requesting.get(f"{address}/api/users.list", params={"token": "xoxb-sandbox-coreos"}).raise_for_status()
         sandbox.send_signal(signal.SIGTERM)
         said, _ = sandbox.communicate(timeout=10)
     assert sandbox.returncode == 0

@@ -18,6 +18,7 @@ import pytest
 import redis
 
 from qontract.entrypoints.tokens import issue_token
+from tests.support import requesting
 from tests.support.forked import Forked
 from tests.support.processes import free_port
 from tests.support.waiting import until
@@ -65,7 +66,7 @@ def _until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> Non
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=5).is_success
+        return requesting.get(url, timeout=5).is_success
     except httpx.HTTPError:
         return False
 

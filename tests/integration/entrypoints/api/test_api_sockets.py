@@ -14,6 +14,7 @@ from subprocess import Popen
 import httpx
 import pytest
 
+from tests.support import requesting
 from tests.support.api_process import PATH, ended, running_api, token
 from tests.support.waiting import until
 
@@ -126,7 +127,7 @@ def test_connections_beyond_the_limit_are_refused_until_there_is_room(api: Api, 
     answers = [received(connection) for connection in connections]
     assert {answer[:13] for answer in answers} == {b"HTTP/1.1 503 ", b"HTTP/1.1 408 "}
     assert sum(answer.startswith(b"HTTP/1.1 408 ") for answer in answers) <= 60
-    assert httpx.get(client.base_url.join("/health/live")).status_code == 200
+    assert requesting.get(client.base_url.join("/health/live")).status_code == 200
     ended(running)
     assert lines(log).count("connection refused, for there are too many") == 1
 
@@ -148,7 +149,7 @@ def test_when_there_are_no_descriptors_left_the_log_has_a_few_lines_and_the_api_
 
 def _lives(client: httpx.Client) -> bool:
     try:
-        return httpx.get(client.base_url.join("/health/live"), timeout=5).is_success
+        return requesting.get(client.base_url.join("/health/live"), timeout=5).is_success
     except httpx.HTTPError:
         return False
 
@@ -186,7 +187,7 @@ def test_four_bodies_of_a_million_unknown_names_at_once_let_health_be_answered_w
     with running_api(valkey_url, log) as (client, running), ThreadPoolExecutor(4) as pool:
         headers = token() | {"content-type": "application/json"}
         url = client.base_url.join(PATH)
-        posts = [pool.submit(httpx.post, url, content=body, headers=headers, timeout=60) for _ in range(4)]
+        posts = [pool.submit(requesting.post, url, content=body, headers=headers, timeout=60) for _ in range(4)]
         worst = 0.0
         while not all(post.done() for post in posts):
             started = time.monotonic()

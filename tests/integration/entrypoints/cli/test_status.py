@@ -20,6 +20,7 @@ from qontract.adapters.sqlite import SqliteEventSpool
 from qontract.application.inspection.status import SECONDS, SystemStatus
 from qontract.domain.events import DomainEvent
 from qontract.domain.findings import Unanswered
+from tests.support import requesting
 from tests.support.api_process import SECRET, running_api, token
 from tests.support.commands import run
 from tests.support.processes import free_port
@@ -73,7 +74,7 @@ def test_a_worker_that_is_killed_and_a_redis_that_stops_are_told_each_with_its_o
         for page in (
             api.get("/metrics").text,
             worker.get("/metrics").text,
-            httpx.get(f"{subscriber.url}/metrics").text,
+            requesting.get(f"{subscriber.url}/metrics").text,
         ):
             assert 'qontract_build_info{python="3.' in page
 

@@ -71,7 +71,7 @@ async def test_each_subscription_has_a_verdict_from_the_publishing_to_the_end(
         found = {one["name"]: one for one in record["subscriptions"]}
         assert found["crm"]["details"]["event"] == first.id
         assert found["mails"]["details"]["pattern"] == "com.example.*"
-        assert (record["fate"], record["event"]["event"]["authid"]) == ("published", "alice")
+        assert (record["status"], record["event"]["event"]["authid"]) == ("published", "alice")
 
         ask(valkey_url, "XDEL", "qontract:{main}:events", record["entry"])  # what was handled is known all the same
         assert verdicts(second.id)["audit"] == "handled"

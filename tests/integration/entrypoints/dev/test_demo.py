@@ -25,55 +25,34 @@ def mark() -> Iterator[str]:
         yield mark
 
 
-def test_the_demo_shows_plan_changes_events_and_an_empty_second_run_keeps_the_logs_and_leaves_nothing_running(
+@needs_data
+def test_a_real_organisation_is_reconciled_with_an_event_of_each_change(mark: str) -> None:
+    if "github-teams" not in load_sandboxes().sandboxes:
+        pytest.skip("github-teams is not installed")
+    data = DATA / "kubernetes-github"
+    files = ["--desired", str(data / "desired-state.json"), "--sandbox", str(data / "organisations.json")]
+    done = run("demo", "github-teams", *files, MARK=mark)
+    assert done.returncode == 0, done.stdout + done.stderr
+    changes = Counter(re.findall(r":\d\d  github-teams\.(\w+)\s", done.stdout))
+    assert changes == {"create": 5, "update_members": 90 + 6}
+    assert "A second run plans 0 actions" in done.stdout
+
+
+def test_a_plan_that_a_guard_stops_is_accepted_by_its_digest_and_the_logs_are_kept_if_that_is_asked_for(
     mark: str, tmp_path: Path
 ) -> None:
-    away = "http://127.0.0.1:9"  # a proxy is not asked for what is on this machine
-    done = run("demo", "--logs", MARK=mark, HTTP_PROXY=away, http_proxy=away, TMPDIR=str(tmp_path))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 to create, 2 to change, 1 person removed." in done.stdout
-    assert "1 created, 2 changed, 1 person removed; 0 errors" in done.stdout
-    assert "3 events: what the subscriber got" in done.stdout
-    assert re.search(
-        r"^  \d\d:\d\d:\d\d  slack-usergroups\.create  acme/release-managers  for demo$", done.stdout, re.MULTILINE
-    )
-    assert "A second run plans 0 actions" in done.stdout
-    assert "The sandbox got 14 calls: 3 to plan, 8 to plan and apply, 3 to plan again" in done.stdout
-    (file,) = tmp_path.glob("*.log")
-    assert f"What the processes logged is in\n  {file}\n" in done.stdout
-    assert "api job accepted" in file.read_text()
-    assert max(len(line) for line in done.stdout.splitlines() if str(file) not in line) <= 80
-    assert "server listens" not in done.stdout + done.stderr, "the story is not told among the logs"
-
-
-@needs_data
-@pytest.mark.parametrize(
-    ("integration", "data", "state", "expected"),
-    [
-        ("slack-usergroups", "kubernetes-slack", "workspace.json", {"create": 2, "update_users": 10}),
-        ("github-teams", "kubernetes-github", "organisations.json", {"create": 5, "update_members": 90 + 6}),
-    ],
-)
-def test_a_real_organisation_is_reconciled_with_an_event_of_each_change(
-    mark: str, integration: str, data: str, state: str, expected: dict[str, int]
-) -> None:
-    if integration not in load_sandboxes().sandboxes:
-        pytest.skip(f"{integration} is not installed")
-    files = ["--desired", str(DATA / data / "desired-state.json"), "--sandbox", str(DATA / data / state)]
-    done = run("demo", integration, *files, MARK=mark)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert Counter(re.findall(rf":\d\d  {integration}\.(\w+)\s", done.stdout)) == expected
-    assert "A second run plans 0 actions" in done.stdout
-
-
-def test_a_plan_that_a_guard_stops_is_accepted_by_its_digest(mark: str, tmp_path: Path) -> None:
     files = _files(tmp_path, members=20, desired_members=5)
-    done = run("demo", *files, MARK=mark)
+    away = "http://127.0.0.1:9"  # a proxy is not asked for what is on this machine
+    done = run("demo", "--logs", *files, MARK=mark, HTTP_PROXY=away, http_proxy=away, TMPDIR=str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "it would end 15 of 20 memberships" in done.stdout
     assert re.search(r"--accept-plan [0-9a-f]{32}\n", done.stdout)
     assert "1 changed, 15 people removed; 0 errors" in done.stdout
     assert "A second run plans 0 actions" in done.stdout
+    (file,) = tmp_path.glob("*.log")
+    assert f"What the processes logged is in\n  {file}\n" in done.stdout
+    assert "api job accepted" in file.read_text()
+    assert "server listens" not in done.stdout + done.stderr, "the story is not told among the logs"
 
 
 def test_what_cannot_be_reached_is_named_and_the_demo_fails(mark: str, tmp_path: Path) -> None:

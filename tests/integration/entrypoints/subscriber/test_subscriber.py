@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 
@@ -15,6 +14,7 @@ from qontract.adapters.cloudevents import to_cloudevent
 from qontract.domain.events import catalogue
 from qontract.domain.slack_usergroups import UpdateUsers
 from qontract.testing import deliver
+from tests.support import requesting
 from tests.support.documents import references
 from tests.support.joined_log import JoinedLog
 from tests.support.processes import free_port, process
@@ -59,7 +59,7 @@ def served(valkey_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture(scope="module")
 def document(served: Subscriber) -> dict[str, Any]:
-    answer: dict[str, Any] = httpx.get(f"{served.url}/docs/asyncapi.json").raise_for_status().json()
+    answer: dict[str, Any] = requesting.get(f"{served.url}/docs/asyncapi.json").raise_for_status().json()
     return answer
 
 
@@ -83,7 +83,7 @@ def test_the_audit_log_has_the_whole_event_on_a_line_and_it_is_counted(
     site: Site, valkey_url: str, tmp_path: Path
 ) -> None:
     with site.subscriber() as one:
-        assert httpx.get(f"{one.url}/health/live").status_code == 200
+        assert requesting.get(f"{one.url}/health/live").status_code == 200
         publish(valkey_url, EVENT)
         until(lambda: len(lines(tmp_path / "audit.jsonl")) == 1)
         until(lambda: one.metrics()["qontract_events_handled_total", "audit-log"] == 1)
@@ -138,8 +138,8 @@ def test_sigterm_ends_it_cleanly(site: Site) -> None:
 
 def test_nothing_can_be_tried_out_from_its_pages(served: Subscriber) -> None:
     for path in ("/docs/asyncapi/try", "/asyncapi/try"):
-        assert httpx.post(f"{served.url}{path}", json={"channelName": "main", "message": {}}).status_code == 404
-    page = httpx.get(f"{served.url}/docs/asyncapi").raise_for_status().text
+        assert requesting.post(f"{served.url}{path}", json={"channelName": "main", "message": {}}).status_code == 404
+    page = requesting.get(f"{served.url}/docs/asyncapi").raise_for_status().text
     assert all(name in page for name in OURS)
     assert "<script" not in page
     assert "http" not in page.replace("http-equiv", "")
@@ -166,7 +166,7 @@ def test_neither_the_asyncapi_document_nor_its_page_says_where_redis_is(
     server = document["servers"]["development"]
     assert (server["host"], server["pathname"], server["protocol"]) == ("{host}", "/{database}", "redis")
     assert server["variables"].keys() == {"host", "database"}
-    page = httpx.get(f"{served.url}/docs/asyncapi").text
+    page = requesting.get(f"{served.url}/docs/asyncapi").text
     assert urlsplit(valkey_server).netloc not in json.dumps(document) + page
     assert "127.0.0.1" not in json.dumps(document) + page
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 import redis
 
+from tests.support import requesting
 from tests.support.worker_process import Worker, run_to_its_end
 
 HALF = b"GET /health/live HTTP/1.1\r\nHost: x\r\n"
@@ -73,7 +74,7 @@ def test_no_answer_of_the_worker_names_the_program_that_gives_it(running: Runnin
         assert "server" not in answer.headers
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "python_info" not in answer.text
-    assert httpx.post(f"{worker.url}/metrics").status_code == 405
+    assert requesting.post(f"{worker.url}/metrics").status_code == 405
 
 
 def test_an_integration_whose_settings_are_wrong_is_named_by_readiness_and_takes_nothing_down(

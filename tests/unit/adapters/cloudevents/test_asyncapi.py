@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from pydantic import Field
 
 from qontract.adapters.cloudevents import asyncapi
-from tests.support.documents import references
+from tests.support.documents import check_schema, references
 from tests.support.outside import outside_data, outside_event
 
 PUBLISHED = {"CreateUsergroup", "Failure", "UpdateMetadata", "UpdateUsers"}
@@ -30,7 +30,7 @@ def is_valid(made: dict[str, Any]) -> None:
         for part in reference.removeprefix("#/").split("/"):
             place = place[part]
     for schema in schemas.values():
-        Draft202012Validator.check_schema(schema)
+        check_schema(schema)
     for message in messages.values():
         payload = Draft202012Validator(message["payload"] | {"components": made["components"]})
         for example in message.get("examples", ()):

@@ -1,6 +1,7 @@
 """How long a write waits for replicas, and what it makes of their number."""
 
 import pytest
+from redis.exceptions import ResponseError
 
 from qontract.adapters.redis.replicas import IMPATIENT_SECONDS, NotReplicatedError, Replicas
 from tests.support.clock import Clock
@@ -22,10 +23,51 @@ def test_as_many_replicas_or_more_are_enough(replicas: Replicas, answer: int) ->
     assert replicas.command() == ("WAIT", 2, 500)
 
 
-@pytest.mark.parametrize("answer", [1, 0, b"OK", None, ValueError("odd")])
-def test_fewer_or_no_number_are_an_error(replicas: Replicas, answer: object) -> None:
-    with pytest.raises(NotReplicatedError, match="of 2 replicas"):
+@pytest.mark.parametrize("answer", [1, 0])
+def test_fewer_are_an_error(replicas: Replicas, answer: int) -> None:
+    with pytest.raises(NotReplicatedError, match=f"written, but on {answer} of 2 replicas in time"):
         replicas.judge(answer)
+
+
+@pytest.mark.parametrize("answer", [b"OK", None, ValueError("odd"), [1, 2]])
+def test_an_answer_that_is_no_number_is_an_error_that_shows_it(replicas: Replicas, answer: object) -> None:
+    with pytest.raises(NotReplicatedError, match="the answer of WAIT or WAITAOF is"):
+        replicas.judge(answer)
+
+
+@pytest.mark.parametrize(("count", "answer"), [(0, [1, 0]), (0, [1, 3]), (2, [1, 2])])
+def test_with_fsync_the_primary_and_as_many_replicas_have_to_have_it_on_their_disks(
+    count: int, answer: list[int]
+) -> None:
+    on_disk = Replicas(count, 3, fsync=True)
+    on_disk.judge(answer)
+    assert on_disk.command() == ("WAITAOF", 1, count, 3000)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ([0, 2], "not on the disk of the primary in time"),
+        ([1, 1], "on the disks of 1 of 2 replicas in time"),
+        ([], "the answer of WAIT or WAITAOF is"),
+        ([1], "the answer of WAIT or WAITAOF is"),
+        ([1, b"2"], "the answer of WAIT or WAITAOF is"),
+        (2, "the answer of WAIT or WAITAOF is 2"),
+        (ResponseError("unknown command 'WAITAOF', with args"), "for QAPI_EVENTS__FSYNC it has to be 7.2 or later"),
+        (
+            ResponseError("WAITAOF cannot be used when numlocal is set but appendonly is disabled."),
+            "QAPI_EVENTS__FSYNC needs `appendonly yes`",
+        ),
+    ],
+    ids=str,
+)
+def test_with_fsync_what_is_not_on_enough_disks_is_an_error_that_says_where_it_is_not(
+    answer: object, reason: str
+) -> None:
+    on_disk = Replicas(2, 0.5, fsync=True)
+    with pytest.raises(NotReplicatedError, match=f"written, but .*{reason}"):
+        on_disk.judge(answer)
+    assert on_disk.command() == ("WAITAOF", 1, 2, 1)
 
 
 def test_while_replicas_are_missing_one_write_in_a_quarter_of_a_minute_waits_for_them(

@@ -45,3 +45,39 @@ def test_an_answer_becomes_a_line(answer: object, said: ServerState, monkeypatch
     server = RedisServerCheck("redis://x/0", Process.API, channel="main", stream="s", writes=True)
     monkeypatch.setattr(server._redis, "execute_command", execute)
     assert server.state() == said
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ([0, 0], ServerState()),
+        (
+            ResponseError("WAITAOF cannot be used when numlocal is set but appendonly is disabled."),
+            refused("Redis has no append-only file: QAPI_EVENTS__FSYNC needs `appendonly yes` there"),
+        ),
+        (
+            ResponseError("unknown command 'WAITAOF', with args beginning with: '1'"),
+            refused("Redis has no WAITAOF: for QAPI_EVENTS__FSYNC it has to be 7.2 or later"),
+        ),
+        (
+            NoPermissionError("hush"),
+            refused("the user of Redis may not WAITAOF; `qontract acl api` prints what it needs"),
+        ),
+        (redis.TimeoutError("hush"), failing("Redis does not answer")),
+        (ResponseError("WAITAOF cannot be used"), failing("Redis refuses: WAITAOF cannot be used")),
+    ],
+    ids=lambda value: str(value)[:60],
+)
+def test_what_the_server_says_of_its_disk_becomes_a_line(
+    answer: object, said: ServerState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def execute(name: str, *_: object) -> object:
+        if name != "WAITAOF":
+            return [[], [], b""]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    server = RedisServerCheck("redis://x/0", Process.API, channel="main", stream="s", writes=False, fsync=True)
+    monkeypatch.setattr(server._redis, "execute_command", execute)
+    assert server.state() == said

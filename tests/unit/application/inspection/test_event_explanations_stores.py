@@ -8,7 +8,7 @@ from qontract.application.ports.event_handler import Policy, Reject
 from qontract.application.ports.event_spool import EventSpoolError
 from qontract.application.ports.intents import IntentsError
 from qontract.application.ports.kept_events import KeptEventsError
-from qontract.domain.explanations import EventExplanation, Fate, Verdict
+from qontract.domain.explanations import EventExplanation, EventStatus, Verdict
 from qontract.domain.kept_events import KeptEvent
 from tests.support.delivering import (
     NAME,
@@ -32,7 +32,7 @@ async def test_the_explanation_says_who_asked_why_and_where_it_is() -> None:
     explanation = deployment.why.event(asked.id)
     assert explanation
     assert explanation.event
-    assert (explanation.fate, explanation.entry, explanation.event.who) == (Fate.PUBLISHED, "2", "alice")
+    assert (explanation.status, explanation.entry, explanation.event.who) == (EventStatus.PUBLISHED, "2", "alice")
     assert explanation.reason == f"as entry 2, at {explanation.event.kept:%Y-%m-%d %H:%M:%S} UTC"
     assert deployment.why.event(asked.id, "elsewhere") is None
 
@@ -57,11 +57,11 @@ async def test_what_is_not_in_the_log_may_wait_in_the_spool_or_be_an_intent() ->
     deployment.intents.record("slack:acme", intent)
     found = deployment.why.event(spooled.id)
     assert found
-    assert (found.fate, found.next) == (Fate.SPOOLED_ON, "qontract events flush")
+    assert (found.status, found.next) == (EventStatus.SPOOLED_ON, "qontract events flush")
     assert "ops-1" in found.reason
     found = deployment.why.event(intent.id)
     assert found
-    assert found.fate is Fate.INTENT_PENDING
+    assert found.status is EventStatus.INTENT_PENDING
     assert "slack:acme" in found.reason
     assert deployment.why.event("nothing") is None
 
@@ -106,7 +106,7 @@ def test_a_search_that_did_not_come_to_the_end_says_so_of_an_event_that_is_elsew
     deployment.spool.append([spooled])
     deployment.why._most = 1
     found = explained(deployment, spooled.id)
-    assert (found.fate, found.missing) == (Fate.SPOOLED_ON, ("only the newest 1 event were looked at",))
+    assert (found.status, found.missing) == (EventStatus.SPOOLED_ON, ("only the newest 1 event were looked at",))
 
 
 def test_in_the_spool_an_event_without_a_source_is_of_any_and_another_of_its_own() -> None:
@@ -122,7 +122,7 @@ def test_a_spool_or_intents_that_cannot_be_read_are_named_and_the_others_are_loo
     deployment.spool.fail("oldest", EventSpoolError("no disk"))
     deployment.intents.fail("pending", IntentsError("away"))
     found = explained(deployment, event.id)
-    assert (found.fate, found.missing) == (Fate.INTENT_PENDING, ("spool: no disk", "intents: away"))
+    assert (found.status, found.missing) == (EventStatus.INTENT_PENDING, ("spool: no disk", "intents: away"))
 
 
 @on_virtual_clock

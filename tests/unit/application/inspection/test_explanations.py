@@ -21,7 +21,7 @@ from qontract.application.ports.delivery_states import DeliveryStatesError
 from qontract.application.ports.kept_events import KeptEventsError
 from qontract.application.ports.kept_jobs import KeptJobsError
 from qontract.domain.events import DomainEvent
-from qontract.domain.explanations import EventExplanation, Fate
+from qontract.domain.explanations import EventExplanation, EventStatus
 from qontract.domain.history import History
 from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
 from qontract.domain.kept_jobs import JobView
@@ -78,7 +78,7 @@ class Deployment:
 
 def test_a_subject_has_its_jobs_and_its_events() -> None:
     history = Deployment().about("acme/team-a")
-    assert [note.fate for note in history.jobs] == [Fate.PUBLISHED]
+    assert [note.status for note in history.jobs] == [EventStatus.PUBLISHED]
     assert [(one.explanation.entry, one.places) for one in history.events] == [("1", ())]
     assert (history.scanned, history.more) == (2, False)
 
@@ -86,13 +86,13 @@ def test_a_subject_has_its_jobs_and_its_events() -> None:
 def test_of_a_person_it_is_said_where_events_name_them_the_newest_first() -> None:
     history = Deployment().about("alice@example.com")
     assert [one.places for one in history.events] == [("users_to_remove",), ("users_to_add",)]
-    assert [note.fate for note in history.jobs] == [Fate.PUBLISHED]
+    assert [note.status for note in history.jobs] == [EventStatus.PUBLISHED]
 
 
 def test_a_change_that_failed_has_no_event_and_a_job_that_says_why() -> None:
     history = Deployment().about("bob@example.com")
     [note] = history.jobs
-    assert (note.fate, history.events) == (Fate.ACTION_FAILED, ())
+    assert (note.status, history.events) == (EventStatus.ACTION_FAILED, ())
     assert "bob@example.com has no account" in note.reason
 
 
@@ -112,7 +112,7 @@ def test_an_event_that_waits_in_the_spool_is_found_by_its_id() -> None:
     deployment.spool.append([event])
     found = deployment.explanations.about(event.id)
     assert isinstance(found, EventExplanation)
-    assert found.fate is Fate.SPOOLED_ON
+    assert found.status is EventStatus.SPOOLED_ON
 
 
 def test_where_jobs_are_not_known_an_event_is_explained_without_its_job() -> None:
@@ -127,7 +127,7 @@ def test_a_job_has_the_events_of_its_request() -> None:
     deployment = Deployment()
     history = deployment.about(deployment.job.id)
     [note] = history.jobs
-    assert note.fate is Fate.ACTION_FAILED
+    assert note.status is EventStatus.ACTION_FAILED
     assert [one.explanation.entry for one in history.events] == ["1"]
 
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from qontract.adapters.memory import InMemoryJobQueue, InMemorySlackUsergroups
+from qontract.adapters.memory import InMemoryJobQueue, InMemoryKeptJobs, InMemorySlackUsergroups
 from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.server_check import ServerCheck
 from qontract.application.reconcile import reconcile
@@ -36,6 +36,8 @@ def bearer(*scopes: str, subject: str = "ci", secret: str = SECRET, **claims: An
 
 MakeApp = Callable[..., FastAPI]
 """Makes the API on a queue; what may be set besides is what `make_app` takes."""
+AppOf = Callable[..., FastAPI]
+"""Gives the API on a queue with nothing set besides: of what is installed, there is one for all tests."""
 
 
 def in_bytes(headers: Mapping[str, str | bytes]) -> dict[bytes, bytes]:
@@ -62,7 +64,11 @@ class QueueOfTheTest:
     """Passes everything on to the queue of the test that runs: an application costs more than what is asked of it."""
 
     def __init__(self) -> None:
-        self.current = InMemoryJobQueue({}, hold=True)
+        self.current: Any = InMemoryJobQueue({}, hold=True)
+
+    @property
+    def kept(self) -> InMemoryKeptJobs:
+        return InMemoryKeptJobs(self)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.current, name)
@@ -83,17 +89,26 @@ def make_app() -> MakeApp:
 
 
 @pytest.fixture(scope="session")
-def made(make_app: MakeApp) -> tuple[FastAPI, QueueOfTheTest]:
-    """One for all tests that need no settings of their own: without limits, so that none is refused for the others."""
-    queue: Any = QueueOfTheTest()
-    return make_app(queue, api={"requests_at_once": 1_000_000, "open_jobs": 1_000_000}), queue
+def app_of(make_app: MakeApp) -> AppOf:
+    """The API on a queue, made once for what is installed, and without limits: no test is refused for the others."""
+    made: dict[int, tuple[FastAPI, QueueOfTheTest]] = {}
+
+    def app_of(queue: JobQueue, installed: Installed = SLACK) -> FastAPI:
+        if id(installed) not in made:
+            passing: Any = QueueOfTheTest()
+            app = make_app(passing, installed, api={"requests_at_once": 1_000_000, "open_jobs": 1_000_000})
+            made[id(installed)] = app, passing
+        app, passing = made[id(installed)]
+        passing.current = queue
+        app.state.stopping.clear()
+        return app
+
+    return app_of
 
 
 @pytest.fixture
-def app(made: tuple[FastAPI, QueueOfTheTest], queue: InMemoryJobQueue) -> FastAPI:
-    app, made[1].current = made[0], queue
-    app.state.stopping.clear()
-    return app
+def app(app_of: AppOf, queue: InMemoryJobQueue) -> FastAPI:
+    return app_of(queue)
 
 
 def client_of(app: FastAPI) -> httpx.AsyncClient:

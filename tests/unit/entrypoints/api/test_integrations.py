@@ -1,17 +1,16 @@
 """Any integration that is installed is served, and one that cannot be used says why."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from uuid import uuid4
 
 import pytest
-from fastapi import FastAPI
 
 from qontract.adapters.memory import InMemoryJobQueue, InMemorySlackUsergroups
 from qontract.domain.jobs import Job
 from qontract.entrypoints.integrations import Installed
 from tests.support.outside import outside_integration
-from tests.unit.entrypoints.api.conftest import DESIRED, PATH, PLANS, SLACK, bearer, client_of
+from tests.unit.entrypoints.api.conftest import DESIRED, PATH, PLANS, SLACK, AppOf, MakeApp, bearer, client_of
 
 pytestmark = pytest.mark.anyio
 
@@ -20,13 +19,9 @@ BROKEN = Installed(SLACK.classes, {"acme-things": "acme 1.0: acme:Things: Import
 TWO = Installed({**SLACK.classes, "acme-things": outside_integration("acme-things", module="acme")})
 BODY: Mapping[str, object] = {"things": [{"title": "a"}]}
 
-MakeApp = Callable[..., FastAPI]
 
-
-async def test_each_installed_integration_takes_its_own_desired_state(
-    make_app: MakeApp, queue: InMemoryJobQueue
-) -> None:
-    async with client_of(make_app(queue, TWO)) as client:
+async def test_each_installed_integration_takes_its_own_desired_state(app_of: AppOf, queue: InMemoryJobQueue) -> None:
+    async with client_of(app_of(queue, TWO)) as client:
         answers = [
             await client.post(path, json=body, headers=PLANS) for path in (PATH, THINGS) for body in (DESIRED, BODY)
         ]
@@ -34,14 +29,14 @@ async def test_each_installed_integration_takes_its_own_desired_state(
     assert answers[3].headers["location"].startswith(f"{THINGS}/")
 
 
-async def test_a_job_is_for_the_integration_that_was_asked(make_app: MakeApp) -> None:
+async def test_a_job_is_for_the_integration_that_was_asked(app_of: AppOf) -> None:
     jobs: list[Job] = []
 
     class Recorder(InMemoryJobQueue):
         def submit(self, job: Job) -> None:
             jobs.append(job)
 
-    async with client_of(make_app(Recorder({}), TWO)) as client:
+    async with client_of(app_of(Recorder({}), TWO)) as client:
         await client.post(THINGS, json={**BODY, "dry_run": False}, headers=bearer("reconcile:apply"))
     assert [(job.integration, job.locks) for job in jobs] == [("acme-things", ("acme-things/one",))]
 
@@ -51,9 +46,9 @@ async def test_a_job_is_for_the_integration_that_was_asked(make_app: MakeApp) ->
     [("slack-usergroups:plan", 202, 403), ("acme-things:plan", 403, 202), ("reconcile:plan", 202, 202)],
 )
 async def test_a_scope_of_one_integration_is_not_enough_for_another(
-    make_app: MakeApp, queue: InMemoryJobQueue, scope: str, slack: int, things: int
+    app_of: AppOf, queue: InMemoryJobQueue, scope: str, slack: int, things: int
 ) -> None:
-    async with client_of(make_app(queue, TWO)) as client:
+    async with client_of(app_of(queue, TWO)) as client:
         post = partial(client.post, headers=bearer(scope))
         assert (await post(PATH, json=DESIRED)).status_code == slack
         assert (await post(THINGS, json=BODY)).status_code == things
@@ -65,9 +60,9 @@ async def test_a_scope_of_one_integration_is_not_enough_for_another(
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("rest", ["", "/3b9d7441-20de-4c12-8181-4435fca8de5f"])
 async def test_an_unknown_integration_answers_404_with_those_that_are_installed(
-    make_app: MakeApp, queue: InMemoryJobQueue, method: str, rest: str
+    app_of: AppOf, queue: InMemoryJobQueue, method: str, rest: str
 ) -> None:
-    async with client_of(make_app(queue, TWO)) as client:
+    async with client_of(app_of(queue, TWO)) as client:
         answer = await client.request(method, f"/api/v1/integrations/slack-usergroup/reconcile{rest}", headers=PLANS)
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
@@ -76,9 +71,9 @@ async def test_an_unknown_integration_answers_404_with_those_that_are_installed(
 
 
 async def test_an_integration_that_was_refused_answers_503_with_its_package_and_the_reason(
-    make_app: MakeApp, queue: InMemoryJobQueue
+    app_of: AppOf, queue: InMemoryJobQueue
 ) -> None:
-    async with client_of(make_app(queue, BROKEN)) as client:
+    async with client_of(app_of(queue, BROKEN)) as client:
         answer = await client.post(THINGS, json=BODY, headers=PLANS)
     assert answer.status_code == 503
     assert answer.headers["content-type"] == "application/problem+json"
@@ -86,19 +81,19 @@ async def test_an_integration_that_was_refused_answers_503_with_its_package_and_
 
 
 async def test_only_who_has_a_token_for_it_is_told_why_an_integration_was_refused(
-    make_app: MakeApp, queue: InMemoryJobQueue
+    app_of: AppOf, queue: InMemoryJobQueue
 ) -> None:
-    async with client_of(make_app(queue, BROKEN)) as client:
+    async with client_of(app_of(queue, BROKEN)) as client:
         answers = [await client.post(THINGS, json=BODY, headers=who) for who in ({}, bearer("slack-usergroups:plan"))]
     assert [answer.status_code for answer in answers] == [401, 403]
     assert all("acme 1.0" not in answer.text for answer in answers)
 
 
 async def test_what_an_integration_did_before_it_was_refused_can_be_asked_for(
-    make_app: MakeApp, queue: InMemoryJobQueue
+    app_of: AppOf, queue: InMemoryJobQueue
 ) -> None:
     queue.submit(Job(integration="acme-things", payload={}, id="00000000-0000-0000-0000-000000000001"))
-    async with client_of(make_app(queue, BROKEN)) as client:
+    async with client_of(app_of(queue, BROKEN)) as client:
         answer = await client.get(f"{THINGS}/00000000-0000-0000-0000-000000000001", headers=PLANS)
     assert (answer.status_code, answer.json()["status"]) == (200, "pending")
 

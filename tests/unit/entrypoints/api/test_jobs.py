@@ -19,12 +19,6 @@ UNKNOWN = "3b9d7441-20de-4c12-8181-4435fca8de5f"
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def app(make_app: Callable[..., FastAPI], queue: InMemoryJobQueue) -> FastAPI:
-    """One of the test's own: what is kept of jobs is asked of the queue by another way."""
-    return make_app(queue)
-
-
 async def submitted(client: httpx.AsyncClient, subject: str = "alice", **more: Any) -> str:
     answer = await client.post(PATH, json=DESIRED | more, headers=bearer("reconcile:apply", subject=subject))
     assert answer.status_code == 202, answer.text

@@ -13,7 +13,7 @@ from qontract.adapters.memory import InMemoryJobQueue
 from qontract.application.ports.job_queue import JobQueueError
 from qontract.domain.jobs import Job, JobAbout, JobResult, JobStatus
 from tests.support.waiting import eventually
-from tests.unit.entrypoints.api.conftest import APPLIES, DESIRED, PATH, PLANS, MakeApp, client_of, in_bytes
+from tests.unit.entrypoints.api.conftest import APPLIES, DESIRED, PATH, PLANS, AppOf, client_of, in_bytes
 
 pytestmark = pytest.mark.anyio
 
@@ -83,17 +83,17 @@ async def test_the_result_tells_what_was_planned(client: httpx.AsyncClient, queu
     assert result["applied_actions"] == []
 
 
-async def test_a_request_is_a_dry_run_unless_it_says_otherwise(make_app: MakeApp) -> None:
+async def test_a_request_is_a_dry_run_unless_it_says_otherwise(app_of: AppOf) -> None:
     queue = _Recorder()
-    async with client_of(make_app(queue)) as client:
+    async with client_of(app_of(queue)) as client:
         await client.post(PATH, json=DESIRED, headers=APPLIES)
         await client.post(PATH, json=DESIRED | {"dry_run": False}, headers=APPLIES)
     assert [job.payload["dry_run"] for job in queue.jobs] == [True, False]
 
 
-async def test_the_job_has_the_correlation_id_of_its_request(make_app: MakeApp) -> None:
+async def test_the_job_has_the_correlation_id_of_its_request(app_of: AppOf) -> None:
     queue = _Recorder()
-    async with client_of(make_app(queue)) as client:
+    async with client_of(app_of(queue)) as client:
         await client.post(PATH, json=DESIRED, headers=PLANS | {"X-Correlation-ID": "ci-run-7"})
     assert [job.correlation_id for job in queue.jobs] == ["ci-run-7"]
 
@@ -116,16 +116,16 @@ async def test_waiting_returns_the_result_as_soon_as_there_is_one(
 
 
 @pytest.mark.parametrize("status", [JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.SKIPPED, JobStatus.BLOCKED])
-async def test_waiting_goes_on_while_the_job_runs_until_a_final_status(make_app: MakeApp, status: JobStatus) -> None:
+async def test_waiting_goes_on_while_the_job_runs_until_a_final_status(app_of: AppOf, status: JobStatus) -> None:
     queue = _Recorder([JobResult(), JobResult(status=JobStatus.RUNNING, done=1, of=3), JobResult(status=status)])
-    async with client_of(make_app(queue)) as client:
+    async with client_of(app_of(queue)) as client:
         response = await client.get(f"{PATH}/{uuid4()}", params={"timeout": 30}, headers=PLANS)
     assert (response.status_code, response.json()["status"], queue.asked) == (200, status, 3)
 
 
-async def test_without_a_timeout_the_result_tells_how_far_a_running_job_is(make_app: MakeApp) -> None:
+async def test_without_a_timeout_the_result_tells_how_far_a_running_job_is(app_of: AppOf) -> None:
     queue = _Recorder([JobResult(status=JobStatus.RUNNING, done=1, of=3)])
-    async with client_of(make_app(queue)) as client:
+    async with client_of(app_of(queue)) as client:
         response = await client.get(f"{PATH}/{uuid4()}", headers=PLANS)
     assert response.json().items() >= {"status": "running", "done": 1, "of": 3}.items()
 
@@ -139,24 +139,24 @@ async def test_waiting_in_vain_answers_408(client: httpx.AsyncClient) -> None:
     assert response.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_timeout_of_nothing_asks_once(make_app: MakeApp) -> None:
+async def test_a_timeout_of_nothing_asks_once(app_of: AppOf) -> None:
     queue = _Recorder([JobResult()])
-    async with client_of(make_app(queue)) as client:
+    async with client_of(app_of(queue)) as client:
         response = await client.get(f"{PATH}/{uuid4()}", params={"timeout": 0}, headers=PLANS)
     assert (response.status_code, queue.asked) == (408, 1)
 
 
-async def test_waiting_asks_the_queue_less_and_less_often(make_app: MakeApp) -> None:
+async def test_waiting_asks_the_queue_less_and_less_often(app_of: AppOf) -> None:
     queue = _Recorder([JobResult()])
-    async with client_of(make_app(queue)) as client:
+    async with client_of(app_of(queue)) as client:
         await client.get(f"{PATH}/{uuid4()}", params={"timeout": 1}, headers=PLANS)
     assert 2 < queue.asked < 15
 
 
-async def test_a_hundred_that_wait_hold_no_threads(make_app: MakeApp) -> None:
+async def test_a_hundred_that_wait_hold_no_threads(app_of: AppOf) -> None:
     queue = _Recorder([JobResult()])
     answers, threads = [], []
-    async with client_of(make_app(queue)) as client, anyio.create_task_group() as group:
+    async with client_of(app_of(queue)) as client, anyio.create_task_group() as group:
 
         async def ask() -> None:
             answers.append(await client.get(f"{PATH}/{uuid4()}", params={"timeout": 1}, headers=PLANS))
@@ -187,8 +187,8 @@ async def test_a_timeout_that_is_none_answers_422(client: httpx.AsyncClient, tim
     assert [error["parameter"] for error in response.json()["errors"]] == ["timeout"]
 
 
-async def test_a_queue_that_cannot_be_reached_answers_503_and_when_to_come_again(make_app: MakeApp) -> None:
-    async with client_of(make_app(_Unreachable())) as client:
+async def test_a_queue_that_cannot_be_reached_answers_503_and_when_to_come_again(app_of: AppOf) -> None:
+    async with client_of(app_of(_Unreachable())) as client:
         posted = await client.post(PATH, json=DESIRED, headers=PLANS)
         asked = await client.get(f"{PATH}/{uuid4()}", headers=PLANS)
     for response in (posted, asked):
@@ -198,7 +198,7 @@ async def test_a_queue_that_cannot_be_reached_answers_503_and_when_to_come_again
         assert "nobody listens" not in response.text
 
 
-async def test_a_queue_that_hangs_does_not_make_the_others_wait(make_app: MakeApp) -> None:
+async def test_a_queue_that_hangs_does_not_make_the_others_wait(app_of: AppOf) -> None:
     class Hanging(_Recorder):
         def result(self, job_id: str) -> JobResult:
             asked.set()
@@ -206,7 +206,7 @@ async def test_a_queue_that_hangs_does_not_make_the_others_wait(make_app: MakeAp
             return JobResult()
 
     asked, released = Event(), Event()
-    async with client_of(make_app(Hanging())) as client, anyio.create_task_group() as group:
+    async with client_of(app_of(Hanging())) as client, anyio.create_task_group() as group:
         group.start_soon(lambda: client.get(f"{PATH}/{uuid4()}", headers=PLANS))
         await anyio.to_thread.run_sync(asked.wait)
         with anyio.fail_after(5):

@@ -1,4 +1,7 @@
-"""What the API answers is what its document says, whatever is sent."""
+"""What the API answers is what its document says, whatever is sent.
+
+What makes the requests is imported by the tests: it takes as long as pytest itself, and other tests begin without it.
+"""
 
 from collections.abc import Callable
 
@@ -6,7 +9,6 @@ from fastapi import FastAPI
 
 from qontract.adapters.memory import InMemoryGithubTeams, InMemoryJobQueue, InMemorySlackUsergroups
 from qontract.entrypoints.integrations import Installed
-from tests.support.schema_cases import fuzz
 from tests.unit.entrypoints.api.conftest import APPLIES, PLANS, bearer
 
 MakeApp = Callable[..., FastAPI]
@@ -17,6 +19,8 @@ ROOM = {"requests_at_once": 1_000_000, "open_jobs": 1_000_000, "max_body_bytes":
 def test_hundreds_of_requests_make_no_error_of_the_server_and_no_answer_that_the_document_does_not_name(
     make_app: MakeApp,
 ) -> None:
+    from tests.support.schema_cases import fuzz
+
     statuses = fuzz(make_app(InMemoryJobQueue({}), BOTH, api=ROOM), APPLIES, examples=8, bodies=2)
     assert sum(statuses.values()) > 200
     assert {status for _, status in statuses} >= {200, 202, 404, 422}
@@ -24,6 +28,8 @@ def test_hundreds_of_requests_make_no_error_of_the_server_and_no_answer_that_the
 
 
 def test_a_token_that_may_little_is_told_so_in_answers_that_the_document_names(make_app: MakeApp) -> None:
+    from tests.support.schema_cases import fuzz
+
     few = ROOM | {"requests_per_second": 0.001, "requests_at_once": 12}
     app = make_app(InMemoryJobQueue({}), BOTH, api=few)
     statuses = fuzz(app, bearer("slack-usergroups:plan:coreos"), examples=2)

@@ -1,7 +1,6 @@
 """Who asked for a change, and why, from the request to the event."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,11 +13,10 @@ from qontract.adapters.cloudevents import to_cloudevent
 from qontract.adapters.memory import InMemoryEventPublisher, InMemoryIntents, InMemoryJobQueue, InMemorySlackUsergroups
 from qontract.application.event_manager import EventManager
 from qontract.application.reconcile import reconcile
-from tests.unit.entrypoints.api.conftest import DESIRED, PATH, bearer, client_of, coreos
+from tests.unit.entrypoints.api.conftest import DESIRED, PATH, AppOf, bearer, client_of, coreos
 
 pytestmark = pytest.mark.anyio
 
-MakeApp = Callable[..., FastAPI]
 BY_ALICE = bearer("slack-usergroups:apply", subject="alice@example.com") | {"X-Correlation-ID": "ci-run-7"}
 REQUEST = DESIRED | {"dry_run": False, "reason": "team A has a new member"}
 
@@ -34,12 +32,12 @@ class World:
 
 
 @pytest.fixture
-def world(make_app: MakeApp) -> World:
+def world(app_of: AppOf) -> World:
     publisher = InMemoryEventPublisher()
     workspace, intents = coreos(), InMemoryIntents(publisher)
     events = EventManager(publisher, intents=intents)
     queue = InMemoryJobQueue({"slack-usergroups": partial(reconcile, integration=workspace, events=events)})
-    return World(make_app(queue), workspace, publisher, intents)
+    return World(app_of(queue), workspace, publisher, intents)
 
 
 async def post(world: World, request: dict[str, Any] = REQUEST) -> dict[str, Any]:

@@ -59,7 +59,7 @@ async def test_an_event_is_found_by_its_id_and_each_subscription_has_a_verdict(s
         answer = await site.client.get(f"{PREFIX}/{name}", headers=READS)
         assert answer.status_code == 200
         found = answer.json()
-        assert (found["fate"], found["entry"], found["event"]["event"]["id"]) == ("published", "1", site.event_id)
+        assert (found["status"], found["entry"], found["event"]["event"]["id"]) == ("published", "1", site.event_id)
         [crm] = found["subscriptions"]
         assert (crm["name"], crm["verdict"], crm["details"]["replica"]) == ("crm", "in-flight", "one")
 

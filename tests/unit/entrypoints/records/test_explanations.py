@@ -4,16 +4,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from qontract.domain.explanations import EventExplanation, Fate, SubscriptionFinding, Verdict
+from qontract.domain.explanations import EventExplanation, EventStatus, SubscriptionFinding, Verdict
 from qontract.domain.kept_events import KeptEvent
 from qontract.entrypoints.records.explanations import exit_code, lines, record
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
-def explanation(*verdicts: Verdict, fate: Fate = Fate.PUBLISHED) -> EventExplanation:
+def explanation(*verdicts: Verdict, status: EventStatus = EventStatus.PUBLISHED) -> EventExplanation:
     return EventExplanation(
-        fate, "why", findings=tuple(SubscriptionFinding("s", verdict, "so") for verdict in verdicts)
+        status, "why", findings=tuple(SubscriptionFinding("s", verdict, "so") for verdict in verdicts)
     )
 
 
@@ -33,9 +33,11 @@ def test_the_exit_code_is_of_what_is_worst(verdicts: tuple[Verdict, ...], code: 
     assert exit_code(explanation(*verdicts)) == code
 
 
-@pytest.mark.parametrize(("fate", "code"), [(Fate.SPOOLED_ON, 3), (Fate.INTENT_PENDING, 3), (Fate.ACTION_FAILED, 4)])
-def test_what_is_not_published_waits_or_was_given_up(fate: Fate, code: int) -> None:
-    assert exit_code(explanation(fate=fate)) == code
+@pytest.mark.parametrize(
+    ("status", "code"), [(EventStatus.SPOOLED_ON, 3), (EventStatus.INTENT_PENDING, 3), (EventStatus.ACTION_FAILED, 4)]
+)
+def test_what_is_not_published_waits_or_was_given_up(status: EventStatus, code: int) -> None:
+    assert exit_code(explanation(status=status)) == code
 
 
 def test_every_verdict_is_done_waits_is_given_up_or_is_not_known() -> None:
@@ -46,7 +48,7 @@ def test_every_verdict_is_done_waits_is_given_up_or_is_not_known() -> None:
 def test_the_lines_say_all_of_it_and_only_what_a_terminal_shows() -> None:
     event = KeptEvent("1-0", NOON, b'{"id": "7", "type": "a.b\\u001b[2J", "authid": "alice", "reason": "on call"}')
     found = SubscriptionFinding("crm", Verdict.RETRYING, "no\nsuch", "fix it", {"attempt": 2}, ("outcomes: away",))
-    made = EventExplanation(Fate.PUBLISHED, "as entry 1-0", event, "1-0", None, (found,), ("letters: away",))
+    made = EventExplanation(EventStatus.PUBLISHED, "as entry 1-0", event, "1-0", None, (found,), ("letters: away",))
     assert list(lines(made)) == [
         "id         7",
         r"type       a.b\u001b[2J",

@@ -103,6 +103,12 @@ class Reader:
         self._has_all = kind in (b"new", b"nothing")
         if kind == b"again":
             return self._again(answer), None
+        return self._received(kind, answer, part, count)
+
+    def _received(
+        self, kind: bytes, answer: list[Any], part: Part | None, count: int
+    ) -> tuple[list[Entry], bytes | None]:
+        """Return what is new, and remember up to where the stream was read."""
         gap, self._count, *rest = answer
         entries = [vanished_unread(gap, self._last[1])] if gap else []
         if kind == b"part" and self._ahead and part:
