@@ -22,7 +22,8 @@ DEADLINE = 40.0
 class Deployment(ABC):
     """One server or several, and the faults that may befall them, by name.
 
-    `url` is where workers find Redis; whoever is no part of the run asks `client`, of the primary.
+    `url` is where workers find the events, and `jobs_url` where they find the jobs; whoever is no part of the run asks
+    `client`, of the primary.
     """
 
     url: str
@@ -38,6 +39,11 @@ class Deployment(ABC):
     @abstractmethod
     def running(self) -> AbstractContextManager[None]:
         """Run it while the body runs."""
+
+    @property
+    def jobs_url(self) -> str:
+        """Where the jobs are: with the events, unless these are in a cluster."""
+        return self.url
 
     def happen(self, fault: str, random: Random) -> bool:
         """Begin a fault; say whether it was begun."""

@@ -1,4 +1,4 @@
-"""A primary and two replicas of which another becomes the primary; and one server that forgets what came last."""
+"""A primary and its replicas, of which another becomes the primary; and one server that forgets what came last."""
 
 from abc import abstractmethod
 from collections import deque
@@ -16,11 +16,11 @@ from tests.chaos.servers import NAME, PRODUCER, Sentinels, Server
 
 
 class Replicated(Deployment):
-    """A primary and two replicas. While one fault goes on, no other begins."""
+    """A primary and its replicas. While one fault goes on, no other begins."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, replicas: int, server: type[Server] = Server) -> None:
         super().__init__()
-        self._servers = [Server(directory / f"server-{number}") for number in range(3)]
+        self._servers = [server(directory / f"server-{number}") for number in range(1 + replicas)]
         self._primary = self._servers[0]
         self.faults = {
             "primary killed": self._killed,
@@ -106,8 +106,8 @@ class Replicated(Deployment):
 class Named(Replicated):
     """Somebody promotes a replica and moves the name, which is a proxy; open connections stay where they are."""
 
-    def __init__(self, directory: Path) -> None:
-        super().__init__(directory)
+    def __init__(self, directory: Path, replicas: int) -> None:
+        super().__init__(directory, replicas)
         self._name = Proxy(self._primary.port)
         self.url = f"redis://{PRODUCER}127.0.0.1:{self._name.port}/0"
         self.faults = {**self.faults, "name moved": self._moved, "connections cut": self._cut}
@@ -121,9 +121,10 @@ class Named(Replicated):
 
     def _promote(self, old: Server, random: Random) -> Steps:
         replicas = sorted((server for server in self._servers if server is not old), key=lambda server: server.offset)
-        third, new = replicas
+        *others, new = replicas
         new.client.replicaof("NO", "ONE")
-        third.rejoin(new)
+        for other in others:
+            other.rejoin(new)
         self._primary = new
         yield random.uniform(0, 0.7)
         self._name.move(new.port)
@@ -145,8 +146,8 @@ class Named(Replicated):
 class Watched(Replicated):
     """Three Sentinels promote a replica, and say where the primary is."""
 
-    def __init__(self, directory: Path) -> None:
-        super().__init__(directory)
+    def __init__(self, directory: Path, replicas: int) -> None:
+        super().__init__(directory, replicas)
         self._sentinels = Sentinels(directory, self._servers)
         places = ",".join(f"127.0.0.1:{port}" for port in self._sentinels.ports)
         self.url = f"redis+sentinel://{PRODUCER}{places}/{NAME}/0"

@@ -6,6 +6,7 @@ import signal
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
@@ -20,6 +21,7 @@ from qontract.application.reconcile import job
 from tests.chaos.changes import compare, late, overwritten
 from tests.chaos.deployments import DEADLINE, Alone, Deployment
 from tests.chaos.failing_over import Forgetful, Named, Watched
+from tests.chaos.in_a_cluster import InACluster
 from tests.chaos.report import Outcome
 from tests.chaos.systems import SYSTEMS
 from tests.chaos.worker import LOCK_SECONDS, PREFIX, STREAM, Place, work
@@ -29,18 +31,19 @@ STOPPED_SHARE = 0.3
 STEPS = 250
 """About as many as a worker without faults takes."""
 OF_DISK = ("disk full", "spool unwritable")
-JOBS, JOBS_OVER = 5, 10
-"""How many a run has; and how many where Redis fails over, which takes seconds."""
+JOBS, JOBS_OVER, JOBS_BESIDE = 5, 10, 30
+"""How many a run has; how many where Redis fails over, which takes seconds; and if they do not wait for that."""
 
 
 class Kind(NamedTuple):
     """What befalls the workers of a kind, and Redis.
 
     `safe`: they have a spool and intents. `remembers`: how many events they can publish again. `replicas`: how many of
-    Redis have to have what they publish, and then workers die together with the primary. One of two would not do: it
-    may still follow a primary that is replaced by the other one. `dies`: they get kill
-    -9, and others follow. `fails_over`: another server becomes the primary, or one forgets what it was told last. Each
-    job is submitted when the one before has ended, and a worker that lives to their end ends when all is well.
+    Redis have to have what they publish, which are all that there are, and then workers die together with the primary.
+    One of two would not do: it may still follow a primary that is replaced by the other one. `dies`: they get kill -9,
+    and others follow. `fails_over`: another server becomes the primary, or one forgets what it was told last. Each job
+    is submitted when the one before has ended, and a worker that lives to their end ends when all is well. `cluster`:
+    the events are in one.
     """
 
     safe: bool = True
@@ -48,6 +51,7 @@ class Kind(NamedTuple):
     replicas: int = 0
     dies: bool = True
     fails_over: bool = False
+    cluster: bool = False
 
 
 KINDS = {
@@ -55,6 +59,9 @@ KINDS = {
     "unsafe": Kind(safe=False),
     "failover": Kind(dies=False, fails_over=True),
     "failover-replicated": Kind(replicas=2, fails_over=True),
+    "failover-one-replica": Kind(replicas=1, fails_over=True),
+    "failover-cluster": Kind(dies=False, fails_over=True, cluster=True),
+    "failover-cluster-replicated": Kind(replicas=1, fails_over=True, cluster=True),
     "failover-unkept": Kind(remembers=0, dies=False, fails_over=True),
 }
 
@@ -71,9 +78,11 @@ def run(kind: str, seed: int, *, stop: Flag | None = None, keep: Path | None = N
 def _deployment(kind: Kind, seed: int, directory: Path) -> Deployment:
     if not kind.fails_over:
         return Alone(directory / "valkey")
-    if kind.replicas:
-        return (Named, Watched)[seed // 2 % 2](directory)
-    return (Named, Watched, Forgetful)[seed // 2 % 3](directory)
+    if kind.cluster:
+        return InACluster(directory)
+    replicas = kind.replicas or 2
+    possible = (partial(Named, replicas=replicas), partial(Watched, replicas=replicas), Forgetful)
+    return possible[seed // 2 % (2 if kind.replicas else 3)](directory)
 
 
 class _Run:
@@ -86,7 +95,7 @@ class _Run:
         self._deployment = _deployment(self._of, seed, directory)
         self._name = ("github-teams", "slack-usergroups")[seed % 2]
         self._system = SYSTEMS[self._name]
-        jobs = JOBS_OVER if self._of.fails_over else JOBS
+        jobs = JOBS_BESIDE if self._of.cluster else JOBS_OVER if self._of.fails_over else JOBS
         self._desired = [self._system.desired(self._random, number) for number in range(jobs)]
         self._spool_is_writable_at = float("inf")
         self._waiting: list[str] = []
@@ -100,7 +109,8 @@ class _Run:
             recorded = self._system.begin(sandbox, self._desired)
             start = recorded.fields()
             of = self._of.safe, self._of.remembers, self._of.replicas, self._of.fails_over
-            place = Place(self._deployment.url, self._name, sandbox.url, self._directory, *of)
+            url, jobs_url = self._deployment.url, self._deployment.jobs_url
+            place = Place(url, jobs_url, self._name, sandbox.url, self._directory, *of)
             deaths, steps = self._work(place, self._submit())
             self._heal()
             if self._of.safe and self._one(place, [], {}) is None:
@@ -131,7 +141,7 @@ class _Run:
 
     def _submit(self) -> list[str]:
         ids = []
-        queue = CeleryJobQueue(self._deployment.url, {}, prefix=PREFIX, time_limit=60)
+        queue = CeleryJobQueue(self._deployment.jobs_url, {}, prefix=PREFIX, time_limit=60)
         integration = type(self._system.integration("http://127.0.0.1:1/"))
         for desired in self._desired:
             submitted = job(integration, integration.desired.model_validate(desired | {"dry_run": False}))

@@ -51,7 +51,10 @@ _HOSTILE = (
     "seconds",
 )
 _API = ("requests", "2xx", "4xx", "5xx", "not as documented", "seconds")
-_FAILING_OVER = ("failover", "failover-unkept", "failover-replicated")
+_FAILING_OVER = (
+    *("failover", "failover-unkept", "failover-replicated", "failover-one-replica"),
+    *("failover-cluster", "failover-cluster-replicated"),
+)
 """In these an event that was lost comes again after later ones, and so does a job whose end was lost."""
 COLUMNS: dict[str, tuple[str, ...]] = (
     dict.fromkeys(("ordered", "shared", "plain"), _SUBSCRIBER)
@@ -110,7 +113,8 @@ class Outcome:
     @property
     def sound(self) -> bool:
         """Say whether the promises were kept."""
-        told = [] if self.faults["spool unwritable"] else ["told again"]  # an intent in it was out of sight
+        may_be_told_again = "spool unwritable", "killed with the primary"  # its intent was out of sight, or came back
+        told = [] if any(self.faults[name] for name in may_be_told_again) else ["told again"]
         order = [] if self.kind in {"shared", *_FAILING_OVER} else ["out of order"]
         broken = {*_BROKEN, *told, *order} - ({"overwritten"} if self.kind in _FAILING_OVER else set())
         return not any(self.numbers[name] for name in broken)

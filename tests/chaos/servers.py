@@ -32,7 +32,16 @@ class Server:
     def start(self, primary: "Server | None" = None) -> None:
         """Start it with the data that it had; as the replica of another, if that is named."""
         file = self.directory / "server.conf"
-        lines = [
+        file.write_text("\n".join(self._lines(primary)) + "\n")
+        self._process = Popen([str(get_binary_path()), str(file)], stdout=DEVNULL, stderr=DEVNULL)
+        end = monotonic() + _SECONDS
+        while not self.answers():
+            if self._process.poll() is not None or monotonic() > end:
+                raise RuntimeError(f"a server does not start; see {self.directory}")
+            sleep(0.02)
+
+    def _lines(self, primary: "Server | None") -> list[str]:
+        return [
             f"port {self.port}",
             "bind 127.0.0.1",
             f"dir {self.directory}",
@@ -47,13 +56,6 @@ class Server:
             *(f"user {user} on nopass ~* &* +@all" for user in ("producer", *_USERS)),
             *([f"replicaof 127.0.0.1 {primary.port}"] if primary else []),
         ]
-        file.write_text("\n".join(lines) + "\n")
-        self._process = Popen([str(get_binary_path()), str(file)], stdout=DEVNULL, stderr=DEVNULL)
-        end = monotonic() + _SECONDS
-        while not self.answers():
-            if self._process.poll() is not None or monotonic() > end:
-                raise RuntimeError(f"a server does not start; see {self.directory}")
-            sleep(0.02)
 
     def answers(self) -> bool:
         """Say whether it is there, and has loaded its data."""
@@ -97,13 +99,13 @@ class Server:
     def cut_off(self, *users: str) -> None:
         """Let its replicas, its Sentinels, or both reach it no longer; everybody else does."""
         for user in users or _USERS:
-            _ask(self.client, "ACL", "SETUSER", user, "off")
-            _ask(self.client, "CLIENT", "KILL", "USER", user)
+            ask(self.client, "ACL", "SETUSER", user, "off")
+            ask(self.client, "CLIENT", "KILL", "USER", user)
 
     def rejoin(self, primary: "Server") -> None:
         """Let everybody reach it, and make it the replica of that one."""
         for user in _USERS:
-            _ask(self.client, "ACL", "SETUSER", user, "on")
+            ask(self.client, "ACL", "SETUSER", user, "on")
         self.client.replicaof("127.0.0.1", str(primary.port))
 
 
@@ -164,7 +166,7 @@ class Sentinels:
     def idle(self) -> bool:
         """Say whether none of them is making another server the primary."""
         try:
-            flags = [_ask(client, "SENTINEL", "MASTER", NAME)["flags"] for client in self._clients]
+            flags = [ask(client, "SENTINEL", "MASTER", NAME)["flags"] for client in self._clients]
         except (redis.RedisError, KeyError, TypeError):
             return False
         return all(flag == "master" for flag in flags)
@@ -172,8 +174,9 @@ class Sentinels:
     def fail_over(self) -> None:
         """Ask one of them to make a replica the primary, although nothing is wrong."""
         with suppress(redis.RedisError):  # it is busy with that already
-            _ask(self._clients[0], "SENTINEL", "FAILOVER", NAME)
+            ask(self._clients[0], "SENTINEL", "FAILOVER", NAME)
 
 
-def _ask(client: redis.Redis, *command: str) -> Any:
+def ask(client: redis.Redis, *command: str | int) -> Any:
+    """Return the answer to a command."""
     return client.execute_command(*command)  # type: ignore[no-untyped-call] # of redis-py

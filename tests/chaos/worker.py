@@ -47,6 +47,7 @@ class Place(NamedTuple):
     """
 
     redis_url: str
+    jobs_url: str
     system: str
     system_url: str
     directory: Path
@@ -116,7 +117,7 @@ class Worker:
         self._integration.in_doubt_seconds = 0.2
         self._directory = place.directory
         self._queue = CeleryJobQueue(
-            place.redis_url,
+            place.jobs_url,
             {place.system: self._run},
             prefix=PREFIX,
             time_limit=60,

@@ -185,11 +185,20 @@ class _AsyncThroughNodes:
 
 def _is_elsewhere(connection: Any, error: Exception) -> bool:
     """Say whether what was asked has to be asked of another server, or later; a node that says which is believed."""
-    if connection.address.nodes and isinstance(error, AskError | TryAgainError):
+    address = connection.address
+    if address.nodes and isinstance(error, AskError | TryAgainError):
         if isinstance(error, MovedError):
-            _ASKED_FIRST[connection.address] = (error.host or connection.host, error.port)
+            _ASKED_FIRST[address] = (error.host or connection.host, error.port)
         return True
-    return _refused(error)
+    refused = _refused(error)
+    if refused and address.nodes:  # it may be cut off from the others, which have another primary meanwhile
+        _ASKED_FIRST[address] = _after(address.nodes, (connection.host, connection.port))
+    return refused
+
+
+def _after(nodes: Sequence[T], node: T) -> T:
+    """Return the next one, in turn; the first, if the node is none of them."""
+    return nodes[(nodes.index(node) + 1) % len(nodes)] if node in nodes else nodes[0]
 
 
 def _refused(error: Exception) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis import RedisBroker, RedisServerCheck, RedisServerHistory
 from qontract.adapters.redis.acl import Process
+from tests.support.certificates import certified
 from tests.support.cluster import SLOT, Cluster, cluster
 from tests.support.commands import run
 from tests.support.failover import at
@@ -76,3 +78,23 @@ def test_the_history_of_the_events_is_that_of_the_node_that_has_them(three: Clus
         first, second = history.read(), history.read()
         assert second.continues(first)
         assert second.run_id == node.info("server")["run_id"]
+
+
+@pytest.mark.timeout(120)
+def test_events_are_published_and_delivered_over_tls_and_a_certificate_that_nobody_knows_is_refused(
+    tmp_path: Path,
+) -> None:
+    known, context = certified(tmp_path)
+    with cluster(context) as secured, ExitStack() as stack:
+        url = f"{secured.url}?ssl_ca_certs={known}"
+        settings = {"QAPI_EVENTS__URL": url, "QAPI_EVENTS__SPOOL": str(tmp_path / "spool")}
+        site = Site(tmp_path, settings)
+        site.install("acme", ordered="tests.support.troublesome:Ordered")
+        subscriber, broker = stack.enter_context(site.subscriber()), stack.enter_context(RedisBroker(url))
+        broker.publish(Event(source="test", type="com.example.happened", subject="here", data={}), **NAMES)
+        until(lambda: "here 1" in site.notes())
+        until(lambda: subscriber.ready()[0] == httpx.codes.OK)
+        assert json.loads(run("status", "--json", **settings).stdout)["redis"]["primary"]
+        assert not any(RedisServerCheck(url, Process.SUBSCRIBER, **NAMES, writes=True).state()[:2])
+        failing = RedisServerCheck(secured.url, Process.SUBSCRIBER, **NAMES, writes=True).state().failing
+        assert "CERTIFICATE_VERIFY_FAILED" in failing

@@ -73,23 +73,39 @@ def test_a_node_of_a_cluster_that_has_not_the_keys_is_left(answer: Exception) ->
         connection(answer).read_response()
 
 
+class _Node(_Connection):
+    """A connection to a node of a cluster; what it `tried` are the nodes that it was made to."""
+
+    host, port = "", 0
+
+    def __init__(self, answer: Exception) -> None:
+        super().__init__(answer)
+        self.tried: list[tuple[str, int]] = []
+
+    def _connect(self) -> None:
+        self.tried.append((self.host, self.port))
+        if self.port == 7001:
+            raise ConnectionRefusedError
+
+
 def test_the_node_that_has_the_keys_is_asked_next_and_the_others_if_it_does_not_answer() -> None:
-    tried: list[tuple[str, int]] = []
-
-    class Connection(_Connection):
-        host, port = "", 0
-
-        def _connect(self) -> None:
-            tried.append((self.host, self.port))
-            if self.port == 7001:
-                raise ConnectionRefusedError
-
-    asked = noticing(Connection, server_address("redis+cluster://h1:1,h2:2"))(MovedError("12 h3:7001"))
+    asked: Any = noticing(_Node, server_address("redis+cluster://h1:1,h2:2"))(MovedError("12 h3:7001"))
     asked._connect()
     with pytest.raises(NotPrimaryError):
         asked.read_response()
     asked._connect()
-    assert tried == [("h1", 1), ("h3", 7001), ("h1", 1)]
+    assert asked.tried == [("h1", 1), ("h3", 7001), ("h1", 1)]
+
+
+def test_after_a_node_that_is_cut_off_from_the_others_each_of_those_is_asked() -> None:
+    asked: Any = noticing(_Node, server_address("redis+cluster://h4:4,h5:5"))(MovedError("12 h6:6"))
+    for answer in [asked.answer, *[ClusterDownError("The cluster is down")] * 3]:
+        asked.answer = answer
+        asked._connect()
+        with pytest.raises(NotPrimaryError):
+            asked.read_response()
+    asked._connect()
+    assert asked.tried == [("h4", 4), ("h6", 6), ("h4", 4), ("h5", 5), ("h4", 4)]
 
 
 def test_the_error_says_it_if_no_sentinel_answers_and_has_no_password() -> None:
