@@ -28,7 +28,7 @@ dev: $(READY) ## Run everything on this machine until Ctrl-C
 
 test: export PYTHONDONTWRITEBYTECODE :=  # each process that tests start would compile all of src anew
 test: $(READY) ## Run the tests
-	$(BIN)/pytest -q -n 5 --dist loadfile --no-loadscope-reorder --reruns 1 -r R
+	$(BIN)/pytest -q -n 6 --dist loadfile --no-loadscope-reorder --reruns 1 -r R
 
 cover: $(READY) ## Run the unit tests of domain and application, and fail if they leave a line or a branch of these out
 	$(BIN)/coverage run -m pytest -q tests/unit/domain tests/unit/application tests/unit/adapters/memory tests/unit/test_contracts.py

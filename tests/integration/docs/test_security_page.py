@@ -71,6 +71,7 @@ def values(client: Any, key: bytes) -> str:
         "set": client.smembers,
         "zset": lambda key: client.zrange(key, 0, -1),
         "stream": client.xrange,
+        "none": client.get,  # it has expired since it was seen
     }
     return f"{key!r} {read[client.type(key).decode()](key)!r}"
 
