@@ -119,6 +119,14 @@ def test_a_chain_that_is_too_long_is_refused() -> None:
 
 
 @on_virtual_clock
+async def test_what_is_published_at_once_is_not_given_to_the_log_a_second_time(mocker: MockerFixture) -> None:
+    place = Place()
+    again = mocker.spy(place.events, "publish_event")
+    await place.delivery().publish(anew())
+    assert (len(place.publisher.events), again.call_count) == (1, 0)
+
+
+@on_virtual_clock
 async def test_what_cannot_be_published_is_spooled_and_what_comes_later_comes_after_it(mocker: MockerFixture) -> None:
     place = Place()
     delivery = place.delivery()

@@ -10,7 +10,7 @@ from qontract.adapters.memory import InMemoryEvents
 from qontract.application.delivery.attempts import Count
 from qontract.application.delivery.session import DeliverySession
 from qontract.application.ports.event_handler import Policy
-from qontract.application.ports.event_log import Entry, LeaseLostError
+from qontract.application.ports.event_log import Entry, EventLogError, LeaseLostError
 from tests.support.delivering import (
     FORMAT,
     NAME,
@@ -76,6 +76,15 @@ async def test_while_it_may_hold_no_more_it_is_no_less_at_work(mocker: MockerFix
         await asyncio.sleep(60)
         assert not one.loop.fresh(1)
         assert read.call_count == 0
+
+
+@on_virtual_clock
+async def test_what_it_read_a_while_ago_does_not_make_it_fresh(mocker: MockerFixture) -> None:
+    async with replica(InMemoryEvents(), Handler()) as one:
+        await until(lambda: one.loop.fresh(1))
+        Fault(mocker, one.log, EventLogError("the log is away"), "read")
+        await asyncio.sleep(10)
+        assert (one.loop.fresh(5), one.loop.fresh(60)) == (False, True)
 
 
 @on_virtual_clock
