@@ -87,6 +87,11 @@ def test_what_is_of_another_subscription_type_of_error_or_place_is_of_another_gr
     assert {str(group.cause) for group in groups[4:]} == {"replica died", "unreadable letter", "unknown"}
 
 
+def test_the_largest_group_comes_first_though_a_smaller_one_is_older() -> None:
+    groups = groups_of([died(1, failed(1), subscription="small"), died(2, failed(2)), died(3, failed(3))])
+    assert [(group.subscription, group.count) for group in groups] == [("s", 2), ("small", 1)]
+
+
 def test_the_id_of_a_group_is_the_same_in_each_process_and_version() -> None:
     assert group_id("crm", CAUSE) == "5ec8c97c2d"
 

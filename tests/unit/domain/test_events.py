@@ -55,6 +55,7 @@ def test_an_event_does_not_change() -> None:
         {"data": datetime(2026, 1, 31, tzinfo=UTC)},
         {"data_base64": b"\xff"},
         {"data": None, "data_base64": "-_8="},
+        {"data": None, "data_base64": "AA-AA"},
         {"data": None, "data_base64": 5},
         {"datacontenttype": ""},
         {"dataschema": ""},
@@ -248,9 +249,10 @@ def test_a_class_without_a_wire_name_is_refused() -> None:
 @pytest.mark.usefixtures("own_catalogue")
 def test_a_second_class_of_one_wire_name_is_refused() -> None:
     name = next(iter(catalogue()))
-    namespace = {"__qualname__": "Second", "__annotations__": {"type": str}, "type": name}
-    with pytest.raises(TypeError, match="is the event type"):
-        type("Second", (DomainEvent,), namespace)
+    for module in (__name__, catalogue()[name].__module__):
+        namespace = {"__qualname__": "Second", "__module__": module, "__annotations__": {"type": str}, "type": name}
+        with pytest.raises(TypeError, match="is the event type"):
+            type("Second", (DomainEvent,), namespace)
 
 
 def test_the_catalogue_cannot_be_changed_from_outside() -> None:

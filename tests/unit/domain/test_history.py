@@ -60,7 +60,9 @@ def test_the_part_of_a_subject_or_a_person_has_a_fate_of_its_own(name: str, stat
 
 
 def test_what_a_result_leaves_out_is_not_known_to_be_unplanned() -> None:
-    assert explain_job(a_view(JobStatus.SUCCESS, actions_left_out=3), "acme/team-c").status is EventStatus.UNKNOWN
+    note = explain_job(a_view(JobStatus.SUCCESS, actions_left_out=3), "acme/team-c")
+    assert note.status is EventStatus.UNKNOWN
+    assert "qontract events list --subject" in str(note.next)
 
 
 def test_a_name_is_found_anywhere_in_data_however_deep() -> None:

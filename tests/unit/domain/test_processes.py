@@ -64,15 +64,16 @@ def test_one_that_has_ended_or_fallen_silent_is_not_among_those_that_run() -> No
 
 
 def test_what_a_process_refuses_makes_it_not_well() -> None:
-    [finding] = found(ProcessView(process(refused={"tickets": "acme 1.0: no such module"}), 1))
+    [finding] = found(ProcessView(process(refused={"tickets": "acme 1.0: no such module", "crm": "no entry"}), 1))
     assert finding.wellness is Wellness.NOT_WELL
-    assert finding.says.endswith("; refused: tickets: acme 1.0: no such module")
-    assert finding.brief == "a worker refuses tickets"
+    assert finding.says.endswith("; refused: crm: no entry; tickets: acme 1.0: no such module")
+    assert finding.brief == "a worker refuses crm, tickets"
 
 
 def test_versions_that_differ_are_said_and_are_well_as_in_an_upgrade() -> None:
     newer = replace(process(ProcessKind.API), version="0.2.0")
     *_, versions = found(ProcessView(process(), 1), ProcessView(newer, 1))
+    assert versions.thing == "versions"
     assert versions.says == "they differ: 0.1.0 (worker), 0.2.0 (api)"
     assert versions.wellness is Wellness.WELL
     assert len(found(ProcessView(process(), 1), ProcessView(process(ProcessKind.API), 1))) == 2
@@ -87,7 +88,7 @@ def test_events_that_wait_in_the_spool_of_a_machine_are_not_well_with_the_comman
 
 
 def test_what_has_just_been_spooled_or_an_empty_spool_is_well() -> None:
-    assert [finding.wellness for finding in spools(with_spool(3, 5))] == [Wellness.WELL]
+    assert [(one.thing, one.wellness) for one in spools(with_spool(3, 5))] == [("spool", Wellness.WELL)]
     assert [finding.says for finding in spools(with_spool(0, 0))] == ["no event waits: /spool.sqlite"]
 
 
@@ -108,3 +109,4 @@ def test_a_spool_that_cannot_be_read_says_why() -> None:
     assert finding.wellness is Wellness.NOT_WELL
     assert finding.says.startswith("the spool /spool.sqlite: disk I/O error")
     assert finding.brief == "the spool of ops-1 cannot be read"
+    assert finding.next_step.startswith("make it readable, or stop the workers of that machine")

@@ -117,6 +117,12 @@ def test_a_scope_says_when_it_was_last_brought_to_its_desired_state() -> None:
     assert finding.wellness is Wellness.WELL
 
 
+def test_a_scope_that_ended_by_a_clock_that_is_ahead_ended_just_now() -> None:
+    ahead = NOON + timedelta(minutes=2)
+    [finding] = wrong(scopes=[replace(ACME, last_ended=ahead, last_success=ahead, last_status=JobStatus.FAILED)])
+    assert finding.says == "its last job failed 0 s ago; last success: 0 s ago"
+
+
 @pytest.mark.parametrize(
     ("how", "says", "brief", "step"),
     [
@@ -169,6 +175,7 @@ def test_intents_that_stay_pending_are_not_well(
     [finding] = [one for one in status_of(replace(WELL, intents=intents)).findings if one.thing == "intents"]
     assert finding.says.startswith(says)
     assert (finding.wellness is Wellness.WELL) is is_well
+    assert is_well or "`intents stay pending` in the worker's log" in finding.next_step
 
 
 def test_a_name_from_redis_is_quoted_in_the_command() -> None:
@@ -180,3 +187,7 @@ def test_where_no_event_is_kept_no_subscriber_is_needed() -> None:
     processes = [ProcessView(process(kind), 1) for kind in (ProcessKind.API, ProcessKind.WORKER)]
     needed = {ProcessKind.API, ProcessKind.WORKER}
     assert sentence(processes=processes, needed=needed, subscriptions=()) == "Well: 1 api, 1 worker; 0 subscriptions."
+
+
+def test_where_no_process_is_needed_and_none_runs_the_sentence_says_so() -> None:
+    assert sentence(processes=(), needed=()) == "Well: no process; 1 subscription."

@@ -80,6 +80,22 @@ def test_what_replicas_hold_counts_as_in_flight_while_they_live() -> None:
 
 
 @pytest.mark.parametrize(
+    ("view", "busy"),
+    [
+        (RUN, "the replica one leads it"),
+        (replace(RUN, leader=""), "a replica runs it"),
+        (replace(RUN, leader="", alive_seconds=ALIVE_SECONDS + 1), ""),
+        (replace(RUN, leader="", alive_seconds=None), ""),
+    ],
+    ids=["led", "run", "silent", "never run"],
+)
+def test_it_is_busy_while_a_replica_works_on_it_and_free_when_that_has_fallen_silent(
+    view: SubscriptionView, busy: str
+) -> None:
+    assert view.busy == busy
+
+
+@pytest.mark.parametrize(
     ("seconds", "text"),
     [
         (0, "0 s"),
