@@ -9,8 +9,12 @@ from qontract.domain.slack_usergroups import CreateUsergroup, UpdateMetadata, Up
 EMPTY: dict[str, Any] = {"description": "", "users": (), "user_ids": (), "channels": (), "channel_ids": ()}
 MEMBERS: dict[str, Any] = {"usergroup_id": "S1", "users": (), "user_ids": ()}
 ABOUT: dict[str, Any] = {
-    **{"usergroup_id": "S1", "channel_ids": (), "description": "A", "channels": ("a",)},
-    **{"description_before": "A", "channels_before": ("a",)},
+    "usergroup_id": "S1",
+    "channel_ids": (),
+    "description": "A",
+    "channels": ("a",),
+    "description_before": "A",
+    "channels_before": ("a",),
 }
 
 
