@@ -23,6 +23,8 @@ def a_view(status: JobStatus, *, dry_run: bool = False, applied: int = 0, **resu
         (a_view(JobStatus.RUNNING, applied=1), EventStatus.NOT_DONE_YET, "1 of 2"),
         (a_view(JobStatus.BLOCKED, errors=("too many",), plan_digest="9f"), EventStatus.BLOCKED_BY_GUARD, "too many"),
         (a_view(JobStatus.SKIPPED), EventStatus.REFUSED, "a later job"),
+        (a_view(JobStatus.SKIPPED, errors=("see 9",)), EventStatus.REFUSED, "had begun in its scope: see 9"),
+        (a_view(JobStatus.FAILED, applied=1), EventStatus.ACTION_FAILED, "1 of 2 actions applied: nothing says why"),
         (a_view(JobStatus.FAILED, applied=1, errors=("no such user",)), EventStatus.ACTION_FAILED, "no such user"),
         (a_view(JobStatus.SUCCESS, dry_run=True), EventStatus.DRY_RUN, "2 actions"),
         (a_view(JobStatus.SUCCESS, actions=()), EventStatus.NEVER_PLANNED, "all was as desired"),
@@ -35,6 +37,10 @@ def test_a_job_has_a_fate_and_a_reason(view: JobView, status: EventStatus, says:
     note = explain_job(view)
     assert note.status is status
     assert says in note.reason
+
+
+def test_a_dry_run_says_how_its_plan_is_applied() -> None:
+    assert "--apply" in str(explain_job(a_view(JobStatus.SUCCESS, dry_run=True)).next)
 
 
 def test_a_plan_that_a_guard_stopped_says_how_it_is_accepted() -> None:

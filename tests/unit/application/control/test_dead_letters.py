@@ -55,6 +55,8 @@ def found(**conditions: Any) -> list[str]:
         ({"older_than": 900}, "12"),
         ({"older_than": 2700}, "1"),
         ({"older_than": 7000}, ""),
+        ({"group": LETTERS[0].group}, "1"),
+        ({"group": "none"}, ""),
         ({"subscription": "slack", "event_type": "a.*", "subject": "coreos/team-b", "older_than": 900}, "2"),
     ],
 )

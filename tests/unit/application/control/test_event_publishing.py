@@ -73,6 +73,14 @@ def test_what_is_no_cloudevent_is_refused_in_one_line_and_not_published(
     assert (publisher.events, caplog.records) == ([], [])
 
 
+def test_a_name_that_no_event_may_have_is_refused_before_anything_is_published(
+    events: EventManager, publisher: InMemoryEventPublisher
+) -> None:
+    with pytest.raises(ValueError, match="authid"):
+        publish_by_hand(events, FORMAT, cloudevent(), by="alice\x00")
+    assert publisher.events == []
+
+
 def test_while_the_publisher_is_away_it_waits_in_the_spool_and_the_outcome_says_so(
     events: EventManager, publisher: InMemoryEventPublisher, spool: InMemoryEventSpool
 ) -> None:
