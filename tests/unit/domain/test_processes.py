@@ -83,7 +83,7 @@ def test_events_that_wait_in_the_spool_of_a_machine_are_not_well_with_the_comman
     [finding] = spools(with_spool(3, 720))
     assert finding.says == "3 events wait in the spool, the oldest for 12 min; 12.3 kB: /spool.sqlite"
     assert finding.next_step == "on ops-1: qontract events flush"
-    assert finding.brief == "3 events wait in the spool of ops-1"
+    assert (finding.thing, finding.brief) == ("spool", "3 events wait in the spool of ops-1")
     assert finding.wellness is Wellness.NOT_WELL
 
 
@@ -108,5 +108,5 @@ def test_a_spool_that_cannot_be_read_says_why() -> None:
     [finding] = spools(with_spool(0, 0, error="the spool /spool.sqlite: disk I/O error. It is not touched: …"))
     assert finding.wellness is Wellness.NOT_WELL
     assert finding.says.startswith("the spool /spool.sqlite: disk I/O error")
-    assert finding.brief == "the spool of ops-1 cannot be read"
+    assert (finding.thing, finding.brief) == ("spool", "the spool of ops-1 cannot be read")
     assert finding.next_step.startswith("make it readable, or stop the workers of that machine")

@@ -42,6 +42,12 @@ def sentence(**facts: Any) -> str:
     return status_of(replace(WELL, **facts)).sentence
 
 
+def test_each_finding_is_named_after_its_part_of_the_system() -> None:
+    for jobs in (JobCounts(), JobCounts(waiting=1)):
+        things = {finding.thing for finding in status_of(replace(WELL, jobs=jobs)).findings}
+        assert things >= {"jobs", "subscription", "intents", *ProcessKind}
+
+
 def test_where_all_is_well_the_sentence_counts_what_runs() -> None:
     assert wrong() == []
     assert status_of(WELL).wellness is Wellness.WELL
@@ -103,6 +109,7 @@ def test_each_state_of_a_subscription_that_is_not_well_says_why_and_what_to_do(
 ) -> None:
     [finding] = wrong(subscriptions=[view])
     assert finding.brief == brief
+    assert finding.thing == ("dead letters" if view.dead_letters else "subscription")
     assert finding.next_step.startswith(step)
 
 
@@ -145,7 +152,7 @@ def test_a_scope_whose_last_job_was_blocked_or_failed_is_not_well(
     how: dict[str, Any], says: str, brief: str, step: str
 ) -> None:
     [finding] = wrong(scopes=[replace(ACME, **how)])
-    assert (finding.says, finding.brief, finding.next_step) == (says, brief, step)
+    assert (finding.thing, finding.says, finding.brief, finding.next_step) == ("scope", says, brief, step)
 
 
 def test_jobs_that_wait_for_long_are_not_well() -> None:
