@@ -212,3 +212,16 @@ async def test_the_log_says_once_that_they_cannot_be_read_and_when_they_can_agai
         "key set changed",
         "key set cannot be read; the keys that it had are used",
     ]
+
+
+async def test_the_log_names_the_keys_whenever_they_change_and_not_when_their_order_does(
+    keys: TokenKeys, key_set: InMemoryKeySet, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    unnamed = PublicKey(None, "EdDSA", None)
+    for found in ([OLD], [NEW, OLD], [OLD, NEW], [unnamed]):
+        key_set.keys = found
+        await keys.of("old")
+        clock.now += 301
+    changes = [record.__dict__["keys"] for record in caplog.records if record.message == "key set changed"]
+    assert changes == [["old EdDSA"], ["new EdDSA", "old EdDSA"], ["(none) EdDSA"]]
