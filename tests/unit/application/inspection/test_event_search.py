@@ -131,6 +131,13 @@ def test_a_search_of_large_events_asks_for_few_at_once(mocker: Any) -> None:
     assert set(counts[1:]) == {4}
 
 
+def test_one_large_event_is_enough_to_make_the_next_page_a_small_one(mocker: Any) -> None:
+    log = Log(*(b"x" for _ in range(15)), b"x" * 2**20, *(b"x" for _ in range(40)))
+    page = mocker.spy(log.kept, "page")
+    assert len(log.search()[0]) == 56
+    assert [call.args[1] for call in page.call_args_list][:3] == [16, 4, 8]
+
+
 def test_a_search_of_small_events_asks_for_more_and_more_up_to_a_bound(mocker: Any) -> None:
     log = Log()
     log.keep_numbers(3000)
