@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 
 from qontract.application import tracing
 from qontract.application.ports.event_publisher import EventPublisher, EventPublisherError
@@ -62,14 +63,17 @@ class EventManager:
 
     def flush(self) -> int:
         """Send all that is spooled, oldest first, and say how many. Raises EventPublisherError or EventSpoolError."""
-        count = 0
-        for spool in (self._spool, self._unreplicated):
-            while spool and (older := spool.oldest(BATCH)):
-                count += self._send(older, spooled=spool is self._unreplicated)
-                spool.remove(older)
+        count = self._flush(self._spool) + self._flush(self._unreplicated)
         if count:
             log.info("spooled events republished", extra={"count": count})
             self._report("publishing", None)
+        return count
+
+    def _flush(self, spool: EventSpool | None) -> int:
+        count = 0
+        while spool and (older := spool.oldest(BATCH)):
+            count += self._send(older, spooled=spool is self._unreplicated)
+            spool.remove(older)
         return count
 
     def intend(self, scope: str, event: DomainEvent) -> bool:
@@ -105,11 +109,14 @@ class EventManager:
         """Return the events of actions that were perhaps applied, by scope, oldest first.
 
         A spool that cannot be read is left out. Raises IntentsError if the intents cannot be. A server that fell back
-        has intents again that were resolved: `before_resolving` publishes what this process remembers of them.
+        has intents again that were resolved: `before_resolving` publishes what this process remembers of them, and what
+        waits for replicas is sent again.
         """
         found = self._pending()
         if found:
             self._before_resolving()
+            with suppress(EventPublisherError, EventSpoolError):
+                self._flush(self._unreplicated)
             found = self._pending()
         return found
 

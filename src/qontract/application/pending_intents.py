@@ -8,6 +8,7 @@ from uuid import NAMESPACE_URL, uuid5
 from qontract.application import tracing
 from qontract.application.event_manager import EventManager
 from qontract.application.ports.integration import AnyIntegration
+from qontract.application.ports.intents import INTENT_ID
 from qontract.domain.events import DomainEvent
 from qontract.domain.integration import Action
 
@@ -50,9 +51,11 @@ def resolve(
 def _observed(event: DomainEvent, action: Action) -> DomainEvent:
     """Return the event of what the state shows of its action.
 
-    If that is a part, it is an event of its own, of now: who applied the action may still publish all of it.
+    If that is a part, it is an event of its own, of now: who applied the action may still publish all of it. It names
+    the intent, which is removed in the same step: if it came back, a later state would show what others did since.
     """
     if action == event.data:
         return event
-    part = uuid5(NAMESPACE_URL, event.id + action.model_dump_json())
-    return event.model_copy(update={"data": action, "id": str(part), "time": datetime.now(UTC)})
+    part = str(uuid5(NAMESPACE_URL, event.id + action.model_dump_json()))
+    extensions = event.extensions | {INTENT_ID: event.id}
+    return event.model_copy(update={"data": action, "id": part, "time": datetime.now(UTC), "extensions": extensions})

@@ -150,6 +150,7 @@ def test_what_is_published_in_part_has_an_id_of_its_own_so_that_who_applied_it_c
     system.recover()
     assert system.intents.pending() == {}
     (part,) = system.publisher.events
+    assert part.extensions["intentid"] == intent.id
     system.intents.record(SCOPE, intent)  # as a server that fell back has it again
     system.recover()
     assert system.publisher.events == [part]

@@ -29,6 +29,7 @@ _SERVERS = {
 _EXTENSIONS = {
     "correlationid": _TEXT | {"description": "The request that caused it"},
     "causationid": _TEXT | {"description": "The id of the event to which a handler reacted with this one"},
+    "intentid": _TEXT | {"description": "The event tells of a part of the action whose event has this id"},
     "hops": {"type": "integer", "description": "How many such follow-up events led to it, itself among them"},
     "authtype": _TEXT | {"description": "What kind of caller asked for it (CloudEvents' auth context)"},
     "authid": _TEXT | {"description": "Who asked for it: the `sub` of the request's token"},

@@ -1,12 +1,12 @@
 """In memory: a spool that ends with its process."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from threading import Lock
 
 from qontract.adapters.memory import faults
 from qontract.application.ports.event_spool import EventSpool, EventSpoolError
-from qontract.application.ports.intents import by_scope
+from qontract.application.ports.intents import by_scope, intents_of
 from qontract.domain.events import DomainEvent
 from qontract.domain.processes import Spooled
 
@@ -50,10 +50,16 @@ class InMemoryEventSpool(EventSpool):
         """Remove events, and intents, that were published."""
         for event in events:
             self._kept.pop(event.id, None)
+        self._forget(name for event in events for name in intents_of(event))
 
     def resolve(self, events: Sequence[DomainEvent], *, applied: bool) -> None:  # noqa: ARG002 - nobody counts them here
         """Remove intents that are resolved."""
-        self.remove([event for event in events if self._kept.get(event.id, (None, event))[0] is not None])
+        self._forget(event.id for event in events)
+
+    def _forget(self, intents: Iterable[str]) -> None:
+        for name in intents:
+            if self._kept.get(name, (None,))[0] is not None:
+                del self._kept[name]
 
     def _insert(self, rows: dict[str, tuple[str | None, DomainEvent]]) -> None:
         with self._lock:

@@ -1,10 +1,11 @@
 """In memory: intents, until their events are published."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 from qontract.adapters.memory import faults
 from qontract.adapters.memory.event_publisher import InMemoryEventPublisher
-from qontract.application.ports.intents import Intents, by_scope
+from qontract.application.ports.intents import Intents, by_scope, intents_of
 from qontract.domain.events import DomainEvent
 
 
@@ -28,5 +29,5 @@ class InMemoryIntents(Intents):
 
     def resolve(self, events: Sequence[DomainEvent], *, applied: bool) -> None:  # noqa: ARG002 - nobody counts them here
         """Remove intents that are resolved."""
-        for event in events:
-            self._recorded.pop(event.id, None)
+        for name in chain.from_iterable(map(intents_of, events)):
+            self._recorded.pop(name, None)

@@ -27,6 +27,7 @@ from qontract.adapters.redis.keys import intent_name, keys_of
 from qontract.adapters.redis.lua_scripts import run_now
 from qontract.adapters.redis.replicas import Replicas
 from qontract.application.ports.event_sender import EncodedEvent
+from qontract.application.ports.intents import INTENT_ID
 from qontract.application.tracing import TRACEPARENT
 
 BREAKER = Gauge(
@@ -210,9 +211,13 @@ def _not_an_error(answer: Any) -> Any:
 
 def encoded(event: Event) -> EncodedEvent:
     """Return the event as it goes out."""
-    traceparent = (event.model_extra or {}).get(TRACEPARENT)
-    trace = traceparent if isinstance(traceparent, str) else None
-    return EncodedEvent(event.source, event.id, event.type, event.to_json(), trace)
+    extensions = event.model_extra or {}
+    trace, intent_id = (_text(extensions.get(name)) for name in (TRACEPARENT, INTENT_ID))
+    return EncodedEvent(event.source, event.id, event.type, event.to_json(), trace, intent_id)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def publication(
@@ -231,6 +236,7 @@ def publication(
     arguments: list[str | bytes | int] = [int(bool(stream)), channel, REMEMBERED_SECONDS, name_at, int(history)]
     for event in events:
         arguments += (event.content, event.type)
+    arguments += [intent_name(event.source, event.intent_id) for event in events if event.intent_id]
     return [stream or keys.intents, keys.intents, *marks], arguments  # an empty key would be in another slot
 
 

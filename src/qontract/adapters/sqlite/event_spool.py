@@ -14,7 +14,7 @@ from prometheus_client import Counter, Gauge
 from qontract.adapters import private_files
 from qontract.adapters.unreadable import Unreadable, excerpt
 from qontract.application.ports.event_spool import EventSpool, EventSpoolError
-from qontract.application.ports.intents import by_scope
+from qontract.application.ports.intents import by_scope, intents_of
 from qontract.domain.events import DomainEvent, read_event
 from qontract.domain.processes import Spooled
 
@@ -106,12 +106,12 @@ class SqliteEventSpool(EventSpool):
 
     def remove(self, events: Sequence[DomainEvent]) -> None:
         """Forget events, and intents, that have been published."""
-        RESENT.inc(self._delete(events, "scope IS NULL"))
-        self._delete(events, "scope IS NOT NULL")
+        RESENT.inc(self._delete([event.id for event in events], "scope IS NULL"))
+        self._delete([name for event in events for name in intents_of(event)], "scope IS NOT NULL")
 
     def resolve(self, events: Sequence[DomainEvent], *, applied: bool) -> None:  # noqa: ARG002 - Redis counts them
         """Forget intents that were looked into."""
-        self._delete(events, "scope IS NOT NULL")
+        self._delete([event.id for event in events], "scope IS NOT NULL")
 
     def _insert(self, events: Sequence[DomainEvent], scope: str | None, on_conflict: str) -> None:
         statement = "INSERT INTO spool (id, scope, event, since) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO "
@@ -120,13 +120,13 @@ class SqliteEventSpool(EventSpool):
             with self._connection() as spool:
                 spool.executemany(statement + on_conflict, rows)
 
-    def _delete(self, events: Sequence[DomainEvent], condition: str) -> int:
+    def _delete(self, ids: Sequence[str], condition: str) -> int:
         statement = f"DELETE FROM spool WHERE id = ? AND {condition}"  # noqa: S608 - both are ours
         with self._translated():
             if not self._select("SELECT 1 FROM spool LIMIT 1"):
                 return 0
             with self._connection() as spool:
-                return spool.executemany(statement, [(event.id,) for event in events]).rowcount
+                return spool.executemany(statement, [(id_,) for id_ in ids]).rowcount
 
     def _select(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         """Return the rows; none if there is no spool, which is not made for it."""

@@ -8,13 +8,14 @@ from qontract.domain.events import DomainEvent
 
 
 class EncodedEvent(NamedTuple):
-    """An event as it is sent: its bytes, and the attributes that the sender needs."""
+    """An event as it is sent: its bytes, and the attributes that the sender needs. `intent_id`: see `INTENT_ID`."""
 
     source: str
     id: str
     type: str
     content: bytes
     traceparent: str | None = None
+    intent_id: str | None = None
 
 
 class EventSender(Protocol):

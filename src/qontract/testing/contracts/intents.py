@@ -7,7 +7,7 @@ from multiprocessing import get_context
 
 import pytest
 
-from qontract.application.ports.intents import Intents
+from qontract.application.ports.intents import INTENT_ID, Intents
 from qontract.domain.events import DomainEvent
 from qontract.domain.slack_usergroups import UpdateMetadata, UsergroupMetadataUpdated
 
@@ -76,6 +76,15 @@ class IntentsContract:
             intents.record(SCOPE, event)
         publish(events[1])
         assert intents.pending() == {SCOPE: [events[0], events[2]]}
+
+    def test_the_event_of_a_part_removes_the_intent_that_it_names_and_no_other(
+        self, intents: Intents, publish: Callable[[DomainEvent], None]
+    ) -> None:
+        whole, other = an_event(0), an_event(1)
+        intents.record(SCOPE, whole)
+        intents.record(SCOPE, other)
+        publish(whole.model_copy(update={"id": "part", "extensions": {INTENT_ID: whole.id}}))
+        assert intents.pending() == {SCOPE: [other]}
 
     def test_an_event_without_a_source_is_resolved_too(
         self, intents: Intents, publish: Callable[[DomainEvent], None]
