@@ -63,7 +63,8 @@ def main(
             one = partial(_RUNS.get(name, run), name, stop=stop, keep=keep)
             ended = _run(one, range(first_seed, first_seed + (seeds or usual)), _AT_ONCE.get(name, 3), stop)
             outcomes = [end for end in ended if isinstance(end, Outcome)]
-            console.print(table(outcomes))
+            if outcomes:
+                console.print(table(outcomes))
             for broken in (end for end in ended if isinstance(end, BaseException)):
                 console.print(f"{type(broken).__name__}: {broken}", markup=False)
             lost = sum(outcome.numbers["lost"] for outcome in outcomes)

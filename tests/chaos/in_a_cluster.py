@@ -24,6 +24,7 @@ class Node(Server):
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
         self.bus = lasting_port()
+        self._is_cut_off = False
 
     def _lines(self, primary: Server | None) -> list[str]:
         del primary  # the file of the cluster says whose replica it is
@@ -40,11 +41,17 @@ class Node(Server):
         """Let its replica reach it no longer, nor, if nobody is named, the other nodes."""
         if not users:
             ask(self.client, "DEBUG", "DROP-CLUSTER-PACKET-FILTER", _EVERYTHING)
+            self._is_cut_off = True
         super().cut_off("replica")
 
     def rejoin(self, primary: Server) -> None:
         """Let everybody reach it. If it has no keys of its own any more, or never had, make it that one's replica."""
         ask(self.client, "DEBUG", "DROP-CLUSTER-PACKET-FILTER", _NOTHING)
+        if self._is_cut_off:  # a ping that it dropped is waited for without an end, unless its connection is a new one
+            for line in ask(self.client, "CLUSTER", "NODES").decode().splitlines():
+                with suppress(redis.ResponseError):  # there is none to itself
+                    ask(self.client, "DEBUG", "CLUSTERLINK", "KILL", "ALL", line.split()[0])
+            self._is_cut_off = False
         ask(self.client, "ACL", "SETUSER", "replica", "on")
         with suppress(redis.ResponseError):  # it knows nothing of that one yet, or nothing of its promotion
             ask(self.client, "CLUSTER", "REPLICATE", ask(primary.client, "CLUSTER", "MYID"))
@@ -88,6 +95,9 @@ class InACluster(Replicated):
         join([node.client for node in self._nodes], [node.bus for node in self._nodes])
 
     def _is_whole(self) -> bool:
+        for server in self._servers:  # one that was slow for a second was replaced, and nobody planned it
+            if all(other.agrees(server) for other in self._others):
+                self._primary = server
         return super()._is_whole() and all(node.agrees(self._primary) for node in self._nodes)
 
     def _promoted(self, old: Server, random: Random) -> Steps:
