@@ -1,4 +1,4 @@
--- What the scripts of readers begin with (scripts.py): the parts of an entry, whether its type is wanted, and
+-- What the scripts of readers begin with (lua_scripts.py): the parts of an entry, whether its type is wanted, and
 -- which history the data of the server has: another one after a failover, or after a start.
 local MAX_TYPE_LENGTH = 1000 -- bytes: to match a longer one may take too long, for the time grows faster than its length
 local matched = {}
