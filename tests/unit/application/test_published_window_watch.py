@@ -93,6 +93,15 @@ def test_a_forked_process_begins_with_an_empty_window_and_a_watch_of_its_own(
     assert (site.begun, site.remembered, site.server.reads) == (2, 1, 2)
 
 
+def test_a_forked_process_remembers_what_others_published_in_a_window_of_its_own(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.publish(0)
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    site.elsewhere(1, replication_id=site.server.history.replication_id)
+    assert (site.begun, site.remembered) == (2, 1)
+
+
 def test_a_watch_ends_when_the_window_is_empty_and_when_nobody_has_it(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
