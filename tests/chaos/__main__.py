@@ -27,6 +27,8 @@ SEEDS = {
     "failover-one-replica": 30,
     "failover-cluster": 30,
     "failover-cluster-replicated": 30,
+    "failover-fsync": 30,
+    "failover-fsync-replicated": 30,
     "failover-unkept": 10,
     "hostile": 1,
     "api": 1,

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
@@ -18,7 +18,7 @@ from tests.chaos.servers import NAME, PRODUCER, Sentinels, Server
 class Replicated(Deployment):
     """A primary and its replicas. While one fault goes on, no other begins."""
 
-    def __init__(self, directory: Path, replicas: int, server: type[Server] = Server) -> None:
+    def __init__(self, directory: Path, replicas: int, server: Callable[[Path], Server] = Server) -> None:
         super().__init__()
         self._servers = [server(directory / f"server-{number}") for number in range(1 + replicas)]
         self._primary = self._servers[0]
@@ -106,8 +106,8 @@ class Replicated(Deployment):
 class Named(Replicated):
     """Somebody promotes a replica and moves the name, which is a proxy; open connections stay where they are."""
 
-    def __init__(self, directory: Path, replicas: int) -> None:
-        super().__init__(directory, replicas)
+    def __init__(self, directory: Path, replicas: int, server: Callable[[Path], Server] = Server) -> None:
+        super().__init__(directory, replicas, server)
         self._name = Proxy(self._primary.port)
         self.url = f"redis://{PRODUCER}127.0.0.1:{self._name.port}/0"
         self.faults = {**self.faults, "name moved": self._moved, "connections cut": self._cut}
@@ -146,8 +146,8 @@ class Named(Replicated):
 class Watched(Replicated):
     """Three Sentinels promote a replica, and say where the primary is."""
 
-    def __init__(self, directory: Path, replicas: int) -> None:
-        super().__init__(directory, replicas)
+    def __init__(self, directory: Path, replicas: int, server: Callable[[Path], Server] = Server) -> None:
+        super().__init__(directory, replicas, server)
         self._sentinels = Sentinels(directory, self._servers)
         places = ",".join(f"127.0.0.1:{port}" for port in self._sentinels.ports)
         self.url = f"redis+sentinel://{PRODUCER}{places}/{NAME}/0"

@@ -4,7 +4,7 @@ import json
 import os
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from multiprocessing import get_context
@@ -23,6 +23,7 @@ from tests.chaos.deployments import DEADLINE, Alone, Deployment
 from tests.chaos.failing_over import Forgetful, Named, Watched
 from tests.chaos.in_a_cluster import InACluster
 from tests.chaos.report import Outcome
+from tests.chaos.servers import Server
 from tests.chaos.systems import SYSTEMS
 from tests.chaos.worker import LOCK_SECONDS, PREFIX, STREAM, Place, work
 
@@ -31,8 +32,8 @@ STOPPED_SHARE = 0.3
 STEPS = 250
 """About as many as a worker without faults takes."""
 OF_DISK = ("disk full", "spool unwritable")
-JOBS, JOBS_OVER, JOBS_BESIDE = 5, 10, 30
-"""How many a run has; how many where Redis fails over, which takes seconds; and if they do not wait for that."""
+JOBS, JOBS_OVER, JOBS_BESIDE, JOBS_ON_DISKS = 5, 10, 30, 2
+"""How many a run has; where Redis fails over, for seconds; if they do not wait for that; if each write takes one."""
 
 
 class Kind(NamedTuple):
@@ -43,7 +44,7 @@ class Kind(NamedTuple):
     One of two would not do: it may still follow a primary that is replaced by the other one. `dies`: they get kill -9,
     and others follow. `fails_over`: another server becomes the primary, or one forgets what it was told last. Each job
     is submitted when the one before has ended, and a worker that lives to their end ends when all is well. `cluster`:
-    the events are in one.
+    the events are in one. `fsync`: what they publish has to be on disks, which servers write at once.
     """
 
     safe: bool = True
@@ -52,6 +53,7 @@ class Kind(NamedTuple):
     dies: bool = True
     fails_over: bool = False
     cluster: bool = False
+    fsync: bool = False
 
 
 KINDS = {
@@ -62,6 +64,8 @@ KINDS = {
     "failover-one-replica": Kind(replicas=1, fails_over=True),
     "failover-cluster": Kind(dies=False, fails_over=True, cluster=True),
     "failover-cluster-replicated": Kind(replicas=1, fails_over=True, cluster=True),
+    "failover-fsync": Kind(dies=False, fails_over=True, fsync=True),
+    "failover-fsync-replicated": Kind(replicas=1, fails_over=True, fsync=True),
     "failover-unkept": Kind(remembers=0, dies=False, fails_over=True),
 }
 
@@ -81,8 +85,21 @@ def _deployment(kind: Kind, seed: int, directory: Path) -> Deployment:
     if kind.cluster:
         return InACluster(directory)
     replicas = kind.replicas or 2
-    possible = (partial(Named, replicas=replicas), partial(Watched, replicas=replicas), Forgetful)
-    return possible[seed // 2 % (2 if kind.replicas else 3)](directory)
+    server = partial(Server, appendfsync="always" if kind.fsync else "everysec")
+    possible: list[Callable[[Path], Deployment]] = [
+        partial(named, replicas=replicas, server=server) for named in (Named, Watched)
+    ]
+    if not (kind.replicas or kind.fsync):
+        possible.append(Forgetful)
+    return possible[seed // 2 % len(possible)](directory)
+
+
+def _jobs(kind: Kind) -> int:
+    if not kind.fails_over:
+        return JOBS
+    if kind.fsync and kind.replicas:
+        return JOBS_ON_DISKS
+    return JOBS_BESIDE if kind.cluster else JOBS_OVER
 
 
 class _Run:
@@ -95,8 +112,7 @@ class _Run:
         self._deployment = _deployment(self._of, seed, directory)
         self._name = ("github-teams", "slack-usergroups")[seed % 2]
         self._system = SYSTEMS[self._name]
-        jobs = JOBS_BESIDE if self._of.cluster else JOBS_OVER if self._of.fails_over else JOBS
-        self._desired = [self._system.desired(self._random, number) for number in range(jobs)]
+        self._desired = [self._system.desired(self._random, number) for number in range(_jobs(self._of))]
         self._spool_is_writable_at = float("inf")
         self._waiting: list[str] = []
         self._faults: Counter[str] = Counter()
@@ -108,7 +124,7 @@ class _Run:
             sandbox = stack.enter_context(self._system.running())
             recorded = self._system.begin(sandbox, self._desired)
             start = recorded.fields()
-            of = self._of.safe, self._of.remembers, self._of.replicas, self._of.fails_over
+            of = self._of.safe, self._of.remembers, self._of.replicas, self._of.fsync, self._of.fails_over
             url, jobs_url = self._deployment.url, self._deployment.jobs_url
             place = Place(url, jobs_url, self._name, sandbox.url, self._directory, *of)
             deaths, steps = self._work(place, self._submit())

@@ -53,7 +53,7 @@ _HOSTILE = (
 _API = ("requests", "2xx", "4xx", "5xx", "not as documented", "seconds")
 _FAILING_OVER = (
     *("failover", "failover-unkept", "failover-replicated", "failover-one-replica"),
-    *("failover-cluster", "failover-cluster-replicated"),
+    *("failover-cluster", "failover-cluster-replicated", "failover-fsync", "failover-fsync-replicated"),
 )
 """In these an event that was lost comes again after later ones, and so does a job whose end was lost."""
 COLUMNS: dict[str, tuple[str, ...]] = (

@@ -23,9 +23,9 @@ _SECONDS = 10.0
 class Server:
     """A server whose data stay in the directory. Replicas and Sentinels have users that can be cut off."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, appendfsync: str = "everysec") -> None:
         directory.mkdir(parents=True)
-        self.directory, self.port = directory, lasting_port()
+        self.directory, self.port, self._appendfsync = directory, lasting_port(), appendfsync
         self.client = redis.Redis(port=self.port, username="producer", password="any", socket_timeout=2)
         self._process: Popen[bytes] | None = None
 
@@ -47,6 +47,7 @@ class Server:
             f"dir {self.directory}",
             "logfile log",
             "appendonly yes",
+            f"appendfsync {self._appendfsync}",
             'save ""',
             "repl-diskless-sync-delay 0",
             "repl-ping-replica-period 1",

@@ -43,7 +43,7 @@ class Place(NamedTuple):
     """Where a worker works.
 
     Without `safe` it has neither a spool nor intents. `remembers`: how many events it can publish again. `replicas`:
-    how many of Redis have to have what it publishes. `lives`: it recovers before it ends.
+    how many of Redis have to have what it publishes. `fsync`: on disks. `lives`: it recovers before it ends.
     """
 
     redis_url: str
@@ -54,6 +54,7 @@ class Place(NamedTuple):
     safe: bool
     remembers: int
     replicas: int
+    fsync: bool
     lives: bool
 
 
@@ -102,7 +103,9 @@ class Worker:
         system = SYSTEMS[place.system]
         for name in system.methods:
             setattr(system.calls, name, steps.wrap(getattr(system.calls, name), stops=False))
-        replicas = Replicas(place.replicas, seconds=0.3) if place.replicas else None
+        waits = place.replicas or place.fsync
+        seconds = 2 if place.replicas and place.fsync else 0.3  # a replica says once a second what is on its disk
+        replicas = Replicas(place.replicas, seconds, fsync=place.fsync) if waits else None
         broker = RedisBroker(place.redis_url, timeout=0.3, pause=0.3, replicas=replicas)
         publisher = steps.at(RedisEventPublisher(broker, channel="main", stream=STREAM, source="chaos"))
         spool = steps.at(SqliteEventSpool(place.directory / "spool" / "events", max_bytes=10_000_000))
