@@ -19,7 +19,7 @@ from qontract.adapters.celery import CeleryJobQueue
 from qontract.application.reconcile import job
 from qontract.application.slack_usergroups import SlackUsergroups
 from qontract.domain.jobs import JobResult
-from qontract.domain.slack_desired_state import DesiredState
+from qontract.domain.slack_desired_state import DesiredUsergroups
 from qontract.entrypoints.sandbox_server import RateLimits
 from qontract.entrypoints.slack_sandbox import create_app
 from qontract.entrypoints.slack_sandbox.workspace import SandboxWorkspace, StartFile
@@ -43,7 +43,7 @@ def run(
         sandbox.app(create_app([SandboxWorkspace(_start(changes))], RateLimits(speed)))
         url = f"redis://127.0.0.1:{port}/0"
         queue, desired = queue_at(url), _desired(changes)
-        submitted = job(SlackUsergroups, DesiredState.model_validate(desired))  # type: ignore[type-abstract]  # its name
+        submitted = job(SlackUsergroups, DesiredUsergroups.model_validate(desired))  # type: ignore[type-abstract]  # its name
         queue.submit(submitted)
         settings = {
             "QAPI_SLACK__API_URL": sandbox.url,

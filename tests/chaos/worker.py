@@ -15,16 +15,16 @@ from uuid import uuid4
 import redis
 
 from qontract.adapters.celery import CeleryJobQueue
-from qontract.adapters.redis import RedisBroker, RedisEventPublisher, RedisIntents, RedisServerHistory
-from qontract.adapters.redis.replicas import Replicas
+from qontract.adapters.redis import RedisBroker, RedisEventPublisher, RedisIntents, RedisReplicationHistory
+from qontract.adapters.redis.write_durability import WriteDurability
 from qontract.adapters.sqlite import SqliteEventSpool
 from qontract.application.event_manager import EventManager
 from qontract.application.guards import Guards
-from qontract.application.jobs import Continues, JobSlice
+from qontract.application.jobs import JobSlice, Unfinished
 from qontract.application.ports.job_queue import JobQueueError
-from qontract.application.published_window import PublishedWindow
 from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
+from qontract.application.republish_window import RepublishWindow
 from qontract.domain.jobs import Job, JobProgress
 from tests.chaos.handlers import append
 from tests.chaos.systems import SYSTEMS
@@ -105,13 +105,13 @@ class Worker:
             setattr(system.calls, name, steps.wrap(getattr(system.calls, name), stops=False))
         waits = place.replicas or place.fsync
         seconds = 2 if place.replicas and place.fsync else 0.3  # a replica says once a second what is on its disk
-        replicas = Replicas(place.replicas, seconds, fsync=place.fsync) if waits else None
-        broker = RedisBroker(place.redis_url, timeout=0.3, pause=0.3, replicas=replicas)
+        durability = WriteDurability(place.replicas, seconds, fsync=place.fsync) if waits else None
+        broker = RedisBroker(place.redis_url, timeout=0.3, pause=0.3, durability=durability)
         publisher = steps.at(RedisEventPublisher(broker, channel="main", stream=STREAM, source="chaos"))
         spool = steps.at(SqliteEventSpool(place.directory / "spool" / "events", max_bytes=10_000_000))
         intents = steps.at(RedisIntents(broker, channel="main", source="chaos"))
-        server = RedisServerHistory(broker, channel="main")
-        self.window = PublishedWindow(publisher, server, max_events=place.remembers, watch=_watch)
+        server = RedisReplicationHistory(broker, channel="main")
+        self.window = RepublishWindow(publisher, server, max_events=place.remembers, watch=_watch)
         unreplicated = SqliteEventSpool(place.directory / "spool" / "unreplicated", max_bytes=10_000_000)
         kept: Any = {"spool": spool, "unreplicated": unreplicated, "intents": intents}
         remembering = EventManager(self.window, before_resolving=self.window.look, **kept)
@@ -128,7 +128,7 @@ class Worker:
             lock_seconds=LOCK_SECONDS,
         )
 
-    def _run(self, job: Job, job_slice: JobSlice) -> JobProgress | Continues:
+    def _run(self, job: Job, job_slice: JobSlice) -> JobProgress | Unfinished:
         return reconcile(job, job_slice, integration=self._integration, events=self.events, guards=NONE)
 
     def run(self, job_id: str, later: Sequence[str] = ()) -> None:
@@ -173,7 +173,7 @@ class Worker:
             sleep(SOON)
 
 
-def _watch(window: PublishedWindow) -> None:
+def _watch(window: RepublishWindow) -> None:
     """Look into the window as a process does, but more often."""
 
     def look() -> None:

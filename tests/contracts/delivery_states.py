@@ -13,13 +13,13 @@ from qontract.application.ports.event_log import Entry, EventLog
 from qontract.application.ports.subscriptions import Subscriptions
 from qontract.domain.dead_letters import FailedAttempt
 from qontract.domain.delivery_outcomes import DeliveryOutcome, EndedDelivery
-from qontract.domain.delivery_states import DeliveryState, Interest
+from qontract.domain.delivery_states import DeliveryState, SubscriptionFilter
 
 LONG, MUCH = 30.0, 1_000_000
 NAME = "s"
 AT = datetime(2026, 1, 31, 9, 30, 0, 125000, tzinfo=UTC)
 FAILED = FailedAttempt(AT, "ValueError: no")
-ASKED = Interest(("a.*",), 3)
+ASKED = SubscriptionFilter(("a.*",), 3)
 
 
 @dataclass

@@ -9,7 +9,7 @@ import pytest
 from qontract.application.delivery.subscription import Subscription
 from qontract.application.ports.event_handler import EventHandler
 from qontract.domain.events import DomainEvent
-from qontract.domain.slack_usergroups import Failure
+from qontract.domain.slack_usergroups import UsergroupFailure
 from tests.support.handling import event, handle
 from tests.support.slack_events import failed
 
@@ -31,7 +31,7 @@ class EventHandlerContract:
 
     async def test_returning_means_handled(self, handled: Handled) -> None:
         handler, told = handled
-        await handle(handler, failed(Failure(workspace="coreos", usergroup="team-b", error="no <reason>")))
+        await handle(handler, failed(UsergroupFailure(workspace="coreos", usergroup="team-b", error="no <reason>")))
         (text,) = told()
         assert "coreos/team-b" in text
         assert "no <reason>" in text

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from qontract.application.jobs import Continues, JobSlice
+from qontract.application.jobs import JobSlice, Unfinished
 from qontract.application.ports.job_queue import JobQueue
 from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
 
@@ -23,9 +23,9 @@ class Runner:
         self.result = result
         self.jobs: list[Job] = []
         self.superseded: list[set[str]] = []
-        self.steps: list[Callable[[JobSlice], JobProgress | Continues]] = []
+        self.steps: list[Callable[[JobSlice], JobProgress | Unfinished]] = []
 
-    def __call__(self, job: Job, job_slice: JobSlice) -> JobProgress | Continues:
+    def __call__(self, job: Job, job_slice: JobSlice) -> JobProgress | Unfinished:
         self.jobs.append(job)
         self.superseded.append(set(job_slice.superseded))
         return self.steps.pop(0)(job_slice) if self.steps else JobProgress(result=self.result)

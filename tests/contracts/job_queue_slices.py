@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from qontract.application.jobs import Continues, JobSlice, Runners
+from qontract.application.jobs import JobSlice, Runners, Unfinished
 from qontract.domain.jobs import JobProgress, JobResult, JobStatus
 from tests.contracts.job_queue_runner import SUCCESS, HeldJobQueue, Runner, a_job, running
 
@@ -23,7 +23,7 @@ class SlicesContract:
             before.append(job_slice.progress)
             return JobProgress(result=SUCCESS)
 
-        runner.steps = [lambda _: Continues(HALF), last]
+        runner.steps = [lambda _: Unfinished(HALF), last]
         job = a_job("a")
         queue.submit(job)
         assert queue.run(job.id)
@@ -34,7 +34,7 @@ class SlicesContract:
     def test_between_slices_the_result_is_running_with_what_is_done_and_the_errors_so_far(
         self, queue: HeldJobQueue, runner: Runner
     ) -> None:
-        runner.steps = [lambda _: Continues(HALF)]
+        runner.steps = [lambda _: Unfinished(HALF)]
         job = a_job("a")
         queue.submit(job)
         queue.run(job.id)
@@ -43,7 +43,7 @@ class SlicesContract:
     def test_the_next_slice_does_not_begin_before_the_seconds_that_the_runner_said(
         self, queue: HeldJobQueue, runner: Runner
     ) -> None:
-        runner.steps = [lambda _: Continues(HALF, 60)]
+        runner.steps = [lambda _: Unfinished(HALF, 60)]
         job = a_job("a")
         queue.submit(job)
         assert queue.run(job.id)
@@ -51,7 +51,7 @@ class SlicesContract:
         assert len(runner.jobs) == 1
 
     def test_between_slices_its_locks_are_free(self, queue: HeldJobQueue, runner: Runner) -> None:
-        runner.steps = [lambda _: Continues(HALF, 60)]
+        runner.steps = [lambda _: Unfinished(HALF, 60)]
         job, later = a_job("a"), a_job("a")
         queue.submit(job)
         queue.run(job.id)
@@ -63,7 +63,7 @@ class SlicesContract:
 
     def test_a_later_job_supersedes_one_between_slices(self, queue: HeldJobQueue, runner: Runner) -> None:
         job, later = a_job("a"), a_job("a")
-        runner.steps = [lambda _: Continues(HALF)]
+        runner.steps = [lambda _: Unfinished(HALF)]
         queue.submit(job)
         queue.run(job.id)
         queue.submit(later)
@@ -76,7 +76,7 @@ class SlicesContract:
 
     def test_a_slice_is_no_attempt_of_a_lost_worker(self, queue: HeldJobQueue, runner: Runner) -> None:
         slices = 10
-        runner.steps = [lambda _: Continues(HALF)] * slices
+        runner.steps = [lambda _: Unfinished(HALF)] * slices
         job = a_job("a")
         queue.submit(job)
         for _ in range(slices + 1):

@@ -7,8 +7,8 @@ import pytest
 from qontract.application.ports.dead_letters import ChangedBy
 from qontract.application.ports.event_log import EventLog
 from qontract.application.ports.redrive_runs import RedriveRuns, Run, Unacknowledged
-from qontract.domain.causes import Cause
 from qontract.domain.dead_letters import FailedAttempt
+from qontract.domain.failure_causes import Cause
 from qontract.testing.contracts.dead_letters import FAILURES
 from qontract.testing.contracts.event_log_events import Events, event, opened, read
 

@@ -5,8 +5,8 @@ from abc import abstractmethod
 import pytest
 
 from qontract.application.ports.server_info import ServerInfo
-from qontract.domain.findings import Wellness
-from qontract.domain.server import findings_of_server
+from qontract.domain.health_findings import Wellness
+from qontract.domain.server_health import findings_of_server
 
 
 class ServerInfoContract:

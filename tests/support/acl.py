@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 import redis
 
-from qontract.adapters.redis.acl import Grant, Process, rule
+from qontract.adapters.redis.acl import AclUser, Grant, rule
 
 CHANNEL, STREAM = "main", "qontract:{main}:events"
 
 
-def url_of(process: Process, url: str, stream: str = STREAM) -> str:
+def url_of(process: AclUser, url: str, stream: str = STREAM) -> str:
     """Make the user of a process, and return the URL with which it connects."""
     command = rule(process, channel=CHANNEL, stream=stream, user=process, password=f">for-{process}")
     with redis.Redis.from_url(url) as admin:

@@ -5,8 +5,8 @@ from typing import Any
 
 import redis
 
-from qontract.adapters.redis.acl import Process
-from qontract.adapters.redis.event_logs import RedisEventLogs
+from qontract.adapters.redis.acl import AclUser
+from qontract.adapters.redis.event_log_connection import RedisEventLogConnection
 from qontract.adapters.redis.faststream import faststream_broker
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy
 from qontract.application.ports.event_log import EventLog
@@ -31,7 +31,7 @@ class _Shared(_Ordered):
 
 async def work_as_subscriber(url: str, admin: Any) -> None:
     """Run subscriptions, ordered and shared, and keep the stream bounded."""
-    logs = RedisEventLogs(
+    logs = RedisEventLogConnection(
         faststream_broker(url), replica="one", channel=CHANNEL, stream=STREAM, source="/here", claim_seconds=0.2
     )
     async with logs:
@@ -70,7 +70,7 @@ async def work_as_subscriber(url: str, admin: Any) -> None:
         listening.unsubscribe(CHANNEL)
         listening.get_message(timeout=5)
     show(url, admin)
-    is_well(url, Process.SUBSCRIBER, writes=False)
+    is_well(url, AclUser.SUBSCRIBER, writes=False)
 
 
 async def _read_together(behind: Sequence[EventLog], keep: Any, admin: Any) -> None:

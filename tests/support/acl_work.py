@@ -14,21 +14,21 @@ from qontract.adapters.redis import (
     RedisDeliveryStates,
     RedisIntents,
     RedisKeptEvents,
-    RedisPresence,
+    RedisProcessRegistry,
     RedisServerInfo,
     RedisSubscriptions,
 )
-from qontract.adapters.redis.acl import Process
+from qontract.adapters.redis.acl import AclUser
 from qontract.adapters.redis.stream.measures import measure
 from qontract.application.inspection.event_explanations import EventExplanations, Stores
-from qontract.application.jobs import Continues
+from qontract.application.jobs import Unfinished
 from qontract.application.ports.job_queue import JobQueueError
 from qontract.application.ports.kept_events import Span
 from qontract.domain.events import DomainEvent
+from qontract.domain.job_views import CancelOutcome
 from qontract.domain.jobs import Job, JobProgress
-from qontract.domain.kept_jobs import CancelOutcome
 from tests.contracts.job_queue_runner import SUCCESS, Runner, a_job, running
-from tests.contracts.presence import a_process
+from tests.contracts.process_registry import a_process
 from tests.support.acl import CHANNEL, STREAM, admin_url
 from tests.support.acl_letters import change_letters
 from tests.support.acl_parts import an_event, is_well, publish, queue_at, raises, show
@@ -52,7 +52,7 @@ async def work_as_api(url: str, admin: Any) -> None:
     await measure(url, channel=CHANNEL, stream=STREAM)
     show(url, admin)
     _ask(url, admin)
-    is_well(url, Process.API, writes=True)
+    is_well(url, AclUser.API, writes=True)
 
 
 async def work_as_operator(url: str, admin: Any) -> None:
@@ -61,7 +61,7 @@ async def work_as_operator(url: str, admin: Any) -> None:
     _control(url, admin)
     change_letters(url, admin)
     _ask(url, admin)
-    is_well(url, Process.OPERATOR, writes=False)
+    is_well(url, AclUser.OPERATOR, writes=False)
 
 
 def work_as_worker(url: str, admin: Any, job: Job, later: Job) -> None:
@@ -72,12 +72,12 @@ def work_as_worker(url: str, admin: Any, job: Job, later: Job) -> None:
     runner = Runner()
     queue, half = queue_at(url, runner), running(1, 2, memberships={"a": 9})
 
-    def lost_and_renewed(job_slice: Any) -> Continues:
+    def lost_and_renewed(job_slice: Any) -> Unfinished:
         job_slice.show(lambda: half)
         job_slice.renew()
         admin.delete(f"{KEYS.prefix}lock:a")
         job_slice.renew()
-        return Continues(half)
+        return Unfinished(half)
 
     runner.steps = [lost_and_renewed, lambda _: JobProgress(result=SUCCESS, memberships={"a": 3})]
     assert queue.run(job.id)
@@ -100,7 +100,7 @@ def work_as_worker(url: str, admin: Any, job: Job, later: Job) -> None:
     publish(url)
     _mend_jobs(queue, admin)
     show(url, admin)
-    is_well(url, Process.WORKER, writes=True)
+    is_well(url, AclUser.WORKER, writes=True)
 
 
 def _end_of_another_run(queue: CeleryJobQueue, admin: Any) -> None:
@@ -188,8 +188,8 @@ def _control(url: str, admin: Any) -> None:
 
 def _ask(url: str, admin: Any) -> None:
     """Ask whether all is well."""
-    RedisPresence(admin_url(admin), channel=CHANNEL).show(a_process())
-    assert RedisPresence(url, channel=CHANNEL).all()
+    RedisProcessRegistry(admin_url(admin), channel=CHANNEL).show(a_process())
+    assert RedisProcessRegistry(url, channel=CHANNEL).all()
     assert RedisServerInfo(url).look().primary
     with RedisBroker(url) as broker:
         RedisIntents(broker, channel=CHANNEL, source="/there").pending()

@@ -6,7 +6,7 @@ from typing import Any
 from dependency_injector import providers
 from fastapi import FastAPI
 
-from qontract.adapters.memory import InMemoryPresence, InMemoryServerCheck
+from qontract.adapters.memory import InMemoryProcessRegistry, InMemoryServerCheck
 from qontract.application.ports.event_log import Measures
 from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.server_check import ServerCheck
@@ -34,7 +34,7 @@ def api_in_memory(
     container.installed_integrations.override(providers.Object(installed))
     container.server_check.override(providers.Object(server or InMemoryServerCheck()))
     container.measure.override(providers.Object(_measure))
-    container.presence.override(providers.Object(InMemoryPresence()))
+    container.process_registry.override(providers.Object(InMemoryProcessRegistry()))
     return create_app(container)
 
 

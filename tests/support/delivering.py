@@ -12,15 +12,15 @@ from pydantic import Field
 from pytest_mock import MockerFixture
 
 from qontract.adapters.cloudevents import CloudEventsEventFormat
-from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEventLog, InMemoryEvents
-from qontract.application.delivery.attempts import Count
-from qontract.application.delivery.delivery import DeliveryLoop, keep_alive
+from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEventLog, InMemoryEventStore
+from qontract.application.delivery.counts import DeliveryCount
+from qontract.application.delivery.delivery_loop import DeliveryLoop, keep_alive
 from qontract.application.delivery.lease import Lease
 from qontract.application.delivery.session import Dependencies, Limits
 from qontract.application.delivery.subscription import Subscription
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy
 from qontract.domain.dead_letters import DeadLetter
-from qontract.domain.delivery_states import Interest
+from qontract.domain.delivery_states import SubscriptionFilter
 from qontract.domain.events import DomainEvent, EventData
 from qontract.testing import clock
 from tests.support.waiting import eventually
@@ -68,7 +68,7 @@ def an_event(number: int, subject: str = "here", event_type: str = "qontract-api
     return DomainEvent(type=event_type, subject=subject, data={"number": number}, source="qontract-api")
 
 
-def publish(events: InMemoryEvents, *published: DomainEvent) -> None:
+def publish(events: InMemoryEventStore, *published: DomainEvent) -> None:
     events.append(*(FORMAT.encode(event) for event in published))
 
 
@@ -151,7 +151,7 @@ class Replica:
 
     loop: DeliveryLoop
     log: InMemoryEventLog
-    counts: Counter[Count] = field(default_factory=Counter)
+    counts: Counter[DeliveryCount] = field(default_factory=Counter)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def kill(self) -> None:
@@ -167,7 +167,7 @@ class Replica:
 
 @asynccontextmanager
 async def replica(
-    events: InMemoryEvents,
+    events: InMemoryEventStore,
     handler: EventHandler[Any],
     name: str = "one",
     *,
@@ -177,10 +177,10 @@ async def replica(
     """Run a replica while the body runs."""
     running, subscription = asyncio.get_running_loop(), Subscription(NAME, handler)
     shared = handler.policy.shared
-    interest = Interest(tuple(handler.types), handler.policy.max_attempts, shared)
+    interest = SubscriptionFilter(tuple(handler.types), handler.policy.max_attempts, shared)
     claim_seconds = limits.claim_seconds
     log = InMemoryEventLog(events, NAME, name, shared=shared, claim_seconds=claim_seconds, interest=interest)
-    counts: Counter[Count] = Counter()
+    counts: Counter[DeliveryCount] = Counter()
 
     async def nowhere(_: Delivery, event: DomainEvent) -> None:
         raise AssertionError(f"nobody is to publish {event}")
@@ -208,15 +208,15 @@ async def until(condition: Callable[[], bool], seconds: float = 3600) -> None:
     await eventually(condition, seconds)
 
 
-def pending(events: InMemoryEvents) -> int:
+def pending(events: InMemoryEventStore) -> int:
     place = events.of(NAME).place
     return len(place.pending) if place else -1
 
 
-def letters(events: InMemoryEvents) -> list[DeadLetter]:
+def letters(events: InMemoryEventStore) -> list[DeadLetter]:
     return list(InMemoryDeadLetters(events=events).iterate())
 
 
-def recorded(events: InMemoryEvents) -> int:
+def recorded(events: InMemoryEventStore) -> int:
     """Return of how many entries there is a record."""
     return len(events.of(NAME).records)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from qontract.adapters.memory import (
     InMemoryDeadLetters,
     InMemoryEventPublisher,
-    InMemoryEvents,
+    InMemoryEventStore,
     InMemoryRedriveRuns,
     InMemorySubscriptions,
 )
@@ -51,7 +51,7 @@ class Site:
     crm: Crm
     subscriber: InMemorySubscriber
     dead_letters: InMemoryDeadLetters
-    events: InMemoryEvents
+    events: InMemoryEventStore
     control: SubscriptionControl
     publisher: InMemoryEventPublisher
     reports: list[RedriveProgress] = field(default_factory=list)

@@ -8,8 +8,8 @@ from qontract.adapters.memory import (
     InMemoryDeadLetters,
     InMemoryDeliveryStates,
     InMemoryEventPublisher,
-    InMemoryEvents,
     InMemoryEventSpool,
+    InMemoryEventStore,
     InMemoryIntents,
     InMemoryKeptEvents,
     InMemorySubscriptions,
@@ -36,7 +36,7 @@ class Deployment:
     """Kept events, who delivers them, and who asks."""
 
     def __init__(self) -> None:
-        self.events = InMemoryEvents()
+        self.events = InMemoryEventStore()
         self.subscriptions = InMemorySubscriptions(self.events, EPOCH)
         self.letters = InMemoryDeadLetters(events=self.events)
         self.states = InMemoryDeliveryStates(self.events, EPOCH)

@@ -64,10 +64,10 @@ _LOADED_BY_ALL_BUT_WORKERS = (
     "qontract.entrypoints.api.asgi",
     "qontract.entrypoints.client.report",
     "qontract.entrypoints.container",
-    "qontract.entrypoints.records.event_lines",
+    "qontract.entrypoints.presenters.event_lines",
     "qontract.entrypoints.event_types",
-    "qontract.entrypoints.records.explanations",
-    "qontract.entrypoints.records.status",
+    "qontract.entrypoints.presenters.explanations",
+    "qontract.entrypoints.presenters.status",
     "qontract.entrypoints.subscriber.asgi",
 )
 

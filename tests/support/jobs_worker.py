@@ -7,12 +7,12 @@ from pathlib import Path
 from celery.signals import setup_logging
 
 from qontract.adapters.celery import CeleryJobQueue
-from qontract.application.jobs import Continues, JobSlice
+from qontract.application.jobs import JobSlice, Unfinished
 from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
 from qontract.entrypoints.logs import configure_logs
 
 
-def tell(job: Job, job_slice: JobSlice) -> JobProgress | Continues:
+def tell(job: Job, job_slice: JobSlice) -> JobProgress | Unfinished:
     """Write `JOB begins PID`, `JOB holds a: True` and `JOB ends`, a line each; each slice does one of `slices`.
 
     In between it waits for the file `go`, if the job names one, and shows how far it is.
@@ -29,7 +29,7 @@ def tell(job: Job, job_slice: JobSlice) -> JobProgress | Continues:
     for lock in job.locks:
         _append(log, f"{job.id} holds {lock}: {job_slice.holds(lock)}")
     if done + 1 < slices:
-        return Continues(_progress(done + 1, slices), float(str(job.payload.get("pause", 0))))
+        return Unfinished(_progress(done + 1, slices), float(str(job.payload.get("pause", 0))))
     _append(log, f"{job.id} ends")
     return _progress(slices, slices, JobStatus.SUCCESS)
 

@@ -12,10 +12,10 @@ import redis
 
 from qontract.adapters.cloudevents import CloudEventsEventFormat
 from qontract.adapters.redis import RedisBroker, RedisEventPublisher
-from qontract.adapters.redis.event_logs import RedisEventLogs
+from qontract.adapters.redis.event_log_connection import RedisEventLogConnection
 from qontract.adapters.redis.faststream import faststream_broker
-from qontract.application.delivery.attempts import Count
-from qontract.application.delivery.delivery import DeliveryLoop, keep_alive
+from qontract.application.delivery.counts import DeliveryCount
+from qontract.application.delivery.delivery_loop import DeliveryLoop, keep_alive
 from qontract.application.delivery.follow_ups import FollowUps
 from qontract.application.delivery.lease import Lease
 from qontract.application.delivery.session import Dependencies, Limits
@@ -54,9 +54,9 @@ def pending(url: str, subscription: str = NAME) -> int:
 class Replica:
     """One replica at work: its view of the stream, its loops by subscription, and what was counted of all of them."""
 
-    logs: RedisEventLogs
+    logs: RedisEventLogConnection
     loops: dict[str, DeliveryLoop] = field(default_factory=dict)
-    counts: Counter[Count] = field(default_factory=Counter)
+    counts: Counter[DeliveryCount] = field(default_factory=Counter)
     runs: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def stop(self) -> None:
@@ -71,7 +71,7 @@ async def replica(
     url: str, handlers: EventHandler[Any] | Mapping[str, EventHandler[Any]], name: str = "one", limits: Limits = QUICK
 ) -> AsyncIterator[Replica]:
     """Run a replica of these subscriptions while the body runs; then it ends without a word, as kill -9 does."""
-    logs = RedisEventLogs(
+    logs = RedisEventLogConnection(
         faststream_broker(url),
         replica=name,
         channel="main",

@@ -11,8 +11,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from qontract.adapters.redis import RedisDeadLetters, RedisEventLog
 from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.redis.lua_scripts import script
-from qontract.adapters.redis.stream.segments import Segments
-from qontract.adapters.redis.stream.waits import Waits
+from qontract.adapters.redis.stream.read_ahead import ReadAheadCache
+from qontract.adapters.redis.stream.shared_waits import SharedWaits
 from qontract.application.ports.event_log import Entry
 
 KEYS = keys_of("main", "qontract:{main}:events")
@@ -28,8 +28,8 @@ def a_log(
     subscription: str = "s",
     types: Sequence[str] = ("*",),
     claim_seconds: float = LONG,
-    waits: Waits | None = None,
-    segments: Segments | None = None,
+    shared_waits: SharedWaits | None = None,
+    read_ahead: ReadAheadCache | None = None,
     max_attempts: int = 10,
 ) -> RedisEventLog:
     """Make the view of one replica."""
@@ -41,8 +41,8 @@ def a_log(
         types=types,
         shared=shared,
         claim_seconds=claim_seconds,
-        waits=waits or Waits(client, KEYS.stream),
-        segments=segments or Segments(client, KEYS.stream),
+        shared_waits=shared_waits or SharedWaits(client, KEYS.stream),
+        read_ahead=read_ahead or ReadAheadCache(client, KEYS.stream),
         max_attempts=max_attempts,
     )
 

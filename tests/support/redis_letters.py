@@ -32,7 +32,7 @@ def store_at(url: str, server: redis.Redis) -> Store:
 
     def trim(entry: str) -> None:
         server.xadd(KEYS.stream, {"__data__": b"later"}, f"{int(entry.split('-', maxsplit=1)[0]) + 1}-0")
-        run_now(server.execute_command, "trim", [KEYS.stream, KEYS.alive, KEYS.redrives], 0, 0)
+        run_now(server.execute_command, "trim_stream", [KEYS.stream, KEYS.alive, KEYS.redrives], 0, 0)
 
     def redriven() -> dict[str, list[bytes]]:
         found: dict[str, list[bytes]] = {}

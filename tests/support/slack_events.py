@@ -3,7 +3,7 @@
 from qontract.application.slack_usergroups import SlackUsergroups
 from qontract.domain.events import DomainEvent
 from qontract.domain.integration import event_of
-from qontract.domain.slack_usergroups import Failure, UsergroupAction
+from qontract.domain.slack_usergroups import UsergroupAction, UsergroupFailure
 
 
 def applied(action: UsergroupAction, correlation_id: str | None = None) -> DomainEvent:
@@ -11,7 +11,7 @@ def applied(action: UsergroupAction, correlation_id: str | None = None) -> Domai
     return event_of(SlackUsergroups.events, action, subject=action.subject, correlation_id=correlation_id)
 
 
-def failed(failure: Failure, correlation_id: str | None = None) -> DomainEvent:
+def failed(failure: UsergroupFailure, correlation_id: str | None = None) -> DomainEvent:
     """Return the event of a failure."""
     subject = "/".join(filter(None, (failure.workspace, failure.usergroup)))
     return event_of(SlackUsergroups.events, failure, subject=subject, correlation_id=correlation_id)

@@ -84,7 +84,7 @@ class Exiting(EventHandler):
 
 
 class Waiting(EventHandler):
-    """Waits until it may go; then publishes a follow-up event."""
+    """SharedWaits until it may go; then publishes a follow-up event."""
 
     types = ("com.example.happened",)
 

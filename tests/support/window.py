@@ -1,9 +1,9 @@
 """A window of published events, with a server and a clock that a test changes."""
 
-from qontract.adapters.memory import InMemoryEventPublisher, InMemoryServerHistory
-from qontract.application.published_window import PublishedWindow
+from qontract.adapters.memory import InMemoryEventPublisher, InMemoryReplicationHistory
+from qontract.application.republish_window import RepublishWindow
 from qontract.domain.events import DomainEvent
-from qontract.domain.server_history import DataHistory
+from qontract.domain.replication_position import ReplicationPosition
 
 
 class Site:
@@ -11,12 +11,12 @@ class Site:
 
     def __init__(self, max_events: int = 10_000, max_bytes: int = 2**24) -> None:
         self.now = 1000.0
-        self.server = InMemoryServerHistory()
+        self.server = InMemoryReplicationHistory()
         self.publisher = InMemoryEventPublisher()
         self.begun = 0
         self.again: list[int] = []
         self.forgotten: list[int] = []
-        self.window = PublishedWindow(
+        self.window = RepublishWindow(
             self.publisher,
             self.server,
             max_events=max_events,
@@ -27,7 +27,7 @@ class Site:
             count_forgotten=self.forgotten.append,
         )
 
-    def _watch(self, _: PublishedWindow) -> None:
+    def _watch(self, _: RepublishWindow) -> None:
         self.begun += 1
 
     def publish(self, *numbers: int) -> None:
@@ -39,7 +39,7 @@ class Site:
 
     def fail_over(self, run: str = "second") -> None:
         """Lose all that is published, and what is known of it, as a replica does that was behind."""
-        self.server.history = DataHistory(run, run, 0)
+        self.server.history = ReplicationPosition(run, run, 0)
         self.publisher.events.clear()
         self.publisher._known.clear()
 

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
@@ -13,7 +14,9 @@ import qontract
 from qontract.application import ports
 from tests.support.paths import ROOT
 
-WITHOUT = {"EventLogs": "it has one adapter, and its methods have tests of their own: test_retention, test_measures"}
+WITHOUT = {
+    "EventLogConnection": "it has one adapter, and its methods have tests of their own: test_retention, test_measures"
+}
 """The ports without a suite, and why."""
 
 
@@ -80,3 +83,8 @@ def test_each_adapter_runs_the_suite_of_its_port(port: type, adapter: type) -> N
     mine = [test for test in classes_of_tests() if test.startswith(f"Test{adapter.__name__}")]
     if port.__name__ not in WITHOUT:
         assert any(runs(test, f"{port.__name__}Contract") for test in mine), mine
+
+
+def test_the_page_about_the_architecture_has_a_row_for_each_port() -> None:
+    rows = re.findall(r"(?m)^\| `(\w+)`.* \| .* \| .* \|$", (ROOT / "docs/architecture.md").read_text())
+    assert sorted(rows) == sorted(port.__name__ for port in PORTS)

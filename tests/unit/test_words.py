@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from qontract.application.ports.event_log import Measures
-from qontract.domain.kept_jobs import JobCounts
+from qontract.domain.job_views import JobCounts
 from qontract.entrypoints import metrics
 from tests.support.paths import ROOT
 
@@ -200,9 +200,9 @@ def test_every_message_that_is_logged_is_written_where_it_is_logged_or_passed_on
         if isinstance(call, ast.Call) and _level(call) and not list(_texts(call.args[0]))
     }
     assert passed_on == {
-        "adapters/unreadable.py: self._consequence",
+        "adapters/unreadable_values.py: self._consequence",
         "application/control/subscriptions.py: message",
-        "entrypoints/subscriber/upkeep.py: message",
+        "entrypoints/subscriber/stream_maintenance.py: message",
     }
     assert len(messages()) > 90
 

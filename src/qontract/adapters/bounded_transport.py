@@ -9,7 +9,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from qontract.adapters.bounds import Bounds, OutOfBoundsError
+from qontract.adapters.call_bounds import Bounds, OutOfBoundsError
 from qontract.application import tracing
 
 

@@ -6,8 +6,8 @@ from hashlib import sha256
 from typing import Any
 
 from qontract.domain.integration import Action, Plan
+from qontract.domain.job_views import cancelled
 from qontract.domain.jobs import MAX_BYTES, MAX_ERRORS, JobProgress, JobResult, JobStatus, cut
-from qontract.domain.kept_jobs import cancelled
 
 
 def key_of(shown: Mapping[str, Any]) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from qontract.application import tracing
+from qontract.domain.job_views import cancelled
 from qontract.domain.jobs import Job, JobProgress, JobStatus, cut
-from qontract.domain.kept_jobs import cancelled
 
 log = logging.getLogger(__name__)
 
@@ -49,33 +49,33 @@ class JobSlice(Protocol):
 
 
 @dataclass(frozen=True)
-class Continues:
+class Unfinished:
     """A job that has not ended. Its next slice begins in so many seconds."""
 
     progress: JobProgress
     seconds: float = 0
 
 
-Runner = Callable[[Job, JobSlice], JobProgress | Continues]
+Runner = Callable[[Job, JobSlice], JobProgress | Unfinished]
 """Does one slice of a job, without the locks that are superseded."""
 
 Runners = Mapping[str, Runner]
 """The runner of each integration, by its name."""
 
 
-def run(job: Job, runners: Runners, job_slice: JobSlice) -> JobProgress | Continues:
+def run(job: Job, runners: Runners, job_slice: JobSlice) -> JobProgress | Unfinished:
     """Run one slice of the job, without superseded locks; return its final progress, or that it continues.
 
     A cancelled job ends before its runner is called. If the runner raises, the job ends as failed, with the progress
     that it has shown.
     """
     ended = _run(job, runners, job_slice)
-    status = JobStatus.RUNNING if isinstance(ended, Continues) else ended.result.status
+    status = JobStatus.RUNNING if isinstance(ended, Unfinished) else ended.result.status
     tracing.job_ended(status, failed=status is JobStatus.FAILED)
     return ended
 
 
-def _run(job: Job, runners: Runners, job_slice: JobSlice) -> JobProgress | Continues:
+def _run(job: Job, runners: Runners, job_slice: JobSlice) -> JobProgress | Unfinished:
     reasons = tuple(f"{lock}: superseded, for a later request has begun" for lock in sorted(job_slice.superseded))
     if job.locks and set(job.locks) <= set(job_slice.superseded):
         return _ended(job_slice.progress, JobStatus.SKIPPED, reasons)
@@ -91,7 +91,7 @@ def _run(job: Job, runners: Runners, job_slice: JobSlice) -> JobProgress | Conti
     except Exception as error:
         log.exception("job failed", extra={"job_id": job.id})
         return _ended(job_slice.progress, JobStatus.FAILED, (*reasons, f"{type(error).__name__}: {error}"))
-    if isinstance(progress, Continues):
+    if isinstance(progress, Unfinished):
         return progress
     result = progress.result
     status = JobStatus.SKIPPED if job_slice.superseded and result.status is JobStatus.SUCCESS else result.status

@@ -9,7 +9,7 @@ from qontract.application import tracing
 from qontract.application.event_manager import EventManager
 from qontract.application.guards import Guards
 from qontract.application.job_record import JobRecord, accepted
-from qontract.application.jobs import Continues, JobSlice
+from qontract.application.jobs import JobSlice, Unfinished
 from qontract.application.pending_intents import resolve
 from qontract.application.ports.integration import AnyIntegration, IntegrationError, RateLimitedError
 from qontract.application.ports.intents import IntentsError
@@ -56,7 +56,7 @@ def reconcile(
     integration: AnyIntegration,
     events: EventManager | None = None,
     guards: Guards | None = None,
-) -> JobProgress | Continues:
+) -> JobProgress | Unfinished:
     """Plan each scope by itself and, unless it is a dry run, apply the plan and publish an event for each action.
 
     One call is one slice. When its time is over, or the system asks for a pause, the job continues in the next slice,
@@ -73,7 +73,7 @@ def reconcile(
         log.exception("job interrupted")
         record.fail(f"interrupted: {type(error).__name__}: {error}")
         return record.final()
-    return record.final() if pause is None else Continues(record.running(), pause)
+    return record.final() if pause is None else Unfinished(record.running(), pause)
 
 
 @dataclass(frozen=True)

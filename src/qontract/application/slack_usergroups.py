@@ -5,9 +5,8 @@ from typing import Any, ClassVar, Protocol
 from qontract.application.ports.integration import Integration
 from qontract.domain import slack_plan, slack_usergroups
 from qontract.domain.events import DomainEvent, EventData
-from qontract.domain.integration import DesiredState as AnyDesiredState
-from qontract.domain.integration import Failure, Plan
-from qontract.domain.slack_desired_state import DesiredState, DesiredWorkspace
+from qontract.domain.integration import DesiredState, Failure, Plan
+from qontract.domain.slack_desired_state import DesiredUsergroups, DesiredWorkspace
 from qontract.domain.slack_usergroups import UsergroupAction
 from qontract.domain.slack_workspace import SlackWorkspace
 
@@ -16,7 +15,7 @@ class SlackUsergroups(Integration[DesiredWorkspace, SlackWorkspace, UsergroupAct
     """Brings the usergroups of Slack workspaces, which are its scopes, to their desired state."""
 
     name: ClassVar[str] = "slack-usergroups"
-    desired: ClassVar[type[AnyDesiredState[Any]]] = DesiredState
+    desired: ClassVar[type[DesiredState[Any]]] = DesiredUsergroups
     events: ClassVar[tuple[type[DomainEvent], ...]] = (
         slack_usergroups.UsergroupCreated,
         slack_usergroups.UsergroupUsersUpdated,
@@ -36,7 +35,7 @@ class SlackUsergroups(Integration[DesiredWorkspace, SlackWorkspace, UsergroupAct
     def failure(self, failure: Failure) -> EventData:
         """Return what the event of a failure says, in Slack's words."""
         _, _, usergroup = failure.subject.partition("/")
-        return slack_usergroups.Failure(
+        return slack_usergroups.UsergroupFailure(
             workspace=failure.scope,
             usergroup=usergroup or None,
             action_type=failure.action_type,

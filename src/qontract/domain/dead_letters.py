@@ -8,7 +8,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import NamedTuple, Self
 
-from qontract.domain.causes import UNKNOWN, UNREADABLE, Cause, cause_of_text
+from qontract.domain.failure_causes import UNKNOWN, UNREADABLE, Cause, cause_of_text
 
 _MAX_TEXT_LENGTH = 2000
 """Longer types and subjects are cut: nobody searches for them, and the whole event is in `data`."""

@@ -8,7 +8,7 @@ from qontract.domain.delivery_outcomes import EndedDelivery
 
 
 @dataclass(frozen=True)
-class Interest:
+class SubscriptionFilter:
     """What a subscription wanted when it last ran: the event types (`*` is any text), and how many attempts.
 
     `shared`: replicas compete for events, and no event waits for another one.
@@ -20,7 +20,7 @@ class Interest:
 
 
 @dataclass(frozen=True)
-class Beginning:
+class SubscriptionStart:
     """When the subscription's place was made, or moved, to an entry after this event."""
 
     time: datetime
@@ -57,11 +57,11 @@ class DeliveryState:
     - `missing` says what could not be read, or not to the end.
     """
 
-    interest: Interest | None = None
+    interest: SubscriptionFilter | None = None
     is_kept: bool = True
     is_read: bool = False
     unread_before: int = 0
-    later: Beginning | None = None
+    later: SubscriptionStart | None = None
     pending: PendingEntry | None = None
     ahead: tuple[PendingEntry, ...] = ()
     ahead_more: bool = False

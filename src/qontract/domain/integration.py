@@ -9,7 +9,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
-from qontract.domain.attributes import AttributeText
+from qontract.domain.attribute_text import AttributeText
 from qontract.domain.events import DomainEvent, EventData
 
 D = TypeVar("D")

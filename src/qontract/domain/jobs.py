@@ -53,13 +53,13 @@ class Job(BaseModel):
     submitted_at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
     id: str = Field(default_factory=lambda: str(uuid4()))
 
-    def about(self) -> "JobAbout":
+    def about(self) -> "JobMetadata":
         """Return the job without its payload."""
-        known = self.model_dump(include=set(JobAbout.model_fields) - {"dry_run"})
-        return JobAbout(dry_run=not self.locks, **known)
+        known = self.model_dump(include=set(JobMetadata.model_fields) - {"dry_run"})
+        return JobMetadata(dry_run=not self.locks, **known)
 
 
-class JobAbout(BaseModel):
+class JobMetadata(BaseModel):
     """A job without its payload: what it is about, who asked for it, when and why. It is kept longer than the job.
 
     A `dry_run` has no locks, because it only reads.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from qontract.domain.findings import Finding, events_wait, not_well, size
+from qontract.domain.health_findings import Finding, events_wait, not_well, size
 from qontract.domain.subscriptions import ALIVE_SECONDS, duration
 
 SPOOLED_SECONDS = 60.0

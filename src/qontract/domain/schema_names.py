@@ -10,8 +10,6 @@ REF_TEMPLATE = "#/components/schemas/{model}"
 """The place of schemas in both documents."""
 
 _OURS = "qontract."
-_NOT_AS_CLASSES = {"qontract.domain.integration.Failure": "ActionFailure"}
-"""Models whose class name belongs to another schema."""
 
 
 class SchemaNames:
@@ -41,7 +39,7 @@ class SchemaNames:
         if model in self._names:
             return self._names[model]
         qualified = re.sub(r":\d+", "", model)
-        short = _NOT_AS_CLASSES.get(qualified) or re.sub(r"(?:[^.\[\],]+\.)+", "", qualified)
+        short = re.sub(r"(?:[^.\[\],]+\.)+", "", qualified)
         if qualified.startswith(_OURS):
             choices = [short]
         else:

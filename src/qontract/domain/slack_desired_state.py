@@ -91,7 +91,7 @@ class DesiredWorkspace(BaseModel):
         return self
 
 
-class DesiredState(integration.DesiredState[DesiredWorkspace]):
+class DesiredUsergroups(integration.DesiredState[DesiredWorkspace]):
     """The usergroups of some workspaces. A dry run, the default, plans and changes nothing."""
 
     workspaces: Annotated[tuple[DesiredWorkspace, ...], Field(min_length=1, max_length=100, fail_fast=True)]

@@ -92,7 +92,7 @@ def _hashed(channels: tuple[str, ...]) -> str:
     return " ".join(f"#{channel}" for channel in channels)
 
 
-class Failure(EventData):
+class UsergroupFailure(EventData):
     """What failed, and why. Without a `usergroup`, the whole workspace failed."""
 
     workspace: str = Field(examples=["coreos"])
@@ -126,7 +126,7 @@ class UsergroupFailed(DomainEvent):
     """An action on a usergroup, or the reading of a workspace, failed."""
 
     type: Literal["qontract-api.slack-usergroups.error"] = "qontract-api.slack-usergroups.error"
-    data: Failure
+    data: UsergroupFailure
 
 
 class UsergroupsBlocked(DomainEvent):

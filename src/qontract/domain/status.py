@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from shlex import quote
 
-from qontract.domain.findings import Finding, Unanswered, Wellness, counted, events_wait, not_known, not_well
+from qontract.domain.health_findings import Finding, Unanswered, Wellness, counted, events_wait, not_known, not_well
+from qontract.domain.job_views import JobCounts, ScopeView
 from qontract.domain.jobs import JobStatus
-from qontract.domain.kept_jobs import JobCounts, ScopeView
 from qontract.domain.processes import ProcessKind, ProcessView, SpoolView, findings_of_processes, findings_of_spools
-from qontract.domain.server import ServerView, findings_of_server
+from qontract.domain.server_health import ServerView, findings_of_server
 from qontract.domain.subscriptions import BEHIND_SECONDS, State, SubscriptionView, duration, next_step, state_of
 
 IN_DOUBT = timedelta(minutes=5)

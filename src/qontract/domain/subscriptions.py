@@ -116,7 +116,7 @@ def why_not_run(view: SubscriptionView) -> str:
 
 _NEXT = {
     State.BEHIND: "look for `attempt failed` in the log of the replica that leads it",
-    State.STANDING_BY: "if it stays so, look for `replica lost the lease` and `event log does not answer` in the logs",
+    State.STANDING_BY: "if it stays so, look for `replica lost the lease` and `event log request failed` in the logs",
     State.NO_REPLICA: (
         "start a subscriber that has its handler; if it is gone for good: qontract subscriptions remove {name}"
     ),

@@ -1,9 +1,9 @@
-"""The catalogue of event types: with the class of each, and the package that brings it."""
+"""The catalogue of event types, read from the entry-point group `qontract.events`: class and package of each."""
 
 from dataclasses import dataclass
 
 from qontract.domain.events import DomainEvent, catalogue
-from qontract.entrypoints.packages import EVENTS, installed, load_event_types, package
+from qontract.entrypoints.plugins import EVENTS, installed, load_event_types, package
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from pydantic import BaseModel
 
 from qontract.application.ports.integration import AnyIntegration
 from qontract.domain.integration import BlockedPlan, DesiredState
-from qontract.entrypoints import packages
-from qontract.entrypoints.renewal import Current, Renewal
+from qontract.entrypoints import plugins
 from qontract.entrypoints.settings import load_settings_of
 from qontract.entrypoints.settings.reading import secrets_stamp
+from qontract.entrypoints.settings_reload import Current, Renewal
 
 GROUP = "qontract.integrations"
 
@@ -65,17 +65,17 @@ def stale(classes: Mapping[str, type[AnyIntegration]], made: Collection[str]) ->
 
 def load_integrations() -> Installed:
     """Load the class of every integration that is installed. A wrong one is logged, and stops no other."""
-    event_types = packages.load_event_types()
+    event_types = plugins.load_event_types()
     refused: dict[str, str] = {}
     classes: dict[str, type[AnyIntegration]] = {}
-    for name, entry in packages.installed(GROUP, refused).items():
+    for name, entry in plugins.installed(GROUP, refused).items():
         try:
             classes[name] = _checked(name, entry.load())
         except (Exception, SystemExit) as error:
-            packages.refuse(refused, GROUP, entry, packages.said(error))
+            plugins.refuse(refused, GROUP, entry, plugins.said(error))
             log.debug("integration refused for this error", exc_info=True)
-    packages.REFUSED.labels(GROUP).set(len(refused))
-    return Installed(classes, packages.together(event_types, refused))
+    plugins.REFUSED.labels(GROUP).set(len(refused))
+    return Installed(classes, plugins.together(event_types, refused))
 
 
 def make_integrations(installed: Installed) -> Made:
@@ -87,16 +87,16 @@ def make_integrations(installed: Installed) -> Made:
         try:
             made[name] = _made(integration)
         except (Exception, SystemExit) as error:
-            refused[name] = packages.said(error)
-            if packages.missing_extra(error):  # as it was installed: nobody has to be woken for it
+            refused[name] = plugins.said(error)
+            if plugins.missing_extra(error):  # as it was installed: nobody has to be woken for it
                 left_out.add(name)
                 log.warning("integration left out", extra={"integration": name, "error": refused[name]})
                 continue
-            packages.REFUSED.labels(GROUP).inc()
+            plugins.REFUSED.labels(GROUP).inc()
             log.error("integration refused", extra={"integration": name, "error": refused[name]})  # noqa: TRY400
             log.debug("integration refused for this error", exc_info=True)
     log.info("integrations loaded", extra={"integrations": sorted(made)})
-    return Made(made, packages.together(installed.refused, refused), frozenset(left_out - installed.refused.keys()))
+    return Made(made, plugins.together(installed.refused, refused), frozenset(left_out - installed.refused.keys()))
 
 
 def usable_name(name: str) -> bool:

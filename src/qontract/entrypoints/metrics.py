@@ -10,10 +10,10 @@ from importlib.metadata import version
 from prometheus_client import PLATFORM_COLLECTOR, CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.registry import REGISTRY
 
-from qontract.application.delivery.attempts import Count
+from qontract.application.delivery.counts import DeliveryCount
 from qontract.application.ports.event_log import EventLogError, Measures
-from qontract.application.ports.kept_jobs import KeptJobsError
-from qontract.domain.kept_jobs import JobCounts
+from qontract.application.ports.job_admin import JobAdminError
+from qontract.domain.job_views import JobCounts
 
 log = logging.getLogger(__name__)
 
@@ -34,16 +34,16 @@ _BUILD = Gauge(
 _BUILD.labels(version("qontract"), ".".join(platform.python_version_tuple()[:2])).set(1)
 
 _HELP = {
-    Count.HANDLED: "Events that were handled: their handler returned",
-    Count.FAILED: "Attempts that failed",
-    Count.RETRIED: "Attempts that failed and are retried",
-    Count.DEAD_LETTERED: "Events that were dead-lettered",
-    Count.DEDUPLICATED: "Events that were deduplicated: they had been handled before",
-    Count.CLAIMED: "Events claimed from another replica",
-    Count.EXPIRED: "Events that expired: they vanished from the stream before they were handled",
-    Count.REBUILT: "Times that the subscription was rebuilt, for it had lost its place",
-    Count.REWOUND: "Times that the stream was rewound: its server had lost what it had accepted last",
-    Count.STUCK: "Handlers that were stuck: they went on after their time-out",
+    DeliveryCount.HANDLED: "Events that were handled: their handler returned",
+    DeliveryCount.FAILED: "Attempts that failed",
+    DeliveryCount.RETRIED: "Attempts that failed and are retried",
+    DeliveryCount.DEAD_LETTERED: "Events that were dead-lettered",
+    DeliveryCount.DEDUPLICATED: "Events that were deduplicated: they had been handled before",
+    DeliveryCount.CLAIMED: "Events claimed from another replica",
+    DeliveryCount.EXPIRED: "Events that expired: they vanished from the stream before they were handled",
+    DeliveryCount.REBUILT: "Times that the subscription was rebuilt, for it had lost its place",
+    DeliveryCount.REWOUND: "Times that the stream was rewound: its server had lost what it had accepted last",
+    DeliveryCount.STUCK: "Handlers that were stuck: they went on after their time-out",
 }
 _COUNTERS = {count: Counter(f"qontract_{count}_total", text, ["subscription"]) for count, text in _HELP.items()}
 BLOCKED = Counter(
@@ -64,7 +64,7 @@ ABANDONED = Gauge(
 )
 
 
-def count_for(subscription: str) -> Callable[[Count, int], None]:
+def count_for(subscription: str) -> Callable[[DeliveryCount, int], None]:
     """Return what counts for a subscription; every counter exists from here on, at zero."""
     counters = {count: counter.labels(subscription) for count, counter in _COUNTERS.items()}
     BLOCKED.labels(subscription)
@@ -95,7 +95,7 @@ async def _of_subscriptions(measure: Measure | None) -> bytes:
         async with asyncio.timeout(_SECONDS):
             return generate_latest(_measured((await measure()).items()))
     except (EventLogError, TimeoutError) as error:
-        log.warning("event log does not answer; measures are left out", extra={"error": str(error) or "too slow"})
+        log.warning("event log request failed; measures are left out", extra={"error": str(error) or "too slow"})
         return b""
 
 
@@ -105,7 +105,7 @@ async def _of_jobs(counts: Callable[[], JobCounts] | None) -> bytes:
     try:
         async with asyncio.timeout(_SECONDS):
             return generate_latest(_counted(await asyncio.to_thread(counts)))
-    except (KeptJobsError, TimeoutError) as error:
+    except (JobAdminError, TimeoutError) as error:
         log.warning("jobs cannot be counted; their measures are left out", extra={"error": str(error) or "too slow"})
         return b""
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from qontract.entrypoints import packages
+from qontract.entrypoints import plugins
 
 GROUP = "qontract.sandboxes"
 
@@ -56,11 +56,11 @@ def load_sandboxes() -> Installed:
     """Load every sandbox that is installed. A wrong one is refused, and stops no other."""
     refused: dict[str, str] = {}
     found: dict[str, Sandbox] = {}
-    for name, entry in packages.installed(GROUP, refused).items():
+    for name, entry in plugins.installed(GROUP, refused).items():
         try:
             found[name] = _checked(entry.load())
         except (Exception, SystemExit) as error:
-            refused[name] = f"{packages.package(entry)}: {entry.value}: {packages.said(error)}"
+            refused[name] = f"{plugins.package(entry)}: {entry.value}: {plugins.said(error)}"
             log.debug("sandbox refused for this error", exc_info=True)
     return Installed(found, refused)
 

@@ -21,11 +21,11 @@ from pydantic import BaseModel
 
 from qontract.application.delivery.subscription import Subscription, wrong_with_name
 from qontract.domain.events import catalogue, type_pattern
-from qontract.entrypoints.packages import installed as installed_in
-from qontract.entrypoints.packages import package, said
-from qontract.entrypoints.renewal import Renewal
+from qontract.entrypoints.plugins import installed as installed_in
+from qontract.entrypoints.plugins import package, said
 from qontract.entrypoints.settings import load_settings_of
 from qontract.entrypoints.settings.groups import SubscriberSettings
+from qontract.entrypoints.settings_reload import Renewal
 
 GROUP = "qontract.event_handlers"
 _VARIABLE = "QAPI_SUBSCRIBER__HANDLERS"

@@ -9,7 +9,7 @@ from uuid import uuid4
 import jwt
 
 from qontract.application.ports.key_set import PublicKey
-from qontract.domain.attributes import forbidden_in
+from qontract.domain.attribute_text import forbidden_in
 
 _ALGORITHM = "HS256"
 _WITH_PUBLIC_KEYS = {"RS256", "RS512", "PS256", "ES256", "EdDSA"}

@@ -6,7 +6,7 @@ from typing import Any
 
 from qontract.application.event_manager import EventManager
 from qontract.application.guards import Guards
-from qontract.application.jobs import Continues, JobSlice, run
+from qontract.application.jobs import JobSlice, Unfinished, run
 from qontract.application.ports.integration import AnyIntegration
 from qontract.application.reconcile import job
 from qontract.application.reconcile import reconcile as one_slice
@@ -77,7 +77,7 @@ def reconcile(
             job, job_slice, integration=integration, events=events, guards=guards
         )
     }
-    while isinstance(ended := run(work, runners, job_slice), Continues):
+    while isinstance(ended := run(work, runners, job_slice), Unfinished):
         job_slice.progress, job_slice.shown = ended.progress, []
     if not model.dry_run and not ended.blocked:
         job_slice.known |= ended.memberships

@@ -15,17 +15,17 @@ from qontract.adapters.memory import (
     InMemoryDeadLetters,
     InMemoryEventLog,
     InMemoryEventPublisher,
-    InMemoryEvents,
+    InMemoryEventStore,
 )
-from qontract.application.delivery.attempts import Count
-from qontract.application.delivery.delivery import DeliveryLoop, keep_alive
+from qontract.application.delivery.counts import DeliveryCount
+from qontract.application.delivery.delivery_loop import DeliveryLoop, keep_alive
 from qontract.application.delivery.follow_ups import FollowUps
 from qontract.application.delivery.lease import Lease
 from qontract.application.delivery.session import Dependencies, Limits
 from qontract.application.delivery.subscription import Subscription
 from qontract.application.event_manager import EventManager
 from qontract.application.ports.event_handler import Delivery, EventHandler
-from qontract.application.ports.event_log import GoneError
+from qontract.application.ports.event_log import PlaceLostError
 from qontract.domain.dead_letters import DeadLetter
 from qontract.domain.events import DomainEvent
 from qontract.testing.clock import VirtualClockLoop
@@ -51,13 +51,13 @@ class Outcome:
     attempts: list[tuple[str, str, int]] = field(default_factory=list)
     published: list[DomainEvent] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
-    counts: dict[str, dict[Count, int]] = field(default_factory=dict)
+    counts: dict[str, dict[DeliveryCount, int]] = field(default_factory=dict)
     seconds: float = 0.0
 
     @property
     def handled(self) -> int:
         """How many events were handled."""
-        return sum(counts.get(Count.HANDLED, 0) for counts in self.counts.values())
+        return sum(counts.get(DeliveryCount.HANDLED, 0) for counts in self.counts.values())
 
 
 def deliver(handler: EventHandler[Any], *events: DomainEvent) -> Outcome:
@@ -82,7 +82,7 @@ class InMemorySubscriber:
         self._subscriptions = [Subscription(name, handler) for name, handler in handlers.items()]
         self._format = CloudEventsEventFormat(source)
         self._source = source
-        self.events = InMemoryEvents()
+        self.events = InMemoryEventStore()
         self._publisher = InMemoryEventPublisher(source, log=self.events, encode=self._format.encode)
         self._runner = asyncio.Runner(loop_factory=VirtualClockLoop)
         self._started = time.time()
@@ -172,7 +172,7 @@ class InMemorySubscriber:
         begun = loop.time()
         counts = outcome.counts.setdefault(subscription.name, {})
 
-        def count(what: Count, number: int) -> None:
+        def count(what: DeliveryCount, number: int) -> None:
             counts[what] = counts.get(what, 0) + number
             outcome.seconds = loop.time() - begun
 
@@ -183,12 +183,12 @@ class InMemorySubscriber:
         return DeliveryLoop(_watched(subscription, outcome), event_log, lease, _LIMITS, dependencies), event_log
 
 
-async def _until_done(event_logs: Sequence[InMemoryEventLog], outcome: Outcome) -> None:
+async def _until_done(event_log_connection: Sequence[InMemoryEventLog], outcome: Outcome) -> None:
     """Wait until nothing is left to do. The checks become rarer while nothing happens."""
     loop = asyncio.get_running_loop()
     begun, pause, known = loop.time(), _SHORTEST_LOOK, 0
     calls: Counter[tuple[str, str]] = Counter()
-    while await _busy(event_logs):
+    while await _busy(event_log_connection):
         new = outcome.attempts[known:]
         known += len(new)
         calls.update((subscription, event_id) for subscription, event_id, _ in new)
@@ -198,10 +198,10 @@ async def _until_done(event_logs: Sequence[InMemoryEventLog], outcome: Outcome) 
         await asyncio.sleep(pause)
 
 
-async def _busy(event_logs: Sequence[InMemoryEventLog]) -> bool:
+async def _busy(event_log_connection: Sequence[InMemoryEventLog]) -> bool:
     try:
-        measures = [await event_log.measures() for event_log in event_logs]
-    except GoneError:  # not opened yet
+        measures = [await event_log.measures() for event_log in event_log_connection]
+    except PlaceLostError:  # not opened yet
         return True
     return any(measure.lag or measure.pending for measure in measures)
 

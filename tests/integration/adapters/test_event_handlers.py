@@ -9,7 +9,7 @@ import pytest
 
 from qontract.adapters.cloudevents import Event, from_cloudevent
 from qontract.adapters.jsonlines import JsonLinesEventHandler
-from qontract.domain.slack_usergroups import Failure
+from qontract.domain.slack_usergroups import UsergroupFailure
 from qontract.testing import EventHandlerContract
 from tests.contracts.slack_usergroups import update_users
 from tests.support.handling import event, handle
@@ -46,7 +46,9 @@ async def test_lines_are_added_to_what_is_there(tmp_path: Path) -> None:
 async def test_an_event_of_any_data_is_a_line(tmp_path: Path) -> None:
     audit = tmp_path / "audit.jsonl"
     await handle(audit_log(audit), event("any/thing", text='<!channel> & "quotes"\nnew line é 🎉'))
-    await handle(audit_log(audit), failed(Failure(workspace="coreos", usergroup="team-b", error="no <reason>")))
+    await handle(
+        audit_log(audit), failed(UsergroupFailure(workspace="coreos", usergroup="team-b", error="no <reason>"))
+    )
     first, second = map(json.loads, audit.read_text().splitlines())
     assert first["data"]["text"] == '<!channel> & "quotes"\nnew line é 🎉'
     assert (second["subject"], second["data"]["error"]) == ("coreos/team-b", "no <reason>")

@@ -17,7 +17,7 @@ from qontract import Policy
 from qontract.adapters.cloudevents import Event, asyncapi
 from qontract.adapters.redis.keys import keys_of
 from qontract.application.ports.event_log import Measures
-from qontract.domain.kept_jobs import JobCounts
+from qontract.domain.job_views import JobCounts
 from qontract.entrypoints import metrics
 from qontract.entrypoints.settings import Settings
 from tests.support.paths import ROOT

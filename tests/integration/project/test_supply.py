@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from qontract.adapters.github import GithubApiTeams
-from qontract.entrypoints import integrations, packages
+from qontract.entrypoints import integrations, plugins
 from tests.support.commands import environment
 from tests.support.paths import ROOT
 from tests.support.plain_install import hidden, install, owners_of_modules
@@ -177,7 +177,7 @@ def test_a_module_that_no_extra_has_is_an_error_like_any_other(monkeypatch: pyte
         def __init__(self, _: object) -> None:
             raise ModuleNotFoundError("No module named 'acme'", name="acme")
 
-    packages.REFUSED.labels(integrations.GROUP).set(0)
+    plugins.REFUSED.labels(integrations.GROUP).set(0)
     made = integrations.make_integrations(integrations.Installed({"github-teams": Broken}))
     assert made.refused == {"github-teams": "ModuleNotFoundError: No module named 'acme'"}
-    assert packages.REFUSED.labels(integrations.GROUP)._value.get() == 1
+    assert plugins.REFUSED.labels(integrations.GROUP)._value.get() == 1

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 import pytest
 
 from qontract.application import tracing
-from qontract.application.jobs import Continues, JobSlice, failed, run
+from qontract.application.jobs import JobSlice, Unfinished, failed, run
 from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
 from tests.contracts.job_queue_runner import SUCCESS, Runner, a_job, running
 from tests.support.traces import recording
@@ -39,7 +39,7 @@ def broken(job: Job, job_slice: JobSlice) -> JobProgress:
     raise LookupError("gone")
 
 
-def ended(progress: JobProgress | Continues) -> JobResult:
+def ended(progress: JobProgress | Unfinished) -> JobResult:
     """Return the result of a job that has ended."""
     assert isinstance(progress, JobProgress)
     return progress.result
@@ -50,7 +50,7 @@ def test_the_result_is_what_the_runner_of_the_integration_returned() -> None:
 
 
 def test_a_job_that_continues_is_what_the_runner_returned() -> None:
-    runner, continues = Runner(), Continues(HALF, 3)
+    runner, continues = Runner(), Unfinished(HALF, 3)
     runner.steps = [lambda _: continues]
     assert run(a_job("a", "b"), {"test": runner}, FixedJobSlice("a")) is continues
 
@@ -107,7 +107,7 @@ def test_a_job_that_ends_here_has_failed_for_the_reason_beside_its_other_errors(
 
 def test_the_span_of_a_slice_has_the_status_of_its_job_and_has_failed_if_the_job_has() -> None:
     runner = Runner()
-    runner.steps = [lambda _: Continues(HALF, 3)]
+    runner.steps = [lambda _: Unfinished(HALF, 3)]
     with recording() as tracer:
         for runners in ({"test": runner}, {"test": Runner()}, {"test": broken}):
             with tracing.job_slice(a_job("a")):

@@ -6,7 +6,7 @@ from qontract.adapters.memory import InMemoryEventPublisher, InMemoryIntents, In
 from qontract.application.event_manager import EventManager
 from qontract.application.pending_intents import resolve
 from qontract.domain.events import DomainEvent
-from qontract.domain.slack_usergroups import Failure, UpdateUsers, UsergroupFailed
+from qontract.domain.slack_usergroups import UpdateUsers, UsergroupFailed, UsergroupFailure
 from qontract.domain.slack_workspace import SlackUser, SlackUsergroup, SlackWorkspace
 from tests.support.slack_events import applied
 
@@ -29,7 +29,7 @@ JOINED = UpdateUsers(
     [
         DomainEvent(type="a.b", data={"number": 1}),
         DomainEvent(type="a.b", data=JOINED),
-        UsergroupFailed(data=Failure(workspace="acme", error="no")),
+        UsergroupFailed(data=UsergroupFailure(workspace="acme", error="no")),
     ],
     ids=["no action", "an action of another integration", "an event of no action"],
 )

@@ -2,9 +2,9 @@
 
 from qontract.adapters.memory import InMemoryEventPublisher, InMemoryIntents
 from qontract.application.event_manager import EventManager
-from qontract.application.jobs import Continues
+from qontract.application.jobs import Unfinished
+from qontract.domain.job_views import status_of_scope
 from qontract.domain.jobs import JobProgress, JobStatus
-from qontract.domain.kept_jobs import status_of_scope
 from qontract.testing.reconciling import InMemoryJobSlice, reconcile
 from tests.unit.application.test_reconcile_slices import LOCK, slack, slice_of, wanted
 
@@ -57,7 +57,7 @@ def test_what_failed_in_a_scope_in_an_earlier_slice_is_not_forgotten() -> None:
     desired["workspaces"][0]["usergroups"][0]["users"] = ["nobody"]
     integration = slack()
     first = slice_of(integration, InMemoryJobSlice(slice_actions=1), desired)
-    assert isinstance(first, Continues)
+    assert isinstance(first, Unfinished)
     last = slice_of(integration, InMemoryJobSlice(progress=first.progress), desired)
     assert isinstance(last, JobProgress)
     assert status_of_scope(LOCK, last) is JobStatus.FAILED

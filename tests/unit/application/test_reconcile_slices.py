@@ -7,12 +7,12 @@ from pytest_mock import MockerFixture
 
 from qontract.adapters.memory import InMemoryEventPublisher, InMemoryIntents, InMemorySlackUsergroups
 from qontract.application.event_manager import EventManager
-from qontract.application.jobs import Continues
+from qontract.application.jobs import Unfinished
 from qontract.application.ports.integration import IntegrationError, RateLimitedError
 from qontract.application.reconcile import job
 from qontract.application.reconcile import reconcile as one_slice
 from qontract.domain.jobs import JobProgress, JobStatus
-from qontract.domain.slack_desired_state import DesiredState
+from qontract.domain.slack_desired_state import DesiredUsergroups
 from qontract.domain.slack_usergroups import UsergroupAction
 from qontract.domain.slack_workspace import SlackUser, SlackUsergroup, SlackWorkspace
 from qontract.testing.reconciling import InMemoryJobSlice, reconcile
@@ -38,19 +38,19 @@ def slice_of(
     job_slice: InMemoryJobSlice,
     desired: dict[str, Any],
     events: EventManager | None = None,
-) -> JobProgress | Continues:
-    state = DesiredState.model_validate(desired | {"dry_run": False})
+) -> JobProgress | Unfinished:
+    state = DesiredUsergroups.model_validate(desired | {"dry_run": False})
     return one_slice(job(InMemorySlackUsergroups, state), job_slice, integration=integration, events=events)
 
 
 def test_a_slice_whose_time_is_over_continues_with_what_is_left_and_says_how_far_it_is() -> None:
     integration, job_slice = slack(), InMemoryJobSlice(slice_actions=2)
     first = slice_of(integration, job_slice, wanted())
-    assert isinstance(first, Continues)
+    assert isinstance(first, Unfinished)
     assert first.seconds == 0
     assert (first.progress.result.status, first.progress.result.done, first.progress.result.of) == ("running", 2, 5)
     second = slice_of(integration, InMemoryJobSlice(progress=first.progress, slice_actions=2), wanted())
-    assert isinstance(second, Continues)
+    assert isinstance(second, Unfinished)
     assert (second.progress.result.done, second.progress.result.of) == (4, 5)
     third = slice_of(integration, InMemoryJobSlice(progress=second.progress), wanted())
     assert isinstance(third, JobProgress)
@@ -77,7 +77,7 @@ def test_a_rate_limit_ends_the_slice_and_its_action_is_tried_again_after_the_pau
     events = EventManager(publisher, intents=InMemoryIntents(publisher))
     limited = mocker.patch.object(integration, "apply", side_effect=RateLimitedError("too many", 17))
     stopped = slice_of(integration, InMemoryJobSlice(), wanted(), events)
-    assert isinstance(stopped, Continues)
+    assert isinstance(stopped, Unfinished)
     assert stopped.seconds == 17
     assert stopped.progress.result.errors == ()
     assert events.pending() == {}, "nothing of it was done: no intent is left"
@@ -92,7 +92,7 @@ def test_a_rate_limit_of_reading_ends_the_slice_too(mocker: MockerFixture) -> No
     integration = slack()
     mocker.patch.object(integration, "read", side_effect=RateLimitedError("too many", 30))
     stopped = slice_of(integration, InMemoryJobSlice(), wanted())
-    assert isinstance(stopped, Continues)
+    assert isinstance(stopped, Unfinished)
     assert stopped.seconds == 30
 
 

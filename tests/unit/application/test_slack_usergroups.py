@@ -10,7 +10,7 @@ from qontract.application.ports.integration import IntegrationError
 from qontract.application.reconcile import job
 from qontract.domain.events import DomainEvent
 from qontract.domain.jobs import JobResult, JobStatus
-from qontract.domain.slack_desired_state import DesiredState
+from qontract.domain.slack_desired_state import DesiredUsergroups
 from qontract.domain.slack_usergroups import UsergroupAction
 from qontract.domain.slack_workspace import SlackUser, SlackUsergroup, SlackWorkspace
 from qontract.testing.reconciling import InMemoryJobSlice, reconcile
@@ -106,7 +106,7 @@ def test_a_dry_run_that_fails_publishes_nothing_either() -> None:
 
 
 def test_a_dry_run_locks_nothing_and_any_other_run_its_workspaces() -> None:
-    state = DesiredState.model_validate({"workspaces": [wanted("one"), wanted("two")]})
+    state = DesiredUsergroups.model_validate({"workspaces": [wanted("one"), wanted("two")]})
     assert job(InMemorySlackUsergroups, state).locks == ()
     assert job(InMemorySlackUsergroups, state.model_copy(update={"dry_run": False})).locks == (
         "slack-usergroups/one",

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from qontract.domain.causes import Cause
 from qontract.domain.dead_letters import DeadLetter, FailedAttempt, group_id, groups_of
+from qontract.domain.failure_causes import Cause
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 CAUSE = Cause("ValueError", "acme.crm.Crm.handle:31")

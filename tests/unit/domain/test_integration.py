@@ -7,11 +7,11 @@ from pydantic import ValidationError
 
 from qontract.domain.github_teams import TeamDeleted
 from qontract.domain.integration import Plan, event_of
-from qontract.domain.slack_desired_state import DesiredState
-from qontract.domain.slack_usergroups import Failure, UsergroupFailed, UsergroupsBlocked
+from qontract.domain.slack_desired_state import DesiredUsergroups
+from qontract.domain.slack_usergroups import UsergroupFailed, UsergroupFailure, UsergroupsBlocked
 
 EVENTS = (UsergroupsBlocked, UsergroupFailed)
-FAILURE = Failure(workspace="coreos", error="no")
+FAILURE = UsergroupFailure(workspace="coreos", error="no")
 
 
 def test_an_action_becomes_the_event_that_has_its_type_as_data() -> None:
@@ -21,18 +21,18 @@ def test_an_action_becomes_the_event_that_has_its_type_as_data() -> None:
 
 
 def test_an_action_that_no_event_has_as_data_is_named_with_what_to_do() -> None:
-    with pytest.raises(LookupError, match="no event type has Failure as its data; name it in `events`"):
+    with pytest.raises(LookupError, match="no event type has UsergroupFailure as its data; name it in `events`"):
         event_of((TeamDeleted,), FAILURE)
 
 
 @pytest.mark.parametrize("dry_run", ["false", "no", 0, None])
 def test_whether_it_is_a_dry_run_is_no_guess(dry_run: object) -> None:
     with pytest.raises(ValidationError, match="dry_run"):
-        DesiredState.model_validate({"workspaces": [{"name": "coreos", "usergroups": []}], "dry_run": dry_run})
+        DesiredUsergroups.model_validate({"workspaces": [{"name": "coreos", "usergroups": []}], "dry_run": dry_run})
 
 
 def test_a_request_is_never_changed() -> None:
-    desired = DesiredState.model_validate({"workspaces": [{"name": "coreos", "usergroups": []}]})
+    desired = DesiredUsergroups.model_validate({"workspaces": [{"name": "coreos", "usergroups": []}]})
     with pytest.raises(ValidationError, match="frozen"):
         desired.dry_run = False  # type: ignore[misc]
 

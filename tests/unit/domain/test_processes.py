@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from qontract.domain.findings import Finding, Wellness
+from qontract.domain.health_findings import Finding, Wellness
 from qontract.domain.processes import (
     Process,
     ProcessKind,

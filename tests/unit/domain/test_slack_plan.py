@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from qontract.domain.slack_desired_state import DesiredState, DesiredUsergroup, DesiredWorkspace
+from qontract.domain.slack_desired_state import DesiredUsergroup, DesiredUsergroups, DesiredWorkspace
 from qontract.domain.slack_plan import plan
 from qontract.domain.slack_usergroups import CreateUsergroup, UpdateMetadata, UpdateUsers, UsergroupAction
 from qontract.domain.slack_workspace import SlackChannel, SlackUser, SlackUsergroup, SlackWorkspace
@@ -235,16 +235,16 @@ def test_two_usergroups_of_one_handle_are_refused(again: str) -> None:
 
 def test_a_workspace_given_twice_is_refused() -> None:
     with pytest.raises(ValidationError, match="workspace 'coreos' is given more than once"):
-        DesiredState(workspaces=(desired(), desired(AS_IT_IS)))
+        DesiredUsergroups(workspaces=(desired(), desired(AS_IT_IS)))
 
 
 def test_a_request_without_workspaces_is_refused() -> None:
     with pytest.raises(ValidationError):
-        DesiredState(workspaces=())
+        DesiredUsergroups(workspaces=())
 
 
 def test_a_dry_run_is_the_default() -> None:
-    assert DesiredState(workspaces=(desired(),)).dry_run
+    assert DesiredUsergroups(workspaces=(desired(),)).dry_run
 
 
 @pytest.mark.parametrize("action_type", ["create", "update_users", "update_metadata"])

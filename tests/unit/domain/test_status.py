@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from qontract.domain.findings import Finding, Unanswered, Wellness
+from qontract.domain.health_findings import Finding, Unanswered, Wellness
+from qontract.domain.job_views import JobCounts, ScopeView
 from qontract.domain.jobs import JobStatus
-from qontract.domain.kept_jobs import JobCounts, ScopeView
 from qontract.domain.processes import ProcessKind, ProcessView, Spooled, SpoolView
-from qontract.domain.server import ServerView
+from qontract.domain.server_health import ServerView
 from qontract.domain.status import SystemFacts, status_of
 from qontract.domain.subscriptions import Pause, Replica, SubscriptionView
 from tests.unit.domain.test_processes import process

@@ -14,10 +14,10 @@ import qontract.adapters.celery
 import qontract.adapters.redis
 import qontract.adapters.sqlite
 import qontract.entrypoints.api.asgi  # noqa: F401 - with those above: all that has metrics
-from qontract.application.delivery.attempts import Count
+from qontract.application.delivery.counts import DeliveryCount
 from qontract.application.ports.event_log import EventLogError, Measures
-from qontract.application.ports.kept_jobs import KeptJobsError
-from qontract.domain.kept_jobs import JobCounts
+from qontract.application.ports.job_admin import JobAdminError
+from qontract.domain.job_views import JobCounts
 from qontract.entrypoints import metrics
 from tests.support.subscriber_process import samples
 
@@ -35,11 +35,11 @@ OURS = {
 def test_every_counter_of_a_subscription_is_there_at_zero_and_then_counts() -> None:
     count = metrics.count_for("counted")
     before = asyncio.run(shown({}))
-    for each in Count:
+    for each in DeliveryCount:
         assert before[f"qontract_{each}_total", "counted"] == 0
     assert before["qontract_handler_blocked_total", "counted"] == 0
     assert before["qontract_subscription_abandoned", "counted"] == 0
-    count(Count.CLAIMED, 3)
+    count(DeliveryCount.CLAIMED, 3)
     assert asyncio.run(shown({}))["qontract_events_claimed_total", "counted"] == 3
 
 
@@ -71,7 +71,7 @@ async def test_without_an_answer_about_jobs_the_page_has_the_rest_and_is_not_lat
     release = Event()
 
     def refuses() -> JobCounts:
-        raise KeptJobsError("nobody listens")
+        raise JobAdminError("nobody listens")
 
     def hangs() -> JobCounts:
         release.wait(20)
@@ -116,7 +116,7 @@ async def test_without_an_answer_of_the_event_log_the_page_has_the_rest_and_a_li
         assert ("qontract_trim_failures_total", "") in page
         assert not any(name == "qontract_events_lag" for name, _ in page)
         [record] = caplog.records
-        assert record.message == "event log does not answer; measures are left out"
+        assert record.message == "event log request failed; measures are left out"
         assert record.__dict__["error"] == error
 
 

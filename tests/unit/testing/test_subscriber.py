@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import pytest
 
-from qontract.application.delivery.attempts import Count
+from qontract.application.delivery.counts import DeliveryCount
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy, Reject, RetryLater
 from qontract.domain.events import DomainEvent
 from qontract.testing import InMemorySubscriber, deliver
@@ -57,8 +57,8 @@ def test_one_scenario_has_retries_rejections_time_outs_deduplication_dead_letter
             "person-2": "rejected by the handler: no such person",
             "person-3": "TimeoutError: took longer than 60 s",
         }
-        assert outcome.counts["accounts"][Count.RETRIED] == 4
-        assert outcome.counts["accounts"][Count.DEAD_LETTERED] == 2
+        assert outcome.counts["accounts"][DeliveryCount.RETRIED] == 4
+        assert outcome.counts["accounts"][DeliveryCount.DEAD_LETTERED] == 2
 
         assert {event.data for event in outcome.published} == {0, 1, 2, 3, 4}
         assert len(outcome.published) == 5  # once, however many attempts
@@ -83,7 +83,7 @@ def test_an_event_that_comes_again_from_elsewhere_in_the_stream_is_deduplicated(
         subscriber.deliver(event)
         subscriber._publisher._known.clear()  # as if its publisher had died before the answer
         outcome = subscriber.deliver(event)
-    assert (handler.handled, outcome.counts["subscription"]) == ([1], {Count.DEDUPLICATED: 1})
+    assert (handler.handled, outcome.counts["subscription"]) == ([1], {DeliveryCount.DEDUPLICATED: 1})
 
 
 def test_a_handler_gets_its_events_in_order_and_the_outcome_says_all_of_it() -> None:

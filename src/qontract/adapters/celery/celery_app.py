@@ -5,7 +5,7 @@ from uuid import uuid4
 from celery import Celery
 from kombu.transport import TRANSPORT_ALIASES
 
-from qontract.adapters.celery.channel import JobsTransport
+from qontract.adapters.celery.kombu_transport import JobsTransport
 from qontract.adapters.celery.messages import MAX_COUNTDOWN, QUEUE
 from qontract.domain.server_address import server_address
 
@@ -46,7 +46,7 @@ def celery_app(url: str, *, prefix: str, time_limit: int) -> Celery:
         task_soft_time_limit=time_limit,
         task_time_limit=time_limit + GRACE_SECONDS,
         worker_cancel_long_running_tasks_on_connection_loss=False,
-        worker_consumer="qontract.adapters.celery.consumer:PatientConsumer",
+        worker_consumer="qontract.adapters.celery.patient_consumer:PatientConsumer",
         worker_enable_remote_control=False,
         worker_prefetch_multiplier=1,
         worker_send_task_events=False,

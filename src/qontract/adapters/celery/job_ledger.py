@@ -12,15 +12,15 @@ import redis
 from pydantic import BaseModel
 
 from qontract.adapters.celery import lua_scripts
-from qontract.adapters.celery.calling import called
-from qontract.adapters.celery.connection import connected
-from qontract.adapters.celery.records import Run, ScopeEnd, Wait, sizes
-from qontract.adapters.celery.signatures import FORGED, ForgedError, Signatures
+from qontract.adapters.celery.ledger_connection import connected
+from qontract.adapters.celery.ledger_records import Run, ScopeEnd, Wait, sizes
+from qontract.adapters.celery.lock_keepalive import called
+from qontract.adapters.celery.record_signing import FORGED, ForgedError, RecordSigner
 from qontract.adapters.redis.keys import Keys
-from qontract.adapters.redis.wrong_keys import set_wrong_keys_aside_now
+from qontract.adapters.redis.wrong_type_keys import set_wrong_keys_aside_now
 from qontract.application.jobs import failed
-from qontract.domain.jobs import Job, JobAbout, JobProgress, JobResult, JobStatus
-from qontract.domain.kept_jobs import SCOPE_DAYS, status_of_scope
+from qontract.domain.job_views import SCOPE_DAYS, status_of_scope
+from qontract.domain.jobs import Job, JobMetadata, JobProgress, JobResult, JobStatus
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +51,10 @@ class JobLedger:
     minute of trying.
     """
 
-    def __init__(self, url: str, *, prefix: str, lock_seconds: float, signatures: Signatures) -> None:
+    def __init__(self, url: str, *, prefix: str, lock_seconds: float, signer: RecordSigner) -> None:
         self.prefix = prefix
         self.lock_seconds = lock_seconds
-        self._signatures = signatures
+        self._signer = signer
         self.redis = connected(url, retries=1)
         self.index = f"{prefix}jobs"
         """A sorted set: the jobs that are kept, by number."""
@@ -84,7 +84,7 @@ class JobLedger:
         keys = [self.key(job.id), self.number, self.signs, self.index, self.kept_until, self.waiting]
         texts = self._signed("job", job.id, job), *self._texts(job.id, JobProgress())
         about = self._signed("about", job.id, job.about())
-        turn: int = self._run("submit", keys, job.id, *texts, about, self._delivery_milliseconds, WAITING_SECONDS)
+        turn: int = self._run("submit_job", keys, job.id, *texts, about, self._delivery_milliseconds, WAITING_SECONDS)
         return turn
 
     def forget(self, job_id: str) -> None:
@@ -104,10 +104,10 @@ class JobLedger:
             return failed(JobProgress(), _reason(error)).result
         return result.model_copy(update={"status": JobStatus.RUNNING}) if run and not result.status.final else result
 
-    def about(self, job_id: str) -> JobAbout | None:
+    def about(self, job_id: str) -> JobMetadata | None:
         """Return what the job is about; None as for `result`. Raises ValueError if that cannot be read."""
         (about,) = self._read(job_id, "about")
-        return None if about is None else JobAbout.model_validate_json(self._verified("about", job_id, about))
+        return None if about is None else JobMetadata.model_validate_json(self._verified("about", job_id, about))
 
     def begin(self, job_id: str, turn: int | None) -> Run | Wait | None:
         """Lock what the job changes and no later one has begun for. None: the message is of no use any more.
@@ -130,7 +130,7 @@ class JobLedger:
         keys = [self.key(job_id), self.signs, self.memberships, self.waiting, self.number, *locks, *begun]
         times = self._lock_milliseconds, WAITING_SECONDS
         pauses = BUSY_SECONDS * 1000, self._delivery_milliseconds
-        answer = self._run("begin", keys, run_id, "" if turn is None else turn, *times, job_id, *pauses, *names)
+        answer = self._run("begin_run", keys, run_id, "" if turn is None else turn, *times, job_id, *pauses, *names)
         match answer:
             case [2, number, attempt, progress, cancel, memberships, history, *places]:
                 superseded = frozenset(names[place - 1] for place in places)
@@ -149,12 +149,12 @@ class JobLedger:
     def renew(self, run: Run, locks: Sequence[str]) -> dict[str, bool]:
         """Keep these locks, and say for each whether the run has it."""
         keys = [self.key(run.job.id), self.signs, *self._locks(locks), *self._begun(locks)]
-        answers = self._run("renew", keys, run.id, self._lock_milliseconds, run.number, run.job.id, run.history)
+        answers = self._run("renew_run", keys, run.id, self._lock_milliseconds, run.number, run.job.id, run.history)
         return {lock: bool(answer) for lock, answer in zip(locks, answers, strict=True)}
 
     def show(self, run: Run, progress: JobProgress) -> None:
         """Enter how far the run is."""
-        self._run("show", [self.key(run.job.id)], run.id, *self._texts(run.job.id, progress))
+        self._run("show_progress", [self.key(run.job.id)], run.id, *self._texts(run.job.id, progress))
 
     def cancelled_by(self, run: Run) -> tuple[str | None, bool]:
         """Return who has cancelled the job, and whether this is still its run; asked in haste, for a second at most."""
@@ -167,7 +167,7 @@ class JobLedger:
         keys = [self.key(run.job.id), self.signs, self.waiting, *self._locks(run.locks)]
         pauses = int(seconds * 1000), self._delivery_milliseconds
         arguments = run.id, run.job.id, *self._texts(run.job.id, progress), *pauses
-        answer = lua_scripts.run(self._patient_redis, "put_back", keys, *arguments)
+        answer = lua_scripts.run(self._patient_redis, "put_back_job", keys, *arguments)
         return Wait(answer[0], answer[1] / 1000) if answer else None
 
     def finish(self, run: Run, progress: JobProgress) -> bool:
@@ -200,17 +200,19 @@ class JobLedger:
         try:
             every, extend = (
                 self.lock_seconds / 20,
-                partial(self._run, "extend", [lock], holder, self._lock_milliseconds),
+                partial(self._run, "extend_lock", [lock], holder, self._lock_milliseconds),
             )
             with called(extend, every=every, seconds=seconds):
                 yield True
         finally:
-            self._run("free", [lock], holder)
+            self._run("free_lock", [lock], holder)
 
     def resubmit(self, job_id: str, where: str) -> int | None:
         """Say with which turn a job is to get a new message if it is lost; `where` its message is: see the script."""
         return (
-            self._run("resubmit", [self.key(job_id), self.signs, self.waiting], job_id, where, self._lock_milliseconds)
+            self._run(
+                "resubmit_lost", [self.key(job_id), self.signs, self.waiting], job_id, where, self._lock_milliseconds
+            )
             or None
         )
 
@@ -250,14 +252,14 @@ class JobLedger:
         texts = self._texts(job_id, JobProgress(result=progress.result))
         bounds = KEPT_SECONDS, SCOPE_DAYS * KEPT_SECONDS, MAX_SCOPES
         arguments = run, job_id, *texts, *bounds, *of_each
-        return bool(lua_scripts.run(self._patient_redis, "finish", [*keys, *self._locks(locks)], *arguments))
+        return bool(lua_scripts.run(self._patient_redis, "finish_job", [*keys, *self._locks(locks)], *arguments))
 
     def who_cancelled(self, job_id: str, raw: bytes | None) -> str | None:
         """Return who cancelled a job, of what Redis has of that; None also if that was not written by us."""
         if raw is None:
             return None
         try:
-            return self._signatures.verified(raw, "cancel", job_id)
+            return self._signer.verified(raw, "cancel", job_id)
         except ForgedError as error:
             extra = {"job_id": job_id, "error": str(error)}
             log.error("cancellation is not ours; the job goes on", extra=extra)  # noqa: TRY400
@@ -268,10 +270,10 @@ class JobLedger:
         return self._signed("progress", job_id, progress), self._signed("summary", job_id, progress.result.summary())
 
     def _signed(self, kind: str, job_id: str, value: BaseModel) -> str:
-        return self._signatures.sign(value.model_dump_json(), kind, job_id)
+        return self._signer.sign(value.model_dump_json(), kind, job_id)
 
     def _verified(self, kind: str, job_id: str, raw: bytes) -> str:
-        return self._signatures.verified(raw, kind, job_id)
+        return self._signer.verified(raw, kind, job_id)
 
     def _progress(self, job_id: str, raw: bytes) -> tuple[JobProgress, str | None]:
         try:

@@ -16,19 +16,19 @@ from kombu.exceptions import KombuError
 from prometheus_client import Counter, Histogram
 from structlog.contextvars import bound_contextvars
 
-from qontract.adapters.celery.calling import called
 from qontract.adapters.celery.celery_app import GRACE_SECONDS, celery_app
+from qontract.adapters.celery.job_admin import CeleryJobAdmin
 from qontract.adapters.celery.job_ledger import BUSY_SECONDS, JobLedger
 from qontract.adapters.celery.job_slice import CeleryJobSlice, clock
-from qontract.adapters.celery.kept_jobs import CeleryKeptJobs
+from qontract.adapters.celery.ledger_records import Run, Wait
+from qontract.adapters.celery.lock_keepalive import called
 from qontract.adapters.celery.lost_jobs import resubmit_lost, set_wrong_keys_aside
 from qontract.adapters.celery.messages import MAX_COUNTDOWN, QUEUE, TASK
-from qontract.adapters.celery.records import Run, Wait
-from qontract.adapters.celery.signatures import Signatures
+from qontract.adapters.celery.record_signing import RecordSigner
 from qontract.application import tracing
-from qontract.application.jobs import Continues, Runners, failed, run
+from qontract.application.jobs import Runners, Unfinished, failed, run
 from qontract.application.ports.job_queue import JobQueue, JobQueueError
-from qontract.domain.jobs import Job, JobAbout, JobProgress, JobResult, JobStatus
+from qontract.domain.jobs import Job, JobMetadata, JobProgress, JobResult, JobStatus
 
 log = logging.getLogger(__name__)
 
@@ -70,9 +70,9 @@ class CeleryJobQueue(JobQueue):
         self._runners = runners
         self._time_limit = time_limit
         self._slice_seconds = slice_seconds
-        signatures = Signatures(keys)
-        self._ledger = JobLedger(url, prefix=prefix, lock_seconds=lock_seconds, signatures=signatures)
-        self.kept = CeleryKeptJobs(self._ledger, signatures)
+        signer = RecordSigner(keys)
+        self._ledger = JobLedger(url, prefix=prefix, lock_seconds=lock_seconds, signer=signer)
+        self.kept = CeleryJobAdmin(self._ledger, signer)
         self._celery_prefix = f"{prefix}celery:"
         self.app = celery_app(url, prefix=self._celery_prefix, time_limit=time_limit)
         worker_init.connect(self._count_from_zero)
@@ -101,7 +101,7 @@ class CeleryJobQueue(JobQueue):
         except (redis.RedisError, OSError) as error:
             raise JobQueueError(f"jobs cannot be looked up: {type(error).__name__}: {error}") from error
 
-    def about(self, job_id: str) -> JobAbout | None:
+    def about(self, job_id: str) -> JobMetadata | None:
         """Return what the job is about."""
         try:
             return self._ledger.about(job_id)
@@ -153,14 +153,14 @@ class CeleryJobQueue(JobQueue):
         job, started = begun.job, perf_counter()
         log.info("slice begun", extra={"attempt": begun.attempt})
         if begun.unreadable:
-            progress: JobProgress | Continues = failed(job_slice.progress, begun.unreadable)
+            progress: JobProgress | Unfinished = failed(job_slice.progress, begun.unreadable)
         elif begun.attempt > _MAX_ATTEMPTS:
             error = f"it was begun {_MAX_ATTEMPTS} times, and each time its worker was lost; it is not tried again"
             progress = failed(job_slice.progress, error)
         else:
             progress = run(job, self._runners, job_slice)
         JOB_SECONDS.labels(job.integration).observe(perf_counter() - started)
-        if isinstance(progress, Continues):
+        if isinstance(progress, Unfinished):
             return self._put_back(begun, progress)
         if self._ledger.finish(begun, progress):
             status = progress.result.status
@@ -170,7 +170,7 @@ class CeleryJobQueue(JobQueue):
             log.warning("result dropped; the job has a newer run")
         return None
 
-    def _put_back(self, begun: Run, continues: Continues) -> Wait | None:
+    def _put_back(self, begun: Run, continues: Unfinished) -> Wait | None:
         running = continues.progress.result.model_copy(update={"status": JobStatus.RUNNING})
         progress = continues.progress.model_copy(update={"result": running})
         wait = self._ledger.put_back(begun, progress, continues.seconds)

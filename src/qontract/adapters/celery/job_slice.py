@@ -8,7 +8,7 @@ from contextlib import suppress
 import redis
 
 from qontract.adapters.celery.job_ledger import JobLedger
-from qontract.adapters.celery.records import Run
+from qontract.adapters.celery.ledger_records import Run
 from qontract.application.jobs import JobSlice
 from qontract.domain.jobs import JobProgress
 

@@ -7,7 +7,7 @@ from typing import Any
 import redis
 
 from qontract.adapters.celery.job_ledger import JobLedger
-from qontract.adapters.unreadable import Unreadable, read_json
+from qontract.adapters.unreadable_values import Unreadable, read_json
 
 _AT_ONCE = 1000
 _MAX_QUEUE_LENGTH = 1000

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from qontract.adapters.unreadable import read_json
+from qontract.adapters.unreadable_values import read_json
 
 QUEUE = "jobs"
 TASK = "qontract.run"

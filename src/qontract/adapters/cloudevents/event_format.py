@@ -3,8 +3,8 @@
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from qontract.adapters.cloudevents.direct import read_directly
 from qontract.adapters.cloudevents.event import Event, Text, json_object, reason, shortened
+from qontract.adapters.cloudevents.fast_decoding import read_directly
 from qontract.adapters.cloudevents.mapper import as_class, from_cloudevent, to_cloudevent
 from qontract.application.ports.event_format import EventFormat
 from qontract.domain.events import DomainEvent

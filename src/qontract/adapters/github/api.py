@@ -6,10 +6,10 @@ from math import inf
 from githubkit.auth import AppAuthStrategy, BaseAuthStrategy, TokenAuthStrategy
 from githubkit.cache import MemCacheStrategy
 
-from qontract.adapters.bounds import Bounds
-from qontract.adapters.github.changing import apply
+from qontract.adapters.call_bounds import Bounds
+from qontract.adapters.github.applying import apply
 from qontract.adapters.github.client import GithubCalls
-from qontract.adapters.github.reading import read_organisation
+from qontract.adapters.github.organisation_reading import read_organisation
 from qontract.adapters.github.settings import GithubSettings
 from qontract.application.ports.integration import IntegrationError
 from qontract.domain.github_organisation import GithubOrganisation

@@ -13,8 +13,8 @@ from githubkit.cache import BaseCacheStrategy
 from githubkit.exception import GraphQLFailed, RateLimitExceeded, RequestError, RequestFailed
 
 from qontract.adapters.bounded_transport import BoundedTransport
-from qontract.adapters.bounds import Bounds, OutOfBoundsError
-from qontract.adapters.texts import one_line
+from qontract.adapters.call_bounds import Bounds, OutOfBoundsError
+from qontract.adapters.one_line_text import one_line
 from qontract.application import tracing
 from qontract.application.ports.integration import IntegrationError, RateLimitedError
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx
 
 from qontract.adapters.bounded_transport import BoundedTransport
-from qontract.adapters.bounds import Bounds, OutOfBoundsError
+from qontract.adapters.call_bounds import Bounds, OutOfBoundsError
 from qontract.adapters.jwks.keys import keys_in
+from qontract.adapters.one_line_text import one_line
 from qontract.adapters.safe_urls import safe_source
-from qontract.adapters.texts import one_line
 from qontract.application import tracing
 from qontract.application.ports.key_set import KeySet, KeySetError, PublicKey
 

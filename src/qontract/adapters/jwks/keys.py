@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt import PyJWK
 
-from qontract.adapters.texts import one_line
+from qontract.adapters.one_line_text import one_line
 from qontract.application.ports.key_set import KeySetError, PublicKey
 
 KIND_OF = {"RS256": "RSA", "RS512": "RSA", "PS256": "RSA", "ES256": "EC", "EdDSA": "OKP"}

@@ -7,17 +7,17 @@ from qontract.adapters.memory.event_handler import InMemoryEventHandler
 from qontract.adapters.memory.event_log import InMemoryEventLog
 from qontract.adapters.memory.event_publisher import InMemoryEventPublisher
 from qontract.adapters.memory.event_spool import InMemoryEventSpool
-from qontract.adapters.memory.events import InMemoryEvents
+from qontract.adapters.memory.event_store import InMemoryEventStore
 from qontract.adapters.memory.github_teams import InMemoryGithubTeams
 from qontract.adapters.memory.intents import InMemoryIntents
+from qontract.adapters.memory.job_admin import InMemoryJobAdmin
 from qontract.adapters.memory.job_queue import InMemoryJobQueue
 from qontract.adapters.memory.kept_events import InMemoryKeptEvents
-from qontract.adapters.memory.kept_jobs import InMemoryKeptJobs
 from qontract.adapters.memory.key_set import InMemoryKeySet
-from qontract.adapters.memory.presence import InMemoryPresence
+from qontract.adapters.memory.process_registry import InMemoryProcessRegistry
 from qontract.adapters.memory.redrive_runs import InMemoryRedriveRuns
+from qontract.adapters.memory.replication_history import InMemoryReplicationHistory
 from qontract.adapters.memory.server_check import InMemoryServerCheck
-from qontract.adapters.memory.server_history import InMemoryServerHistory
 from qontract.adapters.memory.server_info import InMemoryServerInfo
 from qontract.adapters.memory.slack_usergroups import InMemorySlackUsergroups
 from qontract.adapters.memory.subscriptions import InMemorySubscriptions
@@ -31,17 +31,17 @@ __all__ = [
     "InMemoryEventLog",
     "InMemoryEventPublisher",
     "InMemoryEventSpool",
-    "InMemoryEvents",
+    "InMemoryEventStore",
     "InMemoryGithubTeams",
     "InMemoryIntents",
+    "InMemoryJobAdmin",
     "InMemoryJobQueue",
     "InMemoryKeptEvents",
-    "InMemoryKeptJobs",
     "InMemoryKeySet",
-    "InMemoryPresence",
+    "InMemoryProcessRegistry",
     "InMemoryRedriveRuns",
+    "InMemoryReplicationHistory",
     "InMemoryServerCheck",
-    "InMemoryServerHistory",
     "InMemoryServerInfo",
     "InMemorySlackUsergroups",
     "InMemorySubscriptions",

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from qontract.adapters.memory import faults
-from qontract.adapters.memory.events import InMemoryEvents, Place
+from qontract.adapters.memory.event_store import InMemoryEventStore, Place
 from qontract.application.ports.dead_letters import NOBODY, ChangedBy, DeadLetters
 from qontract.domain.dead_letters import ChangedLetter, DeadLetter, Discarded, Redriven
 
@@ -14,8 +14,8 @@ class InMemoryDeadLetters(DeadLetters):
 
     fail = faults.fail
 
-    def __init__(self, *letters: DeadLetter, events: InMemoryEvents | None = None) -> None:
-        self._events = events or InMemoryEvents()
+    def __init__(self, *letters: DeadLetter, events: InMemoryEventStore | None = None) -> None:
+        self._events = events or InMemoryEventStore()
         for letter in letters:
             self._events.keep_letter(letter)
             known = self._events.of(letter.subscription)

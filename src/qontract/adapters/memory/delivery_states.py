@@ -4,9 +4,9 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from qontract.adapters.memory import faults
-from qontract.adapters.memory.events import InMemoryEvents, Place, SubscriptionState
+from qontract.adapters.memory.event_store import InMemoryEventStore, Place, SubscriptionState
 from qontract.application.ports.delivery_states import DeliveryStates
-from qontract.domain.delivery_states import Beginning, DeliveryState, PendingEntry
+from qontract.domain.delivery_states import DeliveryState, PendingEntry, SubscriptionStart
 
 
 class InMemoryDeliveryStates(DeliveryStates):
@@ -14,7 +14,9 @@ class InMemoryDeliveryStates(DeliveryStates):
 
     fail = faults.fail
 
-    def __init__(self, events: InMemoryEvents, began: datetime | None = None, *, source: str = "qontract-api") -> None:
+    def __init__(
+        self, events: InMemoryEventStore, began: datetime | None = None, *, source: str = "qontract-api"
+    ) -> None:
         self._events = events
         self._began = began or datetime.now(UTC)
         self._source = source
@@ -39,7 +41,7 @@ class InMemoryDeliveryStates(DeliveryStates):
             is_kept=number in self._events.kept,
             is_read=number <= place.last,
             unread_before=0 if redriven else sum(place.last < other < number for other in self._events.kept),
-            later=Beginning(self._began + timedelta(seconds=made), moved) if number < begins else None,
+            later=SubscriptionStart(self._began + timedelta(seconds=made), moved) if number < begins else None,
             pending=pending,
             ahead=tuple(each for each in before if each) if pending and not is_shared and not redriven else (),
             is_redriven=redriven is not None,

@@ -5,18 +5,18 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 
 from qontract.adapters.memory import faults
-from qontract.adapters.memory.events import AttemptRecord, InMemoryEvents, Pending, Place
+from qontract.adapters.memory.event_store import AttemptRecord, InMemoryEventStore, Pending, Place
 from qontract.adapters.memory.reader import Reader
 from qontract.application.ports.event_log import (
     Entry,
     EventLog,
     EventLogError,
-    GoneError,
     LeaseLostError,
+    LogWentBackError,
     Measures,
-    RewoundError,
+    PlaceLostError,
 )
-from qontract.domain.delivery_states import Interest
+from qontract.domain.delivery_states import SubscriptionFilter
 
 _TICK_SECONDS = 1e-6
 """The shortest wait. With a rounding error, a wait might take no time, again and again."""
@@ -35,7 +35,7 @@ class InMemoryEventLog(EventLog):
 
     def __init__(
         self,
-        events: InMemoryEvents,
+        events: InMemoryEventStore,
         subscription: str = "audit-log",
         replica: str = "one",
         *,
@@ -43,7 +43,7 @@ class InMemoryEventLog(EventLog):
         wants: Callable[[str], bool] | None = None,
         type_of: Callable[[bytes], str] | None = None,
         claim_seconds: float = 30.0,
-        interest: Interest | None = None,
+        interest: SubscriptionFilter | None = None,
     ) -> None:
         self._events = events
         self._name = subscription
@@ -197,7 +197,7 @@ class InMemoryEventLog(EventLog):
 
     def _place(self) -> Place:
         if self._known.place is None:
-            raise GoneError(f"the place of the subscription {self._name} is lost")
+            raise PlaceLostError(f"the place of the subscription {self._name} is lost")
         return self._known.place
 
     def _place_of_a_leader(self) -> Place:
@@ -209,8 +209,8 @@ class InMemoryEventLog(EventLog):
         before, self._history = self._history, self._events.history
         if before != self._history:
             if self._events.newest < self._newest_read:
-                raise RewoundError("the events went back")
-            raise GoneError("the events have another history")
+                raise LogWentBackError("the events went back")
+            raise PlaceLostError("the events have another history")
 
     def _another_leads(self) -> bool:
         leader, until = self._known.leader

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from threading import Lock
 
 from qontract.adapters.memory import faults
-from qontract.adapters.memory.events import InMemoryEvents
+from qontract.adapters.memory.event_store import InMemoryEventStore
 from qontract.application import tracing
 from qontract.application.ports.event_publisher import EventPublisher, EventPublisherError
 from qontract.application.ports.event_sender import EncodedEvent, EventSender
@@ -24,7 +24,7 @@ class InMemoryEventPublisher(EventPublisher, EventSender):
         self,
         source: str = "qontract-api",
         *,
-        log: InMemoryEvents | None = None,
+        log: InMemoryEventStore | None = None,
         encode: Callable[[DomainEvent], bytes] | None = None,
     ) -> None:
         if log and not encode:

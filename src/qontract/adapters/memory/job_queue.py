@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from threading import Lock
 from time import monotonic
 
+from qontract.adapters.memory.job_admin import InMemoryJobAdmin
 from qontract.adapters.memory.job_record import Record
-from qontract.adapters.memory.kept_jobs import InMemoryKeptJobs
 from qontract.application import tracing
-from qontract.application.jobs import Continues, JobSlice, Runners, run
+from qontract.application.jobs import JobSlice, Runners, Unfinished, run
 from qontract.application.ports.job_queue import JobQueue
-from qontract.domain.jobs import Job, JobAbout, JobProgress, JobResult, JobStatus
-from qontract.domain.kept_jobs import CancelOutcome, ScopeView, cancelled, status_of_scope
+from qontract.domain.job_views import CancelOutcome, ScopeView, cancelled, status_of_scope
+from qontract.domain.jobs import Job, JobMetadata, JobProgress, JobResult, JobStatus
 
 
 class _JobSlice(JobSlice):
@@ -56,9 +56,9 @@ class InMemoryJobQueue(JobQueue):
         self._locks: defaultdict[str, Lock] = defaultdict(Lock)
 
     @property
-    def kept(self) -> InMemoryKeptJobs:
+    def kept(self) -> InMemoryJobAdmin:
         """Its jobs, to look at them and cancel them."""
-        return InMemoryKeptJobs(self)
+        return InMemoryJobAdmin(self)
 
     def submit(self, job: Job) -> None:
         """Accept the job."""
@@ -76,7 +76,7 @@ class InMemoryJobQueue(JobQueue):
         result = record.progress.result
         return result.model_copy(update={"status": JobStatus.RUNNING}) if record.running else result
 
-    def about(self, job_id: str) -> JobAbout | None:
+    def about(self, job_id: str) -> JobMetadata | None:
         """Return the job without its payload."""
         record = self.records.get(job_id)
         return None if record is None else record.job.about()
@@ -123,7 +123,7 @@ class InMemoryJobQueue(JobQueue):
         job_slice = _JobSlice(record, superseded, self._memberships)
         with tracing.job_slice(job):
             ended = run(job, self._runners, job_slice)
-        if isinstance(ended, Continues):
+        if isinstance(ended, Unfinished):
             running = ended.progress.result.model_copy(update={"status": JobStatus.RUNNING})
             progress = ended.progress.model_copy(update={"result": running})
             record.due = monotonic() + ended.seconds

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from qontract.adapters.memory import faults
-from qontract.adapters.memory.events import InMemoryEvents, Kept
+from qontract.adapters.memory.event_store import InMemoryEventStore, Kept
 from qontract.application.ports.kept_events import KeptEvents, Span
 from qontract.domain.kept_events import KeptEvent
 
@@ -16,7 +16,7 @@ class InMemoryKeptEvents(KeptEvents):
 
     fail = faults.fail
 
-    def __init__(self, events: InMemoryEvents, began: datetime | None = None) -> None:
+    def __init__(self, events: InMemoryEventStore, began: datetime | None = None) -> None:
         self._events = events
         self._began = began or datetime.now(UTC)
 

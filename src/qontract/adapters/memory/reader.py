@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from qontract.adapters.memory.events import InMemoryEvents, Kept, Pending, Place, SubscriptionState
+from qontract.adapters.memory.event_store import InMemoryEventStore, Kept, Pending, Place, SubscriptionState
 from qontract.application.ports.event_log import Entry
 
 _Candidate = tuple[int, Kept | None, str | None]
@@ -19,7 +19,7 @@ class Reader:
 
     def __init__(  # noqa: PLR0917 - it is made in one place
         self,
-        events: InMemoryEvents,
+        events: InMemoryEventStore,
         known: SubscriptionState,
         replica: str,
         wants: Callable[[str], bool] | None,

@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 from qontract.adapters.memory import faults
-from qontract.adapters.memory.events import InMemoryEvents
+from qontract.adapters.memory.event_store import InMemoryEventStore
 from qontract.application.ports.redrive_runs import RedriveRuns, Run, Unacknowledged
 
 
@@ -12,7 +12,7 @@ class InMemoryRedriveRuns(RedriveRuns):
 
     fail = faults.fail
 
-    def __init__(self, events: InMemoryEvents) -> None:
+    def __init__(self, events: InMemoryEventStore) -> None:
         self._events = events
 
     def begin(self, group: str, subscription: str, by: str) -> Run:

@@ -2,7 +2,7 @@
 
 from qontract.adapters.memory import faults
 from qontract.application.ports.server_info import ServerInfo
-from qontract.domain.server import ServerView
+from qontract.domain.server_health import ServerView
 
 
 class InMemoryServerInfo(ServerInfo):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from qontract.adapters.memory import faults
-from qontract.adapters.memory.events import InMemoryEvents, Kept, Place, SubscriptionState
+from qontract.adapters.memory.event_store import InMemoryEventStore, Kept, Place, SubscriptionState
 from qontract.application.ports.subscriptions import BusyError, Subscriptions, Target
 from qontract.domain.subscriptions import Move, Pause, Replica, SubscriptionView
 
@@ -17,7 +17,7 @@ class InMemorySubscriptions(Subscriptions):
 
     fail = faults.fail
 
-    def __init__(self, events: InMemoryEvents, began: datetime | None = None) -> None:
+    def __init__(self, events: InMemoryEventStore, began: datetime | None = None) -> None:
         self._events = events
         self._began = began or datetime.now(UTC)
 

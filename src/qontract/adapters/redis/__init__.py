@@ -8,10 +8,10 @@ from qontract.adapters.redis.event_log import RedisEventLog
 from qontract.adapters.redis.event_publisher import RedisEventPublisher
 from qontract.adapters.redis.intents import RedisIntents
 from qontract.adapters.redis.kept_events import RedisKeptEvents
-from qontract.adapters.redis.presence import RedisPresence
+from qontract.adapters.redis.process_registry import RedisProcessRegistry
 from qontract.adapters.redis.redrive_runs import RedisRedriveRuns
+from qontract.adapters.redis.replication_history import RedisReplicationHistory
 from qontract.adapters.redis.server_check import RedisServerCheck
-from qontract.adapters.redis.server_history import RedisServerHistory
 from qontract.adapters.redis.server_info import RedisServerInfo
 from qontract.adapters.redis.subscriptions import RedisSubscriptions
 
@@ -24,10 +24,10 @@ __all__ = [
     "RedisEventPublisher",
     "RedisIntents",
     "RedisKeptEvents",
-    "RedisPresence",
+    "RedisProcessRegistry",
     "RedisRedriveRuns",
+    "RedisReplicationHistory",
     "RedisServerCheck",
-    "RedisServerHistory",
     "RedisServerInfo",
     "RedisSubscriptions",
 ]

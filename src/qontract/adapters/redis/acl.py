@@ -22,7 +22,7 @@ PLACEHOLDER = "#SHA256_OF_THE_PASSWORD"
 """What the server refuses as it stands: nobody makes a user whose password everybody knows."""
 
 
-class Process(StrEnum):
+class AclUser(StrEnum):
     """Who has a user of its own; `operator`: the commands that ask Redis and not the API."""
 
     API = "api"
@@ -221,8 +221,8 @@ _STATUS: _Uses = [
     ("info", ""),
 ]
 
-_USES: Mapping[Process, _Uses] = {
-    Process.API: [
+_USES: Mapping[AclUser, _Uses] = {
+    AclUser.API: [
         *_SCRIPTS,
         *_SUBMITTING,
         *_JOBS,
@@ -234,13 +234,13 @@ _USES: Mapping[Process, _Uses] = {
         *_SHOWING,
         *_STATUS,
     ],
-    Process.WORKER: [*_SCRIPTS, *_RUNNING, *_PUBLISHING, *_INTENDING, *_SHOWING],
-    Process.SUBSCRIBER: [*_SCRIPTS, *_HANDLING, *_SETTING_ASIDE, *_PUBLISHING, *_SHOWING],
-    Process.OPERATOR: [*_SCRIPTS, *_PUBLISHING, *_CONTROL, *_LOOKING, *_EXPLAINING, *_DEAD_LETTERS, *_JOBS, *_STATUS],
+    AclUser.WORKER: [*_SCRIPTS, *_RUNNING, *_PUBLISHING, *_INTENDING, *_SHOWING],
+    AclUser.SUBSCRIBER: [*_SCRIPTS, *_HANDLING, *_SETTING_ASIDE, *_PUBLISHING, *_SHOWING],
+    AclUser.OPERATOR: [*_SCRIPTS, *_PUBLISHING, *_CONTROL, *_LOOKING, *_EXPLAINING, *_DEAD_LETTERS, *_JOBS, *_STATUS],
 }
 
 
-def grants(process: Process, *, channel: str, stream: str) -> frozenset[Grant]:
+def grants(process: AclUser, *, channel: str, stream: str) -> frozenset[Grant]:
     """Return all that the process needs; of a `stream` that is "", nothing."""
     prefix = keys_of(channel).prefix
     names = {_STREAM: _literal(stream), _CHANNEL: _literal(channel), "": ""}
@@ -252,7 +252,7 @@ def grants(process: Process, *, channel: str, stream: str) -> frozenset[Grant]:
     return frozenset(found)
 
 
-def rule(process: Process, *, channel: str, stream: str, user: str, password: str = PLACEHOLDER) -> str:
+def rule(process: AclUser, *, channel: str, stream: str, user: str, password: str = PLACEHOLDER) -> str:
     """Return the command that makes the user, or makes it anew: `password` is as ACL SETUSER takes it.
 
     Raises ValueError for a stream, or a user, with a blank in its name: no rule can name it.

@@ -25,7 +25,7 @@ from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis.connections import NotPrimaryError, pool
 from qontract.adapters.redis.keys import intent_name, keys_of
 from qontract.adapters.redis.lua_scripts import run_now
-from qontract.adapters.redis.replicas import Replicas
+from qontract.adapters.redis.write_durability import WriteDurability
 from qontract.application.ports.event_sender import EncodedEvent
 from qontract.application.ports.intents import INTENT_ID
 from qontract.application.tracing import TRACEPARENT
@@ -51,12 +51,14 @@ class RedisBroker:
     published is repeated once if the connection breaks, for Redis leaves out an event that it has seen.
 
     For `pause` seconds after Redis did not answer it is not asked, and what needs it fails at once (a circuit breaker).
-    What is published has to be on so many `replicas`, or disks, if they are given.
+    What is published has to be on as many replicas, or disks, as `durability` says, if that is given.
     """
 
-    def __init__(self, url: str, *, timeout: float = 2.0, pause: float = 0.0, replicas: Replicas | None = None) -> None:
-        self._replicas = replicas
-        timeout += replicas.seconds if replicas else 0
+    def __init__(
+        self, url: str, *, timeout: float = 2.0, pause: float = 0.0, durability: WriteDurability | None = None
+    ) -> None:
+        self._durability = durability
+        timeout += durability.seconds if durability else 0
         self._connect = partial(
             pool,
             url,
@@ -106,7 +108,7 @@ class RedisBroker:
         last day, to this channel and stream, is not repeated.
 
         Raises redis.RedisError: perhaps nothing was published, and perhaps all was, if the answer got lost; and
-        NotReplicatedError if all was, and not on as many replicas, or disks, as it has to be.
+        NotDurableError if all was, and not on as many replicas, or disks, as it has to be.
         """
         ours = [event if isinstance(event, Event) else Event.from_sdk(event) for event in events]
         self.send(list(map(encoded, ours)), channel=channel, stream=stream)
@@ -119,12 +121,12 @@ class RedisBroker:
     def write(self, *command: str | bytes | int) -> Any:
         """Return Redis' answer to a command that writes, when what it wrote is on as many replicas as it has to be.
 
-        Raises redis.RedisError: NotReplicatedError if it is not, in time.
+        Raises redis.RedisError: NotDurableError if it is not, in time.
         """
-        if not self._replicas:
+        if not self._durability:
             return self.command(*command)
-        answer, replicas = self.command(*command, then=self._replicas.command())
-        self._replicas.judge(replicas)
+        answer, written = self.command(*command, then=self._durability.command())
+        self._durability.judge(written)
         return answer
 
     def command(self, *command: str | bytes | int, probe: bool = False, then: _Command = ()) -> Any:

@@ -20,7 +20,7 @@ from redis.connection import parse_url
 from redis.exceptions import AskError, BusyLoadingError, ClusterDownError, MovedError, ReadOnlyError, TryAgainError
 from redis.retry import Retry
 
-from qontract.adapters.unreadable import excerpt
+from qontract.adapters.unreadable_values import excerpt
 from qontract.domain.server_address import ServerAddress, server_address
 
 T = TypeVar("T")
@@ -54,13 +54,13 @@ def pool(url: str, timeout: float, **options: Any) -> redis.ConnectionPool:
     parsed: dict[str, Any] = parse_url(address.url)  # type: ignore[no-untyped-call]
     kind = parsed.get("connection_class", redis.Connection)
     options = {"socket_timeout": timeout, "socket_connect_timeout": timeout, **options}
-    return redis.ConnectionPool.from_url(address.url, connection_class=noticing(kind, address), **options)
+    return redis.ConnectionPool.from_url(address.url, connection_class=failover_aware(kind, address), **options)
 
 
 def async_client(url: str, *, timeout: float) -> AsyncRedis:
     """Return a client for one event loop; as `client`."""
     plain, kind = async_kind(url)
-    options: dict[str, Any] = {"socket_timeout": timeout, "socket_connect_timeout": timeout, "retry": once_more()}
+    options: dict[str, Any] = {"socket_timeout": timeout, "socket_connect_timeout": timeout, "retry": retry_once()}
     options |= parse_async_url(plain) | {"connection_class": kind}  # from_url would take the class of the URL
     return AsyncRedis.from_pool(AsyncConnectionPool(**options))
 
@@ -69,23 +69,23 @@ def async_kind(url: str) -> tuple[str, type[Any]]:
     """Return a URL as redis-py takes it, and the class that its connections have to have, for an event loop."""
     address = server_address(url)
     kind: Any = parse_async_url(address.url).get("connection_class", redis.asyncio.Connection)
-    return address.url, _async_noticing(kind, address)
+    return address.url, _async_failover_aware(kind, address)
 
 
 @cache
-def noticing(kind: type[Any], address: ServerAddress) -> type[Any]:
+def failover_aware(kind: type[Any], address: ServerAddress) -> type[Any]:
     """Return a class of connections of this kind, which connect to where the primary is, and notice where it is not."""
     finding = (_ThroughSentinels,) if address.sentinels else (_ThroughNodes,) if address.nodes else ()
-    return type(f"Noticing{kind.__name__}", (_Noticing, *finding, kind), {"address": address})
+    return type(f"Noticing{kind.__name__}", (_FailoverAware, *finding, kind), {"address": address})
 
 
 @cache
-def _async_noticing(kind: type[Any], address: ServerAddress) -> type[Any]:
+def _async_failover_aware(kind: type[Any], address: ServerAddress) -> type[Any]:
     finding = (_AsyncThroughSentinels,) if address.sentinels else (_AsyncThroughNodes,) if address.nodes else ()
-    return type(f"Noticing{kind.__name__}", (_AsyncNoticing, *finding, kind), {"address": address})
+    return type(f"Noticing{kind.__name__}", (_AsyncFailoverAware, *finding, kind), {"address": address})
 
 
-class _Noticing:
+class _FailoverAware:
     def read_response(self, *args: Any, **how: Any) -> Any:
         """Return the answer. Raises NotPrimaryError if the connection is of no use any more."""
         try:
@@ -97,7 +97,7 @@ class _Noticing:
             raise NotPrimaryError(_said(error)) from None
 
 
-class _AsyncNoticing:
+class _AsyncFailoverAware:
     async def read_response(self, *args: Any, **how: Any) -> Any:
         """Return the answer. Raises NotPrimaryError if the connection is of no use any more."""
         try:
@@ -235,6 +235,6 @@ def _within(timeout: float | None) -> dict[str, Any]:
     return {"socket_timeout": seconds, "socket_connect_timeout": seconds}
 
 
-def once_more() -> AsyncRetry:
+def retry_once() -> AsyncRetry:
     """Return the policy of a client for an event loop that sends again, once, only what was refused in that way."""
     return AsyncRetry(NoBackoff(), 1, supported_errors=(NotPrimaryError,))

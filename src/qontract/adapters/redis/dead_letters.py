@@ -13,13 +13,13 @@ from qontract.adapters.redis.records.dead_letter_entries import change_from, cha
 from qontract.adapters.redis.records.entries import is_entry_id
 from qontract.adapters.redis.records.redrive_marks import (
     discard_from,
+    discard_member,
     discards_of,
     mark_from,
     member_of,
     who,
-    who_discarded,
 )
-from qontract.adapters.unreadable import Unreadable, excerpt
+from qontract.adapters.unreadable_values import Unreadable, excerpt
 from qontract.application.ports.dead_letters import (
     NOBODY,
     ChangedBy,
@@ -98,7 +98,7 @@ class RedisDeadLetters(DeadLetters):
         if letter is None:
             return False
         keys = [self._dead, self._keys.dead_counts, self._keys.dead_changes, self._keys.redrives]
-        mark = discards_of(letter.entry, letter.subscription), who_discarded(by.who, letter)
+        mark = discards_of(letter.entry, letter.subscription), discard_member(by.who, letter)
         with _translated_errors():
             return bool(self._run("discard", keys, letter_id, change_to_json("discarded", letter, by), *mark))
 

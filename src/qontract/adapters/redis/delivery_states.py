@@ -7,16 +7,16 @@ from typing import Any
 import redis
 
 from qontract.adapters.redis.connections import client
-from qontract.adapters.redis.errors import translated_as
+from qontract.adapters.redis.errors import translate_stream_errors
 from qontract.adapters.redis.kept_events import milliseconds
 from qontract.adapters.redis.keys import Keys, intent_name, keys_of
 from qontract.adapters.redis.lua_scripts import run_now
-from qontract.adapters.redis.records.attempt_records import recall
+from qontract.adapters.redis.records.attempt_records import restore_attempts
 from qontract.adapters.redis.records.delivery_outcomes import decode_outcomes
-from qontract.adapters.redis.records.delivery_values import beginning_of, interest_of, number_of
 from qontract.adapters.redis.records.entries import REDRIVEN, is_entry_id
 from qontract.adapters.redis.records.redrive_marks import mark_from, member_of
-from qontract.adapters.unreadable import excerpt
+from qontract.adapters.redis.records.subscription_records import filter_from, number_of, start_from
+from qontract.adapters.unreadable_values import excerpt
 from qontract.application.ports.delivery_states import DeliveryStates, DeliveryStatesError
 from qontract.application.ports.event_log import Entry
 from qontract.domain.delivery_outcomes import DeliveryOutcome, EndedDelivery
@@ -47,7 +47,7 @@ class RedisDeliveryStates(DeliveryStates):
         """Ask for all of it: first where the group is, then what is pending, and then what has ended."""
         if not is_entry_id(entry) or not subscription.isascii():
             return DeliveryState(is_kept=False)
-        with translated_as(DeliveryStatesError, self._keys.stream):
+        with translate_stream_errors(DeliveryStatesError, self._keys.stream):
             return _Look(self._redis, self._keys, subscription, entry).state()
 
     def entry_of(self, event_id: str, source: str | None = None) -> str | None:
@@ -55,7 +55,7 @@ class RedisDeliveryStates(DeliveryStates):
         if len(event_id) > _MAX_ID_LENGTH or not event_id.isprintable():
             return None
         mark = self._keys.published(self._keys.stream) + intent_name(source or self._source, event_id)
-        with translated_as(DeliveryStatesError, self._keys.stream):
+        with translate_stream_errors(DeliveryStatesError, self._keys.stream):
             found: Any = self._redis.get(mark) if self._redis.type(mark) == b"string" else None
         text = found.decode(errors="replace") if found else ""
         return text if is_entry_id(text) else None
@@ -73,8 +73,8 @@ class _Look:
 
     def state(self) -> DeliveryState:
         keys, name, entry = self._keys, self._name, self._entry
-        interest = interest_of(self._tried("interest", self._redis.hget, keys.interests, name), self._missing)
-        later = beginning_of(self._tried("place", self._redis.hget, keys.places, name), entry, self._missing)
+        interest = filter_from(self._tried("interest", self._redis.hget, keys.interests, name), self._missing)
+        later = start_from(self._tried("place", self._redis.hget, keys.places, name), entry, self._missing)
         group = self._group(keys.stream)
         last = group["last-delivered-id"].decode() if group else "0-0"
         redriven = self._redriven()
@@ -133,7 +133,7 @@ class _Look:
         known = Entry(name, None)
         if record is not None:
             try:
-                recall(known, record)
+                restore_attempts(known, record)
             except ValueError as error:
                 self._missing.append(f"record of attempts: {excerpt(error)}")
         replica = one["consumer"].decode(errors="replace")
@@ -158,7 +158,7 @@ class _Look:
 
     def _unread(self, last: str) -> int:
         counted = self._tried(
-            "lag", run_now, self._redis.execute_command, "count", [self._keys.stream], last, self._entry
+            "lag", run_now, self._redis.execute_command, "count_entries", [self._keys.stream], last, self._entry
         )
         return max(0, int(counted[0]) - (len(counted) == 1)) if counted else 0
 

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 from redis.exceptions import RedisError, ResponseError
 
-from qontract.adapters.unreadable import excerpt
-from qontract.application.ports.event_log import EventLogError, GoneError
+from qontract.adapters.unreadable_values import excerpt
+from qontract.application.ports.event_log import EventLogError, PlaceLostError
 
 _GONE = ("NOGROUP", "no such key")
 
@@ -16,16 +16,16 @@ class RefusedError(EventLogError):
 
 
 @contextmanager
-def translated_as(error_class: type[Exception], stream: str) -> Iterator[None]:
+def translate_stream_errors(error_class: type[Exception], stream: str) -> Iterator[None]:
     """Raise the error of a port for whatever goes wrong in Redis, and where no stream keeps events."""
     if not stream:
         raise error_class("no event is kept: QAPI_EVENTS__STREAM is empty")
-    with answered_or(error_class):
+    with translate_errors(error_class):
         yield
 
 
 @contextmanager
-def answered_or(error_class: type[Exception]) -> Iterator[None]:
+def translate_errors(error_class: type[Exception]) -> Iterator[None]:
     """Raise the error of a port for whatever goes wrong in Redis."""
     try:
         yield
@@ -35,8 +35,8 @@ def answered_or(error_class: type[Exception]) -> Iterator[None]:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Raise GoneError where a group or its stream is missing, and EventLogError for whatever else goes wrong.
+def translate_event_log_errors() -> Iterator[None]:
+    """Raise PlaceLostError where a group or its stream is missing, and EventLogError for whatever else goes wrong.
 
     Of these, what Redis itself refused is a RefusedError.
     """
@@ -45,4 +45,4 @@ def translated() -> Iterator[None]:
     except (RedisError, OSError) as error:
         text = excerpt(f"{type(error).__name__}: {error}")
         kind = RefusedError if isinstance(error, ResponseError) else EventLogError
-        raise (GoneError if str(error).startswith(_GONE) else kind)(text) from error
+        raise (PlaceLostError if str(error).startswith(_GONE) else kind)(text) from error

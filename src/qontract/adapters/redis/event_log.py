@@ -12,19 +12,19 @@ from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 
-from qontract.adapters.redis.errors import translated
+from qontract.adapters.redis.errors import translate_event_log_errors
 from qontract.adapters.redis.keys import Keys
 from qontract.adapters.redis.lua_scripts import run
 from qontract.adapters.redis.records.attempt_records import failures_to_json, record_to_json
 from qontract.adapters.redis.records.delivery_outcomes import encode_outcomes
-from qontract.adapters.redis.records.entries import PREFIXES, content_of_fields, ids_by_stream, place
-from qontract.adapters.redis.stream.globs import lua_patterns
+from qontract.adapters.redis.records.entries import KEY_PREFIXES, content_of_fields, ids_by_stream, place_of
 from qontract.adapters.redis.stream.measures import measures_of
+from qontract.adapters.redis.stream.read_ahead import ReadAheadCache, ReadAheadCursor
 from qontract.adapters.redis.stream.reader import Reader
-from qontract.adapters.redis.stream.segments import Ahead, Segments
-from qontract.adapters.redis.stream.waits import Waits
+from qontract.adapters.redis.stream.shared_waits import SharedWaits
+from qontract.adapters.redis.stream.type_patterns import lua_patterns
 from qontract.application.ports.event_handler import Policy
-from qontract.application.ports.event_log import Entry, EventLog, GoneError, Measures
+from qontract.application.ports.event_log import Entry, EventLog, Measures, PlaceLostError
 
 T = TypeVar("T")
 
@@ -54,8 +54,8 @@ class RedisEventLog(EventLog):
         types: Sequence[str],
         shared: bool,
         claim_seconds: float,
-        waits: Waits,
-        segments: Segments,
+        shared_waits: SharedWaits,
+        read_ahead: ReadAheadCache,
         max_attempts: int = Policy.max_attempts,
     ) -> None:
         self._redis = redis
@@ -64,8 +64,8 @@ class RedisEventLog(EventLog):
         self._replica = replica
         self._shared = shared
         self._claim_seconds = claim_seconds
-        self._waits = waits
-        self._segments = segments
+        self._shared_waits = shared_waits
+        self._read_ahead = read_ahead
         self._streams = (keys.redriven(subscription), keys.stream)
         self._interest = json.dumps({"types": [*types], "max_attempts": max_attempts, "shared": shared})
         self._lease = keys.lease(subscription)
@@ -78,58 +78,58 @@ class RedisEventLog(EventLog):
             replica=replica,
             patterns=lua_patterns(types),
             claim_seconds=claim_seconds if shared else None,
-            ahead=None if shared else Ahead(segments, types),
+            ahead=None if shared else ReadAheadCursor(read_ahead, types),
         )
 
     async def open(self) -> bool:
         """Make the groups, and forget replicas that have been away for long."""
-        with translated():
+        with translate_event_log_errors():
             keys = [*self._streams, self._records, self._keys.interests, self._keys.places]
-            made, history = await run(self._redis, "open", keys, self._name, self._interest)
-            self._reader.begin(history)
+            made, history = await run(self._redis, "open_subscription", keys, self._name, self._interest)
+            self._reader.restart(history)
             if made:
-                self._segments.forget()
+                self._read_ahead.clear()
             await self._forget("")
         return bool(made)
 
     async def lead(self, seconds: float) -> bool:
         """Take or renew the lease."""
-        with translated():
-            return bool(await run(self._redis, "lead", [self._lease], self._replica, int(seconds * 1000)))
+        with translate_event_log_errors():
+            return bool(await run(self._redis, "acquire_lease", [self._lease], self._replica, int(seconds * 1000)))
 
     async def abdicate(self) -> None:
         """Delete the lease, if it is this replica's."""
-        with translated():
-            await run(self._redis, "abdicate", [self._lease], self._replica)
+        with translate_event_log_errors():
+            await run(self._redis, "release_lease", [self._lease], self._replica)
 
     async def paused(self) -> bool:
         """Look for the flag."""
-        with translated():
+        with translate_event_log_errors():
             return bool(await self._redis.hexists(self._keys.paused, self._name))
 
     async def claim_all(self) -> None:
         """Own all that is pending; its contents come with `read`."""
-        with translated():
+        with translate_event_log_errors():
             await self._reader.claim_all()
 
     async def read(self, count: int, max_bytes: int, wait: float) -> Sequence[Entry]:
         """Read, and wait if there is nothing; what was redriven is looked for each second."""
         until, step = monotonic() + wait, min(wait, _POLL_SECONDS)
-        with translated():
+        with translate_event_log_errors():
             while True:
                 entries, read_to = await self._reader.read(count, max_bytes)
                 left = until - monotonic()
                 if entries or left <= 0:
                     return entries
-                if read_to is None or await self._waits.beyond(read_to, min(left, step)):
+                if read_to is None or await self._shared_waits.beyond(read_to, min(left, step)):
                     continue
                 if until - monotonic() < step:
                     return []
 
     async def content_of(self, entry: Entry) -> bytes | None:
         """Read the entry in its stream."""
-        stream, entry_id = place(entry)
-        with translated():
+        stream, entry_id = place_of(entry)
+        with translate_event_log_errors():
             found: Any = await self._redis.xrange(self._streams[stream], entry_id, entry_id)
         return content_of_fields(found[0][1]) if found else None
 
@@ -139,28 +139,28 @@ class RedisEventLog(EventLog):
             records = [str(entry.key) for entry in entries if entry.recorded]
             names = [json.dumps(some) for some in (*ids_by_stream(entries), records)]
             keys = [*self._streams, self._records, self._outcomes]
-            with translated():
+            with translate_event_log_errors():
                 await run(self._redis, "acknowledge", keys, self._name, *names, encode_outcomes(entries))
 
     async def record(self, entries: Collection[Entry]) -> None:
         """Keep the attempts in the hash of records, of entries that are still this replica's."""
-        with translated():
-            for stream, prefix in enumerate(PREFIXES):
-                here = [(place(entry)[1], entry) for entry in entries if place(entry)[0] == stream]
+        with translate_event_log_errors():
+            for stream, prefix in enumerate(KEY_PREFIXES):
+                here = [(place_of(entry)[1], entry) for entry in entries if place_of(entry)[0] == stream]
                 for some in _batches(here):
                     pairs = [part for entry_id, entry in some for part in (entry_id, record_to_json(entry))]
                     keys = [self._streams[stream], self._records]
-                    await run(self._redis, "record", keys, self._name, self._replica, prefix, *pairs)
+                    await run(self._redis, "record_attempts", keys, self._name, self._replica, prefix, *pairs)
                     for _, entry in some:
                         entry.recorded = True
 
     async def dead_letter(self, entry: Entry) -> None:
         """Add the letter and end the entry, in one step."""
         content = await self.content_of(entry) if entry.content is None else entry.content
-        stream, entry_id = place(entry)
+        stream, entry_id = place_of(entry)
         keys = [self._streams[stream], self._keys.dead, self._records, self._keys.dead_counts]
         letter = (str(entry.key), content or b"", failures_to_json(entry.failures))
-        with translated():
+        with translate_event_log_errors():
             await run(self._redis, "dead_letter", keys, self._name, entry_id, *letter, int(stream == 0))
 
     async def heartbeat(self, entries: Collection[Entry]) -> None:
@@ -174,20 +174,20 @@ class RedisEventLog(EventLog):
             await self._set_idle(entries, self._claim_seconds)
 
     async def _set_idle(self, entries: Collection[Entry], seconds: float) -> None:
-        with translated():
+        with translate_event_log_errors():
             for stream, ids in zip(self._streams, ids_by_stream(entries), strict=True):
                 for some in _batches(ids):
-                    await run(self._redis, "idle", [stream], self._name, self._replica, int(seconds * 1000), *some)
+                    await run(self._redis, "set_idle", [stream], self._name, self._replica, int(seconds * 1000), *some)
 
     async def remember(self, ids: Collection[str], seconds: float) -> None:
         """Keep a mark for each id."""
-        with translated():
+        with translate_event_log_errors():
             for some in _batches([self._keys.handled(self._name, event_id) for event_id in ids]):
-                await run(self._redis, "remember", some, max(1, int(seconds * 1000)))
+                await run(self._redis, "remember_handled", some, max(1, int(seconds * 1000)))
 
     async def known(self, event_id: str) -> bool:
         """Look for the mark."""
-        with translated():
+        with translate_event_log_errors():
             return bool(await self._redis.exists(self._keys.handled(self._name, event_id)))
 
     async def measures(self) -> Measures:
@@ -196,12 +196,12 @@ class RedisEventLog(EventLog):
 
     async def close(self) -> None:
         """Leave the groups, if nothing is pending; and forget replicas that have been away for long."""
-        with suppress(GoneError), translated():
+        with suppress(PlaceLostError), translate_event_log_errors():
             await self._forget(self._replica)
 
     async def _forget(self, leaving: str) -> None:
         idle = int(10_000 * self._claim_seconds)
-        await run(self._redis, "forget", self._streams, self._name, idle, leaving)
+        await run(self._redis, "forget_replicas", self._streams, self._name, idle, leaving)
 
 
 def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -8,7 +8,7 @@ from prometheus_client import Counter
 
 from qontract.adapters.cloudevents import to_cloudevent
 from qontract.adapters.redis.broker import RedisBroker, encoded
-from qontract.adapters.redis.replicas import NotReplicatedError
+from qontract.adapters.redis.write_durability import NotDurableError
 from qontract.application import tracing
 from qontract.application.ports.event_publisher import EventPublisher, EventPublisherError
 from qontract.application.ports.event_sender import EncodedEvent, EventSender
@@ -61,7 +61,7 @@ def counted(events: Sequence[EncodedEvent], destination: str) -> Iterator[None]:
     try:
         with tracing.publishing(destination, causes, len(events)):
             yield
-    except NotReplicatedError as error:
+    except NotDurableError as error:
         PUBLISHED.inc(len(events))
         raise EventPublisherError(str(error), unreplicated=True) from error
     except (redis.RedisError, OSError, ValueError) as error:

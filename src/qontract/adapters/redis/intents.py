@@ -11,9 +11,9 @@ from prometheus_client import Counter, Gauge
 
 from qontract.adapters.redis.broker import RedisBroker
 from qontract.adapters.redis.keys import intent_name, keys_of
-from qontract.adapters.redis.replicas import NotReplicatedError
-from qontract.adapters.redis.wrong_keys import set_wrong_keys_aside_now
-from qontract.adapters.unreadable import Unreadable, excerpt, read_json
+from qontract.adapters.redis.write_durability import NotDurableError
+from qontract.adapters.redis.wrong_type_keys import set_wrong_keys_aside_now
+from qontract.adapters.unreadable_values import Unreadable, excerpt, read_json
 from qontract.application.ports.intents import Intents, IntentsError, by_scope
 from qontract.domain.events import DomainEvent, read_event
 
@@ -101,6 +101,6 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except (redis.RedisError, OSError) as error:
-        unreplicated = isinstance(error, NotReplicatedError)
+        unreplicated = isinstance(error, NotDurableError)
         text = excerpt(f"{type(error).__name__}: {error}")
         raise IntentsError(f"Redis: {text}", unreplicated=unreplicated) from error

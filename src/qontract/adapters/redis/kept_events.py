@@ -8,9 +8,9 @@ from typing import Any
 import redis
 
 from qontract.adapters.redis.connections import client
-from qontract.adapters.redis.errors import translated_as
+from qontract.adapters.redis.errors import translate_stream_errors
 from qontract.adapters.redis.records.entries import content_of_fields
-from qontract.adapters.unreadable import excerpt
+from qontract.adapters.unreadable_values import excerpt
 from qontract.application.ports.kept_events import KeptEvents, KeptEventsError, Span
 from qontract.domain.kept_events import KeptEvent
 
@@ -38,7 +38,7 @@ class RedisKeptEvents(KeptEvents):
             raise ValueError(f"{excerpt(span.after)}: no entry of the stream")
         lowest = "-" if span.since is None else str(milliseconds(span.since))
         highest = "+" if span.until is None else str(milliseconds(span.until))
-        with translated_as(KeptEventsError, self._stream):
+        with translate_stream_errors(KeptEventsError, self._stream):
             if span.newest_first:
                 highest = f"({span.after}" if span.after else highest
                 found: Any = span.after != "0-0" and self._redis.xrevrange(self._stream, highest, lowest, count=count)
@@ -50,7 +50,7 @@ class RedisKeptEvents(KeptEvents):
 
     def newest(self) -> str:
         """Return the last id that the stream gave, which outlives its entry."""
-        with translated_as(KeptEventsError, self._stream):
+        with translate_stream_errors(KeptEventsError, self._stream):
             try:
                 info: Any = self._redis.xinfo_stream(self._stream)
             except redis.ResponseError as error:
@@ -61,7 +61,7 @@ class RedisKeptEvents(KeptEvents):
 
     def get(self, entry: str) -> KeptEvent | None:
         """Read one entry."""
-        with translated_as(KeptEventsError, self._stream):
+        with translate_stream_errors(KeptEventsError, self._stream):
             found: Any = is_entry_id(entry) and self._redis.xrange(self._stream, entry, entry)
         return _event(*found[0]) if found else None
 

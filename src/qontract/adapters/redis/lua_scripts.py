@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
-_READING = ("claim", "look", "open", "read")
-"""The scripts that begin with `entry.lua`."""
+_READING = ("claim_idle", "open_subscription", "peek", "read")
+"""The scripts that begin with `reading_prelude.lua`."""
 
 
 class Script(NamedTuple):
@@ -26,7 +26,7 @@ def script(name: str) -> Script:
     text = _text(name)
     if name in _READING:
         flags, rest = text.split("\n", 1)  # they have to come first
-        text = f"{flags}\n{_text('entry')}{rest}"
+        text = f"{flags}\n{_text('reading_prelude')}{rest}"
     return Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 

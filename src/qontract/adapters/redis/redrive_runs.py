@@ -5,13 +5,13 @@ from typing import Any
 from uuid import uuid4
 
 from qontract.adapters.redis.connections import client
-from qontract.adapters.redis.errors import translated_as
+from qontract.adapters.redis.errors import translate_stream_errors
 from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.redis.lua_scripts import run_now
-from qontract.adapters.redis.records.attempt_records import recall
+from qontract.adapters.redis.records.attempt_records import restore_attempts
 from qontract.adapters.redis.records.entries import is_entry_id
 from qontract.adapters.redis.records.redrive_marks import mark_from
-from qontract.adapters.unreadable import Unreadable, read_json
+from qontract.adapters.unreadable_values import Unreadable, read_json
 from qontract.application.ports.dead_letters import DeadLettersError
 from qontract.application.ports.event_log import Entry
 from qontract.application.ports.redrive_runs import RedriveRuns, Run, Unacknowledged
@@ -34,7 +34,7 @@ class RedisRedriveRuns(RedriveRuns):
 
     def begin(self, group: str, subscription: str, by: str) -> Run:
         """Put the run on record, unless there is one."""
-        with translated_as(DeadLettersError, self._keys.stream):
+        with translate_stream_errors(DeadLettersError, self._keys.stream):
             new = {
                 "id": str(uuid4()),
                 "subscription": subscription,
@@ -56,8 +56,8 @@ class RedisRedriveRuns(RedriveRuns):
         waiting, after = 0, run.position
         keys = [self._keys.redriven(run.subscription), self._keys.records(run.subscription)]
         while after:
-            with translated_as(DeadLettersError, self._keys.stream):
-                flat: Any = run_now(self._redis.execute_command, "unacknowledged", keys, after, _PAGE)
+            with translate_stream_errors(DeadLettersError, self._keys.stream):
+                flat: Any = run_now(self._redis.execute_command, "list_redriven", keys, after, _PAGE)
             for mark, record in zip(flat[1::3], flat[2::3], strict=True):
                 redriven = mark_from(mark)
                 if redriven and redriven.run == run.id:
@@ -68,7 +68,7 @@ class RedisRedriveRuns(RedriveRuns):
 
     def end(self, run: Run) -> None:
         """Delete the record, if it is still that of the run."""
-        with translated_as(DeadLettersError, self._keys.stream):
+        with translate_stream_errors(DeadLettersError, self._keys.stream):
             found: Any = self._redis.hget(self._keys.redrive_runs, run.group)
             if found and _run(run.group, found) == run:
                 self._redis.hdel(self._keys.redrive_runs, run.group)
@@ -99,7 +99,7 @@ def _failures(record: bytes) -> tuple[FailedAttempt, ...]:
     """Return the failed attempts that are on record; none if that cannot be read, which the subscriber names."""
     entry = Entry("", None)
     try:
-        recall(entry, record)
+        restore_attempts(entry, record)
     except ValueError:
         return ()
     return entry.failures

@@ -7,12 +7,12 @@ from typing import Any
 
 import redis
 
-from qontract.adapters.redis.acl import OLDEST, Grant, Process, grants
+from qontract.adapters.redis.acl import OLDEST, AclUser, Grant, grants
 from qontract.adapters.redis.connections import NoSentinelError, NotPrimaryError, client
 from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.redis.lua_scripts import run_now
-from qontract.adapters.redis.replicas import why_no_fsync
-from qontract.adapters.unreadable import excerpt
+from qontract.adapters.redis.write_durability import why_no_fsync
+from qontract.adapters.unreadable_values import excerpt
 from qontract.application.ports.server_check import ServerCheck, ServerState
 
 _PROBED_MILLISECONDS = 10_000
@@ -31,7 +31,7 @@ class RedisServerCheck(ServerCheck):
     def __init__(
         self,
         url: str,
-        process: Process,
+        process: AclUser,
         *,
         channel: str,
         stream: str,
@@ -53,7 +53,9 @@ class RedisServerCheck(ServerCheck):
         After a replica has answered, the next time asks on a new connection.
         """
         try:
-            answer = run_now(self._redis.execute_command, "check", [self._ready], self._milliseconds, self._commands)
+            answer = run_now(
+                self._redis.execute_command, "check_commands", [self._ready], self._milliseconds, self._commands
+            )
         except (redis.RedisError, OSError) as error:
             return self._failed(error)
         if answer != b"old" and answer[2].startswith(

@@ -9,10 +9,10 @@ import redis
 
 from qontract.adapters.redis.connections import client
 from qontract.adapters.redis.keys import keys_of
-from qontract.adapters.unreadable import excerpt
+from qontract.adapters.unreadable_values import excerpt
 from qontract.application.ports.server_info import ServerInfo, ServerInfoError
-from qontract.domain.server import ServerReplica, ServerView
 from qontract.domain.server_address import server_address
+from qontract.domain.server_health import ServerReplica, ServerView
 
 _MAX_LENGTH = 100
 
@@ -38,13 +38,13 @@ class RedisServerInfo(ServerInfo):
         except (redis.RedisError, OSError) as error:
             text = excerpt(f"{type(error).__name__}: {error}")
             raise ServerInfoError(f"{self._address} refused or did not answer: {text}") from error
-        view = view_of(info, self._address, now=now)
+        view = server_view(info, self._address, now=now)
         if not view.primary:  # perhaps the name has moved since
             self._redis.connection_pool.disconnect()
         return view
 
 
-def view_of(info: Mapping[str, Any], address: str, *, now: Any) -> ServerView:
+def server_view(info: Mapping[str, Any], address: str, *, now: Any) -> ServerView:
     """Return what INFO says, as far as it can be read.
 
     `now` is the answer to TIME, which the server refuses while it reads its files. CONFIG is not asked: who may read it

@@ -9,12 +9,12 @@ from typing import Any
 import redis
 
 from qontract.adapters.redis.connections import client
-from qontract.adapters.redis.errors import translated_as
+from qontract.adapters.redis.errors import translate_stream_errors
 from qontract.adapters.redis.kept_events import milliseconds
 from qontract.adapters.redis.keys import keys_of
 from qontract.adapters.redis.lua_scripts import run_now
-from qontract.adapters.redis.records.subscription_views import view_of
-from qontract.adapters.unreadable import excerpt
+from qontract.adapters.redis.records.subscription_views import subscription_view
+from qontract.adapters.unreadable_values import excerpt
 from qontract.application.ports.subscriptions import BusyError, Subscriptions, SubscriptionsError, Target
 from qontract.domain.subscriptions import ALIVE_SECONDS, Move, SubscriptionView
 
@@ -41,40 +41,40 @@ class RedisSubscriptions(Subscriptions):
 
     def all(self) -> Sequence[SubscriptionView]:
         """Return the groups, and the names without one that somebody has run or paused; those of the shortest names."""
-        with translated_as(SubscriptionsError, self._keys.stream):
+        with translate_stream_errors(SubscriptionsError, self._keys.stream):
             groups = self._groups()
             names = set(groups)
             for key in (self._keys.alive, self._keys.paused):
                 if self._redis.type(key) == b"hash":
                     names |= {name for name, _ in islice(self._redis.hscan_iter(key), _MAX_NAMES)}
             chosen = sorted(sorted(names, key=len)[:_MAX_SUBSCRIPTIONS])
-            return [view_of(self._redis, self._keys, name, groups.get(name)) for name in chosen]
+            return [subscription_view(self._redis, self._keys, name, groups.get(name)) for name in chosen]
 
     def get(self, name: str) -> SubscriptionView | None:
         """Return one."""
         key = _bytes(name)
-        with translated_as(SubscriptionsError, self._keys.stream):
+        with translate_stream_errors(SubscriptionsError, self._keys.stream):
             group = self._groups().get(key)
             known = (self._redis.hexists(place, key) for place in (self._keys.alive, self._keys.paused))
             if not key or (group is None and not any(known)):
                 return None
-            return view_of(self._redis, self._keys, key, group)
+            return subscription_view(self._redis, self._keys, key, group)
 
     def pause(self, name: str, by: str) -> bool:
         """Set the field of the subscription, unless it is there."""
         record = json.dumps({"since": datetime.now(UTC).isoformat(), "by": by})
-        with translated_as(SubscriptionsError, self._keys.stream):
+        with translate_stream_errors(SubscriptionsError, self._keys.stream):
             return bool(self._redis.hsetnx(self._keys.paused, name, record))
 
     def resume(self, name: str) -> bool:
         """Delete the field."""
-        with translated_as(SubscriptionsError, self._keys.stream):
+        with translate_stream_errors(SubscriptionsError, self._keys.stream):
             return bool(self._redis.hdel(self._keys.paused, name))
 
     def preview(self, name: str, target: Target) -> Move | None:
         """Count in steps, of which each keeps the server for some milliseconds."""
         key = _bytes(name)
-        with translated_as(SubscriptionsError, self._keys.stream):
+        with translate_stream_errors(SubscriptionsError, self._keys.stream):
             group = self._groups().get(key)
             if group is None:
                 return None
@@ -90,16 +90,16 @@ class RedisSubscriptions(Subscriptions):
         """Make the group again, in a script."""
         keys = self._keys
         places = [keys.stream, keys.records(name), keys.lease(name), keys.paused, keys.alive, keys.places]
-        with translated_as(SubscriptionsError, self._keys.stream):
-            return self._did(name, "seek", places, self._position(target), self._alive_seconds)
+        with translate_stream_errors(SubscriptionsError, self._keys.stream):
+            return self._did(name, "seek_subscription", places, self._position(target), self._alive_seconds)
 
     def remove(self, name: str) -> bool:
         """Destroy the groups and the keys, in a script."""
         keys = self._keys
         more = (keys.outcomes(name), keys.interests, keys.places)
         of_it = [keys.redriven(name), keys.stream, keys.records(name), keys.lease(name)]
-        with translated_as(SubscriptionsError, self._keys.stream):
-            return self._did(name, "remove", [*of_it, keys.paused, keys.alive, *more], self._alive_seconds)
+        with translate_stream_errors(SubscriptionsError, self._keys.stream):
+            return self._did(name, "remove_subscription", [*of_it, keys.paused, keys.alive, *more], self._alive_seconds)
 
     def _did(self, name: str, script: str, keys: list[str], *args: Any) -> bool:
         if not _bytes(name):
@@ -138,7 +138,7 @@ class RedisSubscriptions(Subscriptions):
         for _ in range(_MAX_STEPS):
             if _number(after) >= _number(last):
                 return count, False
-            step, *rest = run_now(self._redis.execute_command, "count", [self._keys.stream], after, last)
+            step, *rest = run_now(self._redis.execute_command, "count_entries", [self._keys.stream], after, last)
             count += step
             if not rest:
                 return count, False

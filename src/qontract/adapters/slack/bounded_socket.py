@@ -4,7 +4,7 @@ import socket
 from io import BufferedReader, RawIOBase
 from typing import Any
 
-from qontract.adapters.bounds import Bounds
+from qontract.adapters.call_bounds import Bounds
 
 
 class BoundedSocket:

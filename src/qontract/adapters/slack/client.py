@@ -7,10 +7,10 @@ from typing import Any
 
 from slack_sdk.errors import SlackApiError
 
-from qontract.adapters.bounds import Bounds, OutOfBoundsError
+from qontract.adapters.call_bounds import Bounds, OutOfBoundsError
+from qontract.adapters.one_line_text import one_line
 from qontract.adapters.slack.retries import RETRIES, Retries, retry_after
 from qontract.adapters.slack.web_client import BoundedWebClient
-from qontract.adapters.texts import one_line
 from qontract.application.ports.integration import IntegrationError, RateLimitedError
 
 _PAGE = 999

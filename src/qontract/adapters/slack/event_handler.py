@@ -11,10 +11,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-from qontract.adapters.bounds import Bounds
+from qontract.adapters.call_bounds import Bounds
 from qontract.adapters.slack.client import SlackClient
+from qontract.adapters.slack.escaping import escaped
 from qontract.adapters.slack.settings import ApiUrl
-from qontract.adapters.slack.texts import escaped
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy, RetryLater
 from qontract.application.ports.integration import RateLimitedError
 from qontract.domain.events import DomainEvent, EventData

@@ -11,7 +11,7 @@ from slack_sdk.http_retry.handler import RetryHandler
 from slack_sdk.http_retry.response import HttpResponse
 from slack_sdk.http_retry.state import RetryState
 
-from qontract.adapters.bounds import Bounds
+from qontract.adapters.call_bounds import Bounds
 
 RETRIES = 2
 """After a failure that is no refusal for the rate."""
@@ -20,7 +20,7 @@ _MAX_RETRY_AFTER = 3600.0
 
 
 class Retries(RetryHandler):
-    """Waits and tries again, within the bounds of the call.
+    """SharedWaits and tries again, within the bounds of the call.
 
     A call that Slack refused for its rate (429) was not carried out: that is tried again after the time that Slack
     names. One that failed otherwise may have been: it is tried again only if it is `repeatable`.

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from qontract.adapters.slack import answers
+from qontract.adapters.slack import responses
 from qontract.adapters.slack.client import SlackClient
 from qontract.adapters.slack.settings import ApiUrl
 from qontract.application.ports.integration import IntegrationError
@@ -46,14 +46,14 @@ class SlackApiUsergroups(SlackUsergroups):
         """Return the workspace: one call for all usergroups, and one for each page of users and channels."""
         slack = self._slack(scope)
         types = "public_channel,private_channel"
-        users = answers.users(slack.pages("users.list"))
-        channels = answers.channels(slack.pages("conversations.list", types=types, exclude_archived=True))
+        users = responses.users(slack.pages("users.list"))
+        channels = responses.channels(slack.pages("conversations.list", types=types, exclude_archived=True))
         return SlackWorkspace(
             name=scope,
             users=tuple(users),
             channels=tuple(channels),
             usergroups=tuple(
-                answers.usergroups(slack.call("usergroups.list", include_users=True, include_disabled=True))
+                responses.usergroups(slack.call("usergroups.list", include_users=True, include_disabled=True))
             ),
         )
 
@@ -90,7 +90,7 @@ def _create(slack: SlackClient, action: CreateUsergroup) -> None:
     created = slack.call(
         "usergroups.create", once=True, name=action.usergroup, handle=action.usergroup, description=action.description
     )
-    usergroup_id = answers.created_id(created)
+    usergroup_id = responses.created_id(created)
     steps = {
         "channels": ("usergroups.update", action.channel_ids),
         "users": ("usergroups.users.update", action.user_ids),

@@ -21,9 +21,9 @@ from urllib.request import (
 from slack_sdk import WebClient
 from slack_sdk.http_retry.handler import RetryHandler
 
-from qontract.adapters.bounds import Bounds
+from qontract.adapters.call_bounds import Bounds
+from qontract.adapters.one_line_text import one_line
 from qontract.adapters.slack.bounded_socket import BoundedSocket
-from qontract.adapters.texts import one_line
 from qontract.application import tracing
 
 if not hasattr(WebClient, "_perform_urllib_http_request_internal"):  # another version: it would not ask us

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from prometheus_client import Counter, Gauge
 
 from qontract.adapters import private_files
-from qontract.adapters.unreadable import Unreadable, excerpt
+from qontract.adapters.unreadable_values import Unreadable, excerpt
 from qontract.application.ports.event_spool import EventSpool, EventSpoolError
 from qontract.application.ports.intents import by_scope, intents_of
 from qontract.domain.events import DomainEvent, read_event

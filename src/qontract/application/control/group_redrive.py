@@ -20,7 +20,7 @@ _BATCH_SECONDS = 5.0
 """A batch is so small that it takes no longer than this at its rate."""
 
 
-class NotReadError(Exception):
+class NotRunningError(Exception):
     """Nobody reads the subscription: redriven events would only wait."""
 
 
@@ -59,7 +59,7 @@ def group_of(letters: Iterable[DeadLetter], group_id: str) -> Group | None:
 
 
 def check_read(control: SubscriptionControl, subscription: str) -> None:
-    """Raise SubscriptionGoneError if the subscription is gone, and NotReadError if nobody reads it."""
+    """Raise SubscriptionGoneError if the subscription is gone, and NotRunningError if nobody reads it."""
     try:
         known = control.get(subscription)
     except UnknownSubscriptionError:
@@ -67,7 +67,7 @@ def check_read(control: SubscriptionControl, subscription: str) -> None:
     if not (known.view.made or known.view.is_run):
         raise SubscriptionGoneError(subscription)
     if known.view.paused or not known.view.is_read:
-        raise NotReadError(f"nobody reads its subscription {subscription} ({known.state}): {known.reason}")
+        raise NotRunningError(f"nobody reads its subscription {subscription} ({known.state}): {known.reason}")
 
 
 class GroupRedrive:

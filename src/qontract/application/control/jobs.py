@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import islice, takewhile
 
-from qontract.application.ports.kept_jobs import KeptJobs
-from qontract.domain.kept_jobs import CancelOutcome, JobView
+from qontract.application.ports.job_admin import JobAdmin
+from qontract.domain.job_views import CancelOutcome, JobView
 
 log = logging.getLogger(__name__)
 
@@ -22,9 +22,9 @@ class EndedJobError(Exception):
 
 
 class JobControl:
-    """Controls the jobs of `kept`. Raises KeptJobsError, and UnknownJobError if there is no such job."""
+    """Controls the jobs of `kept`. Raises JobAdminError, and UnknownJobError if there is no such job."""
 
-    def __init__(self, kept: KeptJobs) -> None:
+    def __init__(self, kept: JobAdmin) -> None:
         self._kept = kept
 
     def latest(

@@ -6,11 +6,11 @@ import random
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from enum import StrEnum
 from functools import partial
 from typing import Any
 
 from qontract.application import tracing
+from qontract.application.delivery.counts import CountDelivery, DeliveryCount, report_expired
 from qontract.application.delivery.deadline import Deadline
 from qontract.application.delivery.lease import Lease
 from qontract.application.delivery.retries import GiveUp, cause_of, decide, describe
@@ -18,10 +18,10 @@ from qontract.application.delivery.subscription import Subscription
 from qontract.application.ports.event_format import EventFormat
 from qontract.application.ports.event_handler import Delivery
 from qontract.application.ports.event_log import Entry, EventLog, LeaseLostError
-from qontract.domain.causes import REPLICA_DIED, REPLICA_ENDED, Cause, cause_of_text
 from qontract.domain.dead_letters import FailedAttempt
 from qontract.domain.delivery_outcomes import DeliveryOutcome
 from qontract.domain.events import DomainEvent, wire_name
+from qontract.domain.failure_causes import REPLICA_DIED, REPLICA_ENDED, Cause, cause_of_text
 
 log = logging.getLogger(__name__)
 
@@ -36,23 +36,7 @@ _SOON = 0.001
 Publish = Callable[[Delivery, DomainEvent], Awaitable[None]]
 
 
-class Count(StrEnum):
-    """The counters of a subscription."""
-
-    HANDLED = "events_handled"
-    FAILED = "attempts_failed"
-    RETRIED = "attempts_retried"
-    DEAD_LETTERED = "events_dead_lettered"
-    DEDUPLICATED = "events_deduplicated"
-    CLAIMED = "events_claimed"
-    EXPIRED = "events_expired"
-    REBUILT = "subscriptions_rebuilt"
-    REWOUND = "streams_rewound"
-    STUCK = "handlers_stuck"
-
-
-Counting = Callable[[Count, int], object]
-Asking = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
+AskEventLog = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
 
 class Attempts:
@@ -71,12 +55,12 @@ class Attempts:
         event_log: EventLog,
         event_format: EventFormat,
         *,
-        ask: Asking,
+        ask: AskEventLog,
         publish: Publish,
         finished: Callable[[Entry], object],
         dead_lettered: Callable[[Entry], object],
         lease: Lease | None,
-        count: Counting,
+        count: CountDelivery,
         now: Callable[[], float],
     ) -> None:
         self._name = subscription.name
@@ -128,7 +112,7 @@ class Attempts:
             self._finished(entry)
             return None
         if self._policy.dedupe_for and await self._is_known(event):
-            self._count(Count.DEDUPLICATED, 1)
+            self._count(DeliveryCount.DEDUPLICATED, 1)
             entry.outcome, entry.ended = DeliveryOutcome.DEDUPLICATED, self._now()
             self._finished(entry)
             return None
@@ -184,7 +168,7 @@ class Attempts:
         decision = decide(error, number - 1, self._policy, random.random())  # noqa: S311 - a backoff is no secret
         entry.begun = 0
         if isinstance(decision, GiveUp) or decision.failure is not None:
-            self._count(Count.FAILED, 1)
+            self._count(DeliveryCount.FAILED, 1)
             tracing.fail(type(error).__name__)
             log.warning(
                 "attempt failed",
@@ -195,7 +179,7 @@ class Attempts:
             await self._dead_letter(entry, decision.failure, cause)
             return None
         if decision.failure is not None:
-            self._count(Count.RETRIED, 1)
+            self._count(DeliveryCount.RETRIED, 1)
             entry.failures += (self._failure(decision.failure, cause),)
         entry.due = self._now() + decision.seconds
         await self._ask(partial(self._log.record, [entry]))
@@ -209,7 +193,7 @@ class Attempts:
         event = entry.event
         await self._ask(partial(self._log.dead_letter, entry))
         self._dead_lettered(entry)
-        self._count(Count.DEAD_LETTERED, 1)
+        self._count(DeliveryCount.DEAD_LETTERED, 1)
         known = about(self._name, event) if event else {"subscription": self._name}
         log.error("event dead-lettered", extra={**known, "entry": str(entry.key), "error": entry.failures[-1].error})
 
@@ -226,7 +210,7 @@ class Attempts:
         return FailedAttempt(datetime.fromtimestamp(self._now(), UTC), line, cause)
 
     def _is_stuck(self, delivery: Delivery, where: str) -> None:
-        self._count(Count.STUCK, 1)
+        self._count(DeliveryCount.STUCK, 1)
         extra = about(delivery.subscription, delivery.event)
         log.error("handler is stuck; it goes on after its time-out", extra={**extra, "where": where})
 
@@ -241,16 +225,7 @@ def about(subscription: str, event: DomainEvent) -> dict[str, object]:
     }
 
 
-def report_expired(entry: Entry, subscription: str, count: Counting, now: float) -> None:
-    """Log and count an entry that vanished from the log before it was acknowledged; it may stand for several."""
-    entry.outcome, entry.ended = DeliveryOutcome.EXPIRED, now
-    number = entry.expired or 1
-    count(Count.EXPIRED, number)
-    extra = {"subscription": subscription, "entry": str(entry.key), "count": number}
-    log.error("event expired before it was handled", extra=extra)
-
-
-def replica_ended(begun: float) -> FailedAttempt:
+def replica_ended_failure(begun: float) -> FailedAttempt:
     """Return the failure of an attempt during which the replica died. The attempt was `begun` then."""
     return FailedAttempt(datetime.fromtimestamp(begun, UTC), REPLICA_ENDED, Cause(REPLICA_DIED))
 
@@ -260,11 +235,11 @@ def _identity(event: DomainEvent) -> str:
     return f"{event.source} {event.id}"
 
 
-def judge_claimed(entry: Entry) -> None:
+def fail_begun_attempt(entry: Entry) -> None:
     """Decide whether a claimed entry may have killed the replica that had it.
 
     An attempt that began and did not end counts as failed. Without a record, nobody knows whether an attempt began.
     """
     entry.suspect = not entry.recorded or entry.begun > 0
     if entry.begun:
-        entry.failures, entry.begun = (*entry.failures, replica_ended(entry.begun)), 0
+        entry.failures, entry.begun = (*entry.failures, replica_ended_failure(entry.begun)), 0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from traceback import walk_tb
 
 from qontract.application.ports.event_handler import Policy, Reject, RetryLater
-from qontract.domain.causes import REJECTED, TIMED_OUT, Cause, Frame, where_raised
+from qontract.domain.failure_causes import REJECTED, TIMED_OUT, Cause, Frame, where_raised
 
 SOONEST_RETRY = 0.1
 """The shortest wait in seconds: a handler that asks for a retry at once must not be called in an endless loop."""

@@ -8,13 +8,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from qontract.application.delivery.attempts import Attempts, Count, Counting, Publish, judge_claimed, report_expired
+from qontract.application.delivery.attempts import Attempts, Publish, fail_begun_attempt
 from qontract.application.delivery.capacity import Capacity
+from qontract.application.delivery.counts import CountDelivery, DeliveryCount, report_expired, report_rebuilt
 from qontract.application.delivery.lanes import Lanes
 from qontract.application.delivery.lease import Lease
 from qontract.application.delivery.subscription import Subscription
 from qontract.application.ports.event_format import EventFormat
-from qontract.application.ports.event_log import Entry, EventLog, EventLogError, GoneError, LeaseLostError, RewoundError
+from qontract.application.ports.event_log import (
+    Entry,
+    EventLog,
+    EventLogError,
+    LeaseLostError,
+    LogWentBackError,
+    PlaceLostError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +56,7 @@ class Dependencies:
 
     event_format: EventFormat
     publish: Publish
-    count: Counting
+    count: CountDelivery
     clock: Callable[[], float]
     now: Callable[[], float]
 
@@ -203,14 +211,14 @@ class DeliverySession:
                 continue
             if entry.redelivered:
                 claimed += 1
-                judge_claimed(entry)
+                fail_begun_attempt(entry)
             if self._wanted(entry):
                 self._lanes.add(entry.event.order_key if ordered and entry.event else entry.key, entry)
             else:
                 self._capacity.free(entry)
                 self._finished(entry)
         if claimed:
-            self._dependencies.count(Count.CLAIMED, claimed)
+            self._dependencies.count(DeliveryCount.CLAIMED, claimed)
 
     def _wanted(self, entry: Entry) -> bool:
         """Return whether the handler wants the entry, and decode it then. Bytes without a type count as type ""."""
@@ -240,7 +248,7 @@ class DeliverySession:
             done = self._done[:]
             await self._ask(partial(self._log.acknowledge, done))
             if self._attempts.handled:
-                self._dependencies.count(Count.HANDLED, self._attempts.handled)
+                self._dependencies.count(DeliveryCount.HANDLED, self._attempts.handled)
                 self._attempts.handled = 0
             del self._done[: len(done)]
             for entry in done:
@@ -263,13 +271,13 @@ class DeliverySession:
             except LeaseLostError:
                 raise
             except EventLogError as error:
-                if isinstance(error, RewoundError):
-                    self._dependencies.count(Count.REWOUND, 1)
+                if isinstance(error, LogWentBackError):
+                    self._dependencies.count(DeliveryCount.REWOUND, 1)
                     log.error("stream rewound; events may come again", extra={"subscription": self._name})  # noqa: TRY400
                 elif pause == _SHORTEST_PAUSE:  # once for each question
                     extra = {"subscription": self._name, "error": str(error)}
-                    log.warning("event log does not answer; it is asked again", extra=extra)
-                if isinstance(error, GoneError):
+                    log.warning("event log request failed; it is repeated", extra=extra)
+                if isinstance(error, PlaceLostError):
                     await self._reopen()
             else:
                 if self._attempts.stopping:  # redis-py's wait_for swallows a cancellation, on Python 3.11
@@ -285,9 +293,3 @@ class DeliverySession:
                 report_rebuilt(self._name, self._dependencies.count)
             if self._lease:
                 await self._log.claim_all()
-
-
-def report_rebuilt(subscription: str, count: Counting) -> None:
-    """Log and count that a subscription had lost its place."""
-    count(Count.REBUILT, 1)
-    log.error("subscription rebuilt; it had lost its place", extra={"subscription": subscription})

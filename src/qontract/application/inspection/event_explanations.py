@@ -14,6 +14,7 @@ from qontract.application.ports.kept_events import KeptEvents, KeptEventsError, 
 from qontract.application.ports.subscriptions import Subscriptions
 from qontract.domain.dead_letters import DeadLetter, Discarded, Redriven
 from qontract.domain.delivery_states import DeliveryState, PendingEntry
+from qontract.domain.delivery_verdicts import explain_delivery
 from qontract.domain.events import DomainEvent
 from qontract.domain.explanations import (
     DeliveryFacts,
@@ -23,10 +24,9 @@ from qontract.domain.explanations import (
     SubscriptionFinding,
     Verdict,
 )
-from qontract.domain.findings import counted
+from qontract.domain.health_findings import counted
 from qontract.domain.kept_events import KeptEvent
 from qontract.domain.subscriptions import SubscriptionView
-from qontract.domain.verdicts import finding_of
 
 _MAX_LETTERS = 50_000
 _MAX_SPOOLED = 10_000
@@ -141,7 +141,9 @@ class EventExplanations:
             kind = event.type if event else letter.type if letter else None
             predecessor = self._predecessor(event, state) if event else None
             whole = replace(state, missing=(*state.missing, *missing))
-            found = finding_of(DeliveryFacts(self._now(), kind, view, whole, predecessor, letter, redriven, discarded))
+            found = explain_delivery(
+                DeliveryFacts(self._now(), kind, view, whole, predecessor, letter, redriven, discarded)
+            )
             findings.append(replace(found, missing=state.missing))
         return findings
 

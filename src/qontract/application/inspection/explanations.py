@@ -6,12 +6,12 @@ from typing import Any
 
 from qontract.application.inspection.event_explanations import EventExplanations
 from qontract.application.inspection.event_search import MAX_SCANNED, Search
+from qontract.application.ports.job_admin import JobAdmin, JobAdminError
 from qontract.application.ports.kept_events import Span
-from qontract.application.ports.kept_jobs import KeptJobs, KeptJobsError
 from qontract.domain.explanations import EventExplanation
-from qontract.domain.history import History, JobExplanation, Mention, concerned, concerns, explain_job
+from qontract.domain.job_views import JobView
 from qontract.domain.kept_events import KeptEvent
-from qontract.domain.kept_jobs import JobView
+from qontract.domain.name_history import History, JobExplanation, Mention, concerned, concerns, explain_job
 
 _MAX_JOBS, _MAX_EXPLAINED_JOBS = 100, 5
 
@@ -24,7 +24,7 @@ class Explanations:
     """
 
     def __init__(
-        self, events: EventExplanations, jobs: KeptJobs | None = None, *, most: int = MAX_SCANNED, limit: int = 10
+        self, events: EventExplanations, jobs: JobAdmin | None = None, *, most: int = MAX_SCANNED, limit: int = 10
     ) -> None:
         self._events = events
         self._jobs = jobs
@@ -65,7 +65,7 @@ class Explanations:
     def _job(self, name: str, missing: list[str]) -> JobView | None:
         try:
             return self._jobs.get(name) if self._jobs else None
-        except KeptJobsError as error:
+        except JobAdminError as error:
             missing.append(f"jobs: {error}")
             return None
 
@@ -80,7 +80,7 @@ class Explanations:
         try:
             views = self._jobs.list(limit=_MAX_JOBS)
             job = next((view.id for view in views if view.correlation_id == request), "")
-        except KeptJobsError as error:
+        except JobAdminError as error:
             return replace(explanation, missing=(*explanation.missing, f"jobs: {error}"))
         return replace(explanation, job=job)
 
@@ -96,7 +96,7 @@ class Explanations:
                     found.append(explain_job(view, name))
                 if len(found) >= _MAX_EXPLAINED_JOBS:
                     break
-        except KeptJobsError as error:
+        except JobAdminError as error:
             missing.append(f"jobs: {error}")
         return found
 

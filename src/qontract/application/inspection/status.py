@@ -8,11 +8,11 @@ from typing import Generic, TypeVar
 
 from qontract.application.event_manager import EventManager
 from qontract.application.ports.event_spool import EventSpoolError
-from qontract.application.ports.kept_jobs import KeptJobs, KeptJobsError
-from qontract.application.ports.presence import Presence
+from qontract.application.ports.job_admin import JobAdmin, JobAdminError
+from qontract.application.ports.process_registry import ProcessRegistry
 from qontract.application.ports.server_info import ServerInfo
 from qontract.application.ports.subscriptions import Subscriptions
-from qontract.domain.findings import Unanswered
+from qontract.domain.health_findings import Unanswered
 from qontract.domain.processes import ProcessKind, SpoolView
 from qontract.domain.status import SystemFacts
 
@@ -33,8 +33,8 @@ class SystemStatus:
     def __init__(
         self,
         server: ServerInfo,
-        presence: Presence,
-        jobs: Callable[[], KeptJobs] | None,
+        process_registry: ProcessRegistry,
+        jobs: Callable[[], JobAdmin] | None,
         subscriptions: Subscriptions | None,
         events: EventManager | None,
         *,
@@ -44,7 +44,7 @@ class SystemStatus:
         seconds: float = SECONDS,
     ) -> None:
         self._server = server
-        self._presence = presence
+        self._presence = process_registry
         self._jobs = jobs
         self._subscriptions = subscriptions
         self._events = events
@@ -55,12 +55,12 @@ class SystemStatus:
 
     def look(self) -> SystemFacts:
         """Return what is known now. It never raises, and takes no longer than `seconds`."""
-        kept_jobs = self._jobs() if self._jobs else None  # before the time begins: this may import a lot
+        job_admin = self._jobs() if self._jobs else None  # before the time begins: this may import a lot
         until = monotonic() + self._seconds
         server = _Question(self._server.look)
         processes = _Question(self._presence.all)
-        jobs = _Question(lambda: _known(kept_jobs).counts())
-        scopes = _Question(lambda: _known(kept_jobs).scopes())
+        jobs = _Question(lambda: _known(job_admin).counts())
+        scopes = _Question(lambda: _known(job_admin).scopes())
         subscriptions = _Question(self._subscriptions.all if self._subscriptions else tuple)
         intents = _Question(self._intents)
         spool = _Question(self._spool_here)
@@ -97,9 +97,9 @@ def spool_view(events: EventManager | None, path: str) -> SpoolView | None:
     return SpoolView(path, spooled) if spooled else None
 
 
-def _known(jobs: KeptJobs | None) -> KeptJobs:
+def _known(jobs: JobAdmin | None) -> JobAdmin:
     if jobs is None:
-        raise KeptJobsError("QAPI_AUTH__SECRET is not set, and what is known of jobs is signed with it")
+        raise JobAdminError("QAPI_AUTH__SECRET is not set, and what is known of jobs is signed with it")
     return jobs
 
 

@@ -18,11 +18,11 @@ class LeaseLostError(EventLogError):
     """Another replica leads this subscription."""
 
 
-class GoneError(EventLogError):
+class PlaceLostError(EventLogError):
     """The place of this subscription was lost, and its deliveries too: call `open`, and claim again."""
 
 
-class RewoundError(GoneError):
+class LogWentBackError(PlaceLostError):
     """The log went back: it lost the latest events, and how far its subscriptions had come since."""
 
 
@@ -100,8 +100,8 @@ class EventLog(Protocol):
     - `paused` returns whether the subscription is paused: then nobody reads it.
     - `remember` keeps ids for so many seconds; `known` returns whether an id is kept.
     - `measures` reads no events. `close` removes this replica from the subscription, if it holds no entries any more.
-    - Every method raises EventLogError and nothing else: GoneError if the subscription's place is lost, or if the log
-      may have lost acknowledgements. After the log went back, `read` raises RewoundError once: then events may come
+    - Every method raises EventLogError and nothing else: PlaceLostError if its place is lost, or if the log
+      may have lost acknowledgements. After the log went back, `read` raises LogWentBackError once: then events may come
       again, and other events may have the keys of lost ones.
     """
 

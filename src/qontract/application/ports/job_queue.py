@@ -4,7 +4,7 @@ from abc import abstractmethod
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from qontract.domain.jobs import Job, JobAbout, JobResult
+from qontract.domain.jobs import Job, JobMetadata, JobResult
 
 
 class JobQueueError(Exception):
@@ -37,7 +37,7 @@ class JobQueue(Protocol):
         """Return the result of the job so far. Raises JobQueueError."""
 
     @abstractmethod
-    def about(self, job_id: str) -> JobAbout | None:
+    def about(self, job_id: str) -> JobMetadata | None:
         """Return the job without its payload. Raises JobQueueError."""
 
     @abstractmethod

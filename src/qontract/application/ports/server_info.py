@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from typing import Protocol
 
-from qontract.domain.server import ServerView
+from qontract.domain.server_health import ServerView
 
 
 class ServerInfoError(Exception):

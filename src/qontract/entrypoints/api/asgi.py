@@ -10,7 +10,16 @@ from fastapi import FastAPI
 
 from qontract.application import tracing
 from qontract.domain.processes import ProcessKind
-from qontract.entrypoints.api import dead_letters, events, jobs, operation, reconcile, status, subscriptions, why
+from qontract.entrypoints.api import (
+    dead_letters,
+    events,
+    jobs,
+    operational_routes,
+    reconcile,
+    status,
+    subscriptions,
+    why,
+)
 from qontract.entrypoints.api.auth import ClaimsOf, claims_dependency
 from qontract.entrypoints.api.middleware import LimitedBody, RequestLog
 from qontract.entrypoints.api.openapi import add_desired_states
@@ -18,7 +27,7 @@ from qontract.entrypoints.api.problems import add_problems
 from qontract.entrypoints.api.token_health import token_health
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.integrations import Installed, usable_name
-from qontract.entrypoints.presence import shown, this_process
+from qontract.entrypoints.process_registration import shown, this_process
 from qontract.entrypoints.serving.secure_headers import SecureHeaders
 
 
@@ -56,7 +65,9 @@ def application(container: Container) -> FastAPI:
     _add_integrations(app, installed, desk)
     server = container.server_check("api", writes=True)
     tokens = token_health(keys, revoked, accept_secret=settings.auth.accept_secret)
-    app.include_router(operation.router(server, container.kept_jobs(), container.measure(), installed.refused, tokens))
+    app.include_router(
+        operational_routes.router(server, container.job_admin(), container.measure(), installed.refused, tokens)
+    )
     _add_what_can_be_asked(app, container, claims_of, desk)
     return app
 

@@ -14,8 +14,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from qontract.application.ports.key_set import KeySetError, PublicKey
 from qontract.application.token_keys import TokenKeys
-from qontract.entrypoints.renewal import Renewal
 from qontract.entrypoints.settings.groups import SECRET_BYTES, AuthSettings
+from qontract.entrypoints.settings_reload import Renewal
 from qontract.entrypoints.tokens import Claims, InvalidTokenError, claims_of, named_key
 
 Right = Literal["plan", "apply"]

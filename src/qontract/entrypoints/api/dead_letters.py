@@ -12,20 +12,20 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from qontract.application.control.dead_letter_changes import LetterChanges
 from qontract.application.control.dead_letters import find
-from qontract.application.control.group_redrive import GroupRedrive, NotReadError, check_read, group_of
+from qontract.application.control.group_redrive import GroupRedrive, NotRunningError, check_read, group_of
 from qontract.application.control.subscriptions import SubscriptionControl
 from qontract.application.event_manager import EventManager
 from qontract.application.ports.dead_letters import DeadLetters, DeadLettersError
 from qontract.application.ports.redrive_runs import RedriveRuns
 from qontract.application.ports.subscriptions import SubscriptionsError
-from qontract.domain.causes import UNREADABLE
 from qontract.domain.dead_letters import DeadLetter, groups_of
+from qontract.domain.failure_causes import UNREADABLE
 from qontract.entrypoints.api.auth import ClaimsOf
 from qontract.entrypoints.api.json_body import json_body, validated
 from qontract.entrypoints.api.middleware import correlation_id
 from qontract.entrypoints.api.problems import documented
 from qontract.entrypoints.api.scopes import holder
-from qontract.entrypoints.records.dead_letters import group_record, progress_record, record
+from qontract.entrypoints.presenters.dead_letters import group_record, progress_record, record
 from qontract.entrypoints.tokens import Claims
 
 PREFIX = "/api/v1/dead-letters"
@@ -184,7 +184,7 @@ def _body(model: type[BaseModel]) -> dict[str, Any]:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except NotReadError as error:
+    except NotRunningError as error:
         raise HTTPException(409, f"Refused: {error}.") from None
     except DeadLettersError as error:
         if error.of_letter:

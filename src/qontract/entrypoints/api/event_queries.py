@@ -9,7 +9,7 @@ from fastapi import HTTPException, Query
 
 from qontract.application.inspection.event_search import EventFilter
 from qontract.application.ports.kept_events import KeptEventsError, Span
-from qontract.entrypoints.times import point_in_time
+from qontract.entrypoints.points_in_time import point_in_time
 
 
 def wanted_of(

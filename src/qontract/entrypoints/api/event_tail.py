@@ -14,7 +14,7 @@ from qontract.application.inspection.event_search import EventFilter
 from qontract.application.ports.kept_events import KeptEvents, KeptEventsError, Span
 from qontract.domain.kept_events import KeptEvent
 from qontract.entrypoints.api.event_queries import span_of, translated, wanted_of
-from qontract.entrypoints.records.event_lines import record
+from qontract.entrypoints.presenters.event_lines import record
 
 _PAGE = 20
 _POLL_SECONDS = 0.5

@@ -18,7 +18,7 @@ from qontract.entrypoints.api.event_tail import add_tail
 from qontract.entrypoints.api.problems import documented
 from qontract.entrypoints.api.scopes import holder
 from qontract.entrypoints.event_types import event_types
-from qontract.entrypoints.records.event_lines import record
+from qontract.entrypoints.presenters.event_lines import record
 from qontract.entrypoints.tokens import Claims
 
 PREFIX = "/api/v1/events"

@@ -10,14 +10,14 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from qontract.application.control.jobs import EndedJobError, JobControl, UnknownJobError
-from qontract.application.ports.kept_jobs import KeptJobsError
-from qontract.domain.kept_jobs import JobView
+from qontract.application.ports.job_admin import JobAdminError
+from qontract.domain.job_views import JobView
 from qontract.entrypoints.api.auth import ClaimsOf, may, require
 from qontract.entrypoints.api.limits import Limits
+from qontract.entrypoints.api.long_polling import NO_SUCH_JOB
 from qontract.entrypoints.api.problems import documented
-from qontract.entrypoints.api.waiting import NO_SUCH_JOB
-from qontract.entrypoints.records.jobs import record
-from qontract.entrypoints.times import point_in_time
+from qontract.entrypoints.points_in_time import point_in_time
+from qontract.entrypoints.presenters.jobs import record
 from qontract.entrypoints.tokens import Claims
 
 PREFIX = "/api/v1/jobs"
@@ -117,7 +117,7 @@ def _translated() -> Iterator[None]:
         raise HTTPException(404, NO_SUCH_JOB) from None
     except EndedJobError as error:
         raise HTTPException(409, f"The job cannot be cancelled: {error}.") from None
-    except KeptJobsError as error:
+    except JobAdminError as error:
         raise HTTPException(503, f"{error}; try again.", {"retry-after": "5"}) from None
 
 

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 
 from qontract.domain.kept_events import is_deep
 from qontract.entrypoints.api.problems import MAX_ERRORS
-from qontract.entrypoints.api.wrong_bodies import described
+from qontract.entrypoints.api.validation_errors import described
 
 M = TypeVar("M", bound=BaseModel)
 

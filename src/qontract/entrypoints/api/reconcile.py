@@ -22,9 +22,9 @@ from qontract.domain.jobs import Job, JobResult, JobStatus
 from qontract.entrypoints.api.auth import ClaimsOf, Right, may, require, require_any
 from qontract.entrypoints.api.json_body import json_body, validated
 from qontract.entrypoints.api.limits import Limits
+from qontract.entrypoints.api.long_polling import NO_SUCH_JOB, Waiting
 from qontract.entrypoints.api.middleware import correlation_id
 from qontract.entrypoints.api.problems import documented
-from qontract.entrypoints.api.waiting import NO_SUCH_JOB, Waiting
 from qontract.entrypoints.settings.groups import ApiSettings
 from qontract.entrypoints.tokens import Claims
 

@@ -8,7 +8,7 @@ from qontract.application.inspection.status import SystemStatus
 from qontract.entrypoints.api.auth import ClaimsOf
 from qontract.entrypoints.api.problems import documented
 from qontract.entrypoints.api.scopes import holder
-from qontract.entrypoints.records.status import record
+from qontract.entrypoints.presenters.status import record
 
 
 def router(status: SystemStatus, claims_of: ClaimsOf) -> APIRouter:

@@ -15,8 +15,8 @@ from qontract.entrypoints.api.auth import ClaimsOf
 from qontract.entrypoints.api.json_body import json_body, validated
 from qontract.entrypoints.api.problems import documented
 from qontract.entrypoints.api.scopes import holder
-from qontract.entrypoints.records.subscriptions import record
-from qontract.entrypoints.times import point_in_time
+from qontract.entrypoints.points_in_time import point_in_time
+from qontract.entrypoints.presenters.subscriptions import record
 from qontract.entrypoints.tokens import Claims
 
 PREFIX = "/api/v1/subscriptions"

@@ -11,8 +11,8 @@ from qontract.domain.explanations import EventExplanation
 from qontract.entrypoints.api.auth import ClaimsOf
 from qontract.entrypoints.api.problems import documented
 from qontract.entrypoints.api.scopes import holder
-from qontract.entrypoints.records.explanations import record
-from qontract.entrypoints.records.history import record_of_history
+from qontract.entrypoints.presenters.explanations import record
+from qontract.entrypoints.presenters.name_history import record_of_history
 
 PREFIX = "/api/v1/why"
 

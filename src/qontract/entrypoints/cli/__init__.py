@@ -126,7 +126,7 @@ def dev(
 ) -> None:
     """Run everything on this machine, with an embedded Valkey and all sandboxes, until Ctrl-C."""
     with _ended_by_signals():
-        from qontract.entrypoints.dev.everything import run
+        from qontract.entrypoints.dev.dev_command import run
 
         run(dict(map(_state, sandbox or ())), data, port)
 
@@ -240,9 +240,9 @@ def token(
 
 def _refuse_unknown(scopes: Iterable[str]) -> None:
     """Raise SystemExit if there is no such scope for what is installed here."""
-    from qontract.entrypoints import integrations, packages
+    from qontract.entrypoints import integrations, plugins
 
-    names = packages.names(integrations.GROUP)
+    names = plugins.names(integrations.GROUP)
     ours = [f"{name}:{right}" for name in sorted(names) for right in ("plan", "apply")]
     known = [*_SCOPES, *ours]
     for scope in scopes:
@@ -267,7 +267,7 @@ def _ended_by_signals() -> Iterator[None]:
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
         signal.signal(signal.SIGHUP, end)
     try:
-        from qontract.entrypoints.packages import missing_extra, said
+        from qontract.entrypoints.plugins import missing_extra, said
 
         try:
             from qontract.entrypoints.dev.processes import StackError

@@ -39,8 +39,8 @@ def print_rules(
     The server refuses the placeholder of the password: put its SHA-256 there.
     """
     from qontract.entrypoints.container import get_container
-    from qontract.entrypoints.shown import as_json as to_json
-    from qontract.entrypoints.shown import safe
+    from qontract.entrypoints.terminal_text import as_json as to_json
+    from qontract.entrypoints.terminal_text import safe
 
     if user and process is None:
         raise typer.BadParameter("name the process whose user it is", param_hint="--user")

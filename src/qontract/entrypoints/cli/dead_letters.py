@@ -9,7 +9,7 @@ import typer
 from qontract.application.ports.dead_letters import DeadLetters, DeadLettersError
 from qontract.domain.dead_letters import DeadLetter
 from qontract.entrypoints.cli.terminal import examples, is_certain, no_answer
-from qontract.entrypoints.shown import safe
+from qontract.entrypoints.terminal_text import safe
 
 if TYPE_CHECKING:
     from qontract.application.control.dead_letter_changes import LetterChanges
@@ -75,9 +75,9 @@ def list_(
     One that cannot be read is `unreadable`, with the reason in place of an error.
     """
     from qontract.application.control.dead_letters import find
-    from qontract.entrypoints.records.dead_letters import line, record
-    from qontract.entrypoints.shown import as_json as to_json
-    from qontract.entrypoints.shown import folded, width
+    from qontract.entrypoints.presenters.dead_letters import line, record
+    from qontract.entrypoints.terminal_text import as_json as to_json
+    from qontract.entrypoints.terminal_text import folded, width
 
     filters = _Filters(subscription, event_type, subject, older_than, group)
     letter = None
@@ -101,9 +101,9 @@ def groups(
     """
     from qontract.application.control.dead_letters import find
     from qontract.domain.dead_letters import groups_of
-    from qontract.entrypoints.records.dead_letters import group_lines, group_record
-    from qontract.entrypoints.shown import as_json as to_json
-    from qontract.entrypoints.shown import width
+    from qontract.entrypoints.presenters.dead_letters import group_lines, group_record
+    from qontract.entrypoints.terminal_text import as_json as to_json
+    from qontract.entrypoints.terminal_text import width
 
     with _opened() as dead_letters:
         found = groups_of(find(dead_letters, subscription))
@@ -122,8 +122,8 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON")] = False,
 ) -> None:
     """Show a dead letter: its cause, every attempt, what to do next, and in the last line the event as it came."""
-    from qontract.entrypoints.records.dead_letters import lines, record
-    from qontract.entrypoints.shown import as_json as to_json
+    from qontract.entrypoints.presenters.dead_letters import lines, record
+    from qontract.entrypoints.terminal_text import as_json as to_json
 
     with _opened() as dead_letters:
         letter = _get(dead_letters, letter_id)
@@ -199,7 +199,7 @@ def discard(
 def _change(done: str, letter_id: str | None, filters: _Filters, *, every: bool, yes: bool, dry_run: bool) -> None:
     """Make this change to a letter, to those that match, or to all, and show each; ask first, unless `yes`."""
     from qontract.application.control.dead_letters import find
-    from qontract.domain.findings import counted
+    from qontract.domain.health_findings import counted
     from qontract.entrypoints.container import get_container
 
     _check_one_way(letter_id, filters, every)
@@ -228,7 +228,7 @@ def _each(
     done: str, letters: Iterable[DeadLetter], change: Callable[[str], bool], changes: "LetterChanges | None" = None
 ) -> tuple[int, int]:
     """Change and show each letter; say which cannot be. Return how many were changed, and how many could not be."""
-    from qontract.entrypoints.records.dead_letters import line
+    from qontract.entrypoints.presenters.dead_letters import line
 
     count, kept = 0, 0
     try:
@@ -254,7 +254,7 @@ def _each(
 
 def _changes(dead_letters: DeadLetters, events: Any) -> "LetterChanges":
     from qontract.application.control.dead_letter_changes import LetterChanges
-    from qontract.entrypoints.cli.who import operating_user
+    from qontract.entrypoints.cli.operating_user import operating_user
     from qontract.entrypoints.logs import configure_logs
 
     configure_logs("WARNING")

@@ -10,7 +10,7 @@ import typer
 
 from qontract.application.ports.kept_events import KeptEventsError
 from qontract.entrypoints.cli.terminal import examples, no_answer
-from qontract.entrypoints.times import point_in_time
+from qontract.entrypoints.points_in_time import point_in_time
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 
@@ -65,9 +65,9 @@ def list_(
     """
     from qontract.application.inspection.event_search import EventFilter, Search
     from qontract.application.ports.kept_events import Span
-    from qontract.domain.findings import counted
+    from qontract.domain.health_findings import counted
     from qontract.entrypoints.container import get_container
-    from qontract.entrypoints.records.event_lines import Lines
+    from qontract.entrypoints.presenters.event_lines import Lines
 
     wanted = EventFilter(tuple(types or ()), source, subject, who)
     with _one_line():
@@ -115,7 +115,7 @@ def tail(
     from qontract.application.inspection.event_search import EventFilter, follow
     from qontract.application.ports.kept_events import Span
     from qontract.entrypoints.container import get_container
-    from qontract.entrypoints.records.event_lines import Lines
+    from qontract.entrypoints.presenters.event_lines import Lines
 
     wanted = EventFilter(tuple(types or ()), source, subject, who)
     with _one_line():
@@ -140,8 +140,8 @@ def show(
     """Show one event, whole. Exits with 1 if there is none, and with 3 if not all could be looked at."""
     from qontract.application.inspection.event_search import find_one
     from qontract.entrypoints.container import get_container
-    from qontract.entrypoints.records.event_lines import whole
-    from qontract.entrypoints.shown import safe
+    from qontract.entrypoints.presenters.event_lines import whole
+    from qontract.entrypoints.terminal_text import safe
 
     with _one_line():
         event, search = find_one(get_container().kept_events(), name, source)
@@ -173,12 +173,12 @@ def publish(
     Exits with 0 also if Redis is away and the event waits in this machine's spool, as the line says.
     """
     from qontract.application.control.event_publishing import PublishOutcome, publish_by_hand
-    from qontract.entrypoints.cli.who import operating_user
+    from qontract.entrypoints.cli.operating_user import operating_user
     from qontract.entrypoints.container import get_container
     from qontract.entrypoints.logs import configure_logs
-    from qontract.entrypoints.records.event_lines import content_of, new_event
-    from qontract.entrypoints.shown import as_json as to_json
-    from qontract.entrypoints.shown import safe
+    from qontract.entrypoints.presenters.event_lines import content_of, new_event
+    from qontract.entrypoints.terminal_text import as_json as to_json
+    from qontract.entrypoints.terminal_text import safe
 
     if (file is None) == (event_type is None) or (file and (source or subject or data)):
         raise typer.BadParameter("give a FILE (- is the input), or --type and what else the event has")
@@ -204,8 +204,8 @@ def types(as_json: Annotated[bool, typer.Option("--json", help="As JSON: a line 
     from dataclasses import asdict
 
     from qontract.entrypoints.event_types import event_types
-    from qontract.entrypoints.shown import as_json as to_json
-    from qontract.entrypoints.shown import safe
+    from qontract.entrypoints.terminal_text import as_json as to_json
+    from qontract.entrypoints.terminal_text import safe
 
     for kind in event_types():
         if as_json:
@@ -221,7 +221,7 @@ def flush() -> None:
     """Send the events that wait in this machine's spool. Exits with 1 if some still wait."""
     from qontract.application.ports.event_publisher import EventPublisherError
     from qontract.application.ports.event_spool import EventSpoolError
-    from qontract.domain.findings import counted
+    from qontract.domain.health_findings import counted
     from qontract.entrypoints.container import get_event_manager
     from qontract.entrypoints.logs import configure_logs
 

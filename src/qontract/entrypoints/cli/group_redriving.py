@@ -8,7 +8,7 @@ import typer
 from qontract.application.control.dead_letter_changes import LetterChanges
 from qontract.application.control.group_redrive import (
     GroupRedrive,
-    NotReadError,
+    NotRunningError,
     RedriveEnd,
     RedriveProgress,
     check_read,
@@ -18,16 +18,16 @@ from qontract.application.control.group_redrive import group_of as find_group
 from qontract.application.control.subscriptions import SubscriptionControl
 from qontract.application.ports.dead_letters import SubscriptionGoneError
 from qontract.application.ports.subscriptions import SubscriptionsError
-from qontract.domain.causes import UNREADABLE
 from qontract.domain.dead_letters import Group
-from qontract.domain.findings import counted
+from qontract.domain.failure_causes import UNREADABLE
+from qontract.domain.health_findings import counted
+from qontract.entrypoints.cli.operating_user import operating_user
 from qontract.entrypoints.cli.terminal import is_certain, no_answer
-from qontract.entrypoints.cli.who import operating_user
 from qontract.entrypoints.container import get_container
 from qontract.entrypoints.logs import configure_logs
-from qontract.entrypoints.records.dead_letters import progress_line, progress_record
-from qontract.entrypoints.shown import as_json as to_json
-from qontract.entrypoints.shown import safe
+from qontract.entrypoints.presenters.dead_letters import progress_line, progress_record
+from qontract.entrypoints.terminal_text import as_json as to_json
+from qontract.entrypoints.terminal_text import safe
 
 CAME_BACK = 4
 """The exit code of a redriving that stopped, for its cause came back."""
@@ -95,7 +95,7 @@ def _check_read(control: SubscriptionControl, group: Group) -> None:
         check_read(control, group.subscription)
     except SubscriptionGoneError as error:
         raise SystemExit(f"qontract: {group.id}: not redriven: {safe(error)}") from None
-    except NotReadError as error:
+    except NotRunningError as error:
         hint = f"see qontract subscriptions show {group.subscription}"
         raise SystemExit(f"qontract: {group.id}: not redriven: {safe(error)}; {hint}") from None
     except SubscriptionsError as error:
@@ -116,7 +116,7 @@ class _Read:
         self._asked = time.monotonic()
         try:
             check_read(self._control, self._group.subscription)
-        except (SubscriptionGoneError, NotReadError, SubscriptionsError):
+        except (SubscriptionGoneError, NotRunningError, SubscriptionsError):
             return False
         return True
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import typer
 
 from qontract.entrypoints.cli.terminal import API_URL, examples, is_certain, no_answer
-from qontract.entrypoints.times import point_in_time
+from qontract.entrypoints.points_in_time import point_in_time
 
 if TYPE_CHECKING:
     from qontract.application.control.jobs import JobControl
@@ -70,9 +70,9 @@ def list_(
     Jobs that wait are kept for a week, and results for a day.
     """
     from qontract.entrypoints import client
-    from qontract.entrypoints.records.jobs import listed, record
-    from qontract.entrypoints.shown import as_json as to_json
-    from qontract.entrypoints.shown import width
+    from qontract.entrypoints.presenters.jobs import listed, record
+    from qontract.entrypoints.terminal_text import as_json as to_json
+    from qontract.entrypoints.terminal_text import width
 
     integration, scope = _place(integration, scope)
     with _jobs(token) as jobs:
@@ -102,8 +102,8 @@ def show(job_id: _Id, *, as_json: _Json = False, token: _Token = None, api_url: 
     from rich.console import Console
 
     from qontract.entrypoints.client import report
-    from qontract.entrypoints.records.jobs import lines
-    from qontract.entrypoints.shown import as_json as to_json
+    from qontract.entrypoints.presenters.jobs import lines
+    from qontract.entrypoints.terminal_text import as_json as to_json
 
     found = _one(job_id, token, api_url)
     if as_json:
@@ -136,10 +136,10 @@ def cancel(
     What it has applied stays, and its events are published. It ends as `skipped` if that was nothing, else as `failed`.
     """
     from qontract.entrypoints import client
-    from qontract.entrypoints.cli.who import operating_user
-    from qontract.entrypoints.records.jobs import said
-    from qontract.entrypoints.shown import as_json as to_json
-    from qontract.entrypoints.shown import safe
+    from qontract.entrypoints.cli.operating_user import operating_user
+    from qontract.entrypoints.presenters.jobs import said
+    from qontract.entrypoints.terminal_text import as_json as to_json
+    from qontract.entrypoints.terminal_text import safe
 
     found = _one(job_id, token, api_url)
     effect = "what it has applied stays" if found["began_at"] else "it never begins"
@@ -169,10 +169,10 @@ def _place(integration: str | None, scope: str | None) -> tuple[str | None, str 
 
 
 def _refuse_unknown(integration: str | None) -> None:
-    from qontract.entrypoints import integrations, packages
-    from qontract.entrypoints.shown import safe
+    from qontract.entrypoints import integrations, plugins
+    from qontract.entrypoints.terminal_text import safe
 
-    names = packages.names(integrations.GROUP)
+    names = plugins.names(integrations.GROUP)
     if integration is not None and integration not in names:
         installed = f"there are {', '.join(sorted(names))}"
         raise SystemExit(f"qontract: {safe(integration)}: no such integration is installed here; {installed}")
@@ -180,7 +180,7 @@ def _refuse_unknown(integration: str | None) -> None:
 
 def _one(job_id: str, token: str | None, api_url: str) -> dict[str, Any]:
     from qontract.entrypoints import client
-    from qontract.entrypoints.records.jobs import record
+    from qontract.entrypoints.presenters.jobs import record
 
     with _jobs(token) as jobs:
         if jobs:
@@ -196,9 +196,9 @@ def _quoted(job_id: str) -> str:
 def _jobs(token: str | None, *, logs: bool = False) -> "Iterator[JobControl | None]":
     """Give what controls the jobs in Redis; None: the API is to be asked. Say in one line what goes wrong."""
     from qontract.application.control.jobs import EndedJobError, UnknownJobError
-    from qontract.application.ports.kept_jobs import KeptJobsError
+    from qontract.application.ports.job_admin import JobAdminError
     from qontract.entrypoints.client import ClientError
-    from qontract.entrypoints.shown import safe
+    from qontract.entrypoints.terminal_text import safe
 
     try:
         yield None if token else _control(logs=logs)
@@ -207,7 +207,7 @@ def _jobs(token: str | None, *, logs: bool = False) -> "Iterator[JobControl | No
         raise SystemExit(f"qontract: {safe(error)}: no such job was submitted, or it is forgotten; {hint}") from None
     except EndedJobError as error:
         raise SystemExit(f"qontract: not cancelled: {safe(error)}") from None
-    except KeptJobsError as error:
+    except JobAdminError as error:
         raise no_answer(error, setting="QAPI_CACHE_BROKER_URL") from None
     except ClientError as error:
         raise SystemExit(f"qontract: {error}") from None

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from qontract.domain.findings import Wellness
+from qontract.domain.health_findings import Wellness
 
 _CODES = {Wellness.WELL: 0, Wellness.NOT_WELL: 1, Wellness.NOT_KNOWN: 3}
 EXAMPLES = ["qontract status", "qontract status --json | jq -r .sentence", "qontract status >/dev/null || page-someone"]
@@ -21,9 +21,9 @@ def status(*, as_json: Annotated[bool, typer.Option("--json", help="As JSON")] =
     """
     from qontract.domain.status import status_of
     from qontract.entrypoints.container import get_container
-    from qontract.entrypoints.records.status import lines, record
-    from qontract.entrypoints.shown import as_json as to_json
-    from qontract.entrypoints.shown import width
+    from qontract.entrypoints.presenters.status import lines, record
+    from qontract.entrypoints.terminal_text import as_json as to_json
+    from qontract.entrypoints.terminal_text import width
 
     try:
         facts = get_container().status().look()

@@ -8,7 +8,7 @@ import typer
 
 from qontract.application.ports.subscriptions import SubscriptionsError, Target
 from qontract.entrypoints.cli.terminal import examples, is_certain, no_answer
-from qontract.entrypoints.times import point_in_time
+from qontract.entrypoints.points_in_time import point_in_time
 
 if TYPE_CHECKING:
     from qontract.application.control.subscriptions import SubscriptionControl
@@ -40,9 +40,9 @@ def list_(
 ) -> None:
     """List subscriptions: state, events not read yet, in flight, age of the oldest not acknowledged, dead letters."""
     from qontract.domain.subscriptions import State
-    from qontract.entrypoints.records.subscriptions import listed, record
-    from qontract.entrypoints.shown import as_json as to_json
-    from qontract.entrypoints.shown import width
+    from qontract.entrypoints.presenters.subscriptions import listed, record
+    from qontract.entrypoints.terminal_text import as_json as to_json
+    from qontract.entrypoints.terminal_text import width
 
     with _control() as control:
         known = control.all()
@@ -57,8 +57,8 @@ def list_(
 @app.command(epilog=examples("qontract subscriptions show audit-log", "qontract subscriptions show crm --json"))
 def show(name: _Name, *, as_json: _Json = False) -> None:
     """Show one subscription: its state and why, how far it is, its replicas, and what to do next."""
-    from qontract.entrypoints.records.subscriptions import lines, record
-    from qontract.entrypoints.shown import as_json as to_json
+    from qontract.entrypoints.presenters.subscriptions import lines, record
+    from qontract.entrypoints.terminal_text import as_json as to_json
 
     with _control() as control:
         known = control.get(name)
@@ -71,7 +71,7 @@ def pause(name: _Name, *, as_json: _Json = False) -> None:
 
     Its events are kept all the while, but only for so long as its replicas run.
     """
-    from qontract.entrypoints.cli.who import operating_user
+    from qontract.entrypoints.cli.operating_user import operating_user
 
     with _control(logs=True) as control:
         done = control.pause(name, by=operating_user())
@@ -81,7 +81,7 @@ def pause(name: _Name, *, as_json: _Json = False) -> None:
 @app.command(epilog=examples("qontract subscriptions resume crm"))
 def resume(name: _Name, *, as_json: _Json = False) -> None:
     """Let a subscription be read again, from where it was."""
-    from qontract.entrypoints.cli.who import operating_user
+    from qontract.entrypoints.cli.operating_user import operating_user
 
     with _control(logs=True) as control:
         done = control.resume(name, by=operating_user())
@@ -109,8 +109,8 @@ def seek(
     """
     from dataclasses import asdict
 
-    from qontract.entrypoints.cli.who import operating_user
-    from qontract.entrypoints.shown import as_json as to_json
+    from qontract.entrypoints.cli.operating_user import operating_user
+    from qontract.entrypoints.terminal_text import as_json as to_json
 
     target: Target = to
     with _control(logs=True) as control:
@@ -132,9 +132,9 @@ def remove(name: _Name, *, yes: _Yes = False, dry_run: _DryRun = False, as_json:
 
     Run again, it begins at the first event that is kept.
     """
-    from qontract.entrypoints.cli.who import operating_user
-    from qontract.entrypoints.records.subscriptions import record
-    from qontract.entrypoints.shown import as_json as to_json
+    from qontract.entrypoints.cli.operating_user import operating_user
+    from qontract.entrypoints.presenters.subscriptions import record
+    from qontract.entrypoints.terminal_text import as_json as to_json
 
     with _control(logs=True) as control:
         known = control.get(name)
@@ -154,7 +154,7 @@ def remove(name: _Name, *, yes: _Yes = False, dry_run: _DryRun = False, as_json:
 def _refused(why: str, *, dry_run: bool, quiet: bool) -> dict[str, str]:
     """Refuse before anybody is asked; of a dry run, say that it would be so, and return what JSON says of it."""
     from qontract.application.ports.subscriptions import BusyError
-    from qontract.entrypoints.shown import safe
+    from qontract.entrypoints.terminal_text import safe
 
     if why and not dry_run:
         raise BusyError(why)
@@ -164,8 +164,8 @@ def _refused(why: str, *, dry_run: bool, quiet: bool) -> dict[str, str]:
 
 
 def _say(control: "SubscriptionControl", name: str, as_json: bool, text: str) -> None:
-    from qontract.entrypoints.records.subscriptions import record
-    from qontract.entrypoints.shown import as_json as to_json
+    from qontract.entrypoints.presenters.subscriptions import record
+    from qontract.entrypoints.terminal_text import as_json as to_json
 
     typer.echo(to_json(record(control.get(name)), indent=2) if as_json else text)
 
@@ -177,7 +177,7 @@ def _control(*, logs: bool = False) -> "Iterator[SubscriptionControl]":
     from qontract.application.ports.subscriptions import BusyError
     from qontract.entrypoints.container import get_container
     from qontract.entrypoints.logs import configure_logs
-    from qontract.entrypoints.shown import safe
+    from qontract.entrypoints.terminal_text import safe
 
     control = get_container().subscription_control()
     if logs:

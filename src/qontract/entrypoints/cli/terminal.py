@@ -23,7 +23,7 @@ def no_answer(error: Exception, *, setting: str = "") -> SystemExit:
     `setting` says where that Redis is; if it is empty, it is the Redis of the events.
     """
     from qontract.entrypoints.container import get_container
-    from qontract.entrypoints.shown import safe
+    from qontract.entrypoints.terminal_text import safe
 
     typer.echo(f"qontract: {setting or get_container().settings().events_url_name}: {safe(error)}", err=True)
     return SystemExit(NO_ANSWER)

@@ -38,10 +38,10 @@ def why(
     from qontract.application.ports.subscriptions import SubscriptionsError
     from qontract.domain.explanations import EventExplanation
     from qontract.entrypoints.container import get_container
-    from qontract.entrypoints.records.explanations import UNKNOWN, exit_code, lines, record
-    from qontract.entrypoints.records.history import exit_code_of_history, lines_of_history, record_of_history
-    from qontract.entrypoints.shown import as_json as to_json
-    from qontract.entrypoints.shown import folded, width
+    from qontract.entrypoints.presenters.explanations import UNKNOWN, exit_code, lines, record
+    from qontract.entrypoints.presenters.name_history import exit_code_of_history, lines_of_history, record_of_history
+    from qontract.entrypoints.terminal_text import as_json as to_json
+    from qontract.entrypoints.terminal_text import folded, width
 
     if not name.strip():
         raise typer.BadParameter("it is empty: give an event, a job, a subject or a person", param_hint="ID")
@@ -68,7 +68,7 @@ def why(
 
 
 def _nothing_known(name: str) -> str:
-    from qontract.entrypoints.shown import safe
+    from qontract.entrypoints.terminal_text import safe
 
     see = _jobs_of_scope(name) or "qontract events list"
     return f"{safe(name)}: nothing is known of it: see `{safe(see)}`"
@@ -78,9 +78,9 @@ def _jobs_of_scope(name: str) -> str | None:
     """Return the command that lists the jobs of a scope, if that is what is named: slack-usergroups/acme."""
     from shlex import quote
 
-    from qontract.entrypoints import integrations, packages
+    from qontract.entrypoints import integrations, plugins
 
     integration, _, scope = name.partition("/")
-    if not scope or integration not in packages.names(integrations.GROUP):
+    if not scope or integration not in plugins.names(integrations.GROUP):
         return None
     return f"qontract jobs list --integration {integration} --scope {quote(scope)}"

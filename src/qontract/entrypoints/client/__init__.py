@@ -8,7 +8,7 @@ from urllib.parse import quote, urljoin
 
 import httpx
 
-from qontract.entrypoints.client import refusals
+from qontract.entrypoints.client import error_messages
 
 WAIT_SECONDS = 20
 """How long one request waits for the end of a job."""
@@ -118,7 +118,7 @@ def submit(
                 _pause(seconds)
     job_id, status_url = answer.get("id"), answer.get("status_url")
     if not (isinstance(job_id, str) and isinstance(status_url, str)):
-        raise ClientError(refusals.not_qontract(url, "an answer without a job"))
+        raise ClientError(error_messages.not_qontract(url, "an answer without a job"))
     return Accepted(job_id, urljoin(url, status_url))
 
 
@@ -160,7 +160,7 @@ def ask(
     with _client(token) as client:
         answer = _answer(client, method, url, params=params)
     if has not in answer:
-        raise ClientError(refusals.not_qontract(url, f"an answer without `{has}`"))
+        raise ClientError(error_messages.not_qontract(url, f"an answer without `{has}`"))
     return answer
 
 
@@ -196,7 +196,7 @@ def _answer(client: httpx.Client, method: str, url: str, **request: Any) -> dict
     try:
         response = client.request(method, url, **request)
     except (httpx.TransportError, httpx.InvalidURL) as error:
-        raise _UnreachableError(refusals.unreachable(url, error, changing=method == "POST")) from None
+        raise _UnreachableError(error_messages.unreachable(url, error, changing=method == "POST")) from None
     try:
         body = response.json()
     except ValueError:
@@ -206,13 +206,13 @@ def _answer(client: httpx.Client, method: str, url: str, **request: Any) -> dict
     errors = body.get("errors") if isinstance(body, dict) else None
     problems = tuple(error for error in errors if isinstance(error, dict)) if isinstance(errors, list) else ()
     token = client.headers["authorization"].removeprefix("Bearer ")
-    said = refusals.refused(response, body, token)
+    said = error_messages.refused(response, body, token)
     if response.status_code == httpx.codes.NOT_FOUND and isinstance(body, dict) and "detail" in body:
         raise _NotFoundError(said, problems)
-    if response.status_code not in refusals.AWAY:
+    if response.status_code not in error_messages.AWAY:
         raise ClientError(said, problems)
     busy = response.status_code == httpx.codes.TOO_MANY_REQUESTS
-    raise _UnreachableError(said, problems, seconds=refusals.retry_after(response), busy=busy)
+    raise _UnreachableError(said, problems, seconds=error_messages.retry_after(response), busy=busy)
 
 
 def _pause(seconds: float) -> None:

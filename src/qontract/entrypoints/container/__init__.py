@@ -7,38 +7,38 @@ from dependency_injector import containers, providers
 from qontract.application.control.jobs import JobControl
 from qontract.application.event_manager import EventManager
 from qontract.application.inspection.explanations import Explanations
-from qontract.entrypoints.container import delivery, inspection, work
+from qontract.entrypoints.container import delivery, inspection, jobs_and_publishing
 from qontract.entrypoints.integrations import load_integrations, make_integrations
-from qontract.entrypoints.renewal import revoked_ids
 from qontract.entrypoints.settings import load_settings
+from qontract.entrypoints.settings_reload import revoked_ids
 
 
 class Container(containers.DeclarativeContainer):
     """One of each thing that a process needs, made when it is first asked for."""
 
     settings = providers.Singleton(load_settings)
-    tracer = providers.Factory(work.tracer)
-    event_broker = providers.Singleton(work.event_broker, settings)
-    published_window = providers.Singleton(work.published_window, settings, event_broker)
-    event_manager = providers.Singleton(work.event_manager, settings, event_broker, published_window)
+    tracer = providers.Factory(jobs_and_publishing.tracer)
+    event_broker = providers.Singleton(jobs_and_publishing.event_broker, settings)
+    republish_window = providers.Singleton(jobs_and_publishing.republish_window, settings, event_broker)
+    event_manager = providers.Singleton(jobs_and_publishing.event_manager, settings, event_broker, republish_window)
     installed_integrations = providers.Singleton(load_integrations)
     integrations = providers.Singleton(make_integrations, installed_integrations)
-    guards = providers.Singleton(work.guards, settings)
-    job_queue = providers.Singleton(work.job_queue, settings, providers.Object({}))
-    runners = providers.Singleton(work.runners, integrations, event_manager, guards)
-    kept_jobs = providers.Singleton(work.kept_jobs, job_queue)
-    job_control = providers.Singleton(JobControl, kept_jobs)
-    worker_job_queue = providers.Singleton(work.job_queue, settings, runners)
-    recovery = providers.Singleton(work.recovery, integrations, event_manager, job_queue)
+    guards = providers.Singleton(jobs_and_publishing.guards, settings)
+    job_queue = providers.Singleton(jobs_and_publishing.job_queue, settings, providers.Object({}))
+    runners = providers.Singleton(jobs_and_publishing.runners, integrations, event_manager, guards)
+    job_admin = providers.Singleton(jobs_and_publishing.job_admin, job_queue)
+    job_control = providers.Singleton(JobControl, job_admin)
+    worker_job_queue = providers.Singleton(jobs_and_publishing.job_queue, settings, runners)
+    recovery = providers.Singleton(jobs_and_publishing.recovery, integrations, event_manager, job_queue)
     faststream_broker = providers.Singleton(delivery.faststream_broker, settings)
     replica = providers.Singleton(delivery.replica)
-    event_logs = providers.Factory(delivery.event_logs, settings, replica, faststream_broker)
-    delivery_event_logs = providers.Factory(
-        delivery.event_logs,
+    event_log_connection = providers.Factory(delivery.event_log_connection, settings, replica, faststream_broker)
+    delivery_event_log_connection = providers.Factory(
+        delivery.event_log_connection,
         settings,
         replica,
         providers.Factory(delivery.faststream_broker, settings),
-        published_window,
+        republish_window,
     )
     measure = providers.Singleton(delivery.measure, settings)
     event_format = providers.Singleton(delivery.event_format, settings)
@@ -51,11 +51,11 @@ class Container(containers.DeclarativeContainer):
     subscription_control = providers.Singleton(inspection.subscription_control, settings)
     revoked = providers.Singleton(revoked_ids, settings)
     token_keys = providers.Singleton(inspection.token_keys, settings)
-    presence = providers.Singleton(inspection.presence, settings)
-    status = providers.Singleton(inspection.status, settings, presence, kept_jobs.provider, event_manager)
+    process_registry = providers.Singleton(inspection.process_registry, settings)
+    status = providers.Singleton(inspection.status, settings, process_registry, job_admin.provider, event_manager)
     why = providers.Singleton(inspection.why, settings, event_format)
     explanations = providers.Singleton(Explanations, why)
-    explanations_with_jobs = providers.Singleton(Explanations, why, kept_jobs)
+    explanations_with_jobs = providers.Singleton(Explanations, why, job_admin)
 
 
 @cache

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from qontract.application.ports.event_format import EventFormat
 from qontract.application.ports.event_log import Measures
-from qontract.application.ports.event_logs import EventLogs
-from qontract.application.published_window import PublishedWindow
+from qontract.application.ports.event_log_connection import EventLogConnection
+from qontract.application.republish_window import RepublishWindow
 from qontract.entrypoints.settings import Settings
 
 if TYPE_CHECKING:  # a process imports only the adapters that it makes: it starts the sooner
@@ -28,16 +28,16 @@ def replica() -> str:
     return f"{gethostname()}-{getpid()}-{token_hex(2)}"
 
 
-def event_logs(
-    settings: Settings, replica: str, broker: "FastStreamBroker", window: PublishedWindow | None = None
-) -> EventLogs:
+def event_log_connection(
+    settings: Settings, replica: str, broker: "FastStreamBroker", window: RepublishWindow | None = None
+) -> EventLogConnection:
     """Return a view of the kept events on the connection of this broker, for the event loop that uses it.
 
     The window remembers what is published there.
     """
-    from qontract.adapters.redis.event_logs import RedisEventLogs
+    from qontract.adapters.redis.event_log_connection import RedisEventLogConnection
 
-    return RedisEventLogs(
+    return RedisEventLogConnection(
         broker,
         replica=replica,
         channel=settings.events.channel,

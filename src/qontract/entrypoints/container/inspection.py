@@ -9,16 +9,16 @@ from qontract.application.inspection.event_explanations import EventExplanations
 from qontract.application.inspection.status import SystemStatus
 from qontract.application.ports.dead_letters import DeadLetters
 from qontract.application.ports.event_format import EventFormat
+from qontract.application.ports.job_admin import JobAdmin
 from qontract.application.ports.kept_events import KeptEvents
-from qontract.application.ports.kept_jobs import KeptJobs
-from qontract.application.ports.presence import Presence
+from qontract.application.ports.process_registry import ProcessRegistry
 from qontract.application.ports.redrive_runs import RedriveRuns
 from qontract.application.ports.server_check import ServerCheck
 from qontract.application.server_checks import ServerChecks
 from qontract.application.token_keys import TokenKeys
 from qontract.domain.processes import ProcessKind
 from qontract.entrypoints.metrics import JWKS_FAILED
-from qontract.entrypoints.packages import said
+from qontract.entrypoints.plugins import said
 from qontract.entrypoints.settings import Settings
 
 _QUICK = 2.0
@@ -75,14 +75,17 @@ def why(settings: Settings, event_format: EventFormat) -> EventExplanations:
     return EventExplanations(stores)
 
 
-def presence(settings: Settings) -> Presence:
-    from qontract.adapters.redis import RedisPresence
+def process_registry(settings: Settings) -> ProcessRegistry:
+    from qontract.adapters.redis import RedisProcessRegistry
 
-    return RedisPresence(settings.events_url, channel=settings.events.channel)
+    return RedisProcessRegistry(settings.events_url, channel=settings.events.channel)
 
 
 def status(
-    settings: Settings, presence: Presence, kept_jobs: Callable[[], KeptJobs], manager: EventManager | None
+    settings: Settings,
+    process_registry: ProcessRegistry,
+    job_admin: Callable[[], JobAdmin],
+    manager: EventManager | None,
 ) -> SystemStatus:
     from qontract.adapters.redis import RedisServerInfo, RedisSubscriptions
 
@@ -90,8 +93,8 @@ def status(
     kept = events.enabled and events.stream
     return SystemStatus(
         RedisServerInfo(url, channel=events.channel),
-        presence,
-        kept_jobs if settings.auth.secret else None,
+        process_registry,
+        job_admin if settings.auth.secret else None,
         RedisSubscriptions(url, channel=events.channel, stream=events.stream, timeout=_QUICK) if kept else None,
         manager,
         spool=(gethostname(), str(events.spool)),
@@ -103,11 +106,11 @@ def status(
 def server_check(settings: Settings, process: str, *, writes: bool) -> ServerCheck:
     """Return what knows what the process needs of Redis; with `writes`, also that it can be written to."""
     from qontract.adapters.redis import RedisServerCheck
-    from qontract.adapters.redis.acl import Process
+    from qontract.adapters.redis.acl import AclUser
 
-    events, asking = settings.events, Process(process)
+    events, asking = settings.events, AclUser(process)
     servers = {"QAPI_CACHE_BROKER_URL": settings.cache_broker_url, "QAPI_EVENTS__URL": events.url}
-    if asking is Process.SUBSCRIBER and events.url:
+    if asking is AclUser.SUBSCRIBER and events.url:
         del servers["QAPI_CACHE_BROKER_URL"]
     checks: dict[str, ServerCheck] = {
         setting: RedisServerCheck(
@@ -126,10 +129,10 @@ def server_check(settings: Settings, process: str, *, writes: bool) -> ServerChe
 
 def acl(settings: Settings) -> Callable[[str, str], str]:
     """Return what makes the rule of a process for a user of Redis. It raises ValueError if there can be none."""
-    from qontract.adapters.redis.acl import Process, rule
+    from qontract.adapters.redis.acl import AclUser, rule
 
     events = settings.events
-    return lambda process, user: rule(Process(process), channel=events.channel, stream=events.stream, user=user)
+    return lambda process, user: rule(AclUser(process), channel=events.channel, stream=events.stream, user=user)
 
 
 def token_keys(settings: Settings) -> TokenKeys | None:

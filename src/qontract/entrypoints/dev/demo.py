@@ -19,7 +19,7 @@ import httpx
 from rich.console import Console
 from rich.text import Text
 
-from qontract.domain.findings import counted
+from qontract.domain.health_findings import counted
 from qontract.entrypoints.client import ClientError, reconcile
 from qontract.entrypoints.client.desired_files import read_desired
 from qontract.entrypoints.client.report import indented, show

@@ -15,7 +15,7 @@ import httpx
 
 from qontract.entrypoints.dev.output import Show
 
-Process = subprocess.Popen[str]
+ChildProcess = subprocess.Popen[str]
 
 _STOP_SECONDS = 15
 _LAST_LINES_SECONDS = 1
@@ -29,12 +29,12 @@ class StackError(Exception):
 @contextmanager
 def running(
     commands: Mapping[str, Sequence[str]], environment: Mapping[str, str], show: Show
-) -> Iterator[Mapping[str, Process]]:
+) -> Iterator[Mapping[str, ChildProcess]]:
     """Run `python -m …` of each command until the body ends, whatever happens; `show` gets what they say.
 
     They end also if this process is killed.
     """
-    processes: dict[str, Process] = {}
+    processes: dict[str, ChildProcess] = {}
     threads: list[Thread] = []
     with lifeline() as pipe:
         try:
@@ -63,9 +63,9 @@ def lifeline() -> Iterator[int]:
         os.close(ours)
 
 
-def _started(command: Sequence[str], environment: Mapping[str, str], pipe: int) -> Process:
+def _started(command: Sequence[str], environment: Mapping[str, str], pipe: int) -> ChildProcess:
     return subprocess.Popen(  # noqa: S603 - modules that are installed
-        [sys.executable, "-m", "qontract.entrypoints.dev.child", str(pipe), *command],
+        [sys.executable, "-m", "qontract.entrypoints.dev.die_with_parent", str(pipe), *command],
         env=environment,
         pass_fds=(pipe,),
         stdin=subprocess.DEVNULL,
@@ -77,7 +77,7 @@ def _started(command: Sequence[str], environment: Mapping[str, str], pipe: int) 
     )
 
 
-def _end(processes: Iterable[Process]) -> None:
+def _end(processes: Iterable[ChildProcess]) -> None:
     """Ask all to end, and wait for it."""
     for process in processes:
         process.terminate()
@@ -89,7 +89,7 @@ def _end(processes: Iterable[Process]) -> None:
             continue
 
 
-def _kill(processes: Iterable[Process]) -> None:
+def _kill(processes: Iterable[ChildProcess]) -> None:
     for process in processes:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

@@ -11,9 +11,9 @@ from secrets import token_urlsafe
 from rich.console import Console
 
 from qontract.entrypoints.dev.output import shower
-from qontract.entrypoints.dev.processes import Process, StackError, free_port, how_ended, ready, running
+from qontract.entrypoints.dev.processes import ChildProcess, StackError, free_port, how_ended, ready, running
 from qontract.entrypoints.dev.valkey import running_valkey
-from qontract.entrypoints.packages import said
+from qontract.entrypoints.plugins import said
 from qontract.entrypoints.sandboxes import Sandbox
 
 _READY_SECONDS = 30
@@ -39,8 +39,8 @@ class Stack:
     secret: str
     spool: Path
     lost: Lost
-    processes: Mapping[str, Process] = field(default_factory=dict)
-    sandboxes: dict[str, Process] = field(default_factory=dict)
+    processes: Mapping[str, ChildProcess] = field(default_factory=dict)
+    sandboxes: dict[str, ChildProcess] = field(default_factory=dict)
 
     def check(self) -> None:
         """Raise StackError if one of the processes has ended. A sandbox that has is lost, and no more of the stack."""

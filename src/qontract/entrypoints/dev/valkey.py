@@ -60,7 +60,7 @@ def port_of(data: Path, say: Callable[[str], None]) -> int:
 @contextmanager
 def _kept_from_outliving_us(port: int, lock: int) -> Iterator[None]:
     with lifeline() as pipe:
-        command = [sys.executable, "-m", "qontract.entrypoints.dev.keeper", str(pipe), str(port)]
+        command = [sys.executable, "-m", "qontract.entrypoints.dev.valkey_reaper", str(pipe), str(port)]
         with subprocess.Popen(  # noqa: S603 - a module of ours
             command, pass_fds=(pipe, lock), stdin=subprocess.DEVNULL, start_new_session=True
         ) as keeper:

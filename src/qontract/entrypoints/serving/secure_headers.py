@@ -6,7 +6,7 @@ from types import MappingProxyType
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from qontract.entrypoints.serving.pages import STYLE_HASH
+from qontract.entrypoints.serving.api_docs_pages import STYLE_HASH
 
 HEADERS: Mapping[str, str] = MappingProxyType(
     {

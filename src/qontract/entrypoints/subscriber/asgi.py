@@ -15,17 +15,17 @@ from faststream.specification import AsyncAPI
 
 from qontract.application import tracing
 from qontract.application.ports.event_log import EventLogError
-from qontract.application.ports.event_logs import EventLogs
+from qontract.application.ports.event_log_connection import EventLogConnection
 from qontract.application.ports.server_check import ServerCheck
 from qontract.domain.processes import ProcessKind
-from qontract.entrypoints import metrics, packages
+from qontract.entrypoints import metrics, plugins
 from qontract.entrypoints.container import Container
-from qontract.entrypoints.presence import shown, this_process
+from qontract.entrypoints.process_registration import shown, this_process
 from qontract.entrypoints.serving import health
-from qontract.entrypoints.serving.pages import asyncapi_page
-from qontract.entrypoints.subscriber.background import kept_going
+from qontract.entrypoints.serving.api_docs_pages import asyncapi_page
+from qontract.entrypoints.subscriber.background_tasks import kept_going
 from qontract.entrypoints.subscriber.deliveries import Deliveries, deliveries_of
-from qontract.entrypoints.subscriber.upkeep import Upkeep
+from qontract.entrypoints.subscriber.stream_maintenance import StreamMaintenance
 from qontract.entrypoints.subscriptions import load_subscriptions
 
 log = logging.getLogger(__name__)
@@ -35,13 +35,13 @@ def application(container: Container) -> AsgiFastStream:
     """Return it; its subscriptions run from its start-up to its shutdown."""
     settings = container.settings()
     broker: RedisBroker = container.faststream_broker()
-    event_types = packages.load_event_types()  # before the handlers: what these want is compared with what is known
+    event_types = plugins.load_event_types()  # before the handlers: what these want is compared with what is known
     loaded = load_subscriptions(settings.subscriber)
-    refused = packages.together(event_types, loaded.refused)
+    refused = plugins.together(event_types, loaded.refused)
     metrics.REFUSED.set(len(loaded.refused))
-    event_logs: EventLogs = container.event_logs()
+    event_log_connection: EventLogConnection = container.event_log_connection()
     deliveries = deliveries_of(container, loaded)
-    upkeep = Upkeep(event_logs, loaded.subscriptions, settings.subscriber)
+    stream_maintenance = StreamMaintenance(event_log_connection, loaded.subscriptions, settings.subscriber)
     keeping = bool(settings.events.stream)
     stack = AsyncExitStack()
 
@@ -51,10 +51,10 @@ def application(container: Container) -> AsgiFastStream:
         if not keeping:
             log.warning("subscriptions not run; QAPI_EVENTS__STREAM is empty, and no event is kept")
             return
-        await stack.enter_async_context(event_logs)
-        await _check_eviction(event_logs, refuse=settings.subscriber.refuse_eviction)
-        await deliveries.start(event_logs)
-        keeping_up = asyncio.create_task(kept_going("upkeep", upkeep.run))
+        await stack.enter_async_context(event_log_connection)
+        await _check_eviction(event_log_connection, refuse=settings.subscriber.refuse_eviction)
+        await deliveries.start(event_log_connection)
+        keeping_up = asyncio.create_task(kept_going("stream_maintenance", stream_maintenance.run))
         stack.callback(keeping_up.cancel)
         stack.push_async_callback(deliveries.stop)
 
@@ -66,8 +66,10 @@ def application(container: Container) -> AsgiFastStream:
 
     pages = health.application(
         live=_live(deliveries),
-        ready=_ready(deliveries, upkeep, refused, container.server_check("subscriber", writes=False), keeping=keeping),
-        metrics=_metrics(deliveries, event_logs, keeping=keeping),
+        ready=_ready(
+            deliveries, stream_maintenance, refused, container.server_check("subscriber", writes=False), keeping=keeping
+        ),
+        metrics=_metrics(deliveries, event_log_connection, keeping=keeping),
     )
     app = AsgiFastStream(
         broker,
@@ -99,10 +101,10 @@ def _document_routes(document: Callable[[], dict[str, Any]]) -> list[tuple[str, 
     ]
 
 
-async def _check_eviction(event_logs: EventLogs, *, refuse: bool) -> None:
+async def _check_eviction(event_log_connection: EventLogConnection, *, refuse: bool) -> None:
     """Warn of a server that may evict the stream itself. Raises SystemExit if that is to be refused."""
     try:
-        policy = await event_logs.evicting_policy()
+        policy = await event_log_connection.evicting_policy()
     except EventLogError as error:
         log.info("maxmemory-policy of the server is not known", extra={"error": str(error)})
         return
@@ -121,17 +123,24 @@ def _live(deliveries: Deliveries) -> health.Health:
 
 
 def _ready(
-    deliveries: Deliveries, upkeep: Upkeep, refused: dict[str, str], server: ServerCheck, *, keeping: bool
+    deliveries: Deliveries,
+    stream_maintenance: StreamMaintenance,
+    refused: dict[str, str],
+    server: ServerCheck,
+    *,
+    keeping: bool,
 ) -> health.Health:
     async def ready() -> Mapping[str, Any]:
         state = await health.asked(server)
         blocked = deliveries.blocked
-        unattended = upkeep.unattended & deliveries.standing_by()  # one that is read here says by itself whether it is
+        unattended = (
+            stream_maintenance.unattended & deliveries.standing_by()
+        )  # one that is read here says by itself whether it is
         body = {
             "stalled": deliveries.stalled() if keeping else [],
             "blocked": [asdict(blocked)] if blocked else [],
             "unattended": sorted(unattended),
-            "behind": sorted(upkeep.behind),
+            "behind": sorted(stream_maintenance.behind),
             "stuck": deliveries.stuck(),
             "refused": sorted(refused),
             "stale": deliveries.stale(),
@@ -142,11 +151,13 @@ def _ready(
     return ready
 
 
-def _metrics(deliveries: Deliveries, event_logs: EventLogs, *, keeping: bool) -> Callable[[], Awaitable[bytes]]:
+def _metrics(
+    deliveries: Deliveries, event_log_connection: EventLogConnection, *, keeping: bool
+) -> Callable[[], Awaitable[bytes]]:
     async def page() -> bytes:
         for name, number in deliveries.in_flight().items():
             metrics.IN_FLIGHT.labels(name).set(number)
-        return await metrics.exposition(event_logs.measures if keeping else None)
+        return await metrics.exposition(event_log_connection.measures if keeping else None)
 
     return page
 

@@ -15,20 +15,20 @@ from threading import Thread
 from typing import Any
 
 from qontract.application.delivery.caching_event_format import CachingEventFormat
-from qontract.application.delivery.delivery import DeliveryLoop, keep_alive
+from qontract.application.delivery.delivery_loop import DeliveryLoop, keep_alive
 from qontract.application.delivery.follow_ups import FollowUps
 from qontract.application.delivery.lease import Lease
 from qontract.application.delivery.session import Dependencies, Limits
 from qontract.application.delivery.subscription import Subscription
 from qontract.application.event_manager import EventManager
 from qontract.application.ports.event_format import EventFormat
-from qontract.application.ports.event_logs import EventLogs
+from qontract.application.ports.event_log_connection import EventLogConnection
 from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.application.ports.event_spool import EventSpoolError
 from qontract.entrypoints import metrics
 from qontract.entrypoints.container import Container
-from qontract.entrypoints.renewal import LOOK_SECONDS
-from qontract.entrypoints.subscriber.background import kept_going
+from qontract.entrypoints.settings_reload import LOOK_SECONDS
+from qontract.entrypoints.subscriber.background_tasks import kept_going
 from qontract.entrypoints.subscriber.watchdog import Blocked, Watchdog
 from qontract.entrypoints.subscriptions import AnyRenewal, Loaded
 
@@ -51,7 +51,7 @@ class Deliveries:
     def __init__(
         self,
         subscriptions: Sequence[Subscription],
-        connect: Callable[[], EventLogs],
+        connect: Callable[[], EventLogConnection],
         event_format: EventFormat,
         *,
         limits: Limits,
@@ -113,7 +113,7 @@ class Deliveries:
         loops = list(self._loops.values())
         return {loop.subscription.name: loop.session.running if loop.session else 0 for loop in loops}
 
-    async def start(self, event_log: EventLogs) -> None:
+    async def start(self, event_log: EventLogConnection) -> None:
         """Begin. `event_log` is the view of this loop, for what guards the others."""
         self._loop = asyncio.new_event_loop()
         self._thread.start()
@@ -136,7 +136,7 @@ class Deliveries:
         self._guards.add(task)
         task.add_done_callback(self._guards.discard)
 
-    async def _keep_alive(self, subscription: Subscription, event_log: EventLogs) -> None:
+    async def _keep_alive(self, subscription: Subscription, event_log: EventLogConnection) -> None:
         while subscription.name not in self._loops:  # noqa: ASYNC110 - the other thread makes it
             await asyncio.sleep(0.05)
         loop = self._loops[subscription.name]
@@ -184,7 +184,7 @@ class Deliveries:
                 await asyncio.wait(works, timeout=self._limits.grace_seconds + _RESTART_SECONDS / 2)
         ticking.cancel()
 
-    async def _work_on(self, subscription: Subscription, event_log: EventLogs, follow_ups: FollowUps) -> None:
+    async def _work_on(self, subscription: Subscription, event_log: EventLogConnection, follow_ups: FollowUps) -> None:
         loop = self._loops.get(subscription.name)
         if loop is None:  # else it is begun again; its heartbeat is another task
             loop = self._loops[subscription.name] = self._loop_of(subscription, event_log, follow_ups)
@@ -209,7 +209,9 @@ class Deliveries:
             if renewed and renewal.made and name in self._loops:
                 self._loops[name].replace(renewal.made)
 
-    def _loop_of(self, subscription: Subscription, event_log: EventLogs, follow_ups: FollowUps) -> DeliveryLoop:
+    def _loop_of(
+        self, subscription: Subscription, event_log: EventLogConnection, follow_ups: FollowUps
+    ) -> DeliveryLoop:
         dependencies = Dependencies(
             self._format, follow_ups.publish, metrics.count_for(subscription.name), time.monotonic, time.time
         )
@@ -233,7 +235,7 @@ def deliveries_of(container: Container, loaded: Loaded) -> Deliveries:
     subscriber = settings.subscriber
     return Deliveries(
         loaded.subscriptions,
-        container.delivery_event_logs,
+        container.delivery_event_log_connection,
         container.event_format(),
         limits=Limits(
             batch=subscriber.batch,

@@ -9,7 +9,7 @@ from threading import Thread
 
 from qontract.application.delivery.attempts import about
 from qontract.application.delivery.deadline import frames_of_thread, stack_summary
-from qontract.application.delivery.delivery import DeliveryLoop
+from qontract.application.delivery.delivery_loop import DeliveryLoop
 from qontract.application.ports.event_handler import Delivery
 from qontract.entrypoints import metrics
 

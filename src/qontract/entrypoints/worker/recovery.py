@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from qontract.domain.processes import Process, ProcessKind
 from qontract.entrypoints.logs import configure_logs
-from qontract.entrypoints.presence import show_end, shown, this_process
+from qontract.entrypoints.process_registration import show_end, shown, this_process
 
 if TYPE_CHECKING:
     from qontract.entrypoints.container import Container
@@ -32,7 +32,7 @@ _LOOK_SECONDS = 0.2
 
 def start(container: "Container") -> None:
     """Recover beside this process, again and again until it has ended, and show meanwhile that it runs."""
-    container.presence()  # it opens nothing; what makes its metrics is gone when the last process needs it
+    container.process_registry()  # it opens nothing; what makes its metrics is gone when the last process needs it
     made = container.integrations()
     refused = {name: reason for name, reason in made.refused.items() if name not in made.left_out}
     process = this_process(container, ProcessKind.WORKER, made.integrations, refused)

@@ -10,8 +10,8 @@ from itertools import islice
 import pytest
 
 from qontract.application.ports.dead_letters import ChangedBy, DeadLetters, SubscriptionGoneError
-from qontract.domain.causes import Cause
 from qontract.domain.dead_letters import FailedAttempt
+from qontract.domain.failure_causes import Cause
 
 Failures = Sequence[FailedAttempt]
 CAUSE = Cause("ValueError", "acme.crm.Crm.handle:31")

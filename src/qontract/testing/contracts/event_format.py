@@ -7,10 +7,13 @@ import pytest
 
 from qontract.application.ports.event_format import EventFormat
 from qontract.domain.events import DomainEvent
-from qontract.domain.slack_usergroups import Failure, UsergroupFailed, UsergroupUsersUpdated
+from qontract.domain.slack_usergroups import UsergroupFailed, UsergroupFailure, UsergroupUsersUpdated
 
 KNOWN = UsergroupFailed(
-    data=Failure(workspace="coreos", error="Grüße"), subject="coreos", source="/here", correlation_id="request-1"
+    data=UsergroupFailure(workspace="coreos", error="Grüße"),
+    subject="coreos",
+    source="/here",
+    correlation_id="request-1",
 )
 UNKNOWN = DomainEvent(
     type="else.where", source="/here", data={"text": "🎉", "null": None}, extensions={"a": 1, "b": True}

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from qontract.application.ports.dead_letters import ChangedBy
-from qontract.domain.causes import Cause
 from qontract.domain.dead_letters import FailedAttempt
+from qontract.domain.failure_causes import Cause
 from qontract.testing.contracts.event_log_events import (
     MUCH,
     Events,

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from qontract.application.ports.event_log import GoneError, RewoundError
+from qontract.application.ports.event_log import LogWentBackError, PlaceLostError
 from qontract.testing.contracts.event_log_events import (
     MUCH,
     PATIENCE,
@@ -59,10 +59,10 @@ class OpeningContract:
         log = await opened(events, shared=shared)
         await read(log, 1)
         await events.lose("audit-log")
-        with pytest.raises(GoneError):
+        with pytest.raises(PlaceLostError):
             await log.read(1, MUCH, 0)
         if not shared:
-            with pytest.raises(GoneError):
+            with pytest.raises(PlaceLostError):
                 await log.claim_all()
 
     async def test_where_the_log_went_back_it_says_so_once_and_nothing_that_is_not_acknowledged_is_skipped(
@@ -77,7 +77,7 @@ class OpeningContract:
         await events.append(lost)
         await log.acknowledge([*held[1:], *await read(log, 1)])
         await go_back()
-        with pytest.raises(RewoundError):
+        with pytest.raises(LogWentBackError):
             await read(log, 1)
         await events.append(new)
         assert not await log.open()
@@ -93,9 +93,9 @@ class OpeningContract:
         held, go_back = await read(log, 1), await events.fork()
         await log.acknowledge(held)
         await go_back()
-        with pytest.raises(GoneError) as raised:
+        with pytest.raises(PlaceLostError) as raised:
             await read(log, 1)
-        assert not isinstance(raised.value, RewoundError)
+        assert not isinstance(raised.value, LogWentBackError)
         await log.open()
         assert contents(await read(log, 1)) == [event(1)]
 
@@ -105,7 +105,7 @@ class OpeningContract:
         await asyncio.sleep(0.1)
         await events.lose("audit-log")
         async with asyncio.timeout(PATIENCE / 2):
-            with pytest.raises(GoneError):
+            with pytest.raises(PlaceLostError):
                 await waiting
 
     async def test_where_the_place_is_lost_no_method_raises_anything_else(self, events: Events, shared: bool) -> None:
@@ -114,7 +114,7 @@ class OpeningContract:
         entries = await read(log, 1)
         await events.lose("audit-log")
         for call in calls(log, entries).values():
-            with suppress(GoneError):
+            with suppress(PlaceLostError):
                 await call()
 
     async def test_after_a_loss_open_makes_it_again_and_all_that_is_not_acknowledged_is_read(

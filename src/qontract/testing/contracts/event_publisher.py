@@ -11,7 +11,7 @@ import pytest
 
 from qontract.application.ports.event_publisher import EventPublisher, EventPublisherError
 from qontract.domain.events import DomainEvent
-from qontract.domain.slack_usergroups import Failure, UsergroupFailed
+from qontract.domain.slack_usergroups import UsergroupFailed, UsergroupFailure
 
 Published = tuple[EventPublisher, Callable[[], Sequence[DomainEvent]]]
 
@@ -59,7 +59,7 @@ class EventPublisherContract:
 
     def test_an_event_of_a_known_type_arrives_as_an_instance_of_its_class(self, published: Published) -> None:
         publisher, accepted = published
-        event = UsergroupFailed(data=Failure(workspace="coreos", error="no"), source="/here")
+        event = UsergroupFailed(data=UsergroupFailure(workspace="coreos", error="no"), source="/here")
         publisher.publish([event])
         (arrived,) = accepted()
         assert type(arrived) is type(event)

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from qontract.adapters.celery import CeleryJobQueue
-from qontract.adapters.celery.signatures import FORGED, Signatures
+from qontract.adapters.celery.record_signing import FORGED, RecordSigner
 from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
 from tests.contracts.job_queue_runner import Runner, a_job, result_of
 from tests.support.jobs import PREFIX, make_queue
@@ -68,7 +68,7 @@ def test_the_signed_job_of_another_id_is_not_run_in_its_place(valkey_url: str, c
     runner = Runner()
     queue, job, other = queue_with(valkey_url, runner), a_job("a"), a_job("b")
     queue.submit(job)
-    put(client, job.id, "job", Signatures([OURS]).sign(other.model_dump_json(), "job", other.id))
+    put(client, job.id, "job", RecordSigner([OURS]).sign(other.model_dump_json(), "job", other.id))
     refused(queue, job, runner)
 
 

@@ -11,7 +11,7 @@ from pytest_mock import MockerFixture
 
 from qontract.adapters.celery import CeleryJobQueue, job_queue, job_slice
 from qontract.adapters.celery.job_ledger import JobLedger
-from qontract.adapters.celery.records import Run
+from qontract.adapters.celery.ledger_records import Run
 from qontract.application.jobs import JobSlice
 from qontract.domain.jobs import JobProgress
 from tests.contracts.job_queue_runner import SUCCESS, Runner, a_job

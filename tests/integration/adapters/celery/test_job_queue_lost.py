@@ -13,8 +13,8 @@ import pytest
 import redis
 
 from qontract.adapters.celery import CeleryJobQueue
-from qontract.adapters.celery.signatures import Signatures
-from qontract.application.jobs import Continues, JobSlice
+from qontract.adapters.celery.record_signing import RecordSigner
+from qontract.application.jobs import JobSlice, Unfinished
 from qontract.domain.jobs import JobProgress, JobStatus
 from tests.contracts.job_queue_runner import Runner, a_job, result_of, running
 from tests.support.jobs import PREFIX, Told, final, make_queue, worker
@@ -100,7 +100,7 @@ def test_a_job_in_the_queue_is_not_lost(queue: CeleryJobQueue, client: Any) -> N
 
 def test_a_job_that_waits_between_slices_is_not_lost(queue: CeleryJobQueue, runner: Runner) -> None:
     job = a_job("a")
-    runner.steps = [lambda _: Continues(running(0, 1), 60)]
+    runner.steps = [lambda _: Unfinished(running(0, 1), 60)]
     queue.submit(job)
     queue.run(job.id)
     assert lost_within(queue, LOCK_SECONDS * 3) == 0
@@ -148,7 +148,7 @@ def test_a_job_that_cannot_be_read_has_failed_and_says_so(
 ) -> None:
     job, following = a_job("a"), a_job("a")
     queue.submit(job)
-    unreadable = Signatures([b""]).sign('{"of": "another version"', field, job.id)
+    unreadable = RecordSigner([b""]).sign('{"of": "another version"', field, job.id)
     client.hset(f"{PREFIX}job:{job.id}", field, unreadable)
     queue.run(job.id)
     result = result_of(queue, job)
@@ -165,7 +165,7 @@ def test_a_duplicate_of_an_earlier_turn_is_dropped(
     valkey_url: str, queue: CeleryJobQueue, client: Any, runner: Runner
 ) -> None:
     job = a_job("a")
-    runner.steps = [lambda _: Continues(running(0, 1), 60)]
+    runner.steps = [lambda _: Unfinished(running(0, 1), 60)]
     queue.submit(job)
     queue.run(job.id)
     with worker(valkey_url):

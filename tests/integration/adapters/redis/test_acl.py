@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import redis
 
-from qontract.adapters.redis.acl import Process, grants
+from qontract.adapters.redis.acl import AclUser, grants
 from tests.contracts.job_queue_runner import a_job
 from tests.support import acl_parts, acl_subscriber, acl_work
 from tests.support.acl import CHANNEL, STREAM, Seen, refused, url_of, watching
@@ -17,10 +17,10 @@ from tests.support.worker_process import Worker, submitted
 
 pytestmark = pytest.mark.anyio
 
-WORKS: dict[Process, Callable[[str, redis.Redis], Awaitable[None]]] = {
-    Process.API: acl_work.work_as_api,
-    Process.OPERATOR: acl_work.work_as_operator,
-    Process.SUBSCRIBER: acl_subscriber.work_as_subscriber,
+WORKS: dict[AclUser, Callable[[str, redis.Redis], Awaitable[None]]] = {
+    AclUser.API: acl_work.work_as_api,
+    AclUser.OPERATOR: acl_work.work_as_operator,
+    AclUser.SUBSCRIBER: acl_subscriber.work_as_subscriber,
 }
 
 
@@ -34,7 +34,7 @@ def admin(valkey_url: str) -> Iterator[redis.Redis]:
 
 @pytest.mark.parametrize("process", list(WORKS))
 async def test_a_process_does_all_that_it_does_as_its_user_and_needs_all_that_its_rule_has(
-    valkey_url: str, admin: redis.Redis, process: Process
+    valkey_url: str, admin: redis.Redis, process: AclUser
 ) -> None:
     work = WORKS[process]
     url = url_of(process, valkey_url)
@@ -46,7 +46,7 @@ async def test_a_process_does_all_that_it_does_as_its_user_and_needs_all_that_it
 def test_a_worker_runs_jobs_as_its_user_and_needs_all_that_its_rule_has(
     valkey_url: str, admin: redis.Redis, tmp_path: Path
 ) -> None:
-    url, jobs = url_of(Process.WORKER, valkey_url), [a_job("a"), a_job("a")]
+    url, jobs = url_of(AclUser.WORKER, valkey_url), [a_job("a"), a_job("a")]
     for job in jobs:
         acl_parts.queue_at(valkey_url).submit(job)
     with watching(admin) as seen:
@@ -58,7 +58,7 @@ def test_a_worker_runs_jobs_as_its_user_and_needs_all_that_its_rule_has(
         worker.terminate()
         assert worker.wait(20) == 0
     seen.commands += seen_in_worker.commands
-    _was_refused_nothing_and_needed_all(valkey_url, Process.WORKER, seen)
+    _was_refused_nothing_and_needed_all(valkey_url, AclUser.WORKER, seen)
 
 
 def _as_if_reserved_by_a_dead_worker(admin: redis.Redis) -> None:
@@ -69,7 +69,7 @@ def _as_if_reserved_by_a_dead_worker(admin: redis.Redis) -> None:
     admin.zadd(f"{prefix}unacked_index", {"tag": 1})
 
 
-def _was_refused_nothing_and_needed_all(valkey_url: str, process: Process, seen: Seen) -> None:
+def _was_refused_nothing_and_needed_all(valkey_url: str, process: AclUser, seen: Seen) -> None:
     assert refused(valkey_url) == []
     granted = grants(process, channel=CHANNEL, stream=STREAM)
     unneeded = granted - seen.grants(granted)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import redis
 
-from qontract.adapters.redis.acl import Process, rule
+from qontract.adapters.redis.acl import AclUser, rule
 from tests.support.acl import CHANNEL, STREAM, url_of
 
 PREFIX = "qontract:{main}:"
@@ -47,29 +47,29 @@ HANDLED_BY_OTHERS = [
 ]
 CONTROLLED_BY_OTHERS = [f"XGROUP DESTROY {STREAM} g", f"HSETNX {PREFIX}paused s x", f"DEL {PREFIX}records:s"]
 
-REFUSED: dict[Process, Sequence[Sequence[str]]] = {
-    Process.API: (RUN_BY_OTHERS, INTENTS, FORGED_LETTERS, HANDLED_BY_OTHERS, NOT_TRIMMED),
-    Process.WORKER: (LETTERS, HANDLED_BY_OTHERS, CONTROLLED_BY_OTHERS, NOT_TRIMMED, [f"XRANGE {STREAM} - +"]),
-    Process.SUBSCRIBER: (
+REFUSED: dict[AclUser, Sequence[Sequence[str]]] = {
+    AclUser.API: (RUN_BY_OTHERS, INTENTS, FORGED_LETTERS, HANDLED_BY_OTHERS, NOT_TRIMMED),
+    AclUser.WORKER: (LETTERS, HANDLED_BY_OTHERS, CONTROLLED_BY_OTHERS, NOT_TRIMMED, [f"XRANGE {STREAM} - +"]),
+    AclUser.SUBSCRIBER: (
         JOBS,
         MESSAGES,
         INTENTS,
         CONTROLLED_BY_OTHERS,
         [f"XRANGE {PREFIX}dead - +", f"XREVRANGE {STREAM} + -"],
     ),
-    Process.OPERATOR: (MESSAGES, INTENTS, HANDLED_BY_OTHERS, NOT_TRIMMED),
+    AclUser.OPERATOR: (MESSAGES, INTENTS, HANDLED_BY_OTHERS, NOT_TRIMMED),
 }
 BY_ITSELF_ONLY = {"MONITOR", "SUBSCRIBE"}
 """What no script may do, whoever runs it."""
 
 
-@pytest.fixture(params=list(Process))
-def process(request: pytest.FixtureRequest) -> Process:
-    return Process(request.param)
+@pytest.fixture(params=list(AclUser))
+def process(request: pytest.FixtureRequest) -> AclUser:
+    return AclUser(request.param)
 
 
 @pytest.fixture
-def user(valkey_url: str, process: Process) -> Iterator[redis.Redis]:
+def user(valkey_url: str, process: AclUser) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(url_of(process, valkey_url)) as client:
         yield client
 
@@ -89,12 +89,12 @@ def allowed(user: Any, commands: Sequence[str]) -> list[str]:
     return found
 
 
-def test_it_may_do_nothing_that_is_none_of_its_business(user: redis.Redis, process: Process) -> None:
+def test_it_may_do_nothing_that_is_none_of_its_business(user: redis.Redis, process: AclUser) -> None:
     commands = [*ADMINISTRATION, *OF_OTHERS, *STREAM_IS_KEPT, *(one for some in REFUSED[process] for one in some)]
     assert allowed(user, commands) == []
 
 
-def test_its_scripts_may_do_nothing_more_than_it_may_itself(user: Any, process: Process) -> None:
+def test_its_scripts_may_do_nothing_more_than_it_may_itself(user: Any, process: AclUser) -> None:
     script = "local answer = redis.pcall(unpack(ARGV)) return type(answer) == 'table' and answer.err or 'done'"
     commands = [*OF_OTHERS, *STREAM_IS_KEPT, *(one for some in REFUSED[process] for one in some)]
     answers = {
@@ -110,7 +110,7 @@ def test_a_script_gets_no_key_that_is_not_ours(user: redis.Redis) -> None:
         user.eval("return 1", 1, "other")
 
 
-def test_a_rule_with_its_placeholder_makes_no_user(valkey_url: str, process: Process) -> None:
+def test_a_rule_with_its_placeholder_makes_no_user(valkey_url: str, process: AclUser) -> None:
     command = rule(process, channel=CHANNEL, stream=STREAM, user="nobody")
     client: Any = redis.Redis.from_url(valkey_url)
     with client as admin, pytest.raises(redis.ResponseError, match="hash"):

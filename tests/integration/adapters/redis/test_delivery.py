@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis
 
-from qontract.application.delivery.attempts import Count
+from qontract.application.delivery.counts import DeliveryCount
 from qontract.application.delivery.session import Limits
 from qontract.application.ports.event_handler import Policy
 from qontract.application.ports.event_publisher import EventPublisherError
@@ -69,7 +69,7 @@ async def test_a_stream_that_disappears_is_read_again_from_what_is_there(
         publish(valkey_url, an_event(2))
         await eventually(lambda: handler.handled == [1, 2] and pending(valkey_url) == 0)
         assert one.loops[NAME].fresh(5)
-        assert one.counts[Count.REBUILT] >= 1
+        assert one.counts[DeliveryCount.REBUILT] >= 1
 
 
 async def test_a_group_that_disappears_is_made_again_within_5_seconds_and_counted(valkey_url: str) -> None:
@@ -78,7 +78,7 @@ async def test_a_group_that_disappears_is_made_again_within_5_seconds_and_counte
     async with replica(valkey_url, handler) as one:
         await eventually(lambda: handler.handled == [1])
         ask(valkey_url, "XGROUP", "DESTROY", STREAM, NAME)
-        await eventually(lambda: one.counts[Count.REBUILT] == 1 and one.loops[NAME].fresh(5), seconds=5)
+        await eventually(lambda: one.counts[DeliveryCount.REBUILT] == 1 and one.loops[NAME].fresh(5), seconds=5)
         publish(valkey_url, an_event(2))
         await eventually(lambda: handler.handled[-1] == 2 and pending(valkey_url) == 0)
 
@@ -103,10 +103,10 @@ async def test_what_vanished_behind_its_back_is_logged_with_its_id_and_counted_a
     publish(valkey_url, *map(an_event, range(3)))
     [first, *_] = ask(valkey_url, "XRANGE", STREAM, "-", "+")
     async with replica(valkey_url, Handler(Policy(backoff=0.5), failing(ERROR, 0))) as one:
-        await eventually(lambda: one.counts[Count.RETRIED] == 1)
+        await eventually(lambda: one.counts[DeliveryCount.RETRIED] == 1)
         ask(valkey_url, "XTRIM", STREAM, "MAXLEN", 0)
         publish(valkey_url, an_event(9, "later"))
-        await eventually(lambda: one.counts[Count.EXPIRED] == 3 and pending(valkey_url) == 0)
+        await eventually(lambda: one.counts[DeliveryCount.EXPIRED] == 3 and pending(valkey_url) == 0)
     lines = [record for record in caplog.records if record.message == "event expired before it was handled"]
     assert all(line.levelno == logging.ERROR for line in lines)
     assert first[0].decode() in {line.__dict__["entry"] for line in lines}
@@ -123,7 +123,7 @@ async def test_what_a_dead_replica_had_read_is_claimed_and_handled_in_order(valk
     async with replica(valkey_url, handler, "two") as two:
         await eventually(lambda: len(handler.handled) == 5 and pending(valkey_url) == 0)
     assert handler.handled == list(range(5))
-    assert two.counts[Count.CLAIMED] == 5
+    assert two.counts[DeliveryCount.CLAIMED] == 5
 
 
 async def test_what_a_dead_replica_had_of_a_shared_subscription_is_claimed(valkey_url: str) -> None:
@@ -185,7 +185,7 @@ async def test_a_full_server_is_drained_a_lease_is_taken_and_trimming_lets_publi
             publish(valkey_url, an_event(201))
         async with replica(valkey_url, handler) as one:
             await eventually(lambda: len(handler.handled) == 200 and pending(valkey_url) == 0)
-            assert one.counts[Count.DEAD_LETTERED] == 1
+            assert one.counts[DeliveryCount.DEAD_LETTERED] == 1
             assert (await one.logs.trim(0.001, 60)).events >= 200
             publish(valkey_url, an_event(202))
             await eventually(lambda: handler.handled[-1] == 202)

@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from qontract.adapters.cloudevents import CloudEventsEventFormat
-from qontract.application.delivery.attempts import Count
+from qontract.application.delivery.counts import DeliveryCount
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy, Reject, RetryLater
 from qontract.domain.dead_letters import DeadLetter
 from qontract.domain.events import DomainEvent
@@ -65,7 +65,7 @@ class Follow(EventHandler):
 class Bench(Protocol):
     """Where handlers run; each method returns when there is nothing left to do."""
 
-    counts: Mapping[Count, int]
+    counts: Mapping[DeliveryCount, int]
     """What was counted of all subscriptions in the last run."""
 
     def deliver(self, *events: DomainEvent) -> None: ...
@@ -83,7 +83,7 @@ class InMemoryBench(Bench):
 
     def deliver(self, *events: DomainEvent) -> None:
         counts = self._subscriber.deliver(*events).counts.values()
-        self.counts = {each: sum(count.get(each, 0) for count in counts) for each in Count}
+        self.counts = {each: sum(count.get(each, 0) for count in counts) for each in DeliveryCount}
 
     def deliver_again(self, event: DomainEvent) -> None:
         self._subscriber.events.append(FORMAT.encode(event))
@@ -153,7 +153,13 @@ def test_the_same_scenario_runs_in_memory_and_on_redis(valkey_url: str, kind: st
             ("work", events[0].id, ("RuntimeError: not this time",) * 2),
             ("work", events[2].id, ("rejected by the handler: no such team",)),
         }
-        expected = {Count.HANDLED: 5, Count.FAILED: 4, Count.RETRIED: 2, Count.DEAD_LETTERED: 2, Count.DEDUPLICATED: 0}
+        expected = {
+            DeliveryCount.HANDLED: 5,
+            DeliveryCount.FAILED: 4,
+            DeliveryCount.RETRIED: 2,
+            DeliveryCount.DEAD_LETTERED: 2,
+            DeliveryCount.DEDUPLICATED: 0,
+        }
         assert {count: running.counts.get(count, 0) for count in expected} == expected
 
         [followed] = follow.events
@@ -161,7 +167,7 @@ def test_the_same_scenario_runs_in_memory_and_on_redis(valkey_url: str, kind: st
         assert (followed.source, followed.subject) == ("qontract-api/work", "there")
 
         running.deliver_again(events[3])
-        assert running.counts[Count.DEDUPLICATED] == 1
+        assert running.counts[DeliveryCount.DEDUPLICATED] == 1
         assert len(work.attempts) == 9
 
         work.attempts.clear()

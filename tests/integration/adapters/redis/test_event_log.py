@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis import RedisEventLog
-from qontract.adapters.redis.stream.segments import Segments
-from qontract.adapters.redis.stream.waits import Waits
+from qontract.adapters.redis.stream.read_ahead import ReadAheadCache
+from qontract.adapters.redis.stream.shared_waits import SharedWaits
 from qontract.application.ports.dead_letters import DeadLetters
 from qontract.application.ports.event_log import EventLog
 from qontract.testing.contracts.event_log import EventLogContract
@@ -23,10 +23,10 @@ TYPES = ("a.b", "x.y")
 class RedisEvents(Events):
     def __init__(self, url: str, client: Redis, *, others_are_behind: bool) -> None:
         self._client = client
-        self._waits = Waits(client, KEYS.stream)
-        self._segments = Segments(client, KEYS.stream)
+        self._shared_waits = SharedWaits(client, KEYS.stream)
+        self._read_ahead = ReadAheadCache(client, KEYS.stream)
         if others_are_behind:
-            self._segments.behind["another"] = []
+            self._read_ahead.behind["another"] = []
         self._dead_letters = dead_letters_at(url)
 
     @property
@@ -44,8 +44,8 @@ class RedisEvents(Events):
             types=[type_ for type_ in TYPES if wants(type_)] if wants else ["*"],
             shared=shared,
             claim_seconds=CLAIM_SECONDS,
-            waits=self._waits,
-            segments=self._segments,
+            shared_waits=self._shared_waits,
+            read_ahead=self._read_ahead,
         )
 
     async def append(self, *contents: bytes) -> None:

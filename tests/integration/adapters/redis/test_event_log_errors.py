@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from qontract.adapters.redis.stream.retention import show_alive, trim
-from qontract.application.ports.event_log import EventLogError, GoneError
+from qontract.application.ports.event_log import EventLogError, PlaceLostError
 from tests.support.processes import free_port
 from tests.support.redis_event_log import KEYS, a_log, append, opened, read
 
@@ -24,7 +24,7 @@ async def test_only_a_group_that_is_there_is_no_error_of_opening(client: Redis) 
     await client.set(KEYS.stream, "not a stream")
     with pytest.raises(EventLogError, match="WRONGTYPE") as caught:
         await a_log(client).open()
-    assert not isinstance(caught.value, GoneError)
+    assert not isinstance(caught.value, PlaceLostError)
 
 
 @asynccontextmanager
@@ -62,7 +62,7 @@ async def test_another_error_than_a_missing_group_does_not_say_that_the_place_is
     await client.set(KEYS.stream, "not a stream")
     with pytest.raises(EventLogError, match="WRONGTYPE") as caught:
         await read(log)
-    assert not isinstance(caught.value, GoneError)
+    assert not isinstance(caught.value, PlaceLostError)
 
 
 async def test_a_redis_that_is_away_is_one_error_without_the_password() -> None:

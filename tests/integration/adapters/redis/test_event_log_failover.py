@@ -7,8 +7,8 @@ import pytest
 from redis.asyncio import Redis
 
 from qontract.adapters.redis import RedisEventLog
-from qontract.adapters.redis.stream.segments import Segments
-from qontract.application.ports.event_log import Entry, GoneError, LeaseLostError, RewoundError
+from qontract.adapters.redis.stream.read_ahead import ReadAheadCache
+from qontract.application.ports.event_log import Entry, LeaseLostError, LogWentBackError, PlaceLostError
 from tests.chaos.proxy import Proxy
 from tests.support.failover import Pair, at, behind_a_name, offset
 from tests.support.redis_event_log import KEYS, LONG, a_log, append, contents, opened, read
@@ -71,7 +71,7 @@ async def rest(log: RedisEventLog, *, shared: bool = False) -> list[Entry]:
         try:
             while entries := await read(log):
                 found += entries
-        except GoneError:
+        except PlaceLostError:
             await reopen(log, shared=shared)
         else:
             return found
@@ -107,7 +107,7 @@ async def test_a_stream_that_went_back_is_noticed_once(failover: Failover, share
     await failover.append_ahead(b"lost")
     await read(log)
     await failover.move()
-    with pytest.raises(RewoundError, match="the stream went back"):
+    with pytest.raises(LogWentBackError, match="the stream went back"):
         await read(log)
     await reopen(log, shared=shared)
     assert contents(await rest(log, shared=shared)) == [b"a"]
@@ -121,17 +121,17 @@ async def test_another_server_that_has_everything_is_another_history_and_the_str
     await read(log)
     failover.promote()
     await failover.move()
-    with pytest.raises(GoneError, match="another history") as raised:
+    with pytest.raises(PlaceLostError, match="another history") as raised:
         await read(log)
-    assert not isinstance(raised.value, RewoundError)
+    assert not isinstance(raised.value, LogWentBackError)
     await reopen(log, shared=shared)
     assert contents(await rest(log, shared=shared)) == [b"a"]
 
 
 async def test_subscriptions_that_are_behind_skip_nothing_that_is_where_lost_events_were(failover: Failover) -> None:
     client = failover.client
-    segments = Segments(client, KEYS.stream)
-    logs = [a_log(client, subscription=name, segments=segments) for name in ("one", "two", "three")]
+    read_ahead = ReadAheadCache(client, KEYS.stream)
+    logs = [a_log(client, subscription=name, read_ahead=read_ahead) for name in ("one", "two", "three")]
     for log in logs:
         await log.open()
         await log.lead(LONG)

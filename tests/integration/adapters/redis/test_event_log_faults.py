@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from qontract.application.ports.event_log import EventLogError, GoneError, LeaseLostError
+from qontract.application.ports.event_log import EventLogError, LeaseLostError, PlaceLostError
 from qontract.domain.dead_letters import DeadLetter, FailedAttempt
 from tests.support.redis_event_log import (
     KEYS,
@@ -90,7 +90,7 @@ async def test_what_was_claimed_and_not_received_is_read_again(client: Redis, mo
     await dead.release(await read(dead))
     log = await opened(a_log(client, "two", shared=True))
     assert await read(log) == []
-    await lose_the_answer(client, "claim", monkeypatch)
+    await lose_the_answer(client, "claim_idle", monkeypatch)
     with pytest.raises(EventLogError):
         await read(log)
     assert contents(await read(log)) == [b"1", b"2"]
@@ -141,7 +141,7 @@ async def test_where_the_group_is_gone_reading_says_so_and_opening_again_helps(
     await read(log)
     await fault(client)
     for call in (lambda: read(log), log.claim_all, log.measures):
-        with pytest.raises(GoneError):
+        with pytest.raises(PlaceLostError):
             await call()
     await log.close()
     assert await log.open()
@@ -159,7 +159,7 @@ async def test_after_a_flush_a_leader_has_lost_its_lease_first(client: Redis) ->
 async def test_the_stream_of_what_was_redriven_is_made_again_too(client: Redis, shared: bool) -> None:
     log = await opened(a_log(client, shared=shared))
     await client.delete(KEYS.redriven("s"))
-    with pytest.raises(GoneError):
+    with pytest.raises(PlaceLostError):
         await read(log)
     assert not await log.open()
     assert await read(log) == []

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from qontract.adapters.redis.stream.globs import lua_patterns
-from qontract.adapters.redis.stream.segments import Segments
+from qontract.adapters.redis.stream.read_ahead import ReadAheadCache
+from qontract.adapters.redis.stream.type_patterns import lua_patterns
 from qontract.application.ports.event_log import Entry
 from qontract.domain.events import type_pattern
 from tests.support.redis_event_log import KEYS, MUCH, a_log, append, calls, contents, opened, read, sent
@@ -138,10 +138,10 @@ async def test_a_large_event_after_small_ones_brings_few_more_than_the_bound(cli
 
 
 async def test_one_look_for_many_brings_a_mebibyte_at_most(client: Redis) -> None:
-    segments = Segments(client, KEYS.stream)
-    segments.behind["another"] = []
+    read_ahead = ReadAheadCache(client, KEYS.stream)
+    read_ahead.behind["another"] = []
     await append(client, *of_size(40, 60_000))
-    log = await opened(a_log(client, segments=segments))
+    log = await opened(a_log(client, read_ahead=read_ahead))
     await log.claim_all()
     before = await sent(client)
     assert len(await read(log, 1)) == 1

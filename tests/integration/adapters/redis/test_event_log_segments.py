@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from qontract.adapters.redis import RedisEventLog
-from qontract.adapters.redis.stream.segments import Segments
+from qontract.adapters.redis.stream.read_ahead import ReadAheadCache
 from qontract.application.ports.event_log import Entry, EventLogError, LeaseLostError
 from qontract.domain.events import type_pattern
 from tests.support.redis_event_log import KEYS, LONG, MUCH, a_log, append, calls, contents, lose_the_answer, read, sent
@@ -27,8 +27,8 @@ async def client(valkey_url: str) -> AsyncIterator[Redis]:
 
 async def behind(client: Redis, *wanted: Sequence[str]) -> list[RedisEventLog]:
     """Return a leading view for each of these types, all at the first entry."""
-    segments = Segments(client, KEYS.stream)
-    logs = [a_log(client, subscription=f"s{n}", types=types, segments=segments) for n, types in enumerate(wanted)]
+    read_ahead = ReadAheadCache(client, KEYS.stream)
+    logs = [a_log(client, subscription=f"s{n}", types=types, read_ahead=read_ahead) for n, types in enumerate(wanted)]
     for log in logs:
         await log.open()
     for log in logs:
@@ -183,7 +183,7 @@ async def test_a_look_that_fails_fails_who_waits_for_it_and_is_done_again(
 ) -> None:
     await publish(client, 3, "a.b")
     logs = await behind(client, ALL, ALL)
-    await lose_the_answer(client, "look", monkeypatch)
+    await lose_the_answer(client, "peek", monkeypatch)
     failed = await asyncio.gather(*map(read, logs), return_exceptions=True)
     assert [type(error) for error in failed] == [EventLogError, EventLogError]
     assert [numbers(await read(log)) for log in logs] == [[0, 1, 2]] * 2

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from qontract.adapters.redis import RedisEventLog
-from qontract.adapters.redis.stream.waits import Waits
+from qontract.adapters.redis.stream.shared_waits import SharedWaits
 from qontract.application.ports.event_log import EventLogError
 from tests.support.redis_event_log import KEYS, MUCH, a_log, append, calls, contents, opened, read
 from tests.support.waiting import eventually
@@ -25,9 +25,9 @@ async def client(valkey_url: str) -> AsyncIterator[Redis]:
 
 
 async def test_subscriptions_that_wait_share_one_read_and_look_once_a_wait(client: Redis) -> None:
-    waits = Waits(client, KEYS.stream)
+    shared_waits = SharedWaits(client, KEYS.stream)
     await append(client, b"1")
-    logs = [await opened(a_log(client, subscription=f"s{number}", waits=waits)) for number in range(5)]
+    logs = [await opened(a_log(client, subscription=f"s{number}", shared_waits=shared_waits)) for number in range(5)]
     for log in logs:
         await log.acknowledge(await read(log))
     await wait_in_vain(logs)
@@ -44,18 +44,18 @@ async def wait_in_vain(logs: Sequence[RedisEventLog]) -> None:
 
 
 async def test_who_waits_for_less_than_another_is_not_kept_waiting(client: Redis) -> None:
-    waits = Waits(client, KEYS.stream)
-    long = asyncio.create_task(waits.beyond(b"0-0", 60))
+    shared_waits = SharedWaits(client, KEYS.stream)
+    long = asyncio.create_task(shared_waits.beyond(b"0-0", 60))
     await blocked(client)
     async with asyncio.timeout(0.5):
-        assert not await waits.beyond(b"0-0", 0.05)
+        assert not await shared_waits.beyond(b"0-0", 0.05)
     await append(client, b"1")
     assert await long
 
 
 async def test_those_that_wait_are_all_told_of_an_event_at_once(client: Redis) -> None:
-    waits = Waits(client, KEYS.stream)
-    logs = [await opened(a_log(client, subscription=f"s{number}", waits=waits)) for number in range(5)]
+    shared_waits = SharedWaits(client, KEYS.stream)
+    logs = [await opened(a_log(client, subscription=f"s{number}", shared_waits=shared_waits)) for number in range(5)]
     reading = [asyncio.create_task(log.read(10, MUCH, 60)) for log in logs]
     await blocked(client)
     await append(client, b"1")
@@ -91,8 +91,8 @@ async def test_an_error_of_the_wait_reaches_everyone_who_waits(client: Redis, mo
         await asyncio.sleep(0.1)
         raise RedisConnectionError("cut")
 
-    waits = Waits(client, KEYS.stream)
-    logs = [await opened(a_log(client, subscription=f"s{number}", waits=waits)) for number in range(3)]
+    shared_waits = SharedWaits(client, KEYS.stream)
+    logs = [await opened(a_log(client, subscription=f"s{number}", shared_waits=shared_waits)) for number in range(3)]
     monkeypatch.setattr(client, "xread", broken)
     async with asyncio.timeout(5):
         errors = await asyncio.gather(*(log.read(10, MUCH, 60) for log in logs), return_exceptions=True)
@@ -100,14 +100,14 @@ async def test_an_error_of_the_wait_reaches_everyone_who_waits(client: Redis, mo
 
 
 async def test_who_stops_waiting_leaves_the_others_and_the_last_one_ends_the_wait(client: Redis) -> None:
-    waits = Waits(client, KEYS.stream)
-    first, second = [asyncio.create_task(waits.beyond(b"0-0", 60)) for _ in range(2)]
+    shared_waits = SharedWaits(client, KEYS.stream)
+    first, second = [asyncio.create_task(shared_waits.beyond(b"0-0", 60)) for _ in range(2)]
     await blocked(client)
     first.cancel()
     await asyncio.wait([first])
     await append(client, b"1")
     assert await second
-    last = asyncio.create_task(waits.beyond(b"9999999999999-0", 60))
+    last = asyncio.create_task(shared_waits.beyond(b"9999999999999-0", 60))
     await blocked(client)
     last.cancel()
     await eventually(partial(who_waits, client, 0))

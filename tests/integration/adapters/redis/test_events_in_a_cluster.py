@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from qontract.adapters.cloudevents import Event
-from qontract.adapters.redis import RedisBroker, RedisServerCheck, RedisServerHistory
-from qontract.adapters.redis.acl import Process
+from qontract.adapters.redis import RedisBroker, RedisReplicationHistory, RedisServerCheck
+from qontract.adapters.redis.acl import AclUser
 from tests.support.certificates import certified
 from tests.support.cluster import SLOT, Cluster, cluster
 from tests.support.commands import run
@@ -67,14 +67,14 @@ def test_events_are_published_delivered_dead_lettered_and_redriven_and_follow_th
 
 def test_a_node_that_is_named_as_a_single_server_is_refused_with_the_url_to_write(three: Cluster) -> None:
     [url] = {f"redis://127.0.0.1:{port}" for port in three.ports[1:2]}
-    state = RedisServerCheck(url, Process.SUBSCRIBER, **NAMES, writes=False).state()
+    state = RedisServerCheck(url, AclUser.SUBSCRIBER, **NAMES, writes=False).state()
     assert state.refused == "Redis is a node of a cluster: for the events, write redis+cluster://"
-    assert not any(RedisServerCheck(three.url, Process.API, **NAMES, writes=True).state()[:2])
+    assert not any(RedisServerCheck(three.url, AclUser.API, **NAMES, writes=True).state()[:2])
 
 
 def test_the_history_of_the_events_is_that_of_the_node_that_has_them(three: Cluster) -> None:
     with RedisBroker(three.url) as broker, at(three.owner) as node:
-        history = RedisServerHistory(broker, channel="main")
+        history = RedisReplicationHistory(broker, channel="main")
         first, second = history.read(), history.read()
         assert second.continues(first)
         assert second.run_id == node.info("server")["run_id"]
@@ -95,6 +95,6 @@ def test_events_are_published_and_delivered_over_tls_and_a_certificate_that_nobo
         until(lambda: "here 1" in site.notes())
         until(lambda: subscriber.ready()[0] == httpx.codes.OK)
         assert json.loads(run("status", "--json", **settings).stdout)["redis"]["primary"]
-        assert not any(RedisServerCheck(url, Process.SUBSCRIBER, **NAMES, writes=True).state()[:2])
-        failing = RedisServerCheck(secured.url, Process.SUBSCRIBER, **NAMES, writes=True).state().failing
+        assert not any(RedisServerCheck(url, AclUser.SUBSCRIBER, **NAMES, writes=True).state()[:2])
+        failing = RedisServerCheck(secured.url, AclUser.SUBSCRIBER, **NAMES, writes=True).state().failing
         assert "CERTIFICATE_VERIFY_FAILED" in failing

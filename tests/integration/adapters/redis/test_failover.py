@@ -12,7 +12,7 @@ import redis
 
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis import RedisBroker, RedisServerCheck, RedisServerInfo
-from qontract.adapters.redis.acl import Process
+from qontract.adapters.redis.acl import AclUser
 from qontract.adapters.redis.faststream import faststream_broker
 from tests.chaos.proxy import Proxy
 from tests.support.api_process import DESIRED, PATH, SECRET, running_api
@@ -57,7 +57,7 @@ def test_a_producer_and_the_queue_go_on_with_the_first_try(moving: tuple[Pair, P
 
 def test_what_looks_at_the_server_sees_a_replica_once(moving: tuple[Pair, Proxy, str]) -> None:
     servers, name, url = moving
-    check, server = RedisServerCheck(url, Process.API, **NAMES, writes=True), RedisServerInfo(url)
+    check, server = RedisServerCheck(url, AclUser.API, **NAMES, writes=True), RedisServerInfo(url)
     assert (check.state().failing, server.look().primary) == ("", True)
     move(servers, name)
     assert check.state().failing == "Redis is a replica, and takes no writes"

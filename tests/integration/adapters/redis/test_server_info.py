@@ -8,9 +8,9 @@ import pytest
 import redis
 
 from qontract.adapters.redis import RedisServerInfo
-from qontract.adapters.redis.server_info import view_of
+from qontract.adapters.redis.server_info import server_view
 from qontract.application.ports.server_info import ServerInfo, ServerInfoError
-from qontract.domain.server import ServerReplica
+from qontract.domain.server_health import ServerReplica
 from tests.contracts.server_info import ServerInfoContract
 from tests.support.processes import free_port
 
@@ -45,18 +45,18 @@ def test_a_replica_and_its_lag_are_read_from_the_primary() -> None:
         "slave0": {"ip": "10.0.0.2", "port": 6379, "state": "online", "offset": 9, "lag": 1},
         "slave1": {"ip": "10.0.0.3", "port": 6379, "state": "wait_bgsave", "offset": 0, "lag": 80},
     }
-    view = view_of(INFO | {"role": "master"} | slaves, "here", now=(100, 0))
+    view = server_view(INFO | {"role": "master"} | slaves, "here", now=(100, 0))
     assert view.replicas == (
         ServerReplica("10.0.0.2:6379", in_step=True, lag_seconds=1),
         ServerReplica("10.0.0.3:6379", in_step=False, lag_seconds=80),
     )
     assert view.primary
-    assert not view_of(INFO | {"role": "slave"}, "here", now=(100, 0)).primary
+    assert not server_view(INFO | {"role": "slave"}, "here", now=(100, 0)).primary
 
 
 def test_a_server_that_answers_nothing_but_info_is_read_all_the_same() -> None:
     refused = redis.ResponseError("LOADING")
-    view = view_of(INFO | {"loading": 1}, "here", now=refused)
+    view = server_view(INFO | {"loading": 1}, "here", now=refused)
     assert view.loading
     assert view.saved_seconds is None
 
@@ -64,7 +64,7 @@ def test_a_server_that_answers_nothing_but_info_is_read_all_the_same() -> None:
 @pytest.mark.parametrize("odd", [None, "much", float("nan"), float("inf"), [], {}, -5], ids=repr)
 def test_odd_numbers_are_none(odd: Any) -> None:
     names = ("used_memory", "maxmemory", "rdb_last_save_time", "aof_enabled", "loading", "slave0", "redis_version")
-    view_of(dict.fromkeys(names, odd), "here", now=(100, 0))
+    server_view(dict.fromkeys(names, odd), "here", now=(100, 0))
 
 
 def test_a_server_that_is_away_is_an_error_that_says_where_and_has_no_password() -> None:

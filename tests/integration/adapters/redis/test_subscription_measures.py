@@ -8,7 +8,7 @@ from dependency_injector import providers
 from pydantic import SecretStr
 
 from qontract.adapters.memory import InMemoryJobQueue
-from qontract.application.delivery.attempts import Count
+from qontract.application.delivery.counts import DeliveryCount
 from qontract.application.ports.event_handler import Policy
 from qontract.entrypoints.api import create_app
 from qontract.entrypoints.container import Container
@@ -52,7 +52,7 @@ async def test_the_api_tells_how_far_every_subscription_has_come_also_while_no_s
     ask(valkey_url, "XGROUP", "CREATE", STREAM, "never-run", "0")
     handler = Handler(Policy(max_attempts=1), failing(RuntimeError("never"), 1))
     async with replica(valkey_url, {"ran": handler}) as one:
-        await eventually(lambda: one.counts[Count.DEAD_LETTERED] == 1 and handler.handled == [0, 2])
+        await eventually(lambda: one.counts[DeliveryCount.DEAD_LETTERED] == 1 and handler.handled == [0, 2])
         await eventually(lambda: pending(valkey_url, "ran") == 0)
         assert [(await shown(api))[f"qontract_{name}", "ran"] for name in NAMES] == [0, 0, 1, 1]
         await one.stop()

@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from qontract.adapters.redis import RedisSubscriptions
 from qontract.adapters.redis.stream.retention import show_alive
-from qontract.adapters.redis.wrong_keys import set_wrong_keys_aside
+from qontract.adapters.redis.wrong_type_keys import set_wrong_keys_aside
 from qontract.application.ports.event_log import EventLog
 from qontract.application.ports.subscriptions import BusyError, Subscriptions, SubscriptionsError
 from qontract.domain.subscriptions import ALIVE_SECONDS, State, state_of

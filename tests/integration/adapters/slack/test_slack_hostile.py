@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 from pytest_mock import MockerFixture
 
-from qontract.adapters import bounds
+from qontract.adapters import call_bounds
 from qontract.adapters.slack import SlackApiUsergroups, SlackEventHandler, client
 from qontract.adapters.slack.retries import retry_after
 from qontract.adapters.slack.slack_usergroups import SlackSettings
@@ -137,8 +137,8 @@ def test_a_call_that_is_tried_again_has_an_end_too() -> None:
 
 @pytest.mark.parametrize("long", LONG)
 def test_an_answer_that_is_too_long_is_not_read_whole(mocker: MockerFixture, long: str) -> None:
-    mocker.patch.object(bounds, "ANSWER_BYTES", 2**20)
-    count = mocker.spy(bounds.Bounds, "count")
+    mocker.patch.object(call_bounds, "ANSWER_BYTES", 2**20)
+    count = mocker.spy(call_bounds.Bounds, "count")
     with hostile_server(LONG[long]) as server:
         assert refusal(slack_at(server.url)) == "Slack's answer to users.list is longer than 1048576 bytes"
         assert len(server.received) == 1
@@ -171,7 +171,7 @@ def test_pages_without_end_are_refused_after_a_bound(mocker: MockerFixture) -> N
 
 
 def test_all_pages_together_have_a_bound_of_bytes(mocker: MockerFixture) -> None:
-    mocker.patch.object(bounds, "PAGED_BYTES", 1000)
+    mocker.patch.object(call_bounds, "PAGED_BYTES", 1000)
     with hostile_server(_pages(*(f"page-{number}" for number in range(100)))) as server:
         assert refusal(slack_at(server.url)) == "Slack's answer to users.list is longer than 1000 bytes in all"
 

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from qontract.adapters.slack import SlackEventHandler
 from qontract.domain.events import DomainEvent
 from qontract.domain.integration import BlockedPlan
-from qontract.domain.slack_usergroups import Failure, UpdateUsers, UsergroupsBlocked
+from qontract.domain.slack_usergroups import UpdateUsers, UsergroupFailure, UsergroupsBlocked
 from tests.contracts.slack_usergroups import create, update_metadata, update_users
 from tests.support.handling import event, handle
 from tests.support.slack_events import applied, failed
@@ -54,7 +54,9 @@ async def test_the_message_says_what_was_and_what_is_and_who_asked_for_it_and_wh
 
 
 async def test_a_failure_says_why(slack_sandbox: Sandbox) -> None:
-    lines = await posted(slack_sandbox, failed(Failure(workspace="coreos", usergroup="team-b", error="no <reason>")))
+    lines = await posted(
+        slack_sandbox, failed(UsergroupFailure(workspace="coreos", usergroup="team-b", error="no <reason>"))
+    )
     assert lines == [
         "*event* `qontract-api.slack-usergroups.error` `coreos/team-b`",
         "error: `no &lt;reason&gt;`",

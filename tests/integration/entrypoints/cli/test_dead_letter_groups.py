@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import redis
 
-from qontract.domain.causes import Cause
 from qontract.domain.dead_letters import FailedAttempt, group_id
-from qontract.entrypoints.cli.who import operating_user
+from qontract.domain.failure_causes import Cause
+from qontract.entrypoints.cli.operating_user import operating_user
 from qontract.testing.contracts.dead_letters import CAUSE, EVENT, FAILURES, Store
 from tests.support.redis_event_log import KEYS
 from tests.support.redis_letters import DEAD, lines, qontract, store_at

@@ -16,8 +16,8 @@ import redis
 
 from qontract.adapters.redis.records.attempt_records import failures_to_json
 from qontract.application.ports.event_handler import Policy
-from qontract.domain.causes import Cause
 from qontract.domain.dead_letters import FailedAttempt, group_id
+from qontract.domain.failure_causes import Cause
 from tests.support.commands import QONTRACT, environment, run, running
 from tests.support.delivering import FORMAT, Handler, an_event, failing
 from tests.support.redis_delivery import replica

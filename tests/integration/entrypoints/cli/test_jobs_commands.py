@@ -10,7 +10,7 @@ import redis
 from qontract.application.reconcile import job
 from qontract.application.slack_usergroups import SlackUsergroups
 from qontract.domain.jobs import Job
-from qontract.domain.slack_desired_state import DesiredState
+from qontract.domain.slack_desired_state import DesiredUsergroups
 from tests.contracts.job_queue_runner import result_of
 from tests.support.commands import run
 from tests.support.jobs import final
@@ -30,7 +30,7 @@ def jobs(url: str, *arguments: str, **settings: str) -> CompletedProcess[str]:
 def many_changes() -> Job:
     groups = [{"handle": f"team-{number}", "users": ["alice", "bob"]} for number in range(MANY)]
     desired = {"workspaces": [{"name": "acme", "usergroups": groups}], "dry_run": False, "reason": "she left"}
-    state, who = DesiredState.model_validate(desired), "alice@sre"
+    state, who = DesiredUsergroups.model_validate(desired), "alice@sre"
     return job(SlackUsergroups, state, correlation_id="c-1", requested_by=who)  # type: ignore[type-abstract] # its name
 
 

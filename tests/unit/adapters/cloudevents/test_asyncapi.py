@@ -12,7 +12,7 @@ from qontract.adapters.cloudevents import asyncapi
 from tests.support.documents import check_schema, references
 from tests.support.outside import outside_data, outside_event
 
-PUBLISHED = {"CreateUsergroup", "Failure", "UpdateMetadata", "UpdateUsers"}
+PUBLISHED = {"CreateUsergroup", "UpdateMetadata", "UpdateUsers", "UsergroupFailure"}
 """The names of schemas that clients were generated from."""
 CREATE = "qontract-api.slack-usergroups.create"
 
@@ -44,8 +44,8 @@ def test_what_clients_were_generated_from_keeps_its_names() -> None:
     data: object = made["components"]["messages"]["qontract-api.slack-usergroups.error"]["payload"]["properties"][
         "data"
     ]
-    assert data == {"$ref": "#/components/schemas/Failure"}
-    assert "usergroup" in made["components"]["schemas"]["Failure"]["properties"]
+    assert data == {"$ref": "#/components/schemas/UsergroupFailure"}
+    assert "usergroup" in made["components"]["schemas"]["UsergroupFailure"]["properties"]
 
 
 def test_every_message_of_ours_has_an_example() -> None:
@@ -66,11 +66,11 @@ def test_two_data_models_of_one_name_are_two_schemas_and_each_message_has_its_ow
 
 def test_a_model_of_a_package_that_is_called_like_one_of_ours_does_not_move_ours() -> None:
     ours = document()["components"]["schemas"]
-    outside_event("a.first", outside_data("Failure", module="acme", number=(int, ...)))
+    outside_event("a.first", outside_data("UsergroupFailure", module="acme", number=(int, ...)))
     made = document()
     is_valid(made)
     assert {name: made["components"]["schemas"][name] for name in ours} == ours
-    assert made["components"]["schemas"].keys() - ours.keys() == {"AFirstFailure"}
+    assert made["components"]["schemas"].keys() - ours.keys() == {"AFirstUsergroupFailure"}
 
 
 FIELDS = {

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ConfigDict, Field, model_validator
 
 from qontract.adapters.cloudevents import CloudEventsEventFormat, Event, example, from_cloudevent
-from qontract.adapters.cloudevents.direct import read_directly
+from qontract.adapters.cloudevents.fast_decoding import read_directly
 from qontract.application.ports.event_format import EventFormat
 from qontract.domain import events
 from qontract.domain.events import DomainEvent, EventData, catalogue

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from qontract.adapters.cloudevents import CloudEventsEventFormat, Event
-from qontract.domain.slack_usergroups import Failure
+from qontract.domain.slack_usergroups import UsergroupFailure
 from tests.support.slack_events import failed
 
 REQUIRED = {"specversion": "1.0", "id": "1", "source": "/here", "type": "a.b"}
@@ -100,7 +100,7 @@ def test_what_the_specification_refuses_is_refused_when_read(wrong: dict[str, An
 @pytest.mark.parametrize("wrong", WRONG, ids=ascii)
 def test_what_the_specification_refuses_is_no_event_for_a_handler(wrong: dict[str, Any], known: bool) -> None:
     form = CloudEventsEventFormat("/here")
-    usual = json.loads(form.encode(failed(Failure(workspace="acme", error="no"), "r"))) if known else REQUIRED
+    usual = json.loads(form.encode(failed(UsergroupFailure(workspace="acme", error="no"), "r"))) if known else REQUIRED
     assert form.decode(json.dumps(usual).encode())
     with pytest.raises(ValueError, match=r"^not a CloudEvent: [^\n]+$"):
         form.decode(json.dumps(usual | wrong).encode())

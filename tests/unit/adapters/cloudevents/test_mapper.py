@@ -8,7 +8,7 @@ from cloudevents.core.formats.json import JSONFormat
 
 from qontract.adapters.cloudevents import Event, from_cloudevent, to_cloudevent
 from qontract.domain.events import DomainEvent
-from qontract.domain.slack_usergroups import Failure, UsergroupFailed
+from qontract.domain.slack_usergroups import UsergroupFailed, UsergroupFailure
 from tests.support.slack_events import failed
 
 ERROR = "qontract-api.slack-usergroups.error"
@@ -33,7 +33,7 @@ def test_an_event_comes_back_as_it_was() -> None:
 
 
 def test_an_event_of_a_known_type_comes_back_as_its_class() -> None:
-    event = failed(Failure(workspace="coreos", error="no"), "request-1")
+    event = failed(UsergroupFailure(workspace="coreos", error="no"), "request-1")
     back = over_the_wire(event)
     assert isinstance(back, UsergroupFailed)
     assert back == event.model_copy(update={"source": "/here"})
@@ -41,7 +41,7 @@ def test_an_event_of_a_known_type_comes_back_as_its_class() -> None:
 
 def test_the_sdk_sees_what_the_event_says() -> None:
     seen = JSONFormat().read(
-        None, to_cloudevent(failed(Failure(workspace="coreos", error="no"), "r"), "/here").to_json()
+        None, to_cloudevent(failed(UsergroupFailure(workspace="coreos", error="no"), "r"), "/here").to_json()
     )
     assert seen.get_type() == ERROR
     assert (seen.get_source(), seen.get_subject(), seen.get_datacontenttype()) == (
@@ -110,7 +110,7 @@ def test_binary_data_comes_back_as_the_bytes_that_it_was() -> None:
 
 
 def test_the_attributes_of_an_event_of_a_known_type_come_back_too() -> None:
-    event = failed(Failure(workspace="coreos", error="no"), "r").model_copy(
+    event = failed(UsergroupFailure(workspace="coreos", error="no"), "r").model_copy(
         update={"source": "/x", "dataschema": "urn:x", "extensions": {"a": 1}, "datacontenttype": None}
     )
     back = over_the_wire(event)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEvents
-from qontract.adapters.memory.events import Place
+from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEventStore
+from qontract.adapters.memory.event_store import Place
 from qontract.domain.dead_letters import DeadLetter
 from qontract.testing.contracts.dead_letters import DeadLettersContract, Failures, Store
 
@@ -11,7 +11,7 @@ from qontract.testing.contracts.dead_letters import DeadLettersContract, Failure
 class TestInMemoryDeadLetters(DeadLettersContract):
     @pytest.fixture
     def store(self) -> Store:
-        events = InMemoryEvents()
+        events = InMemoryEventStore()
         dead_letters = InMemoryDeadLetters(events=events)
 
         def dead_letter(subscription: str, data: bytes, failures: Failures, entry: str) -> str:

@@ -4,24 +4,24 @@ from datetime import UTC, datetime
 
 import pytest
 
-from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEventLog, InMemoryEvents, InMemorySubscriptions
+from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEventLog, InMemoryEventStore, InMemorySubscriptions
 from qontract.adapters.memory.delivery_states import InMemoryDeliveryStates
 from qontract.application.ports.event_log import EventLog
-from qontract.domain.delivery_states import Interest
+from qontract.domain.delivery_states import SubscriptionFilter
 from tests.contracts.delivery_states import ASKED, NAME, DeliveryStatesContract, Store
 
 
 class TestInMemoryDeliveryStates(DeliveryStatesContract):
     @pytest.fixture
     def store(self) -> Store:
-        events = InMemoryEvents()
+        events = InMemoryEventStore()
 
         def keep(content: bytes) -> str:
             events.append(content)
             return str(events.newest)
 
         def log(replica: str, shared: bool) -> EventLog:
-            interest = Interest(ASKED.types, ASKED.max_attempts, shared)
+            interest = SubscriptionFilter(ASKED.types, ASKED.max_attempts, shared)
             return InMemoryEventLog(events, NAME, replica, shared=shared, interest=interest)
 
         states = InMemoryDeliveryStates(events)
@@ -30,7 +30,7 @@ class TestInMemoryDeliveryStates(DeliveryStatesContract):
 
 
 def test_an_event_is_found_by_its_source_and_id() -> None:
-    events = InMemoryEvents()
+    events = InMemoryEventStore()
     events.append(b"\xff", b'{"id": "1", "source": "other"}', b'{"id": "1", "source": "qontract-api"}')
     states = InMemoryDeliveryStates(events, datetime.now(UTC))
     assert [states.entry_of("1"), states.entry_of("1", "other"), states.entry_of("2")] == ["3", "2", None]

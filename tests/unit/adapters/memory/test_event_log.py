@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEventLog, InMemoryEvents
+from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEventLog, InMemoryEventStore
 from qontract.application.ports.event_log import Entry, EventLogError, LeaseLostError
 from qontract.testing.clock import VirtualClockLoop, run
 from qontract.testing.contracts.event_log import EventLogContract
@@ -31,7 +31,7 @@ def type_of(content: bytes) -> str:
 
 class Events:
     def __init__(self) -> None:
-        self.events = InMemoryEvents()
+        self.events = InMemoryEventStore()
         self.dead_letters = InMemoryDeadLetters(events=self.events)
 
     def log(

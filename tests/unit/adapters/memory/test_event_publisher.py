@@ -5,7 +5,7 @@ from contextlib import nullcontext
 import pytest
 
 from qontract.adapters.cloudevents import CloudEventsEventFormat
-from qontract.adapters.memory import InMemoryAsyncEventPublisher, InMemoryEventPublisher, InMemoryEvents
+from qontract.adapters.memory import InMemoryAsyncEventPublisher, InMemoryEventPublisher, InMemoryEventStore
 from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.domain.events import DomainEvent
 from qontract.testing.contracts.event_publisher import SOURCE, EventPublisherContract, Published, events
@@ -31,7 +31,7 @@ class TestInMemoryAsyncEventPublisher(AsyncEventPublisherContract):
 class TestInMemoryEventPublisherWithALog(EventPublisherContract):
     @pytest.fixture
     def published(self) -> Published:
-        log, format_ = InMemoryEvents(), CloudEventsEventFormat(SOURCE)
+        log, format_ = InMemoryEventStore(), CloudEventsEventFormat(SOURCE)
         publisher = InMemoryEventPublisher(SOURCE, log=log, encode=format_.encode)
         return publisher, lambda: [format_.decode(kept.content) for kept in log.kept.values()]
 
@@ -39,7 +39,7 @@ class TestInMemoryEventPublisherWithALog(EventPublisherContract):
 class TestInMemoryEventPublisherAsSender(EventSenderContract):
     @pytest.fixture
     def sent(self) -> Sent:
-        log, format_ = InMemoryEvents(), CloudEventsEventFormat(SOURCE)
+        log, format_ = InMemoryEventStore(), CloudEventsEventFormat(SOURCE)
         publisher = InMemoryEventPublisher(SOURCE, log=log, encode=format_.encode)
         return publisher, lambda: [format_.decode(kept.content) for kept in log.kept.values()]
 
@@ -50,7 +50,7 @@ def test_an_event_that_cannot_be_encoded_is_refused_and_nothing_of_its_call_is_k
             raise ValueError("not this one")
         return b""
 
-    log = InMemoryEvents()
+    log = InMemoryEventStore()
     publisher = InMemoryEventPublisher(log=log, encode=encode)
     with pytest.raises(EventPublisherError, match="not this one") as raised:
         publisher.publish(events(3))
@@ -60,7 +60,7 @@ def test_an_event_that_cannot_be_encoded_is_refused_and_nothing_of_its_call_is_k
 
 def test_a_log_needs_to_be_told_how_events_are_encoded() -> None:
     with pytest.raises(ValueError, match="encode"):
-        InMemoryEventPublisher(log=InMemoryEvents())
+        InMemoryEventPublisher(log=InMemoryEventStore())
 
 
 @pytest.mark.anyio

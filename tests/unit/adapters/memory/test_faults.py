@@ -8,7 +8,7 @@ from qontract import DomainEvent, IntegrationError
 from qontract.adapters.memory import InMemoryEventHandler, InMemoryEventPublisher, InMemorySlackUsergroups
 from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.domain.slack_workspace import SlackWorkspace
-from qontract.testing import InMemoryEventLog, InMemoryEvents, deliver, fail
+from qontract.testing import InMemoryEventLog, InMemoryEventStore, deliver, fail
 
 
 def slack() -> InMemorySlackUsergroups:
@@ -56,7 +56,7 @@ def test_another_adapter_of_the_class_does_not_fail() -> None:
 
 
 def test_a_coroutine_raises_when_it_is_awaited() -> None:
-    event_log = InMemoryEventLog(InMemoryEvents())
+    event_log = InMemoryEventLog(InMemoryEventStore())
     event_log.fail("open", ConnectionError("no answer"), after=True)
     opening = event_log.open()
     with pytest.raises(ConnectionError):

@@ -4,7 +4,7 @@ from functools import partial
 import pytest
 
 from qontract.adapters.memory import InMemoryJobQueue
-from qontract.application.jobs import Continues, Runners
+from qontract.application.jobs import Runners, Unfinished
 from tests.contracts.job_queue import SUCCESS, HeldJobQueue, JobQueueContract, Runner, a_job
 
 
@@ -22,7 +22,7 @@ def test_a_job_is_run_where_it_is_submitted_unless_it_is_held() -> None:
 
 def test_a_job_that_continues_is_run_to_its_end_where_it_is_submitted() -> None:
     runner, job = Runner(), a_job("a")
-    runner.steps = [lambda job_slice: Continues(job_slice.progress, 60)]
+    runner.steps = [lambda job_slice: Unfinished(job_slice.progress, 60)]
     queue = InMemoryJobQueue({"test": runner})
     queue.submit(job)
     assert queue.result(job.id) == SUCCESS

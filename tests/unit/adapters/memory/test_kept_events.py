@@ -4,14 +4,14 @@ from datetime import datetime
 
 import pytest
 
-from qontract.adapters.memory import InMemoryEvents, InMemoryKeptEvents
+from qontract.adapters.memory import InMemoryEventStore, InMemoryKeptEvents
 from tests.contracts.kept_events import NOON, KeptEventsContract, Log
 
 
 class TestInMemoryKeptEvents(KeptEventsContract):
     @pytest.fixture
     def log(self) -> Log:
-        events = InMemoryEvents()
+        events = InMemoryEventStore()
 
         def keep(content: bytes, time: datetime) -> str:
             events.append(content)

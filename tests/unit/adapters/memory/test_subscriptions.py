@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEventLog, InMemoryEvents, InMemorySubscriptions
+from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEventLog, InMemoryEventStore, InMemorySubscriptions
 from qontract.application.ports.event_log import EventLog
 from qontract.testing.clock import VirtualClockLoop
 from tests.contracts.subscriptions import NOON, Store, SubscriptionsContract
@@ -18,7 +18,7 @@ class TestInMemorySubscriptions(SubscriptionsContract):
 
     @pytest.fixture
     def store(self) -> Store:
-        events = InMemoryEvents()
+        events = InMemoryEventStore()
 
         def keep(content: bytes, time: datetime) -> str:
             events.append(content)

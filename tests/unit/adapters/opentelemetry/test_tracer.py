@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client import Counter
 
 from qontract.adapters.opentelemetry import OpenTelemetryTracer, tracer
-from qontract.adapters.opentelemetry.sending import LOST, SENT, CountedBatches, CountedExporter, Seldom
+from qontract.adapters.opentelemetry.span_export import LOST, SENT, CountedBatches, CountedExporter, Seldom
 from qontract.application.ports.tracer import Kind, Tracer
 from tests.contracts.tracer import Recorded, TracerContract
 from tests.support.waiting import until

@@ -15,7 +15,7 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-from qontract.adapters.redis.connections import NotPrimaryError, async_client, client, noticing, pool
+from qontract.adapters.redis.connections import NotPrimaryError, async_client, client, failover_aware, pool
 from qontract.domain.server_address import server_address
 
 REFUSALS = [
@@ -44,7 +44,7 @@ class _Connection:
 
 
 def connection(answer: Exception) -> Any:
-    return noticing(_Connection, server_address("redis://here"))(answer)
+    return failover_aware(_Connection, server_address("redis://here"))(answer)
 
 
 @pytest.mark.parametrize("answer", REFUSALS, ids=str)
@@ -65,7 +65,7 @@ def test_any_other_error_leaves_the_connection_as_it_is(answer: Exception) -> No
 
 @pytest.mark.parametrize("answer", [MovedError("12 h2:7001"), AskError("12 h2:7001"), TryAgainError("later")], ids=repr)
 def test_a_node_of_a_cluster_that_has_not_the_keys_is_left(answer: Exception) -> None:
-    asked = noticing(_Connection, server_address("redis+cluster://h1"))(answer)
+    asked = failover_aware(_Connection, server_address("redis+cluster://h1"))(answer)
     with pytest.raises(NotPrimaryError):
         asked.read_response()
     assert asked.closed
@@ -89,7 +89,7 @@ class _Node(_Connection):
 
 
 def test_the_node_that_has_the_keys_is_asked_next_and_the_others_if_it_does_not_answer() -> None:
-    asked: Any = noticing(_Node, server_address("redis+cluster://h1:1,h2:2"))(MovedError("12 h3:7001"))
+    asked: Any = failover_aware(_Node, server_address("redis+cluster://h1:1,h2:2"))(MovedError("12 h3:7001"))
     asked._connect()
     with pytest.raises(NotPrimaryError):
         asked.read_response()
@@ -98,7 +98,7 @@ def test_the_node_that_has_the_keys_is_asked_next_and_the_others_if_it_does_not_
 
 
 def test_after_a_node_that_is_cut_off_from_the_others_each_of_those_is_asked() -> None:
-    asked: Any = noticing(_Node, server_address("redis+cluster://h4:4,h5:5"))(MovedError("12 h6:6"))
+    asked: Any = failover_aware(_Node, server_address("redis+cluster://h4:4,h5:5"))(MovedError("12 h6:6"))
     for answer in [asked.answer, *[ClusterDownError("The cluster is down")] * 3]:
         asked.answer = answer
         asked._connect()

@@ -5,7 +5,7 @@ import redis
 from redis.exceptions import AuthenticationError, BusyLoadingError, NoPermissionError, ResponseError
 
 from qontract.adapters.redis import RedisServerCheck
-from qontract.adapters.redis.acl import Process
+from qontract.adapters.redis.acl import AclUser
 from qontract.application.ports.server_check import ServerState
 
 
@@ -42,7 +42,7 @@ def test_an_answer_becomes_a_line(answer: object, said: ServerState, monkeypatch
             raise answer
         return answer
 
-    server = RedisServerCheck("redis://x/0", Process.API, channel="main", stream="s", writes=True)
+    server = RedisServerCheck("redis://x/0", AclUser.API, channel="main", stream="s", writes=True)
     monkeypatch.setattr(server._redis, "execute_command", execute)
     assert server.state() == said
 
@@ -78,6 +78,6 @@ def test_what_the_server_says_of_its_disk_becomes_a_line(
             raise answer
         return answer
 
-    server = RedisServerCheck("redis://x/0", Process.API, channel="main", stream="s", writes=False, fsync=True)
+    server = RedisServerCheck("redis://x/0", AclUser.API, channel="main", stream="s", writes=False, fsync=True)
     monkeypatch.setattr(server._redis, "execute_command", execute)
     assert server.state() == said

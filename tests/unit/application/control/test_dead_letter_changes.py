@@ -7,15 +7,15 @@ from datetime import timedelta
 import pytest
 
 from qontract.adapters.cloudevents import CloudEventsEventFormat
-from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEventPublisher, InMemoryEvents, InMemoryEventSpool
+from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEventPublisher, InMemoryEventSpool, InMemoryEventStore
 from qontract.application.control.dead_letter_changes import LetterChanges
 from qontract.application.event_manager import EventManager
 from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.application.ports.event_spool import EventSpoolError
-from qontract.domain.causes import Cause
 from qontract.domain.dead_letter_events import ChangedLetters, DeadLettersDiscarded, DeadLettersRedriven
 from qontract.domain.dead_letters import DeadLetter, FailedAttempt
 from qontract.domain.events import DomainEvent
+from qontract.domain.failure_causes import Cause
 from tests.unit.domain.test_dead_letters import NOON
 
 CAUSE = Cause("ValueError", "acme.crm.Crm.handle:31")
@@ -29,7 +29,7 @@ def store(*names: str, count: int = 1) -> InMemoryDeadLetters:
         for number in range(count)
         for name in names
     ]
-    return InMemoryDeadLetters(*letters, events=InMemoryEvents())
+    return InMemoryDeadLetters(*letters, events=InMemoryEventStore())
 
 
 def data_of(event: DomainEvent) -> ChangedLetters:

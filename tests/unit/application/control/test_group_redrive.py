@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from qontract.adapters.memory import InMemoryEvents, InMemorySubscriptions
-from qontract.adapters.memory.events import AttemptRecord
+from qontract.adapters.memory import InMemoryEventStore, InMemorySubscriptions
+from qontract.adapters.memory.event_store import AttemptRecord
 from qontract.application.control.group_redrive import (
     GroupRedrive,
-    NotReadError,
+    NotRunningError,
     RedriveEnd,
     RedriveProgress,
     check_read,
@@ -220,7 +220,7 @@ def test_a_subscription_that_is_gone_paused_or_not_read_is_named_with_what_to_do
     with dying(1) as site:
         check_read(site.control, NAME)
         site.control.pause(NAME, by="alice")
-        with pytest.raises(NotReadError, match=r"nobody reads its subscription crm \(paused\): by alice since"):
+        with pytest.raises(NotRunningError, match=r"nobody reads its subscription crm \(paused\): by alice since"):
             check_read(site.control, NAME)
         site.control.resume(NAME, by="alice")
         site.events.lose(NAME)
@@ -232,7 +232,7 @@ def test_a_subscription_that_is_gone_paused_or_not_read_is_named_with_what_to_do
 
 
 def test_a_subscription_of_which_only_the_pause_is_left_is_gone() -> None:
-    paused = InMemorySubscriptions(InMemoryEvents())
+    paused = InMemorySubscriptions(InMemoryEventStore())
     paused.pause(NAME, "alice")
     with pytest.raises(SubscriptionGoneError):
         check_read(SubscriptionControl(paused, abandoned_seconds=1000), NAME)

@@ -3,10 +3,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from qontract.adapters.memory import InMemoryJobQueue, InMemoryKeptJobs
+from qontract.adapters.memory import InMemoryJobAdmin, InMemoryJobQueue
 from qontract.application.control.jobs import EndedJobError, JobControl, UnknownJobError
+from qontract.domain.job_views import CancelOutcome
 from qontract.domain.jobs import Job
-from qontract.domain.kept_jobs import CancelOutcome
 from tests.contracts.job_queue_runner import Runner, a_job
 
 HOUR = timedelta(hours=1)
@@ -19,7 +19,7 @@ def queue() -> InMemoryJobQueue:
 
 @pytest.fixture
 def jobs(queue: InMemoryJobQueue) -> JobControl:
-    return JobControl(InMemoryKeptJobs(queue))
+    return JobControl(InMemoryJobAdmin(queue))
 
 
 def submitted(queue: InMemoryJobQueue, hours_ago: int = 0) -> Job:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from qontract.adapters.memory import InMemoryEventLog, InMemoryEvents, InMemorySubscriptions
+from qontract.adapters.memory import InMemoryEventLog, InMemoryEventStore, InMemorySubscriptions
 from qontract.application.control.subscriptions import SubscriptionControl, UnknownSubscriptionError
 from qontract.application.ports.subscriptions import BusyError, SubscriptionsError
 from qontract.domain.subscriptions import State
@@ -16,7 +16,7 @@ class Site:
     """Kept events, with a subscription that a replica may have."""
 
     def __init__(self) -> None:
-        self.events = InMemoryEvents()
+        self.events = InMemoryEventStore()
         self.subscriptions = InMemorySubscriptions(self.events)
         self.control = SubscriptionControl(self.subscriptions, abandoned_seconds=1000)
         self.log = InMemoryEventLog(self.events, "crm")

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from qontract.adapters.memory import InMemoryEvents
-from qontract.application.delivery.attempts import Count
+from qontract.adapters.memory import InMemoryEventStore
+from qontract.application.delivery.counts import DeliveryCount
 from qontract.application.ports.event_handler import Policy, Reject, RetryLater
 from tests.support.delivering import (
     Handler,
@@ -33,15 +33,19 @@ class Unspeakable(Exception):  # noqa: N818 - it is no error of ours
 
 @on_virtual_clock
 async def test_after_the_last_attempt_an_event_is_a_dead_letter_with_each_error_and_later_ones_go_on() -> None:
-    events, handler = InMemoryEvents(), Handler(THREE, failing(ERROR, 0))
+    events, handler = InMemoryEventStore(), Handler(THREE, failing(ERROR, 0))
     publish(events, an_event(0), an_event(1))
     async with replica(events, handler) as one:
         await until(lambda: handler.handled == [1] and pending(events) == 0)
     [letter] = letters(events)
     assert b'"number":0' in letter.data
     assert [failure.error for failure in letter.failures] == ["RuntimeError: not this time"] * 3
-    assert (one.counts[Count.FAILED], one.counts[Count.RETRIED], one.counts[Count.DEAD_LETTERED]) == (3, 2, 1)
-    assert one.counts[Count.HANDLED] == 1
+    assert (
+        one.counts[DeliveryCount.FAILED],
+        one.counts[DeliveryCount.RETRIED],
+        one.counts[DeliveryCount.DEAD_LETTERED],
+    ) == (3, 2, 1)
+    assert one.counts[DeliveryCount.HANDLED] == 1
     assert recorded(events) == 0
 
 
@@ -53,7 +57,7 @@ async def test_after_the_last_attempt_an_event_is_a_dead_letter_with_each_error_
 def test_an_attempt_counts_however_it_ends_and_events_of_other_keys_go_on_meanwhile(error: BaseException) -> None:
     @on_virtual_clock
     async def scenario() -> None:
-        events, handler = InMemoryEvents(), Handler(THREE, failing(error, 0))
+        events, handler = InMemoryEventStore(), Handler(THREE, failing(error, 0))
         others = [an_event(number, f"other-{number}") for number in range(1, 101)]
         publish(events, an_event(0), *others)
         async with replica(events, handler):
@@ -68,7 +72,7 @@ def test_an_attempt_counts_however_it_ends_and_events_of_other_keys_go_on_meanwh
 
 @on_virtual_clock
 async def test_a_handler_that_cancels_its_own_task_has_failed_and_ends_nothing_else() -> None:
-    events = InMemoryEvents()
+    events = InMemoryEventStore()
 
     async def cancel_itself(number: int, _: int) -> None:
         task = asyncio.current_task()
@@ -80,14 +84,14 @@ async def test_a_handler_that_cancels_its_own_task_has_failed_and_ends_nothing_e
     publish(events, an_event(0, "a"), an_event(1, "b"), an_event(2, "a"))
     async with replica(events, handler) as one:
         await until(lambda: sorted(handler.handled) == [1, 2] and pending(events) == 0)
-        assert one.counts[Count.FAILED] == 3
+        assert one.counts[DeliveryCount.FAILED] == 3
     assert [attempt for number, attempt in handler.attempts if number == 0] == [1, 2, 3]
     assert {attempt for number, attempt in handler.attempts if number} == {1}
 
 
 @on_virtual_clock
 async def test_a_handler_that_rejects_an_event_sends_it_to_the_dead_letters_at_once() -> None:
-    events, handler = InMemoryEvents(), Handler(trouble=failing(Reject("no such team"), 0))
+    events, handler = InMemoryEventStore(), Handler(trouble=failing(Reject("no such team"), 0))
     publish(events, an_event(0))
     async with replica(events, handler):
         await until(lambda: len(letters(events)) == 1)
@@ -97,7 +101,7 @@ async def test_a_handler_that_rejects_an_event_sends_it_to_the_dead_letters_at_o
 
 @on_virtual_clock
 async def test_a_handler_that_asks_to_be_retried_later_is_asked_then_and_it_is_no_attempt() -> None:
-    events, handler, asked = InMemoryEvents(), Handler(), False
+    events, handler, asked = InMemoryEventStore(), Handler(), False
     loop = asyncio.get_running_loop()
     times: list[float] = []
 
@@ -118,7 +122,7 @@ async def test_a_handler_that_asks_to_be_retried_later_is_asked_then_and_it_is_n
 
 @on_virtual_clock
 async def test_a_handler_that_asks_to_be_retried_in_no_time_does_not_spin() -> None:
-    events, handler = InMemoryEvents(), Handler(trouble=failing(RetryLater(0), 0))
+    events, handler = InMemoryEventStore(), Handler(trouble=failing(RetryLater(0), 0))
     publish(events, an_event(0))
     async with replica(events, handler):
         await asyncio.sleep(60)
@@ -127,7 +131,7 @@ async def test_a_handler_that_asks_to_be_retried_in_no_time_does_not_spin() -> N
 
 @on_virtual_clock
 async def test_the_backoff_doubles_up_to_its_maximum_less_a_random_part_of_up_to_half() -> None:
-    events, loop, times = InMemoryEvents(), asyncio.get_running_loop(), list[float]()
+    events, loop, times = InMemoryEventStore(), asyncio.get_running_loop(), list[float]()
 
     async def always(_: int, __: int) -> None:
         times.append(loop.time())
@@ -143,7 +147,7 @@ async def test_the_backoff_doubles_up_to_its_maximum_less_a_random_part_of_up_to
 
 @on_virtual_clock
 async def test_a_handler_that_takes_too_long_has_failed() -> None:
-    events = InMemoryEvents()
+    events = InMemoryEventStore()
 
     async def endless(_: int, __: int) -> None:
         await asyncio.Event().wait()
@@ -158,7 +162,7 @@ async def test_a_handler_that_takes_too_long_has_failed() -> None:
 async def test_a_handler_that_swallows_its_cancellation_is_named_and_others_go_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    events, may_end = InMemoryEvents(), asyncio.Event()
+    events, may_end = InMemoryEventStore(), asyncio.Event()
 
     async def stubborn(number: int, _: int) -> None:
         while number == 0 and not may_end.is_set():
@@ -170,7 +174,7 @@ async def test_a_handler_that_swallows_its_cancellation_is_named_and_others_go_o
     handler = Handler(Policy(timeout=2), stubborn)
     publish(events, an_event(0, "a"), an_event(1, "b"))
     async with replica(events, handler) as one:
-        await until(lambda: one.counts[Count.STUCK] == 1, seconds=8)
+        await until(lambda: one.counts[DeliveryCount.STUCK] == 1, seconds=8)
         assert one.loop.session
         assert one.loop.session.deadline.stuck
         publish(events, an_event(2, "c"))
@@ -186,10 +190,10 @@ async def test_a_handler_that_swallows_its_cancellation_is_named_and_others_go_o
 
 @on_virtual_clock
 async def test_an_event_that_was_handled_is_not_handled_again_if_the_policy_deduplicates() -> None:
-    events, handler, again = InMemoryEvents(), Handler(Policy(dedupe_for=60)), an_event(1)
+    events, handler, again = InMemoryEventStore(), Handler(Policy(dedupe_for=60)), an_event(1)
     publish(events, again, again)
     async with replica(events, handler) as one:
-        await until(lambda: pending(events) == 0 and one.counts[Count.DEDUPLICATED] == 1)
+        await until(lambda: pending(events) == 0 and one.counts[DeliveryCount.DEDUPLICATED] == 1)
         await asyncio.sleep(61)
         publish(events, again)
         await until(lambda: handler.handled == [1, 1])
@@ -197,7 +201,7 @@ async def test_an_event_that_was_handled_is_not_handled_again_if_the_policy_dedu
 
 @on_virtual_clock
 async def test_events_of_one_id_and_different_sources_are_different_events() -> None:
-    events, handler, first = InMemoryEvents(), Handler(Policy(dedupe_for=60)), an_event(1)
+    events, handler, first = InMemoryEventStore(), Handler(Policy(dedupe_for=60)), an_event(1)
     publish(events, first, first.model_copy(update={"source": "elsewhere"}))
     async with replica(events, handler):
         await until(lambda: handler.handled == [1, 1])
@@ -205,7 +209,7 @@ async def test_events_of_one_id_and_different_sources_are_different_events() -> 
 
 @on_virtual_clock
 async def test_a_restart_forgets_neither_the_attempts_nor_when_the_next_one_is_due() -> None:
-    events, loop = InMemoryEvents(), asyncio.get_running_loop()
+    events, loop = InMemoryEventStore(), asyncio.get_running_loop()
     first = Handler(Policy(max_attempts=2, backoff=100, max_backoff=100), failing(ERROR, 0))
     publish(events, an_event(0))
     async with replica(events, first) as one:
@@ -221,7 +225,7 @@ async def test_a_restart_forgets_neither_the_attempts_nor_when_the_next_one_is_d
 
 @on_virtual_clock
 async def test_a_handler_that_fails_while_its_replica_stops_has_failed() -> None:
-    events = InMemoryEvents()
+    events = InMemoryEventStore()
 
     async def fail_when_cancelled(_: int, __: int) -> None:
         try:

@@ -3,10 +3,10 @@
 import asyncio
 from typing import Any
 
-from qontract.adapters.memory import InMemoryEvents
+from qontract.adapters.memory import InMemoryEventStore
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy, Reject
-from qontract.domain.causes import Cause
 from qontract.domain.events import DomainEvent
+from qontract.domain.failure_causes import Cause
 from tests.support.delivering import Counted, Handler, an_event, failing, letters, on_virtual_clock, replica, until
 from tests.support.delivering import publish as publish_to
 
@@ -53,7 +53,7 @@ def place(function: Any, lines_below: int) -> str:
     return f"{__name__}.{function.__qualname__}:{function.__code__.co_firstlineno + lines_below}"
 
 
-async def causes(handler: EventHandler[Any], events: InMemoryEvents, count: int) -> list[Cause]:
+async def causes(handler: EventHandler[Any], events: InMemoryEventStore, count: int) -> list[Cause]:
     async with replica(events, handler):
         await until(lambda: len(letters(events)) == count)
     return [letter.cause for letter in sorted(letters(events), key=lambda letter: letter.subject or "")]
@@ -61,7 +61,7 @@ async def causes(handler: EventHandler[Any], events: InMemoryEvents, count: int)
 
 @on_virtual_clock
 async def test_the_cause_is_what_was_raised_and_the_innermost_line_of_the_handlers_package() -> None:
-    events = InMemoryEvents()
+    events = InMemoryEventStore()
     publish_to(events, *(an_event(number, f"subject-{number}") for number in range(4)))
     assert await causes(Troubled(), events, 4) == [
         Cause("KeyError", place(look_up, 1)),
@@ -73,7 +73,7 @@ async def test_the_cause_is_what_was_raised_and_the_innermost_line_of_the_handle
 
 @on_virtual_clock
 async def test_each_attempt_has_its_cause_and_the_last_is_the_one_of_the_letter() -> None:
-    events = InMemoryEvents()
+    events = InMemoryEventStore()
     publish_to(events, an_event(0))
     handler = Handler(POLICY, failing(ValueError("no"), 0))
     [cause] = await causes(handler, events, 1)
@@ -85,7 +85,7 @@ async def test_each_attempt_has_its_cause_and_the_last_is_the_one_of_the_letter(
 
 @on_virtual_clock
 async def test_what_does_not_fit_its_class_and_what_is_no_event_have_causes_without_a_place_in_the_code() -> None:
-    events = InMemoryEvents()
+    events = InMemoryEventStore()
     publish_to(events, DomainEvent(type="qontract-api.tests-delivery.counted", subject="s", data={"number": "seven"}))
     events.append(b"\xff")
     kinds = await causes(Typed(), events, 2)

@@ -4,10 +4,10 @@ import asyncio
 
 from pytest_mock import MockerFixture
 
-from qontract.adapters.memory import InMemoryEvents
-from qontract.application.delivery.attempts import Count
+from qontract.adapters.memory import InMemoryEventStore
+from qontract.application.delivery.counts import DeliveryCount
 from qontract.application.ports.event_handler import Policy
-from qontract.domain.causes import REPLICA_ENDED
+from qontract.domain.failure_causes import REPLICA_ENDED
 from tests.support.delivering import (
     NAME,
     Handler,
@@ -44,7 +44,7 @@ async def endless(_: int, __: int) -> None:
     await asyncio.sleep(FOREVER)
 
 
-async def die_with(events: InMemoryEvents, numbers: range) -> None:
+async def die_with(events: InMemoryEventStore, numbers: range) -> None:
     """Let a replica die while it handles these events, each of a key of its own."""
     publish(events, *(an_event(number, f"key-{number}") for number in numbers))
     first = Handler(Policy(timeout=2 * FOREVER), endless)
@@ -55,7 +55,7 @@ async def die_with(events: InMemoryEvents, numbers: range) -> None:
 
 @on_virtual_clock
 async def test_a_fresh_event_pays_nothing_before_its_handler(mocker: MockerFixture) -> None:
-    events, handler = InMemoryEvents(), Handler()
+    events, handler = InMemoryEventStore(), Handler()
     publish(events, *map(an_event, range(20)))
     async with replica(events, handler) as one:
         asked = [mocker.spy(one.log, name) for name in ("record", "known", "content_of", "heartbeat")]
@@ -65,7 +65,7 @@ async def test_a_fresh_event_pays_nothing_before_its_handler(mocker: MockerFixtu
 
 @on_virtual_clock
 async def test_what_was_claimed_from_a_dead_replica_is_recorded_before_it_runs() -> None:
-    events, begun = InMemoryEvents(), list[float]()
+    events, begun = InMemoryEventStore(), list[float]()
     await die_with(events, range(1))
 
     async def look(_: int, __: int) -> None:
@@ -76,12 +76,12 @@ async def test_what_was_claimed_from_a_dead_replica_is_recorded_before_it_runs()
         await until(lambda: handler.handled == [0] and pending(events) == 0)
     assert len(begun) == 1
     assert begun[0] > 0
-    assert two.counts[Count.CLAIMED] == 1
+    assert two.counts[DeliveryCount.CLAIMED] == 1
 
 
 @on_virtual_clock
 async def test_a_killer_is_dead_lettered_after_max_attempts_and_the_innocent_are_handled_and_not_counted() -> None:
-    events, running = InMemoryEvents(), list[Replica]()
+    events, running = InMemoryEventStore(), list[Replica]()
 
     async def deadly(number: int, _: int) -> None:
         if number == 7:
@@ -108,7 +108,7 @@ async def test_a_killer_is_dead_lettered_after_max_attempts_and_the_innocent_are
 
 @on_virtual_clock
 async def test_a_killer_of_one_attempt_is_not_begun_again() -> None:
-    events, running = InMemoryEvents(), list[Replica]()
+    events, running = InMemoryEventStore(), list[Replica]()
 
     async def deadly(_: int, __: int) -> None:
         running[-1].kill()
@@ -126,11 +126,11 @@ async def test_a_killer_of_one_attempt_is_not_begun_again() -> None:
 
 @on_virtual_clock
 async def test_a_replica_that_dies_while_a_claimed_event_waits_for_its_next_attempt_has_not_failed_it() -> None:
-    events, error = InMemoryEvents(), RuntimeError("not this time")
+    events, error = InMemoryEventStore(), RuntimeError("not this time")
     await die_with(events, range(1))
     handler = Handler(Policy(max_attempts=3, backoff=100), failing(error, 0))
     async with replica(events, handler, "two") as two:
-        await until(lambda: two.counts[Count.RETRIED] == 1)
+        await until(lambda: two.counts[DeliveryCount.RETRIED] == 1)
         await asyncio.sleep(1)
         two.kill()
     async with replica(events, handler, "three"):
@@ -141,7 +141,7 @@ async def test_a_replica_that_dies_while_a_claimed_event_waits_for_its_next_atte
 
 @on_virtual_clock
 async def test_of_suspects_one_runs_at_a_time_and_fresh_events_run_beside_them() -> None:
-    events, trouble = InMemoryEvents(), AtOnce(*range(5))
+    events, trouble = InMemoryEventStore(), AtOnce(*range(5))
     await die_with(events, range(5))
     handler = Handler(trouble=trouble)
     async with replica(events, handler, "two"):
@@ -154,7 +154,7 @@ async def test_of_suspects_one_runs_at_a_time_and_fresh_events_run_beside_them()
 
 @on_virtual_clock
 async def test_a_suspect_that_waits_for_its_next_attempt_does_not_hold_back_the_others() -> None:
-    events, handler = InMemoryEvents(), Handler(Policy(backoff=500, max_backoff=500))
+    events, handler = InMemoryEventStore(), Handler(Policy(backoff=500, max_backoff=500))
     handler._trouble = failing(RuntimeError("not this time"), 0, times=1)
     await die_with(events, range(5))
     async with replica(events, handler, "two"):
@@ -164,7 +164,7 @@ async def test_a_suspect_that_waits_for_its_next_attempt_does_not_hold_back_the_
 
 @on_virtual_clock
 async def test_what_a_stopped_replica_released_is_no_suspect_and_runs_at_once() -> None:
-    events, first = InMemoryEvents(), Handler(Policy(concurrency=1))
+    events, first = InMemoryEventStore(), Handler(Policy(concurrency=1))
     trouble = AtOnce(*range(1, 5))
     first._trouble = trouble
     publish(events, *(an_event(number, f"key-{number}") for number in range(5)))
@@ -181,7 +181,7 @@ async def test_what_a_stopped_replica_released_is_no_suspect_and_runs_at_once() 
 
 @on_virtual_clock
 async def test_what_a_stopped_replica_of_a_shared_subscription_has_not_begun_goes_to_another_at_once() -> None:
-    events, policy = InMemoryEvents(), Policy(shared=True, concurrency=1)
+    events, policy = InMemoryEventStore(), Policy(shared=True, concurrency=1)
     first, second = Handler(policy, AtOnce()), Handler(policy)
     publish(events, *map(an_event, range(5)))
     async with replica(events, first) as one:

@@ -6,7 +6,7 @@ import logging
 import pytest
 from pytest_mock import MockerFixture
 
-from qontract.adapters.memory import InMemoryEvents
+from qontract.adapters.memory import InMemoryEventStore
 from qontract.application.delivery.attempts import current_delivery
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy
 from qontract.domain.events import DomainEvent
@@ -34,7 +34,7 @@ class Talking(EventHandler):
 
 @on_virtual_clock
 async def test_the_current_delivery_is_that_of_the_handler_while_it_runs_and_none_after(mocker: MockerFixture) -> None:
-    events, handler, after = InMemoryEvents(), Talking(), list[Delivery | None]()
+    events, handler, after = InMemoryEventStore(), Talking(), list[Delivery | None]()
     publish(events, *(an_event(number, f"key-{number % 10}") for number in range(40)))
 
     async def between(_: str) -> bool:
@@ -50,7 +50,7 @@ async def test_the_current_delivery_is_that_of_the_handler_while_it_runs_and_non
 
 @on_virtual_clock
 async def test_a_log_line_carries_the_context_of_its_own_event(caplog: pytest.LogCaptureFixture) -> None:
-    events, handler = InMemoryEvents(), Talking()
+    events, handler = InMemoryEventStore(), Talking()
     publish(events, *(an_event(number, f"key-{number % 10}") for number in range(40)))
     about: list[tuple[int, int]] = []
 

@@ -5,8 +5,8 @@ import logging
 
 import pytest
 
-from qontract.adapters.memory import InMemoryEvents
-from qontract.application.delivery.attempts import Count
+from qontract.adapters.memory import InMemoryEventStore
+from qontract.application.delivery.counts import DeliveryCount
 from qontract.application.ports.event_handler import Policy, Reject, RetryLater
 from qontract.domain.events import DomainEvent
 from tests.support.delivering import (
@@ -36,7 +36,7 @@ def lost(caplog: pytest.LogCaptureFixture) -> list[str]:
 async def test_entries_that_vanished_from_a_dead_replica_are_counted_and_logged_each_with_its_key(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    events, first, second = InMemoryEvents(), Handler(Policy(timeout=3600)), Handler()
+    events, first, second = InMemoryEventStore(), Handler(Policy(timeout=3600)), Handler()
 
     async def endless(_: int, __: int) -> None:
         await asyncio.sleep(3000)
@@ -50,7 +50,7 @@ async def test_entries_that_vanished_from_a_dead_replica_are_counted_and_logged_
     events.remove(3)
     async with replica(events, second, "two") as two:
         await until(lambda: pending(events) == 0)
-        assert two.counts[Count.EXPIRED] == 2
+        assert two.counts[DeliveryCount.EXPIRED] == 2
     assert lost(caplog) == ["2", "3"]
     assert second.handled == [0, 3]
     assert letters(events) == []
@@ -61,7 +61,7 @@ async def test_entries_that_vanished_from_a_dead_replica_are_counted_and_logged_
 async def test_entries_that_vanish_while_they_wait_behind_another_are_counted_and_logged_each_with_its_key(
     classes: tuple[type[DomainEvent], ...], caplog: pytest.LogCaptureFixture
 ) -> None:
-    events, asked, handler = InMemoryEvents(), list[int](), Handler()
+    events, asked, handler = InMemoryEventStore(), list[int](), Handler()
     handler.classes = classes
 
     async def later_once(number: int, _: int) -> None:
@@ -77,14 +77,14 @@ async def test_entries_that_vanish_while_they_wait_behind_another_are_counted_an
         events.remove(2)
         events.remove(4)
         await until(lambda: pending(events) == 0)
-        assert one.counts[Count.EXPIRED] == 2
+        assert one.counts[DeliveryCount.EXPIRED] == 2
     assert (handler.handled, lost(caplog), letters(events)) == ([0, 2], ["2", "4"], [])
     assert len(caplog.records) == 2, "nothing broke off"
 
 
 @on_virtual_clock
 async def test_a_dead_letter_is_made_of_the_bytes_at_hand_when_its_entry_has_vanished() -> None:
-    events, event = InMemoryEvents(), an_event(0)
+    events, event = InMemoryEventStore(), an_event(0)
 
     async def vanish(_: int, __: int) -> None:
         events.remove(1)
@@ -93,14 +93,14 @@ async def test_a_dead_letter_is_made_of_the_bytes_at_hand_when_its_entry_has_van
     publish(events, event)
     async with replica(events, Handler(trouble=vanish)) as one:
         await until(lambda: pending(events) == 0)
-        assert one.counts[Count.DEAD_LETTERED] == 1
+        assert one.counts[DeliveryCount.DEAD_LETTERED] == 1
     [letter] = letters(events)
     assert letter.data == FORMAT.encode(event)
 
 
 @on_virtual_clock
 async def test_an_entry_that_vanished_and_is_handled_all_the_same_is_not_called_expired() -> None:
-    events, handler = InMemoryEvents(), Handler(trouble=failing(RuntimeError("not this time"), 0, times=0))
+    events, handler = InMemoryEventStore(), Handler(trouble=failing(RuntimeError("not this time"), 0, times=0))
 
     async def vanish(_: int, __: int) -> None:
         events.remove(1)
@@ -109,4 +109,4 @@ async def test_an_entry_that_vanished_and_is_handled_all_the_same_is_not_called_
     publish(events, an_event(0))
     async with replica(events, handler) as one:
         await until(lambda: pending(events) == 0)
-        assert (one.counts[Count.EXPIRED], one.counts[Count.HANDLED]) == (0, 1)
+        assert (one.counts[DeliveryCount.EXPIRED], one.counts[DeliveryCount.HANDLED]) == (0, 1)

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from qontract.adapters.memory import InMemoryEvents
-from qontract.application.delivery.attempts import Count
+from qontract.adapters.memory import InMemoryEventStore
+from qontract.application.delivery.counts import DeliveryCount
 from qontract.application.ports.event_handler import Policy
 from tests.support.delivering import Handler, an_event, on_virtual_clock, pending, publish, replica, until
 
@@ -22,7 +22,7 @@ def test_a_log_that_went_back_is_said_and_counted_once_and_what_is_new_is_handle
 ) -> None:
     @on_virtual_clock
     async def scenario() -> None:
-        events, handler = InMemoryEvents(), Handler(policy)
+        events, handler = InMemoryEventStore(), Handler(policy)
         async with replica(events, handler) as one:
             publish(events, an_event(0))
             await until(lambda: handler.handled == [0] and pending(events) == 0)
@@ -32,8 +32,8 @@ def test_a_log_that_went_back_is_said_and_counted_once_and_what_is_new_is_handle
             go_back()
             publish(events, an_event(3))
             await until(lambda: handler.handled == [0, 1, 2, 3] and pending(events) == 0)
-            assert one.counts[Count.REWOUND] == 1
-            assert one.counts[Count.REBUILT] == 0
+            assert one.counts[DeliveryCount.REWOUND] == 1
+            assert one.counts[DeliveryCount.REBUILT] == 0
 
     scenario()
     assert [record.message for record in caplog.records] == [SAYS]
@@ -42,7 +42,7 @@ def test_a_log_that_went_back_is_said_and_counted_once_and_what_is_new_is_handle
 def test_what_was_acknowledged_in_vain_is_handled_again_and_all_is_acknowledged(policy: Policy) -> None:
     @on_virtual_clock
     async def scenario() -> None:
-        events, slowly = InMemoryEvents(), asyncio.Event()
+        events, slowly = InMemoryEventStore(), asyncio.Event()
         handler = Handler(policy, trouble=lambda *_: _wait(slowly))
         async with replica(events, handler):
             publish(events, an_event(0))
@@ -59,7 +59,7 @@ def test_what_was_acknowledged_in_vain_is_handled_again_and_all_is_acknowledged(
 def test_an_event_in_the_place_of_one_that_is_still_handled_is_handled_too(policy: Policy) -> None:
     @on_virtual_clock
     async def scenario() -> None:
-        events, slowly = InMemoryEvents(), asyncio.Event()
+        events, slowly = InMemoryEventStore(), asyncio.Event()
         handler = Handler(policy, trouble=lambda number, _: _wait(slowly) if number == 1 else asyncio.sleep(0))
         async with replica(events, handler):
             publish(events, an_event(0))

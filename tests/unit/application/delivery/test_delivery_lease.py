@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from pytest_mock import MockerFixture
 
-from qontract.adapters.memory import InMemoryEvents
+from qontract.adapters.memory import InMemoryEventStore
 from qontract.application.ports.event_log import Entry
 from tests.support.delivering import Handler, an_event, on_virtual_clock, publish, replica, until
 
@@ -13,7 +13,7 @@ from tests.support.delivering import Handler, an_event, on_virtual_clock, publis
 async def test_a_handler_does_not_begin_if_the_lease_ran_out_while_its_attempt_was_recorded(
     mocker: MockerFixture,
 ) -> None:
-    events, began_as_leader = InMemoryEvents(), []
+    events, began_as_leader = InMemoryEventStore(), []
     publish(events, an_event(1))
 
     async def noting(_: int, attempt: int) -> None:

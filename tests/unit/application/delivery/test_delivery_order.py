@@ -2,7 +2,7 @@
 
 import asyncio
 
-from qontract.adapters.memory import InMemoryEvents
+from qontract.adapters.memory import InMemoryEventStore
 from qontract.application.delivery.session import Limits
 from qontract.application.ports.event_handler import Policy, RetryLater
 from tests.support.delivering import (
@@ -22,7 +22,7 @@ ERROR = RuntimeError("not this time")
 
 @on_virtual_clock
 async def test_an_event_published_before_the_first_subscriber_is_delivered() -> None:
-    events, handler = InMemoryEvents(), Handler()
+    events, handler = InMemoryEventStore(), Handler()
     publish(events, *map(an_event, range(250)))
     async with replica(events, handler):
         await until(lambda: pending(events) == 0 and len(handler.handled) == 250)
@@ -31,7 +31,7 @@ async def test_an_event_published_before_the_first_subscriber_is_delivered() -> 
 
 @on_virtual_clock
 async def test_an_event_is_acknowledged_after_its_handler() -> None:
-    events, may_end = InMemoryEvents(), asyncio.Event()
+    events, may_end = InMemoryEventStore(), asyncio.Event()
 
     async def waiting(_: int, __: int) -> None:
         await may_end.wait()
@@ -47,7 +47,7 @@ async def test_an_event_is_acknowledged_after_its_handler() -> None:
 
 @on_virtual_clock
 async def test_an_event_that_failed_is_tried_again_and_holds_back_its_own_key_only() -> None:
-    events, handler = InMemoryEvents(), Handler(trouble=failing(ERROR, 0, times=2))
+    events, handler = InMemoryEventStore(), Handler(trouble=failing(ERROR, 0, times=2))
     publish(events, an_event(0, "a"), an_event(1, "a"), an_event(2, "b"), an_event(3, "a"))
     async with replica(events, handler):
         await until(lambda: len(handler.handled) == 4 and pending(events) == 0)
@@ -57,7 +57,7 @@ async def test_an_event_that_failed_is_tried_again_and_holds_back_its_own_key_on
 
 @on_virtual_clock
 async def test_an_event_that_keeps_failing_holds_back_its_own_key_only_however_many_wait_behind_it() -> None:
-    events, handler = InMemoryEvents(), Handler(Policy(max_attempts=3, backoff=500, max_backoff=500))
+    events, handler = InMemoryEventStore(), Handler(Policy(max_attempts=3, backoff=500, max_backoff=500))
     handler._trouble = failing(ERROR, 0)
     publish(events, *(an_event(number, "a") for number in range(3_000)), an_event(99_999, "b"))
     async with replica(events, handler, limits=Limits(in_flight=100, claim_seconds=10)) as one:
@@ -72,7 +72,7 @@ async def test_an_event_that_keeps_failing_holds_back_its_own_key_only_however_m
 async def test_a_shared_subscription_goes_on_though_far_more_events_than_it_holds_are_to_be_retried_in_an_hour() -> (
     None
 ):
-    events, handler = InMemoryEvents(), Handler(Policy(shared=True))
+    events, handler = InMemoryEventStore(), Handler(Policy(shared=True))
     handler._trouble = failing(RetryLater(3600), *range(1_100))
     publish(events, *map(an_event, range(1_110)))
     async with replica(events, handler, limits=Limits(in_flight=200, batch=50)):
@@ -82,7 +82,7 @@ async def test_a_shared_subscription_goes_on_though_far_more_events_than_it_hold
 
 @on_virtual_clock
 async def test_events_of_different_keys_run_at_once_up_to_the_limit() -> None:
-    events, running, most = InMemoryEvents(), 0, 0
+    events, running, most = InMemoryEventStore(), 0, 0
 
     async def counting(_: int, __: int) -> None:
         nonlocal running, most
@@ -100,7 +100,7 @@ async def test_events_of_different_keys_run_at_once_up_to_the_limit() -> None:
 
 @on_virtual_clock
 async def test_the_extension_partitionkey_is_the_key_if_an_event_has_it() -> None:
-    events, handler = InMemoryEvents(), Handler(trouble=failing(ERROR, 0, times=1))
+    events, handler = InMemoryEventStore(), Handler(trouble=failing(ERROR, 0, times=1))
     keyed = [an_event(number, f"subject-{number}") for number in range(3)]
     publish(events, *(event.model_copy(update={"extensions": {"partitionkey": "all"}}) for event in keyed))
     async with replica(events, handler):
@@ -110,7 +110,7 @@ async def test_the_extension_partitionkey_is_the_key_if_an_event_has_it() -> Non
 
 @on_virtual_clock
 async def test_two_integrations_never_share_a_key() -> None:
-    events, handler = InMemoryEvents(), Handler(trouble=failing(ERROR, 0))
+    events, handler = InMemoryEventStore(), Handler(trouble=failing(ERROR, 0))
     kinds = ("qontract-api.github-teams.update", "qontract-api.slack-usergroups.update")
     publish(events, *(an_event(number, "acme/team-a", kind) for number, kind in enumerate(kinds)))
     async with replica(events, handler):
@@ -119,7 +119,7 @@ async def test_two_integrations_never_share_a_key() -> None:
 
 @on_virtual_clock
 async def test_a_subscription_holds_no_more_bytes_than_its_budget_but_one_event_at_least() -> None:
-    events, may_end = InMemoryEvents(), asyncio.Event()
+    events, may_end = InMemoryEventStore(), asyncio.Event()
 
     async def waiting(_: int, __: int) -> None:
         await may_end.wait()
@@ -137,7 +137,7 @@ async def test_a_subscription_holds_no_more_bytes_than_its_budget_but_one_event_
 
 @on_virtual_clock
 async def test_stopping_lets_the_handler_at_work_finish_and_begins_no_other() -> None:
-    events, handler = InMemoryEvents(), Handler()
+    events, handler = InMemoryEventStore(), Handler()
 
     async def slow(_: int, __: int) -> None:
         await asyncio.sleep(3)

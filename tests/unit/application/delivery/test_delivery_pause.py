@@ -6,7 +6,7 @@ import logging
 import pytest
 from pytest_mock import MockerFixture
 
-from qontract.adapters.memory import InMemoryEvents, InMemorySubscriptions
+from qontract.adapters.memory import InMemoryEventStore, InMemorySubscriptions
 from qontract.application.ports.event_handler import Policy
 from qontract.application.ports.event_log import EventLogError
 from tests.support.delivering import (
@@ -28,7 +28,7 @@ POLICIES = pytest.mark.parametrize("policy", [Policy(), Policy(shared=True)], id
 @POLICIES
 @on_virtual_clock
 async def test_a_paused_subscription_is_not_read_and_goes_on_where_it_was(policy: Policy) -> None:
-    events, handler = InMemoryEvents(), Handler(policy)
+    events, handler = InMemoryEventStore(), Handler(policy)
     control = InMemorySubscriptions(events)
     publish(events, *map(an_event, range(3)))
     async with replica(events, handler) as one:
@@ -47,7 +47,7 @@ async def test_a_paused_subscription_is_not_read_and_goes_on_where_it_was(policy
 @POLICIES
 @on_virtual_clock
 async def test_what_is_paused_before_it_is_run_waits(policy: Policy) -> None:
-    events, handler = InMemoryEvents(), Handler(policy)
+    events, handler = InMemoryEventStore(), Handler(policy)
     control = InMemorySubscriptions(events)
     control.pause(NAME, "me")
     publish(events, an_event(1))
@@ -60,7 +60,7 @@ async def test_what_is_paused_before_it_is_run_waits(policy: Policy) -> None:
 
 @on_virtual_clock
 async def test_handlers_at_work_finish_and_what_was_not_begun_is_not_begun() -> None:
-    events = InMemoryEvents()
+    events = InMemoryEventStore()
     control = InMemorySubscriptions(events)
 
     async def slow(_: int, __: int) -> None:
@@ -85,7 +85,7 @@ async def test_handlers_at_work_finish_and_what_was_not_begun_is_not_begun() -> 
 
 @on_virtual_clock
 async def test_what_waits_for_another_attempt_waits_on_and_keeps_its_attempts() -> None:
-    events = InMemoryEvents()
+    events = InMemoryEventStore()
     control = InMemorySubscriptions(events)
 
     async def once(_: int, attempt: int) -> None:
@@ -106,7 +106,7 @@ async def test_what_waits_for_another_attempt_waits_on_and_keeps_its_attempts() 
 
 @on_virtual_clock
 async def test_no_replica_takes_the_lead_of_a_paused_subscription() -> None:
-    events, first, second = InMemoryEvents(), Handler(), Handler()
+    events, first, second = InMemoryEventStore(), Handler(), Handler()
     control = InMemorySubscriptions(events)
     async with replica(events, first) as one, replica(events, second, "two") as two:
         await until(lambda: one.loop.session is not None)
@@ -122,7 +122,7 @@ async def test_no_replica_takes_the_lead_of_a_paused_subscription() -> None:
 @POLICIES
 @on_virtual_clock
 async def test_a_seek_during_a_pause_takes_effect_at_the_resume(policy: Policy) -> None:
-    events, handler = InMemoryEvents(), Handler(policy)
+    events, handler = InMemoryEventStore(), Handler(policy)
     control = InMemorySubscriptions(events)
     publish(events, *map(an_event, range(3)))
     async with replica(events, handler) as one:
@@ -136,7 +136,7 @@ async def test_a_seek_during_a_pause_takes_effect_at_the_resume(policy: Policy) 
 
 @on_virtual_clock
 async def test_a_log_that_cannot_say_whether_it_is_paused_stops_nobody_who_works(mocker: MockerFixture) -> None:
-    events, handler = InMemoryEvents(), Handler()
+    events, handler = InMemoryEventStore(), Handler()
     async with replica(events, handler) as one:
         await until(lambda: one.loop.session is not None)
         fault = Fault(mocker, one.log, EventLogError("away"), "paused")
@@ -147,7 +147,7 @@ async def test_a_log_that_cannot_say_whether_it_is_paused_stops_nobody_who_works
 
 @on_virtual_clock
 async def test_a_stop_during_a_pause_ends_at_once() -> None:
-    events = InMemoryEvents()
+    events = InMemoryEventStore()
     InMemorySubscriptions(events).pause(NAME, "me")
     async with replica(events, Handler()) as one:
         await until(lambda: one.loop.paused)
@@ -159,7 +159,7 @@ async def test_a_stop_during_a_pause_ends_at_once() -> None:
 def test_a_pause_and_its_end_are_logged_once_each(caplog: pytest.LogCaptureFixture) -> None:
     @on_virtual_clock
     async def run() -> None:
-        events = InMemoryEvents()
+        events = InMemoryEventStore()
         control = InMemorySubscriptions(events)
         async with replica(events, Handler()) as one:
             for _ in range(2):
@@ -171,7 +171,7 @@ def test_a_pause_and_its_end_are_logged_once_each(caplog: pytest.LogCaptureFixtu
 
     with caplog.at_level(logging.INFO):
         run()
-    told = [record.message for record in caplog.records if record.name == "qontract.application.delivery.delivery"]
+    told = [record.message for record in caplog.records if record.name == "qontract.application.delivery.delivery_loop"]
     assert (
         told
         == [

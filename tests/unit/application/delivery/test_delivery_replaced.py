@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from qontract.adapters.memory import InMemoryEvents
+from qontract.adapters.memory import InMemoryEventStore
 from qontract.application.delivery.subscription import Subscription
 from qontract.application.ports.event_handler import Policy
 from tests.support.delivering import NAME, Handler, an_event, on_virtual_clock, pending, publish, replica, until
@@ -13,7 +13,7 @@ from tests.support.delivering import NAME, Handler, an_event, on_virtual_clock, 
 @pytest.mark.parametrize("policy", [Policy(), Policy(shared=True)], ids=["ordered", "shared"])
 @on_virtual_clock
 async def test_run_again_it_goes_on_with_the_other_handler_and_the_one_at_work_finishes(policy: Policy) -> None:
-    events = InMemoryEvents()
+    events = InMemoryEventStore()
 
     async def slow(_: int, __: int) -> None:
         await asyncio.sleep(3)
@@ -34,7 +34,7 @@ async def test_run_again_it_goes_on_with_the_other_handler_and_the_one_at_work_f
 
 @on_virtual_clock
 async def test_it_is_replaced_also_while_it_waits_for_its_turn() -> None:
-    events, leader, standing_by, other = InMemoryEvents(), Handler(), Handler(), Handler()
+    events, leader, standing_by, other = InMemoryEventStore(), Handler(), Handler(), Handler()
     async with replica(events, leader) as one, replica(events, standing_by, "two") as two:
         await until(lambda: two.loop.fresh(5) and two.loop.session is None)
         two.loop.replace(Subscription(NAME, other))
@@ -48,7 +48,7 @@ async def test_it_is_replaced_also_while_it_waits_for_its_turn() -> None:
 
 @on_virtual_clock
 async def test_stopped_it_ends_whether_it_was_replaced_or_not() -> None:
-    events = InMemoryEvents()
+    events = InMemoryEventStore()
     async with replica(events, Handler()) as one:
         one.loop.replace(Subscription(NAME, Handler()))
         await one.stop()
@@ -59,7 +59,7 @@ async def test_stopped_it_ends_whether_it_was_replaced_or_not() -> None:
 
 @on_virtual_clock
 async def test_without_a_successor_it_goes_on_as_it_was() -> None:
-    async with replica(InMemoryEvents(), Handler()) as one:
+    async with replica(InMemoryEventStore(), Handler()) as one:
         before = one.loop.subscription
         one.loop.take_successor()
         assert one.loop.subscription is before

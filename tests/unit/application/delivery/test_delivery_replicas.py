@@ -6,7 +6,7 @@ import logging
 import pytest
 from pytest_mock import MockerFixture
 
-from qontract.adapters.memory import InMemoryEvents
+from qontract.adapters.memory import InMemoryEventStore
 from qontract.application.delivery.session import Limits
 from qontract.application.ports.event_handler import Policy
 from qontract.application.ports.event_log import EventLogError
@@ -26,7 +26,7 @@ async def for_a_minute(_: int, __: int) -> None:
 
 @on_virtual_clock
 async def test_a_second_replica_stands_by_while_the_first_works_and_goes_on_in_order_after_its_death() -> None:
-    events, first, second = InMemoryEvents(), Handler(Policy(timeout=FOREVER)), Handler()
+    events, first, second = InMemoryEventStore(), Handler(Policy(timeout=FOREVER)), Handler()
 
     async def stay_at_3(number: int, _: int) -> None:
         await asyncio.sleep(FOREVER if number == 3 else 0)
@@ -45,7 +45,7 @@ async def test_a_second_replica_stands_by_while_the_first_works_and_goes_on_in_o
 
 @on_virtual_clock
 async def test_a_replica_that_stops_hands_over_at_once_and_runs_nothing_any_more_when_it_does() -> None:
-    events, order = InMemoryEvents(), list[str]()
+    events, order = InMemoryEventStore(), list[str]()
 
     async def slow_to_end(_: int, __: int) -> None:
         try:
@@ -68,7 +68,7 @@ async def test_a_replica_that_stops_hands_over_at_once_and_runs_nothing_any_more
 
 @on_virtual_clock
 async def test_a_replica_whose_lease_ran_out_cancels_its_handlers_and_starts_none(mocker: MockerFixture) -> None:
-    events, ended, loop = InMemoryEvents(), list[float](), asyncio.get_running_loop()
+    events, ended, loop = InMemoryEventStore(), list[float](), asyncio.get_running_loop()
 
     async def until_cancelled(_: int, __: int) -> None:
         try:
@@ -94,7 +94,7 @@ async def test_a_replica_whose_lease_ran_out_cancels_its_handlers_and_starts_non
 
 @on_virtual_clock
 async def test_a_replica_that_loses_its_lease_while_it_stops_cancels_its_handlers_then(mocker: MockerFixture) -> None:
-    events, loop = InMemoryEvents(), asyncio.get_running_loop()
+    events, loop = InMemoryEventStore(), asyncio.get_running_loop()
     handler = Handler(Policy(timeout=FOREVER), endless)
     publish(events, an_event(0))
     limits = Limits(claim_seconds=10, grace_seconds=1000)
@@ -107,7 +107,7 @@ async def test_a_replica_that_loses_its_lease_while_it_stops_cancels_its_handler
 
 @on_virtual_clock
 async def test_a_handler_starts_only_while_the_lease_is_valid() -> None:
-    events, handler, valid = InMemoryEvents(), Handler(), list[bool]()
+    events, handler, valid = InMemoryEventStore(), Handler(), list[bool]()
     publish(events, *map(an_event, range(3)))
     async with replica(events, handler) as one:
         lease = one.loop.lease
@@ -127,7 +127,7 @@ async def test_a_handler_starts_only_while_the_lease_is_valid() -> None:
 async def test_a_replica_that_lost_its_lease_to_another_says_so_and_stands_by(
     mocker: MockerFixture, caplog: pytest.LogCaptureFixture
 ) -> None:
-    events, first, second = InMemoryEvents(), Handler(Policy(timeout=FOREVER), endless), Handler()
+    events, first, second = InMemoryEventStore(), Handler(Policy(timeout=FOREVER), endless), Handler()
     publish(events, an_event(0))
     async with replica(events, first) as one, replica(events, second, "two"):
         await until(lambda: first.attempts == [(0, 1)])
@@ -141,7 +141,7 @@ async def test_a_replica_that_lost_its_lease_to_another_says_so_and_stands_by(
 
 @on_virtual_clock
 async def test_a_shared_event_stays_with_its_replica_as_long_as_that_lives_however_long_it_takes() -> None:
-    events, policy = InMemoryEvents(), Policy(shared=True, timeout=FOREVER)
+    events, policy = InMemoryEventStore(), Policy(shared=True, timeout=FOREVER)
     handlers = [Handler(policy, for_a_minute), Handler(policy, for_a_minute)]
     publish(events, *map(an_event, range(5)))
     async with replica(events, handlers[0]), replica(events, handlers[1], "two"):
@@ -151,7 +151,7 @@ async def test_a_shared_event_stays_with_its_replica_as_long_as_that_lives_howev
 
 @on_virtual_clock
 async def test_the_shared_events_of_a_dead_replica_are_claimed() -> None:
-    events, policy, loop = InMemoryEvents(), Policy(shared=True, timeout=FOREVER), asyncio.get_running_loop()
+    events, policy, loop = InMemoryEventStore(), Policy(shared=True, timeout=FOREVER), asyncio.get_running_loop()
     first, second = Handler(policy, endless), Handler(policy)
     publish(events, *map(an_event, range(5)))
     async with replica(events, first) as one:
@@ -168,7 +168,7 @@ async def test_the_shared_events_of_a_dead_replica_are_claimed() -> None:
 async def test_a_heartbeat_that_fails_is_logged_and_goes_on(
     shared: bool, mocker: MockerFixture, caplog: pytest.LogCaptureFixture
 ) -> None:
-    events, policy = InMemoryEvents(), Policy(shared=shared, timeout=FOREVER)
+    events, policy = InMemoryEventStore(), Policy(shared=shared, timeout=FOREVER)
     first, second = Handler(policy, for_a_minute), Handler(policy)
     publish(events, an_event(0))
     async with replica(events, first) as one, replica(events, second, "two"):
@@ -178,5 +178,5 @@ async def test_a_heartbeat_that_fails_is_logged_and_goes_on(
         fault.fix()
         await until(lambda: first.handled == [0] and pending(events) == 0)
     assert (first.attempts, second.attempts) == ([(0, 1)], [])
-    lines = [record for record in caplog.records if record.message == "heartbeat failed"]
+    lines = [record for record in caplog.records if record.message == "heartbeat or renewal of the lease failed"]
     assert [(line.levelno, line.__dict__["error"]) for line in lines] == [(logging.WARNING, str(AWAY))]

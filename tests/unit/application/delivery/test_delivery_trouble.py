@@ -6,11 +6,11 @@ import logging
 import pytest
 from pytest_mock import MockerFixture
 
-from qontract.adapters.memory import InMemoryEvents
-from qontract.application.delivery.attempts import Count
+from qontract.adapters.memory import InMemoryEventStore
+from qontract.application.delivery.counts import DeliveryCount
 from qontract.application.delivery.session import Limits
 from qontract.application.ports.event_handler import Policy, Reject
-from qontract.application.ports.event_log import EventLogError, GoneError
+from qontract.application.ports.event_log import EventLogError, PlaceLostError
 from tests.support.delivering import (
     NAME,
     Fault,
@@ -38,7 +38,7 @@ async def test_a_question_that_the_log_does_not_answer_is_asked_again_with_pause
     asked: str, mocker: MockerFixture, caplog: pytest.LogCaptureFixture
 ) -> None:
     events, handler = (
-        InMemoryEvents(),
+        InMemoryEventStore(),
         Handler(Policy(dedupe_for=1), failing(RuntimeError("not this time"), 0, times=1)),
     )
     rejecting = Handler(trouble=failing(Reject("never"), 0))
@@ -51,7 +51,7 @@ async def test_a_question_that_the_log_does_not_answer_is_asked_again_with_pause
         assert pending(events) == (0 if asked == "read" else 1)
         question.fix()
         await until(lambda: (handler.handled == [0] or bool(letters(events))) and pending(events) == 0, seconds=5)
-    lines = [record for record in caplog.records if record.message.startswith("event log does not answer")]
+    lines = [record for record in caplog.records if record.message.startswith("event log request failed")]
     assert [(line.levelno, line.__dict__["error"]) for line in lines] == [(logging.WARNING, str(AWAY))]
 
 
@@ -63,7 +63,7 @@ async def test_a_question_that_the_log_does_not_answer_is_asked_again_with_pause
 async def test_whatever_the_log_raises_the_loop_neither_spins_nor_is_silent_and_goes_on_afterwards(
     asked: str, error: BaseException, mocker: MockerFixture, caplog: pytest.LogCaptureFixture
 ) -> None:
-    events, handler = InMemoryEvents(), Handler(trouble=failing(RuntimeError("not this time"), 0, times=1))
+    events, handler = InMemoryEventStore(), Handler(trouble=failing(RuntimeError("not this time"), 0, times=1))
     publish(events, an_event(0))
     async with replica(events, handler) as one:
         question = Fault(mocker, one.log, error, asked)
@@ -79,7 +79,7 @@ async def test_whatever_the_log_raises_the_loop_neither_spins_nor_is_silent_and_
 async def test_a_place_that_was_lost_is_made_again_and_counted_and_logged(
     mocker: MockerFixture, caplog: pytest.LogCaptureFixture
 ) -> None:
-    events, handler = InMemoryEvents(), Handler()
+    events, handler = InMemoryEventStore(), Handler()
     async with replica(events, handler) as one:
         publish(events, an_event(0))
         await until(lambda: handler.handled == [0] and pending(events) == 0)
@@ -87,7 +87,7 @@ async def test_a_place_that_was_lost_is_made_again_and_counted_and_logged(
         for _ in range(3):
             events.lose(NAME)
             await asyncio.sleep(3)
-        assert (one.counts[Count.REBUILT], claim_all.call_count) == (3, 3)
+        assert (one.counts[DeliveryCount.REBUILT], claim_all.call_count) == (3, 3)
         await until(lambda: one.loop.fresh(5), seconds=5)
         publish(events, an_event(1))
         await until(lambda: 1 in handler.handled and pending(events) == 0)
@@ -97,7 +97,7 @@ async def test_a_place_that_was_lost_is_made_again_and_counted_and_logged(
 
 @on_virtual_clock
 async def test_a_place_that_was_lost_while_handlers_are_at_work_costs_none_of_their_events() -> None:
-    events, handler = InMemoryEvents(), Handler()
+    events, handler = InMemoryEventStore(), Handler()
 
     async def slow(_: int, __: int) -> None:
         await asyncio.sleep(5)
@@ -115,7 +115,7 @@ async def test_a_place_that_was_lost_while_handlers_are_at_work_costs_none_of_th
 async def test_a_place_that_cannot_be_made_again_is_not_silent(
     mocker: MockerFixture, caplog: pytest.LogCaptureFixture
 ) -> None:
-    events, handler = InMemoryEvents(), Handler()
+    events, handler = InMemoryEventStore(), Handler()
     async with replica(events, handler) as one:
         await until(lambda: one.loop.fresh(1))
         opening = Fault(mocker, one.log, AWAY, "open")
@@ -133,8 +133,8 @@ async def test_a_place_that_cannot_be_made_again_is_not_silent(
 
 @on_virtual_clock
 async def test_a_question_that_says_gone_for_ever_does_not_spin(mocker: MockerFixture) -> None:
-    async with replica(InMemoryEvents(), Handler()) as one:
-        reading = Fault(mocker, one.log, GoneError("still not there"), "read")
+    async with replica(InMemoryEventStore(), Handler()) as one:
+        reading = Fault(mocker, one.log, PlaceLostError("still not there"), "read")
         await asyncio.sleep(60)
         assert 30 < reading.calls < 100
         assert not one.loop.fresh(60)
@@ -142,7 +142,7 @@ async def test_a_question_that_says_gone_for_ever_does_not_spin(mocker: MockerFi
 
 @on_virtual_clock
 async def test_it_is_not_fresh_before_its_first_completed_read(mocker: MockerFixture) -> None:
-    events, answer = InMemoryEvents(), asyncio.Event()
+    events, answer = InMemoryEventStore(), asyncio.Event()
     async with replica(events, Handler()) as one:
         read = one.log.read
 
@@ -159,7 +159,7 @@ async def test_it_is_not_fresh_before_its_first_completed_read(mocker: MockerFix
 
 @on_virtual_clock
 async def test_it_is_fresh_again_within_5_seconds_after_an_outage(mocker: MockerFixture) -> None:
-    async with replica(InMemoryEvents(), Handler()) as one:
+    async with replica(InMemoryEventStore(), Handler()) as one:
         await until(lambda: one.loop.fresh(5), seconds=5)
         outage = Fault(mocker, one.log, AWAY, *EVERYTHING)
         await asyncio.sleep(600)
@@ -170,7 +170,7 @@ async def test_it_is_fresh_again_within_5_seconds_after_an_outage(mocker: Mocker
 
 @on_virtual_clock
 async def test_it_is_fresh_while_it_works_on_all_that_it_may_hold() -> None:
-    events = InMemoryEvents()
+    events = InMemoryEventStore()
 
     async def slow(_: int, __: int) -> None:
         await asyncio.sleep(3000)
@@ -187,7 +187,7 @@ async def test_it_is_fresh_while_it_works_on_all_that_it_may_hold() -> None:
 
 @on_virtual_clock
 async def test_stopping_during_an_outage_ends_within_the_grace_and_a_moment(mocker: MockerFixture) -> None:
-    events, loop = InMemoryEvents(), asyncio.get_running_loop()
+    events, loop = InMemoryEventStore(), asyncio.get_running_loop()
     handler = Handler(trouble=failing(RuntimeError("not this time"), 0))
     publish(events, *(an_event(number, f"key-{number}") for number in range(5)))
     async with replica(events, handler) as one:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pytest_mock import MockerFixture
 
-from qontract.adapters.memory import InMemoryEvents
+from qontract.adapters.memory import InMemoryEventStore
 from qontract.application.ports.event_handler import Delivery, EventHandler
 from tests.support.delivering import (
     FORMAT,
@@ -60,7 +60,7 @@ def wire(**attributes: object) -> bytes:
     return json.dumps(NO_DATA | attributes).encode()
 
 
-async def all_of(events: InMemoryEvents, handler: EventHandler[Any]) -> None:
+async def all_of(events: InMemoryEventStore, handler: EventHandler[Any]) -> None:
     """Deliver all that there is."""
     async with replica(events, handler):
         await until(lambda: pending(events) == 0 and events.of("subscription").place.last == events.newest)  # type: ignore[union-attr]
@@ -68,7 +68,7 @@ async def all_of(events: InMemoryEvents, handler: EventHandler[Any]) -> None:
 
 @on_virtual_clock
 async def test_the_type_is_looked_at_before_anything_is_decoded(mocker: MockerFixture) -> None:
-    events, handler = InMemoryEvents(), Seen("qontract-api.other.*")
+    events, handler = InMemoryEventStore(), Seen("qontract-api.other.*")
     publish(events, *map(an_event, range(5)))
     decode = mocker.spy(FORMAT, "decode")
     await all_of(events, handler)
@@ -77,7 +77,7 @@ async def test_the_type_is_looked_at_before_anything_is_decoded(mocker: MockerFi
 
 @on_virtual_clock
 async def test_an_event_that_a_subscription_does_not_want_is_never_its_dead_letter_whatever_its_bytes() -> None:
-    events, handler = InMemoryEvents(), Seen("qontract-api.other.*")
+    events, handler = InMemoryEventStore(), Seen("qontract-api.other.*")
     events.append(*NO_EVENTS, wire(specversion="9.9"), wire(id=""), wire(source=None), b'{"type": "qontract-api.x"}')
     events.append(wire(data={"number": "no number"}), wire(data=1, data_base64="AA=="))
     await all_of(events, handler)
@@ -86,7 +86,7 @@ async def test_an_event_that_a_subscription_does_not_want_is_never_its_dead_lett
 
 @on_virtual_clock
 async def test_bytes_that_are_no_event_are_dead_letters_of_who_wants_all_types() -> None:
-    events, handler = InMemoryEvents(), Seen()
+    events, handler = InMemoryEventStore(), Seen()
     events.append(*NO_EVENTS)
     await all_of(events, handler)
     assert sorted(letter.data for letter in letters(events)) == sorted(NO_EVENTS)
@@ -96,7 +96,7 @@ async def test_bytes_that_are_no_event_are_dead_letters_of_who_wants_all_types()
 
 @on_virtual_clock
 async def test_an_event_of_a_wanted_type_that_breaks_the_specification_is_a_dead_letter_that_says_why() -> None:
-    events, handler = InMemoryEvents(), Seen(COUNTED)
+    events, handler = InMemoryEventStore(), Seen(COUNTED)
     events.append(wire(id=""), wire(id="fine"))
     await all_of(events, handler)
     [letter] = letters(events)
@@ -106,7 +106,7 @@ async def test_an_event_of_a_wanted_type_that_breaks_the_specification_is_a_dead
 
 @on_virtual_clock
 async def test_an_event_that_does_not_fit_its_class_is_a_plain_one_to_who_did_not_ask_for_the_class() -> None:
-    events, handler = InMemoryEvents(), Seen(COUNTED)
+    events, handler = InMemoryEventStore(), Seen(COUNTED)
     events.append(wire(data={"number": 1}), wire(data={"number": "several"}))
     await all_of(events, handler)
     assert [type(event).__name__ for event in handler.events] == ["Counted", "DomainEvent"]
@@ -116,7 +116,7 @@ async def test_an_event_that_does_not_fit_its_class_is_a_plain_one_to_who_did_no
 
 @on_virtual_clock
 async def test_who_asked_for_a_class_gets_that_type_alone_and_dead_letters_at_once_what_does_not_fit() -> None:
-    events, handler = InMemoryEvents(), Counting()
+    events, handler = InMemoryEventStore(), Counting()
     events.append(wire(data={"number": "several"}), wire(data={"number": 2}), wire(type=RENAMED, data={"name": "x"}))
     await all_of(events, handler)
     assert handler.numbers == [2]
@@ -127,7 +127,7 @@ async def test_who_asked_for_a_class_gets_that_type_alone_and_dead_letters_at_on
 
 @on_virtual_clock
 async def test_who_asked_for_several_classes_gets_each_as_its_own_and_a_misfit_names_the_class_of_its_type() -> None:
-    events, handler = InMemoryEvents(), CountingAndNaming()
+    events, handler = InMemoryEventStore(), CountingAndNaming()
     publish(events, Counted(data=Numbered(number=1)), Renamed(data=Named(name="x")), an_event(3))
     events.append(wire(type=RENAMED, data={"name": 3}))
     await all_of(events, handler)
@@ -138,7 +138,7 @@ async def test_who_asked_for_several_classes_gets_each_as_its_own_and_a_misfit_n
 
 @on_virtual_clock
 async def test_an_event_whose_type_is_that_of_no_class_does_not_fit_the_first_one() -> None:
-    events = InMemoryEvents()
+    events = InMemoryEventStore()
     publish(events, an_event(1))
     await all_of(events, Greedy())
     [letter] = letters(events)
@@ -148,7 +148,7 @@ async def test_an_event_whose_type_is_that_of_no_class_does_not_fit_the_first_on
 @pytest.mark.parametrize("data", ["text", "", 3, 1.5, True, [1, [2]], {}, {"a": None}, None], ids=repr)
 @on_virtual_clock
 async def test_data_of_any_json_type_reaches_the_handler(data: object) -> None:
-    events, handler = InMemoryEvents(), Seen()
+    events, handler = InMemoryEventStore(), Seen()
     events.append(wire(type="x", data=data))
     await all_of(events, handler)
     [event] = handler.events
@@ -157,7 +157,7 @@ async def test_data_of_any_json_type_reaches_the_handler(data: object) -> None:
 
 @on_virtual_clock
 async def test_binary_data_reaches_the_handler_and_so_does_an_event_without_data() -> None:
-    events, handler = InMemoryEvents(), Seen()
+    events, handler = InMemoryEventStore(), Seen()
     events.append(wire(data_base64="AAH/", datacontenttype="image/png"), wire(id="2"))
     await all_of(events, handler)
     assert [(event.data, event.data_base64) for event in handler.events] == [(None, b"\x00\x01\xff"), (None, None)]
@@ -166,7 +166,7 @@ async def test_binary_data_reaches_the_handler_and_so_does_an_event_without_data
 
 @on_virtual_clock
 async def test_every_attribute_reaches_the_handler_and_extensions_of_any_type() -> None:
-    events, handler = InMemoryEvents(), Seen()
+    events, handler = InMemoryEventStore(), Seen()
     extensions = {"text": "é", "empty": "", "number": -7, "yes": True, "no": False, "authid": "alice"}
     events.append(
         wire(

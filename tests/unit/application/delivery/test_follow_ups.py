@@ -6,8 +6,8 @@ from pytest_mock import MockerFixture
 from qontract.adapters.memory import (
     InMemoryAsyncEventPublisher,
     InMemoryEventPublisher,
-    InMemoryEvents,
     InMemoryEventSpool,
+    InMemoryEventStore,
 )
 from qontract.application.delivery.follow_ups import MAX_CHAIN_LENGTH, FollowUps, follow_up
 from qontract.application.event_manager import EventManager
@@ -31,7 +31,7 @@ class Place:
     """Where follow-up events go."""
 
     def __init__(self) -> None:
-        self.publisher = InMemoryEventPublisher(log=InMemoryEvents(), encode=FORMAT.encode)
+        self.publisher = InMemoryEventPublisher(log=InMemoryEventStore(), encode=FORMAT.encode)
         self.live = InMemoryAsyncEventPublisher(self.publisher)
         self.spool = InMemoryEventSpool()
         self.events = EventManager(self.publisher, spool=self.spool)

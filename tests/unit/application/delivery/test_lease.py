@@ -5,14 +5,14 @@ import asyncio
 import pytest
 from pytest_mock import MockerFixture
 
-from qontract.adapters.memory import InMemoryEventLog, InMemoryEvents
+from qontract.adapters.memory import InMemoryEventLog, InMemoryEventStore
 from qontract.application.delivery.lease import Lease
 from qontract.application.ports.event_log import EventLogError
 from tests.support.delivering import on_virtual_clock
 
 
 def two_leases() -> tuple[tuple[Lease, InMemoryEventLog], tuple[Lease, InMemoryEventLog]]:
-    events, clock = InMemoryEvents(), asyncio.get_running_loop().time
+    events, clock = InMemoryEventStore(), asyncio.get_running_loop().time
     one, two = (InMemoryEventLog(events, replica=name) for name in ("one", "two"))
     return (Lease(10, clock), one), (Lease(10, clock), two)
 

@@ -6,7 +6,7 @@ import pytest
 
 from qontract.application.delivery.retries import GiveUp, Retry, cause_of, decide, describe
 from qontract.application.ports.event_handler import Policy, Reject, RetryLater
-from qontract.domain.causes import Cause
+from qontract.domain.failure_causes import Cause
 
 POLICY = Policy(max_attempts=5, backoff=2, max_backoff=9)
 ERROR = ValueError("wrong")

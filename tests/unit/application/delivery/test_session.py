@@ -6,8 +6,8 @@ import logging
 import pytest
 from pytest_mock import MockerFixture
 
-from qontract.adapters.memory import InMemoryEvents
-from qontract.application.delivery.attempts import Count
+from qontract.adapters.memory import InMemoryEventStore
+from qontract.application.delivery.counts import DeliveryCount
 from qontract.application.delivery.session import DeliverySession
 from qontract.application.ports.event_handler import Policy
 from qontract.application.ports.event_log import Entry, EventLogError, LeaseLostError
@@ -37,7 +37,7 @@ async def stand(_: int, __: int) -> None:
 
 @on_virtual_clock
 async def test_it_says_how_many_handlers_are_at_work() -> None:
-    events, handler = InMemoryEvents(), Handler(trouble=stand)
+    events, handler = InMemoryEventStore(), Handler(trouble=stand)
     publish(events, an_event(0, "a"), an_event(1, "b"), an_event(2, "b"))
     async with replica(events, handler) as one:
         await until(lambda: len(handler.attempts) == 2)
@@ -48,7 +48,7 @@ async def test_it_says_how_many_handlers_are_at_work() -> None:
 
 @on_virtual_clock
 async def test_what_arrives_while_it_stops_is_left_to_the_next_one() -> None:
-    events, handler, other = InMemoryEvents(), Handler(), Handler()
+    events, handler, other = InMemoryEventStore(), Handler(), Handler()
     async with replica(events, handler) as one:
         await until(lambda: one.loop.fresh(1))
         one.loop.stop()
@@ -65,7 +65,7 @@ async def test_while_it_may_hold_no_more_it_is_no_less_at_work(mocker: MockerFix
         await asyncio.sleep(0.5)
         return False
 
-    events = InMemoryEvents()
+    events = InMemoryEventStore()
     async with replica(events, Handler()) as one:
         await until(lambda: one.loop.fresh(1))
         mocker.patch.object(session_of(one)._capacity, "wait_for", side_effect=no_room)
@@ -80,7 +80,7 @@ async def test_while_it_may_hold_no_more_it_is_no_less_at_work(mocker: MockerFix
 
 @on_virtual_clock
 async def test_what_it_read_a_while_ago_does_not_make_it_fresh(mocker: MockerFixture) -> None:
-    async with replica(InMemoryEvents(), Handler()) as one:
+    async with replica(InMemoryEventStore(), Handler()) as one:
         await until(lambda: one.loop.fresh(1))
         Fault(mocker, one.log, EventLogError("the log is away"), "read")
         await asyncio.sleep(10)
@@ -91,7 +91,7 @@ async def test_what_it_read_a_while_ago_does_not_make_it_fresh(mocker: MockerFix
 async def test_a_log_that_says_that_the_lease_is_lost_ends_the_session_and_the_next_one_goes_on(
     mocker: MockerFixture, caplog: pytest.LogCaptureFixture
 ) -> None:
-    events, handler = InMemoryEvents(), Handler()
+    events, handler = InMemoryEventStore(), Handler()
     async with replica(events, handler) as one:
         await until(lambda: one.loop.fresh(1))
         lost = Fault(mocker, one.log, LeaseLostError("another one leads"), "acknowledge")
@@ -99,7 +99,11 @@ async def test_a_log_that_says_that_the_lease_is_lost_ends_the_session_and_the_n
         await until(lambda: lost.calls == 1)
         lost.fix()
         await until(lambda: pending(events) == 0)
-    assert ("qontract.application.delivery.delivery", logging.WARNING, "replica lost the lease") in caplog.record_tuples
+    assert (
+        "qontract.application.delivery.delivery_loop",
+        logging.WARNING,
+        "replica lost the lease",
+    ) in caplog.record_tuples
     assert handler.handled == [0, 0], "it was not acknowledged, and comes again"
 
 
@@ -108,7 +112,7 @@ async def test_an_answer_that_comes_when_the_session_has_ended_is_not_used() -> 
     async def answer() -> list[Entry]:
         return []
 
-    async with replica(InMemoryEvents(), Handler()) as one:
+    async with replica(InMemoryEventStore(), Handler()) as one:
         await until(lambda: one.loop.fresh(1))
         session = session_of(one)
         await one.stop()
@@ -118,18 +122,18 @@ async def test_an_answer_that_comes_when_the_session_has_ended_is_not_used() -> 
 
 @on_virtual_clock
 async def test_the_place_of_a_shared_subscription_is_made_again_too() -> None:
-    events, handler = InMemoryEvents(), Handler(Policy(shared=True))
+    events, handler = InMemoryEventStore(), Handler(Policy(shared=True))
     async with replica(events, handler) as one:
         await until(lambda: one.loop.fresh(1))
         events.lose(NAME)
-        await until(lambda: one.counts[Count.REBUILT] == 1)
+        await until(lambda: one.counts[DeliveryCount.REBUILT] == 1)
         publish(events, an_event(0))
         await until(lambda: handler.handled == [0] and pending(events) == 0)
 
 
 @on_virtual_clock
 async def test_a_place_that_was_lost_while_nothing_was_read_is_counted_too() -> None:
-    events, handler = InMemoryEvents(), Handler()
+    events, handler = InMemoryEventStore(), Handler()
     async with replica(events, Handler()) as one, replica(events, handler, "two") as two:
         await until(lambda: one.loop.fresh(1) and two.loop.fresh(1) and not two.loop.session)
         two.loop._known = True  # it has led before
@@ -137,12 +141,12 @@ async def test_a_place_that_was_lost_while_nothing_was_read_is_counted_too() -> 
         one.kill()
         publish(events, an_event(0))
         await until(lambda: handler.handled == [0] and pending(events) == 0)
-        assert two.counts[Count.REBUILT] == 1
+        assert two.counts[DeliveryCount.REBUILT] == 1
 
 
 @on_virtual_clock
 async def test_told_to_stop_while_it_opens_the_log_it_begins_nothing(mocker: MockerFixture) -> None:
-    events, handler = InMemoryEvents(), Handler()
+    events, handler = InMemoryEventStore(), Handler()
     publish(events, an_event(0))
     async with replica(events, handler) as one:
         open_now = one.log.open
@@ -158,7 +162,7 @@ async def test_told_to_stop_while_it_opens_the_log_it_begins_nothing(mocker: Moc
 
 @on_virtual_clock
 async def test_an_attempt_that_is_thrown_away_with_its_event_loop_has_not_failed() -> None:
-    events, handler, event = InMemoryEvents(), Handler(trouble=stand), an_event(0)
+    events, handler, event = InMemoryEventStore(), Handler(trouble=stand), an_event(0)
     task = asyncio.current_task()
     assert task
     async with replica(events, handler) as one:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from qontract.adapters.memory import InMemoryEvents, InMemoryKeptEvents
+from qontract.adapters.memory import InMemoryEventStore, InMemoryKeptEvents
 from qontract.application.inspection.event_search import EventFilter, Search, find_one, follow
 from qontract.application.ports.kept_events import KeptEventsError, Span
 from tests.contracts.kept_events import NOON
@@ -18,7 +18,7 @@ class Log:
     """Kept events, one a second from noon on."""
 
     def __init__(self, *events: dict[str, Any] | bytes) -> None:
-        self.events = InMemoryEvents()
+        self.events = InMemoryEventStore()
         self.kept = InMemoryKeptEvents(self.events, began=NOON)
         self.keep(*events)
 

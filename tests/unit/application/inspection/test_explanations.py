@@ -7,24 +7,24 @@ import pytest
 from qontract.adapters.memory import (
     InMemoryDeadLetters,
     InMemoryDeliveryStates,
-    InMemoryEvents,
     InMemoryEventSpool,
+    InMemoryEventStore,
+    InMemoryJobAdmin,
     InMemoryJobQueue,
     InMemoryKeptEvents,
-    InMemoryKeptJobs,
     InMemorySubscriptions,
 )
 from qontract.application.inspection.event_explanations import EventExplanations, Stores
 from qontract.application.inspection.explanations import Explanations
 from qontract.application.jobs import JobSlice
 from qontract.application.ports.delivery_states import DeliveryStatesError
+from qontract.application.ports.job_admin import JobAdminError
 from qontract.application.ports.kept_events import KeptEventsError
-from qontract.application.ports.kept_jobs import KeptJobsError
 from qontract.domain.events import DomainEvent
 from qontract.domain.explanations import EventExplanation, EventStatus
-from qontract.domain.history import History
+from qontract.domain.job_views import JobView
 from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
-from qontract.domain.kept_jobs import JobView
+from qontract.domain.name_history import History
 from tests.support.delivering import FORMAT, publish
 
 JOINS = {"subject": "acme/team-a", "users_to_add": ["alice@example.com"]}
@@ -52,13 +52,13 @@ class Deployment:
     """A job that was half done, its event, and an event of somebody else."""
 
     def __init__(self, *, most: int = 100) -> None:
-        events = InMemoryEvents()
+        events = InMemoryEventStore()
         self.joined = changed("acme/team-a", users_to_add=["alice@example.com"])
         self.left = changed("acme/team-c", users_to_remove=["alice@example.com"])
         publish(events, self.joined, self.left.model_copy(update={"correlation_id": "r-2"}))
         self.queue = InMemoryJobQueue({"slack-usergroups": done})
         self.job = self.submit()
-        self.jobs = InMemoryKeptJobs(self.queue)
+        self.jobs = InMemoryJobAdmin(self.queue)
         self.kept = InMemoryKeptEvents(events, datetime.now(UTC))
         self.states, self.letters = InMemoryDeliveryStates(events), InMemoryDeadLetters(events=events)
         self.spool = InMemoryEventSpool()
@@ -152,7 +152,7 @@ def test_jobs_that_cannot_be_read_are_named_and_the_events_are_told(method: str)
     deployment = Deployment()
 
     def away(*_: object, **__: object) -> None:
-        raise KeptJobsError("Redis did not answer")
+        raise JobAdminError("Redis did not answer")
 
     setattr(deployment.jobs, method, away)
     history = deployment.about("acme/team-a")
@@ -188,7 +188,7 @@ def test_an_event_is_explained_while_jobs_cannot_be_read_and_that_is_said() -> N
     deployment = Deployment()
 
     def away(**_: object) -> list[JobView]:
-        raise KeptJobsError("Redis did not answer")
+        raise JobAdminError("Redis did not answer")
 
     deployment.jobs.list = away  # type: ignore[method-assign]
     found = deployment.explanations.about(deployment.joined.id)

@@ -10,12 +10,12 @@ import pytest
 
 from qontract.adapters.memory import (
     InMemoryEventPublisher,
-    InMemoryEvents,
     InMemoryEventSpool,
+    InMemoryEventStore,
     InMemoryIntents,
+    InMemoryJobAdmin,
     InMemoryJobQueue,
-    InMemoryKeptJobs,
-    InMemoryPresence,
+    InMemoryProcessRegistry,
     InMemoryServerInfo,
     InMemorySubscriptions,
 )
@@ -23,11 +23,11 @@ from qontract.application.event_manager import EventManager
 from qontract.application.inspection.status import SystemStatus
 from qontract.application.ports.event_spool import EventSpoolError
 from qontract.application.ports.intents import IntentsError
-from qontract.application.ports.presence import Presence, PresenceError
+from qontract.application.ports.process_registry import ProcessRegistry, ProcessRegistryError
 from qontract.application.ports.server_info import ServerInfoError
 from qontract.application.ports.subscriptions import SubscriptionsError
 from qontract.domain.events import DomainEvent
-from qontract.domain.findings import Unanswered
+from qontract.domain.health_findings import Unanswered
 from qontract.domain.processes import Process, ProcessKind, ProcessView, SpoolView
 from qontract.domain.status import status_of
 from tests.unit.domain.test_processes import process
@@ -36,18 +36,18 @@ from tests.unit.domain.test_processes import process
 class System:
     """A system in memory, of which each part can fail."""
 
-    def __init__(self, presence: Presence | None = None, *, signs: bool = True, **more: Any) -> None:
+    def __init__(self, process_registry: ProcessRegistry | None = None, *, signs: bool = True, **more: Any) -> None:
         self.server = InMemoryServerInfo()
-        self.presence = InMemoryPresence()
-        self.jobs = InMemoryKeptJobs(InMemoryJobQueue({}))
-        self.events = InMemoryEvents()
+        self.process_registry = InMemoryProcessRegistry()
+        self.jobs = InMemoryJobAdmin(InMemoryJobQueue({}))
+        self.events = InMemoryEventStore()
         self.subscriptions = InMemorySubscriptions(self.events)
         self.spool = InMemoryEventSpool()
         publisher = InMemoryEventPublisher()
         self.intents = InMemoryIntents(publisher)
         self.status = SystemStatus(
             self.server,
-            presence or self.presence,
+            process_registry or self.process_registry,
             (lambda: self.jobs) if signs else None,
             self.subscriptions,
             EventManager(publisher, spool=self.spool, intents=self.intents),
@@ -60,7 +60,7 @@ class System:
 
 def test_what_each_part_answers_is_among_the_facts() -> None:
     system = System()
-    system.presence.show(process())
+    system.process_registry.show(process())
     system.intents.record("slack-usergroups/acme", DomainEvent(type="a.b"))
     facts = system.status.look()
     assert facts.server == system.server.view
@@ -82,10 +82,10 @@ def test_events_in_the_spool_of_this_machine_are_told_also_while_redis_is_away()
 
 def test_a_part_that_fails_says_why_and_the_others_answer() -> None:
     system = System()
-    system.presence.show(process())
+    system.process_registry.show(process())
     failures: dict[Any, tuple[str, Exception]] = {
         system.server: ("look", ServerInfoError("no server")),
-        system.presence: ("all", PresenceError("no presence")),
+        system.process_registry: ("all", ProcessRegistryError("no process_registry")),
         system.subscriptions: ("all", SubscriptionsError("no subscriptions")),
         system.intents: ("pending", IntentsError("no intents")),
     }
@@ -98,7 +98,7 @@ def test_a_part_that_fails_says_why_and_the_others_answer() -> None:
 
 def test_a_spool_that_cannot_be_read_is_not_well() -> None:
     system = System()
-    system.presence.show(process())
+    system.process_registry.show(process())
     system.spool.fail("waiting", EventSpoolError("the spool /spool.sqlite: disk I/O error"))
     assert status_of(system.status.look()).sentence == "Not well: the spool of ops-1 cannot be read."
 
@@ -109,7 +109,7 @@ def test_an_error_that_nobody_expects_is_as_no_answer() -> None:
     assert system.status.look().subscriptions == Unanswered("ZeroDivisionError")
 
 
-class Hanging(Presence):
+class Hanging(ProcessRegistry):
     """Does not answer before the `end`; notes whether its thread holds up the end of the process."""
 
     def __init__(self, end: Event) -> None:
@@ -130,14 +130,14 @@ class Hanging(Presence):
 
 def test_a_part_that_hangs_is_not_waited_for_and_the_others_are_told() -> None:
     end = Event()
-    presence = Hanging(end)
-    system = System(presence, seconds=0.3)
+    process_registry = Hanging(end)
+    system = System(process_registry, seconds=0.3)
     began = monotonic()
     facts = system.status.look()
     assert monotonic() - began < 2
     assert facts.processes == Unanswered("no answer within 0.3 s")
     assert facts.server == system.server.view
-    assert not presence.holds_up
+    assert not process_registry.holds_up
     end.set()
 
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from qontract.adapters.memory import InMemoryJobQueue, InMemoryKeptJobs, InMemorySlackUsergroups
+from qontract.adapters.memory import InMemoryJobAdmin, InMemoryJobQueue, InMemorySlackUsergroups
 from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.server_check import ServerCheck
 from qontract.application.reconcile import reconcile
@@ -67,8 +67,8 @@ class QueueOfTheTest:
         self.current: Any = InMemoryJobQueue({}, hold=True)
 
     @property
-    def kept(self) -> InMemoryKeptJobs:
-        return InMemoryKeptJobs(self)
+    def kept(self) -> InMemoryJobAdmin:
+        return InMemoryJobAdmin(self)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.current, name)

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from qontract.adapters.memory.events import AttemptRecord
+from qontract.adapters.memory.event_store import AttemptRecord
 from qontract.application.event_manager import EventManager
 from qontract.application.ports.dead_letters import DeadLettersError
 from qontract.domain.dead_letter_events import ChangedLetters

@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from qontract.adapters.cloudevents import CloudEventsEventFormat
-from qontract.adapters.memory import InMemoryEventPublisher, InMemoryEvents, InMemoryEventSpool, InMemoryKeptEvents
+from qontract.adapters.memory import InMemoryEventPublisher, InMemoryEventSpool, InMemoryEventStore, InMemoryKeptEvents
 from qontract.application.event_manager import EventManager
 from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.application.ports.event_spool import EventSpoolError
@@ -33,7 +33,7 @@ CLOUDEVENT = {"specversion": "1.0", "id": "7", "type": "a.b", "source": "/x", "s
 class Site:
     app: FastAPI
     client: httpx.AsyncClient
-    events: InMemoryEvents
+    events: InMemoryEventStore
     kept: InMemoryKeptEvents
     publisher: InMemoryEventPublisher
     spool: InMemoryEventSpool
@@ -49,7 +49,7 @@ class Site:
 
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
-    events, event_format = InMemoryEvents(), CloudEventsEventFormat("qontract-api")
+    events, event_format = InMemoryEventStore(), CloudEventsEventFormat("qontract-api")
     kept = InMemoryKeptEvents(events, began=NOON)
     publisher, spool = InMemoryEventPublisher(log=events, encode=event_format.encode), InMemoryEventSpool()
     app = an_app()

@@ -7,8 +7,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from qontract.adapters.memory import InMemoryJobQueue, InMemoryKeptJobs
-from qontract.application.ports.kept_jobs import KeptJobsError
+from qontract.adapters.memory import InMemoryJobAdmin, InMemoryJobQueue
+from qontract.application.ports.job_admin import JobAdminError
 from qontract.domain.jobs import Job
 from tests.support.api_in_memory import api_in_memory
 from tests.unit.entrypoints.api.conftest import APPLIES, DESIRED, PATH, PLANS, SLACK, bearer, client_of
@@ -133,10 +133,10 @@ async def test_a_subject_that_asks_too_often_is_told_to_wait(make_app: Callable[
 
 async def test_without_redis_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
-        raise KeptJobsError("jobs cannot be looked up: ConnectionError")
+        raise JobAdminError("jobs cannot be looked up: ConnectionError")
 
     for name in ("list", "get"):
-        monkeypatch.setattr(InMemoryKeptJobs, name, refuse)
+        monkeypatch.setattr(InMemoryJobAdmin, name, refuse)
     async with client_of(api_in_memory(InMemoryJobQueue({}), SLACK, {}, {})) as client:
         for path in (JOBS, f"{JOBS}/{UNKNOWN}"):
             answer = await client.get(path, headers=PLANS)

@@ -18,7 +18,15 @@ from tests.unit.entrypoints.api.conftest import DESIRED, PATH, SLACK
 
 MakeApp = Callable[..., FastAPI]
 
-PUBLISHED = {"Accepted", "DesiredState", "DesiredUsergroup", "DesiredWorkspace", "JobResult", "JobStatus", "JsonValue"}
+PUBLISHED = {
+    "Accepted",
+    "DesiredUsergroups",
+    "DesiredUsergroup",
+    "DesiredWorkspace",
+    "JobResult",
+    "JobStatus",
+    "JsonValue",
+}
 """The names of schemas that clients were generated from."""
 
 T = TypeVar("T")
@@ -65,7 +73,7 @@ def test_what_clients_were_generated_from_keeps_its_names(document: Callable[...
     assert made["components"]["schemas"].keys() == PUBLISHED
     post = made["paths"][PATH]["post"]
     assert post["requestBody"]["required"]
-    assert _body(made, "slack-usergroups")["$ref"] == "#/components/schemas/DesiredState"
+    assert _body(made, "slack-usergroups")["$ref"] == "#/components/schemas/DesiredUsergroups"
     assert post["operationId"] == "reconcile_api_v1_integrations_slack_usergroups_reconcile_post"
 
 

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from qontract.adapters.memory import InMemoryJobQueue
-from qontract.entrypoints import packages
+from qontract.entrypoints import plugins
 from tests.support.signing import document, private_key, public_part, signed
 from tests.support.waiting import eventually
 from tests.unit.entrypoints.api.conftest import DESIRED, PATH, PLANS, MakeApp, bearer, client_of
@@ -169,7 +169,7 @@ def test_without_the_extra_the_api_says_which_one_to_install(
     make_app: MakeApp, queue: InMemoryJobQueue, jwks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "qontract.adapters.jwks", None)
-    monkeypatch.setattr(packages, "missing_extra", lambda _: "jwks")
+    monkeypatch.setattr(plugins, "missing_extra", lambda _: "jwks")
     with pytest.raises(SystemExit) as ended:
         make_app(queue, jwks=str(jwks))
     assert str(ended.value).endswith("it needs an extra that is not installed: pip install 'qontract[jwks]'")

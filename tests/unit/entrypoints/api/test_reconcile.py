@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from qontract.adapters.memory import InMemoryJobQueue
 from qontract.application.ports.job_queue import JobQueueError
-from qontract.domain.jobs import Job, JobAbout, JobResult, JobStatus
+from qontract.domain.jobs import Job, JobMetadata, JobResult, JobStatus
 from qontract.testing.clock import VirtualClockLoop
 from tests.support.waiting import eventually
 from tests.unit.entrypoints.api.conftest import APPLIES, DESIRED, PATH, PLANS, AppOf, client_of, in_bytes
@@ -31,8 +31,8 @@ class _Recorder(InMemoryJobQueue):
     def submit(self, job: Job) -> None:
         self.jobs.append(job)
 
-    def about(self, job_id: str) -> JobAbout:
-        return JobAbout(integration="slack-usergroups")
+    def about(self, job_id: str) -> JobMetadata:
+        return JobMetadata(integration="slack-usergroups")
 
     def result(self, job_id: str) -> JobResult:
         self.asked += 1
@@ -43,7 +43,7 @@ class _Unreachable(InMemoryJobQueue):
     def __init__(self) -> None:
         super().__init__({})
 
-    def about(self, job_id: str) -> JobAbout:
+    def about(self, job_id: str) -> JobMetadata:
         raise JobQueueError("nobody listens")
 
     def submit(self, job: Job) -> None:

@@ -26,7 +26,7 @@ def client_of(system: System) -> httpx.AsyncClient:
 
 async def test_who_may_read_events_is_told_the_sentence_the_findings_and_the_processes() -> None:
     system = System()
-    system.presence.show(process(refused={"tickets": "no such module"}))
+    system.process_registry.show(process(refused={"tickets": "no such module"}))
     async with client_of(system) as client:
         told = (await client.get(PATH, headers=READS)).json()
     assert (told["status"], told["sentence"]) == ("not well", "Not well: a worker refuses tickets.")

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from qontract.adapters.memory import InMemoryEventLog, InMemoryEvents, InMemorySubscriptions
+from qontract.adapters.memory import InMemoryEventLog, InMemoryEventStore, InMemorySubscriptions
 from qontract.application.control.subscriptions import SubscriptionControl
 from qontract.application.ports.subscriptions import SubscriptionsError
 from qontract.entrypoints.api.auth import claims_dependency
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.anyio
 @dataclass
 class Site:
     client: httpx.AsyncClient
-    events: InMemoryEvents
+    events: InMemoryEventStore
     subscriptions: InMemorySubscriptions
     log: InMemoryEventLog
 
@@ -41,7 +41,7 @@ class Site:
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
     """Three events, of which the subscription `crm` has read two, and acknowledged one; a replica runs it."""
-    events = InMemoryEvents()
+    events = InMemoryEventStore()
     subscriptions = InMemorySubscriptions(events, began=NOON)
     events.append(b"1", b"2", b"3")
     log = InMemoryEventLog(events, "crm")

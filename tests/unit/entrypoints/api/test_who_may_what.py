@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from qontract.adapters.memory import InMemoryJobQueue
-from qontract.entrypoints import renewal
+from qontract.entrypoints import settings_reload
 from qontract.entrypoints.tokens import issue_token
 from tests.support.api_in_memory import SECRET
 from tests.unit.entrypoints.api.conftest import DESIRED, PATH, PLANS, bearer, client_of
@@ -104,7 +104,7 @@ async def test_a_token_that_is_revoked_answers_401(make_app: MakeApp, queue: InM
 async def test_an_id_that_is_added_to_the_file_is_revoked_without_a_restart(
     make_app: MakeApp, queue: InMemoryJobQueue, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(renewal, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(settings_reload, "LOOK_SECONDS", 0)
     monkeypatch.setenv("QAPI_SECRETS_DIR", str(tmp_path))
     (tmp_path / "auth").mkdir()
     app = make_app(queue)

@@ -10,7 +10,7 @@ from qontract.adapters.memory import (
     InMemoryDeadLetters,
     InMemoryDeliveryStates,
     InMemoryEventLog,
-    InMemoryEvents,
+    InMemoryEventStore,
     InMemoryKeptEvents,
     InMemorySubscriptions,
 )
@@ -40,7 +40,7 @@ class Site:
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
     """One event, which the subscription `crm` has read."""
-    events, event = InMemoryEvents(), an_event(1)
+    events, event = InMemoryEventStore(), an_event(1)
     publish(events, event)
     log = InMemoryEventLog(events, "crm")
     await log.open()

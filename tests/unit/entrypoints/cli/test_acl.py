@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from qontract.adapters.redis.acl import Process, rule
+from qontract.adapters.redis.acl import AclUser, rule
 from qontract.entrypoints import cli
 from qontract.entrypoints.container import get_container
 
@@ -26,19 +26,19 @@ def printed(*arguments: str, **settings: str) -> Any:
 
 
 def test_without_a_process_it_prints_a_rule_for_each_below_a_line_that_says_whose_it_is() -> None:
-    rules = [f"# {one}: the user qontract-{one}\n{rule(one, user=f'qontract-{one}', **NAMES)}\n" for one in Process]
+    rules = [f"# {one}: the user qontract-{one}\n{rule(one, user=f'qontract-{one}', **NAMES)}\n" for one in AclUser]
     assert printed().stdout == "\n".join(rules)
     assert len(printed("--json").stdout.splitlines()) == len(rules)
 
 
 def test_a_process_a_user_and_the_names_of_the_settings_are_in_its_rule() -> None:
     done = printed("worker", "--user", "jobs", QAPI_EVENTS__CHANNEL="eu", QAPI_EVENTS__STREAM="kept")
-    assert done.stdout == rule(Process.WORKER, channel="eu", stream="kept", user="jobs") + "\n"
+    assert done.stdout == rule(AclUser.WORKER, channel="eu", stream="kept", user="jobs") + "\n"
 
 
 def test_a_rule_comes_as_json_too() -> None:
     [line] = printed("api", "--json").stdout.splitlines()
-    text = rule(Process.API, user="qontract-api", **NAMES)
+    text = rule(AclUser.API, user="qontract-api", **NAMES)
     assert json.loads(line) == {"process": "api", "user": "qontract-api", "rule": text}
 
 

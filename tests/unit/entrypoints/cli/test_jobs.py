@@ -8,10 +8,10 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
+from qontract.domain.job_views import JobView
 from qontract.domain.jobs import JobResult, JobStatus
-from qontract.domain.kept_jobs import JobView
 from qontract.entrypoints import cli
-from qontract.entrypoints.records.jobs import listed, record
+from qontract.entrypoints.presenters.jobs import listed, record
 from tests.support.answering_api import Api, answering, problem
 
 ID = "3b9d7441-20de-4c12-8181-4435fca8de5f"

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from qontract.adapters.unreadable import excerpt, read_json
+from qontract.adapters.unreadable_values import excerpt, read_json
 from qontract.application.ports.event_log import Entry
-from qontract.domain.causes import Cause, cause_from
 from qontract.domain.dead_letters import FailedAttempt
+from qontract.domain.failure_causes import Cause, cause_from
 
 _MAX_ERROR_LENGTH = 1000
 _MAX_FAILURES = 100_000
@@ -33,7 +33,7 @@ def record_to_json(entry: Entry) -> str:
     return json.dumps({"failures": _objects(entry.failures), "due": entry.due, "begun": entry.begun})
 
 
-def recall(entry: Entry, record: bytes) -> None:
+def restore_attempts(entry: Entry, record: bytes) -> None:
     """Put into an entry what `record_to_json` wrote. Raises ValueError for anything else, and changes nothing.
 
     The message is short and can be printed. A time that no attempt can have is not ours: nobody would wait for it.

@@ -6,7 +6,7 @@ from typing import Any
 
 from qontract.adapters.redis.records.attempt_records import failures_from_json
 from qontract.adapters.redis.records.redrive_marks import mark_from
-from qontract.adapters.unreadable import excerpt, read_json
+from qontract.adapters.unreadable_values import excerpt, read_json
 from qontract.application.delivery.subscription import wrong_with_name
 from qontract.application.ports.dead_letters import ChangedBy
 from qontract.domain.dead_letters import ChangedLetter, DeadLetter, FailedAttempt

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from qontract.adapters.unreadable import excerpt
+from qontract.adapters.unreadable_values import excerpt
 from qontract.application.ports.event_log import Entry
 from qontract.domain.delivery_outcomes import DeliveryOutcome, EndedDelivery
 

@@ -12,14 +12,14 @@ from typing import Any
 from qontract.application.ports.event_log import Entry
 
 REDRIVEN = "redriven/"
-PREFIXES = (REDRIVEN, "")
+KEY_PREFIXES = (REDRIVEN, "")
 """What the keys begin with, of the redriven stream and of the stream."""
 
 
 _ENTRY_ID = re.compile("[0-9]{1,20}-[0-9]{1,20}")
 
 
-def fresh(prefix: str, flat: Sequence[Any]) -> list[Entry]:
+def new_entries(prefix: str, flat: Sequence[Any]) -> list[Entry]:
     """Return the entries of a flat list: id, content, type."""
     parts = iter(flat)
     return [
@@ -28,7 +28,7 @@ def fresh(prefix: str, flat: Sequence[Any]) -> list[Entry]:
     ]
 
 
-def again(prefix: str, flat: Sequence[Any]) -> list[tuple[Entry, bytes | None]]:
+def redelivered_entries(prefix: str, flat: Sequence[Any]) -> list[tuple[Entry, bytes | None]]:
     """Return the entries of a flat list: id, content, type, record. Their records are still to be read."""
     parts = iter(flat)
     return [
@@ -37,12 +37,12 @@ def again(prefix: str, flat: Sequence[Any]) -> list[tuple[Entry, bytes | None]]:
     ]
 
 
-def vanished(prefix: str, ids: Iterable[bytes]) -> list[Entry]:
+def vanished_entries(prefix: str, ids: Iterable[bytes]) -> list[Entry]:
     """Return the entries that are no longer in the stream."""
     return [Entry(prefix + entry_id.decode(), None, redelivered=True, expired=1) for entry_id in ids]
 
 
-def vanished_unread(number: int, last: bytes) -> Entry:
+def vanished_unread_entry(number: int, last: bytes) -> Entry:
     """Return what stands for so many entries that were removed before they were read, after the id `last`."""
     return Entry(f"{number} unread after {last.decode()}", None, redelivered=True, expired=number)
 
@@ -52,9 +52,9 @@ def is_entry_id(text: str) -> bool:
     return bool(_ENTRY_ID.fullmatch(text)) and all(int(number) < 2**64 for number in text.split("-"))
 
 
-def later(one: bytes, other: bytes) -> bytes:
+def later_id(one: bytes, other: bytes) -> bytes:
     """Return the later of two ids."""
-    return max(one, other, key=number_of)
+    return max(one, other, key=id_order)
 
 
 def ids_by_stream(entries: Collection[Entry]) -> tuple[list[str], list[str]]:
@@ -71,7 +71,7 @@ def ids_by_stream(entries: Collection[Entry]) -> tuple[list[str], list[str]]:
     return redriven, kept
 
 
-def place(entry: Entry) -> tuple[int, str]:
+def place_of(entry: Entry) -> tuple[int, str]:
     """Return where an entry is: 0 in the redriven stream, 1 in the stream; and its id there."""
     key = str(entry.key)
     return (0, key.removeprefix(REDRIVEN)) if key.startswith(REDRIVEN) else (1, key)
@@ -98,6 +98,6 @@ def type_from(kind: bytes | None) -> str | None:
         return None
 
 
-def number_of(entry_id: bytes) -> tuple[int, ...]:
+def id_order(entry_id: bytes) -> tuple[int, ...]:
     """Return by what ids are in order."""
     return tuple(map(int, entry_id.split(b"-")))

@@ -13,7 +13,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from qontract.adapters.unreadable import read_json
+from qontract.adapters.unreadable_values import read_json
 from qontract.domain.dead_letters import DeadLetter, Discarded, Redriven
 
 _ENTRY_ID = re.compile("([0-9]{1,20})-([0-9]{1,20})")
@@ -31,7 +31,7 @@ def discards_of(entry: str, subscription: str) -> str:
     return member_of(entry, f"|{subscription}") if subscription else ""
 
 
-def who_discarded(by: str, letter: DeadLetter) -> str:
+def discard_member(by: str, letter: DeadLetter) -> str:
     """Return the second part of the mark of a discarded letter."""
     failed = int(letter.died.timestamp() * 1000) if letter.died else None
     return json.dumps([by, len(letter.failures), failed, letter.error[:_MAX_LENGTH]])

@@ -8,7 +8,7 @@ import redis
 
 from qontract.adapters.redis.keys import Keys
 from qontract.adapters.redis.lua_scripts import script
-from qontract.adapters.unreadable import read_json
+from qontract.adapters.unreadable_values import read_json
 from qontract.domain.subscriptions import Pause, Replica, SubscriptionView
 
 _MAX_NAME_LENGTH = 200
@@ -16,7 +16,9 @@ _MAX_REPLICAS = 100
 _DAY = 86_400
 
 
-def view_of(client: redis.Redis, keys: Keys, name: bytes, group: Mapping[str, Any] | None) -> SubscriptionView:
+def subscription_view(
+    client: redis.Redis, keys: Keys, name: bytes, group: Mapping[str, Any] | None
+) -> SubscriptionView:
     """Return the view of a subscription; `group` is what Redis says of its group, None if there is none.
 
     What cannot be read of it is as if it was not there. Raises redis.RedisError if Redis does not answer.
@@ -48,7 +50,7 @@ def _ask(client: redis.Redis, keys: Keys, name: bytes, text: str) -> dict[str, A
     step: Any = client.pipeline(transaction=False)
     step.execute_command(
         "EVAL",
-        script("measures").text,
+        script("measure").text,
         4,
         *(keys.redriven(text), keys.stream, keys.dead, keys.dead_counts),
         *(name, 60_000),

@@ -4,7 +4,7 @@
 -- KEYS: the redriven stream, the stream, the lease, the records.
 -- ARGV: group, replica, '1' if it has to lead, count, max bytes, the last id received of each stream; the history of the
 --   server, as it is known;
---   a part of the stream that its process has already (see look.lua): the ids after which it begins, or '', and at which
+--   a part of the stream that its process has already (see peek.lua): the ids after which it begins, or '', and at which
 --   it ends, how many entries it has, how many the stream ever had up to its end or -1, and in JSON the ids that it wants;
 --   then the patterns of the types that are wanted; none: all. What is not wanted is passed over, and not sent.
 -- Answer: 'lease', if the replica does not lead;

@@ -5,11 +5,11 @@ from typing import Any
 from redis.asyncio import Redis
 
 from qontract.adapters.redis.connections import async_client
-from qontract.adapters.redis.errors import RefusedError, translated
+from qontract.adapters.redis.errors import RefusedError, translate_event_log_errors
 from qontract.adapters.redis.keys import Keys, keys_of
 from qontract.adapters.redis.lua_scripts import run
-from qontract.adapters.unreadable import Unreadable
-from qontract.application.ports.event_log import GoneError, Measures
+from qontract.adapters.unreadable_values import Unreadable
+from qontract.application.ports.event_log import Measures, PlaceLostError
 
 _MAX_GROUPS = 200
 _MAX_NAME_LENGTH = 100
@@ -18,7 +18,7 @@ _unreadable = Unreadable("measures", "subscription cannot be measured")
 
 async def measure(url: str, *, channel: str, stream: str) -> dict[str, Measures]:
     """Measure each subscription, on a connection of its own. Raises EventLogError."""
-    with translated():
+    with translate_event_log_errors():
         async with async_client(url, timeout=5) as redis:
             return await measures_of_all(redis, keys_of(channel, stream))
 
@@ -38,7 +38,7 @@ async def measures_of_all(redis: Redis, keys: Keys, active_seconds: float = 60.0
     for name in sorted(names, key=len)[:_MAX_GROUPS]:
         try:
             found[_text(name)] = await _measure(redis, keys, name, active_seconds)
-        except GoneError:  # it has gone meanwhile
+        except PlaceLostError:  # it has gone meanwhile
             continue
         except RefusedError as error:
             _unreadable.report(b"", error, group=_text(name))
@@ -49,16 +49,16 @@ async def measures_of_all(redis: Redis, keys: Keys, active_seconds: float = 60.0
 
 async def _measure(redis: Redis, keys: Keys, group: bytes, active_seconds: float) -> Measures:
     all_keys = [keys.redriven(_text(group)), keys.stream, keys.dead, keys.dead_counts]
-    with translated():
-        lag, pending, age, dead, replicas = await run(redis, "measures", all_keys, group, int(active_seconds * 1000))
+    with translate_event_log_errors():
+        lag, pending, age, dead, replicas = await run(redis, "measure", all_keys, group, int(active_seconds * 1000))
     return Measures(lag, pending, age / 1000, dead, replicas)
 
 
 async def _groups(redis: Redis, stream: str) -> list[bytes]:
     try:
-        with translated():
+        with translate_event_log_errors():
             groups: Any = await redis.xinfo_groups(stream)
-    except GoneError:
+    except PlaceLostError:
         return []
     return [group["name"] for group in groups]
 

@@ -1,1 +1,0 @@
-"""What commands and routes show: JSON and lines of text."""
