@@ -70,7 +70,7 @@ class Growth:
         self._at_first = 0.0
         self.most = 0.0
 
-    def look(self, events: int) -> None:
+    def measure(self, events: int) -> None:
         """Look after this many events."""
         if events == self._first:
             self._at_first = _resident("VmRSS")
@@ -96,7 +96,7 @@ def _publish(events: int, growth: Growth) -> None:
     manager = an_event_manager()
     for published in range(100, events + 1, 100):
         manager.publish_events(domain_events(100))
-        growth.look(published)
+        growth.measure(published)
 
 
 def _publish_large(events: int, size: int) -> None:
@@ -120,13 +120,13 @@ def _remember(events: int, growth: Growth) -> RepublishWindow:
     remembering = RepublishWindow(_Nowhere(), InMemoryReplicationHistory(), watch=lambda _: None)
     for first in range(0, events, 100):
         remembering.publish(domain_events(100))
-        growth.look(first)
-    growth.look(events)
+        growth.measure(first)
+    growth.measure(events)
     return remembering
 
 
 async def _drain(handler: type[Counting], events: int, growth: Growth) -> None:
-    await ours(os.environ["QAPI_CACHE_BROKER_URL"], handler(events, growth.look))
+    await ours(os.environ["QAPI_CACHE_BROKER_URL"], handler(events, growth.measure))
 
 
 def _main(what: str, events: int, number: int) -> None:

@@ -192,7 +192,7 @@ def _of_reserved(some: Sequence[tuple[Value, Any]], evidence: Evidence) -> Count
 
 
 def _of_other_types(some: Sequence[tuple[Value, Any]], evidence: Evidence) -> Counter[str]:
-    named = [line["key"] for line in evidence.logs if line["event"] == "key is not what it should be; it is set aside"]
+    named = [line["key"] for line in evidence.logs if line["event"] == "key has the wrong type; it is set aside"]
     missing = Counter(value.key for value, _ in some) - Counter(named)
     return Counter({"set aside, named and counted": len(some) - missing.total(), UNKNOWN: missing.total()})
 

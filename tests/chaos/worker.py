@@ -114,7 +114,7 @@ class Worker:
         self.window = RepublishWindow(publisher, server, max_events=place.remembers, watch=_watch)
         unreplicated = SqliteEventSpool(place.directory / "spool" / "unreplicated", max_bytes=10_000_000)
         kept: Any = {"spool": spool, "unreplicated": unreplicated, "intents": intents}
-        remembering = EventManager(self.window, before_resolving=self.window.look, **kept)
+        remembering = EventManager(self.window, before_resolving=self.window.check_history, **kept)
         self.events = remembering if place.safe else EventManager(publisher)
         self._integration = steps.at(system.integration(place.system_url))
         self._integration.in_doubt_seconds = 0.2
@@ -160,7 +160,7 @@ class Worker:
     def recover(self) -> None:
         """Recover until nothing is pending or spooled, or to be published again."""
         while True:
-            self.window.look()
+            self.window.check_history()
             if any(event.history != self.window._number for event in self.window._events):
                 sleep(SOON)
                 continue
@@ -177,7 +177,7 @@ def _watch(window: RepublishWindow) -> None:
     """Look into the window as a process does, but more often."""
 
     def look() -> None:
-        while window.look():
+        while window.check_history():
             sleep(LOOK_SECONDS)
 
     Thread(target=look, daemon=True).start()

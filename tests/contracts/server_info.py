@@ -18,7 +18,7 @@ class ServerInfoContract:
         """Return it."""
 
     def test_it_tells_what_it_is_and_where_and_that_it_is_well(self, server: ServerInfo) -> None:
-        view = server.look()
+        view = server.read()
         assert view.software
         assert view.version[0].isdigit()
         assert view.address

@@ -190,7 +190,7 @@ def _ask(url: str, admin: Any) -> None:
     """Ask whether all is well."""
     RedisProcessRegistry(admin_url(admin), channel=CHANNEL).show(a_process())
     assert RedisProcessRegistry(url, channel=CHANNEL).all()
-    assert RedisServerInfo(url).look().primary
+    assert RedisServerInfo(url).read().primary
     with RedisBroker(url) as broker:
         RedisIntents(broker, channel=CHANNEL, source="/there").pending()
 

@@ -40,7 +40,7 @@ class BoundedTransport(httpx.HTTPTransport):
         """Make one request; its answer is read later, within the same bounds."""
         self._bounds.begin()
         request.headers["Accept-Encoding"] = "identity"  # a few bytes that are unpacked are as many as they want to be
-        tracing.call_to(str(request.url))
+        tracing.record_url(str(request.url))
         response = super().handle_request(request)
         tracing.call_ended(response.status_code)
         try:

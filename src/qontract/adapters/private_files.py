@@ -82,7 +82,8 @@ def _narrow(path: Path, status: os.stat_result) -> None:
 
 
 def _log_narrowed(path: Path, status: os.stat_result) -> None:
-    log.warning("rights of a file narrowed", extra={"file": str(path), "before": oct(stat.S_IMODE(status.st_mode))})
+    before = oct(stat.S_IMODE(status.st_mode))
+    log.warning("permissions of a file narrowed", extra={"file": str(path), "before": before})
 
 
 def _refuse_foreign(path: Path, status: os.stat_result) -> None:

@@ -38,7 +38,7 @@ class Unreadable:
         extra = shown | {"value": excerpt(value), "error": excerpt(f"{type(error).__name__}: {error}")}
         log.error(self._consequence, extra=extra)
         if len(self._known) == _NAMED:
-            log.error("further values cannot be read; they are counted, and not named", extra=shown)
+            log.error("more values cannot be read; they are counted, and not named", extra=shown)
 
 
 def excerpt(found: object) -> str:

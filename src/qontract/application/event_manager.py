@@ -59,7 +59,7 @@ class EventManager:
 
         Say whether they are published or spooled; if not, the log has them.
         """
-        return self._publish_or_spool([tracing.created(event) for event in events])
+        return self._publish_or_spool([tracing.with_creation_span(event) for event in events])
 
     def flush(self) -> int:
         """Send all that is spooled, oldest first, and say how many. Raises EventPublisherError or EventSpoolError."""

@@ -249,7 +249,7 @@ class _Reconciliation:
             correlation_id=self.job.correlation_id,
             extensions=_who_and_why(self.job),
         )
-        return tracing.created(event) if self.events else event
+        return tracing.with_creation_span(event) if self.events else event
 
     def _publish(self, event: DomainEvent) -> None:
         if self.events:

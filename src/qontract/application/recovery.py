@@ -52,7 +52,7 @@ def _resubmit_lost(jobs: JobQueue) -> None:
     try:
         jobs.resubmit_lost()
     except JobQueueError as error:
-        log.debug("lost jobs cannot be found; they are looked for again", extra={"error": str(error)})
+        log.debug("lost jobs cannot be looked for; it is tried again", extra={"error": str(error)})
 
 
 def _pending(events: EventManager) -> Mapping[str, Sequence[DomainEvent]]:

@@ -58,7 +58,7 @@ def _watch(found: "ref[RepublishWindow]") -> None:
     while going_on:
         sleep(CHECK_SECONDS)
         window = found()
-        going_on = window is not None and window.look()
+        going_on = window is not None and window.check_history()
         del window
 
 
@@ -138,7 +138,7 @@ class RepublishWindow(EventPublisher):
                 history = _ELSEWHERE
         self._remember(events, history)
 
-    def look(self) -> bool:
+    def check_history(self) -> bool:
         """Read the history; forget events, or publish them again. Return whether to look again. It never raises."""
         try:
             self._check()

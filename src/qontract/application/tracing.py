@@ -38,7 +38,7 @@ def trace_with(tracer: Tracer | None) -> None:
     _here.tracer = tracer
 
 
-def on() -> bool:
+def enabled() -> bool:
     """Return whether spans are recorded."""
     return _here.tracer is not None
 
@@ -89,7 +89,7 @@ def job_slice(job: Job, attempt: int = 1) -> Span:
         "qontract.integration": job.integration,
         "qontract.attempt": attempt,
     }
-    return _span(f"process {_JOBS}", Kind.CONSUMER, about, parent=job.traceparent, links=_given(job.traceparent))
+    return _span(f"process {_JOBS}", Kind.CONSUMER, about, parent=job.traceparent, links=_not_none(job.traceparent))
 
 
 def job_ended(status: str, *, failed: bool) -> None:
@@ -130,7 +130,7 @@ def calling(method: str, endpoint: str, operation: str | None = None) -> Span:
     return _span(f"{method} {endpoint}", Kind.CLIENT, about)
 
 
-def call_to(url: str) -> None:
+def record_url(url: str) -> None:
     """Record the URL of the request, without user names and query."""
     if _here.tracer:
         parts = urlsplit(url)
@@ -148,7 +148,7 @@ def call_ended(status: int) -> None:
             _here.tracer.fail(str(status))
 
 
-def created(event: DomainEvent) -> DomainEvent:
+def with_creation_span(event: DomainEvent) -> DomainEvent:
     """Return the event with the traceparent of its creation, a span of its own (SC, CloudEvents, creation).
 
     If the event has a traceparent already, it stays, as the conventions say. If no spans are recorded, none is added.
@@ -165,7 +165,7 @@ def publishing(destination: str, causes: Iterable[object], count: int) -> Span:
     if _here.tracer is None:
         return _NOTHING
     about = _message("send", destination) | {"messaging.batch.message_count": count}
-    return _span(f"send {destination}", Kind.CLIENT, about, links=_given(*causes))
+    return _span(f"send {destination}", Kind.CLIENT, about, links=_not_none(*causes))
 
 
 def attempt(subscription: str, event: DomainEvent, number: int) -> Span:
@@ -181,7 +181,7 @@ def attempt(subscription: str, event: DomainEvent, number: int) -> Span:
         }
     )
     parent = cause if isinstance(cause, str) else None
-    return _span(f"CloudEvents Process {event.type}", Kind.CONSUMER, about, parent=parent, links=_given(cause))
+    return _span(f"CloudEvents Process {event.type}", Kind.CONSUMER, about, parent=parent, links=_not_none(cause))
 
 
 def _message(operation: str, destination: str | None) -> dict[str, str | int | None]:
@@ -205,7 +205,7 @@ def _event(event: DomainEvent) -> dict[str, str | int | None]:
     }
 
 
-def _given(*causes: object) -> list[str]:
+def _not_none(*causes: object) -> list[str]:
     return [cause for cause in causes if isinstance(cause, str)]
 
 

@@ -83,7 +83,7 @@ def test_a_file_of_ours_with_wider_rights_gets_narrower_ones_and_it_is_logged(
     file.chmod(0o664)
     write(file)
     assert mode(file) == 0o600
-    assert [record.message for record in caplog.records] == ["rights of a file narrowed"]
+    assert [record.message for record in caplog.records] == ["permissions of a file narrowed"]
     if write is spool:
         assert len(SqliteEventSpool(file, max_bytes=10_000_000).oldest(9)) == 2
 

@@ -34,7 +34,7 @@ def test_what_a_failover_lost_is_published_again_in_order(site: Site, caplog: py
     site.publish(0, 1)
     site.publish(2)
     site.fail_over()
-    assert site.window.look()
+    assert site.window.check_history()
     assert site.numbers == [0, 1, 2]
     assert (site.again, [record.message for record in caplog.records]) == (
         [3],
@@ -46,23 +46,23 @@ def test_what_a_failover_lost_is_published_again_in_order(site: Site, caplog: py
 def test_what_was_not_lost_is_there_once(site: Site) -> None:
     site.publish(0, 1)
     site.server.history = ReplicationPosition("second", "second", 0)
-    site.window.look()
+    site.window.check_history()
     assert site.numbers == [0, 1]
 
 
 def test_more_than_a_batch_is_published_again_in_order(site: Site) -> None:
     site.publish(*range(2 * BATCH + 1))
     site.fail_over()
-    site.window.look()
+    site.window.check_history()
     assert site.numbers == list(range(2 * BATCH + 1))
 
 
 def test_an_event_is_forgotten_at_the_first_look_after_a_minute_that_finds_the_same_history(site: Site) -> None:
     site.publish(0)
     site.now += KEPT_SECONDS - 1
-    assert site.window.look()
+    assert site.window.check_history()
     site.now += 1
-    assert not site.window.look()
+    assert not site.window.check_history()
     assert site.remembered == 0
 
 
@@ -71,9 +71,9 @@ def test_a_server_that_cannot_be_asked_for_long_lets_nothing_be_forgotten(site: 
     site.server.fail("read", AWAY, times=3)
     for _ in range(3):
         site.now += 10 * KEPT_SECONDS
-        assert site.window.look()
+        assert site.window.check_history()
     site.fail_over()
-    assert site.window.look()
+    assert site.window.check_history()
     assert site.numbers == [0]
 
 
@@ -81,13 +81,13 @@ def test_what_was_published_again_is_remembered_for_another_minute(site: Site) -
     site.publish(0)
     site.now += KEPT_SECONDS
     site.fail_over()
-    assert site.window.look()
+    assert site.window.check_history()
     site.now += KEPT_SECONDS - 1
     site.fail_over("third")
-    assert site.window.look()
+    assert site.window.check_history()
     assert site.numbers == [0]
     site.now += KEPT_SECONDS
-    assert not site.window.look()
+    assert not site.window.check_history()
 
 
 def test_what_cannot_be_published_again_stays_and_is_tried_at_the_next_look(
@@ -98,8 +98,8 @@ def test_what_cannot_be_published_again_stays_and_is_tried_at_the_next_look(
     site.publisher.fail("send", EventPublisherError("away"), times=2)
     for _ in range(2):
         site.now += KEPT_SECONDS
-        assert site.window.look()
-    assert site.window.look()
+        assert site.window.check_history()
+    assert site.window.check_history()
     assert site.numbers == list(range(BATCH + 1))
     assert [record.message for record in caplog.records] == [
         "events cannot be published again; it is tried again",
@@ -126,10 +126,10 @@ def test_events_of_which_it_is_not_known_where_they_went_are_published_again_wit
     site.server.fail("read", AWAY)
     site.publish(0)
     site.fail_over()
-    site.window.look()
+    site.window.check_history()
     assert (site.numbers, caplog.records) == ([0], [])
     site.now += KEPT_SECONDS
-    assert not site.window.look()
+    assert not site.window.check_history()
 
 
 def test_an_event_that_was_on_its_way_when_the_history_changed_is_published_again(site: Site) -> None:
@@ -143,7 +143,7 @@ def test_an_event_that_was_on_its_way_when_the_history_changed_is_published_agai
             if not self.looked:
                 self.looked = True
                 site.server.history = ReplicationPosition("second", "second", 0)
-                window.look()
+                window.check_history()
                 self.events.clear()
                 self._known.clear()
 
@@ -154,7 +154,7 @@ def test_an_event_that_was_on_its_way_when_the_history_changed_is_published_agai
     window.publish([an_event(1)])
     assert publisher.events == []
     site.now += 10 * KEPT_SECONDS
-    window.look()
+    window.check_history()
     assert [event.model_dump()["data"]["number"] for event in publisher.events] == [1]
 
 
@@ -172,7 +172,7 @@ def test_so_many_events_are_remembered_and_no_more_and_one_line_says_that_the_ol
     for number in range(5):
         site.publish(number)
     site.fail_over()
-    site.window.look()
+    site.window.check_history()
     assert (site.numbers, sum(site.forgotten)) == ([2, 3, 4], 2)
     [record] = [record for record in caplog.records if "window" in record.message]
     assert record.message == "window of published events is full; the oldest are forgotten"
@@ -184,7 +184,7 @@ def test_so_many_bytes_are_remembered_and_no_more() -> None:
     site.publish(0, 1, 2, 3)
     assert (site.remembered, site.forgotten) == (2, [2])
     site.now += KEPT_SECONDS
-    assert not site.window.look()
+    assert not site.window.check_history()
     site.publish(4, 5)
     assert (site.remembered, site.forgotten) == (2, [2])
 
@@ -196,7 +196,7 @@ def test_an_event_is_published_again_as_it_was_whatever_its_producer_did_with_it
     event.model_dump()  # what is in the event may be the producer's own
     data["number"] = 1
     site.fail_over()
-    site.window.look()
+    site.window.check_history()
     assert site.numbers == [0]
 
 
@@ -211,7 +211,7 @@ def test_what_a_new_primary_has_and_its_replicas_lack_counts_as_published_again(
     site.publish(*range(BATCH + 1))
     site.fail_over()
     site.publisher.fail("send", EventPublisherError("on 0 of 1", unreplicated=True), times=2, after=True)
-    site.window.look()
+    site.window.check_history()
     assert (site.numbers, site.again) == (list(range(BATCH + 1)), [BATCH + 1])
 
 
@@ -226,7 +226,7 @@ def test_what_others_published_is_remembered_with_what_was_published_here(site: 
     site.publish(0)
     site.elsewhere(1, replication_id=site.server.history.replication_id)
     site.fail_over()
-    site.window.look()
+    site.window.check_history()
     assert (site.numbers, site.again) == ([0, 1], [2])
 
 
@@ -234,10 +234,10 @@ def test_what_others_published_on_a_server_that_was_replaced_is_published_again(
     site.publish(0)
     before = site.server.history.replication_id
     site.fail_over()
-    site.window.look()
+    site.window.check_history()
     site.elsewhere(1, replication_id=before)
     assert site.numbers == [0]
-    site.window.look()
+    site.window.check_history()
     assert (site.numbers, site.again) == ([0, 1], [1, 1])
 
 
@@ -246,10 +246,10 @@ def test_what_others_published_before_the_history_is_known_is_published_again_an
 ) -> None:
     site.elsewhere(0, replication_id="first")
     assert (site.begun, site.server.reads) == (1, 0)
-    site.window.look()
+    site.window.check_history()
     assert (site.numbers, site.again, caplog.records) == ([0], [0], [])
     site.elsewhere(1, replication_id=site.server.history.replication_id)
-    site.window.look()
+    site.window.check_history()
     assert site.numbers == [0]
 
 

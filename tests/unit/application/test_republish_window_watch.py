@@ -58,7 +58,7 @@ def test_it_is_watched_from_the_first_event_until_it_is_empty_and_again_from_the
     site.publish(1)
     assert site.begun == 1
     site.now += KEPT_SECONDS
-    assert not site.window.look()
+    assert not site.window.check_history()
     site.publish(2)
     assert site.begun == 2
 
@@ -80,7 +80,7 @@ def test_a_thread_that_cannot_be_begun_is_no_error_and_the_next_event_tries_agai
 def test_an_error_in_a_look_is_logged_and_the_next_one_is_made(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     site.publish(0)
     site.server.fail("read", KeyError("odd"))
-    assert site.window.look()
+    assert site.window.check_history()
     assert (caplog.records[-1].levelno, bool(caplog.records[-1].exc_info)) == (logging.ERROR, True)
 
 

@@ -34,7 +34,7 @@ def test_a_request_to_an_outside_system_has_where_it_went_and_any_error_is_one(
     tracer: InMemoryTracer, status: int, error: str | None
 ) -> None:
     with tracing.calling("PUT", "/orgs/{}/teams/{}"):
-        tracing.call_to("https://alice:hush@api.github.com/orgs/acme/teams/a?token=hush")
+        tracing.record_url("https://alice:hush@api.github.com/orgs/acme/teams/a?token=hush")
         tracing.call_ended(status)
     [span] = tracer.spans
     assert (span.kind, span.error) == (Kind.CLIENT, error)
@@ -46,7 +46,7 @@ def test_a_request_to_an_outside_system_has_where_it_went_and_any_error_is_one(
 
 def test_a_port_that_is_named_is_that_of_the_span(tracer: InMemoryTracer) -> None:
     with tracing.calling("GET", "/x"):
-        tracing.call_to("http://127.0.0.1:8083/x")
+        tracing.record_url("http://127.0.0.1:8083/x")
     assert tracer.spans[0].attributes["url.full"] == "http://127.0.0.1:8083/x"
     assert tracer.spans[0].attributes["server.port"] == 8083
 
@@ -68,9 +68,9 @@ def test_what_fails_without_an_exception_has_the_class_of_its_error(tracer: InMe
 def test_without_a_tracer_nothing_is_recorded_and_nothing_is_raised() -> None:
     with tracing.request("GET", "/x", "http", None), tracing.calling("GET", "/x"):
         tracing.request_ended("GET", "/x", 500)
-        tracing.call_to("http://127.0.0.1/x")
+        tracing.record_url("http://127.0.0.1/x")
         tracing.call_ended(500)
         tracing.job_ended("failed", failed=True)
         tracing.fail("RuntimeError")
     tracing.close()
-    assert not tracing.on()
+    assert not tracing.enabled()

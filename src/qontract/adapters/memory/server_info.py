@@ -13,6 +13,6 @@ class InMemoryServerInfo(ServerInfo):
     def __init__(self, view: ServerView | None = None) -> None:
         self.view = view or ServerView("memory", "1.0.0", (7, 0, 0), "here")
 
-    def look(self) -> ServerView:
+    def read(self) -> ServerView:
         """Return the view."""
         return self.view

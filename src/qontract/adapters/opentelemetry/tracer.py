@@ -75,7 +75,7 @@ class OpenTelemetryTracer(Tracer):
             name,
             context=named[parent],
             kind=_KINDS[kind],
-            attributes=_given(attributes),
+            attributes=_not_none(attributes),
             links=linked,
             record_exception=False,
             set_status_on_exception=False,
@@ -99,7 +99,7 @@ class OpenTelemetryTracer(Tracer):
 
     def set_attributes(self, attributes: Attributes) -> None:
         """Add attributes to the current span."""
-        trace.get_current_span().set_attributes(_given(attributes))
+        trace.get_current_span().set_attributes(_not_none(attributes))
 
     def fail(self, error: str) -> None:
         """Mark the current span as failed."""
@@ -145,5 +145,5 @@ def _context(traceparent: str | None) -> Context | None:
     return found or None
 
 
-def _given(attributes: Attributes) -> dict[str, str | int]:
+def _not_none(attributes: Attributes) -> dict[str, str | int]:
     return {name: value for name, value in attributes.items() if value is not None}

@@ -25,7 +25,7 @@ class RedisServerInfo(ServerInfo):
         self._address = str(server_address(url))
         self._redis = client(url, timeout=timeout)
 
-    def look(self) -> ServerView:
+    def read(self) -> ServerView:
         """Return what the server says of itself now."""
         try:
             step: Any = self._redis.pipeline(transaction=False)

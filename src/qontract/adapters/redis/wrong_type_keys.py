@@ -55,4 +55,4 @@ def _report(keys: Keys, names: list[str], found: list[Any]) -> None:
         key = names[number - 1]
         extra = {"key": key, "was": what.decode(), "set_aside": keys.set_aside(key)}
         UNREADABLE.labels("keys").inc()
-        log.error("key is not what it should be; it is set aside", extra=extra)
+        log.error("key has the wrong type; it is set aside", extra=extra)

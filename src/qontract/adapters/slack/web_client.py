@@ -42,7 +42,7 @@ class BoundedWebClient(WebClient):
     def _perform_urllib_http_request_internal(self, url: str, req: Request) -> dict[str, Any]:
         """Make one request. It is the one place where slack_sdk opens a connection. Raises as `_request` does."""
         with tracing.calling(req.get_method(), urlsplit(url).path):  # each method of the API has a path of its own
-            tracing.call_to(url)
+            tracing.record_url(url)
             return self._request(url, req)
 
     def _request(self, url: str, req: Request) -> dict[str, Any]:

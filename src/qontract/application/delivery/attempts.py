@@ -96,7 +96,7 @@ class Attempts:
             if event is None:
                 return None
             self._check_lease()  # again: the log may have been slow, or this process may have been stopped for a while
-        if not tracing.on():
+        if not tracing.enabled():
             return await self._attempt(entry, event, task)
         with tracing.attempt(self._name, event, len(entry.failures) + 1):
             return await self._attempt(entry, event, task)

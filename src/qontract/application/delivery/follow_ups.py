@@ -55,7 +55,7 @@ class FollowUps:
 
     async def publish(self, delivery: Delivery, event: DomainEvent) -> None:
         """Publish the event as a follow-up of the delivery. Raises ValueError if it is no CloudEvent, and Reject."""
-        made = tracing.created(follow_up(event, delivery, self._source))
+        made = tracing.with_creation_span(follow_up(event, delivery, self._source))
         delivery.published.append(event)
         if self._events and (self._events.behind or not await self._published(made)):
             await asyncio.to_thread(self._events.publish_event, made)

@@ -53,11 +53,11 @@ class SystemStatus:
         self._abandoned_seconds = abandoned_seconds
         self._seconds = seconds
 
-    def look(self) -> SystemFacts:
+    def read_facts(self) -> SystemFacts:
         """Return what is known now. It never raises, and takes no longer than `seconds`."""
         job_admin = self._jobs() if self._jobs else None  # before the time begins: this may import a lot
         until = monotonic() + self._seconds
-        server = _Question(self._server.look)
+        server = _Question(self._server.read)
         processes = _Question(self._presence.all)
         jobs = _Question(lambda: _known(job_admin).counts())
         scopes = _Question(lambda: _known(job_admin).scopes())

@@ -13,10 +13,10 @@ class ServerInfoError(Exception):
 class ServerInfo(Protocol):
     """Reports the server's version, disk, memory and replicas.
 
-    `look` also works while the server reads its files, or is full. Fields that the server does not report have their
+    `read` also works while the server reads its files, or is full. Fields that the server does not report have their
     defaults. It returns or raises ServerInfoError, and nothing else, within seconds.
     """
 
     @abstractmethod
-    def look(self) -> ServerView:
+    def read(self) -> ServerView:
         """Return the state of the server now."""

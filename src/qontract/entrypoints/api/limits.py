@@ -15,7 +15,7 @@ _MAX_SUBJECTS = 10_000
 _LOOKED_UP = 5
 _RETRY_JOBS_SECONDS = 5
 
-Look = Callable[[str], Awaitable[JobResult | None]]
+LookUp = Callable[[str], Awaitable[JobResult | None]]
 """Returns how far a job has come."""
 
 
@@ -51,14 +51,14 @@ class Limits:
             _refuse("These are too many requests for one subject.", ceil((1 - bucket.left) / self._rate))
         bucket.left -= requests  # a large one may leave less than nothing: the next has to wait the longer
 
-    async def admit_job(self, subject: str, look: Look) -> None:
+    async def admit_job(self, subject: str, look_up: LookUp) -> None:
         """Answer 429 if too many jobs of the subject have not ended. Raises what `look` raises."""
         jobs = self._bucket(subject).jobs
         for _ in range(_LOOKED_UP):
             if len(jobs) < self._open_jobs:
                 return
             oldest = jobs.popleft()
-            found = await look(oldest)
+            found = await look_up(oldest)
             if found is not None and not found.status.final:
                 jobs.append(oldest)
         if len(jobs) >= self._open_jobs:

@@ -16,7 +16,7 @@ _GONE_SECONDS = 2
 _RETRY_SECONDS = 5
 NO_SUCH_JOB = "No such job was submitted, or it is too long ago."
 
-Look = Callable[[str], Awaitable[JobResult | None]]
+LookUp = Callable[[str], Awaitable[JobResult | None]]
 """Returns how far a job has come."""
 
 
@@ -35,8 +35,8 @@ class _Watch:
 class Waiting:
     """Lets at most `most` requests wait. `stopping` ends all of them."""
 
-    def __init__(self, look: Look, *, most: int, stopping: Flag) -> None:
-        self._look = look
+    def __init__(self, look_up: LookUp, *, most: int, stopping: Flag) -> None:
+        self._look_up = look_up
         self._most = most
         self._stopping = stopping
         self._watches: dict[str, _Watch] = {}
@@ -93,7 +93,7 @@ class Waiting:
         try:
             while not self._stopping.is_set():
                 await asyncio.sleep(pause)
-                found = await self._look(job_id)
+                found = await self._look_up(job_id)
                 if found is None:
                     watch.forgotten = True
                     return

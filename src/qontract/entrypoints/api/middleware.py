@@ -88,7 +88,7 @@ def _id_of(headers: Headers) -> str:
 
 
 def _span(scope: Scope, headers: Headers) -> tracing.Span:
-    if not (tracing.on() and scope["path"].startswith(_TRACED)):
+    if not (tracing.enabled() and scope["path"].startswith(_TRACED)):
         return nullcontext()
     return tracing.request(_method(scope), scope["path"], scope["scheme"], headers.get("traceparent"))
 

@@ -21,6 +21,6 @@ def router(status: SystemStatus, claims_of: ClaimsOf) -> APIRouter:
 
         `status` is `well`, `not well`, or `not known`: Redis does not answer. The answer is 200 in each case.
         """
-        return Response(json.dumps(record(status.look())), media_type="application/json")
+        return Response(json.dumps(record(status.read_facts())), media_type="application/json")
 
     return routes

@@ -26,7 +26,7 @@ def status(*, as_json: Annotated[bool, typer.Option("--json", help="As JSON")] =
     from qontract.entrypoints.terminal_text import width
 
     try:
-        facts = get_container().status().look()
+        facts = get_container().status().read_facts()
     except SystemExit as error:  # of a wrong setting
         typer.echo(error, err=True)
         raise typer.Exit(_CODES[Wellness.NOT_KNOWN]) from None

@@ -70,7 +70,7 @@ def event_manager(settings: Settings, broker: "RedisBroker", window: RepublishWi
         unreplicated=SqliteEventSpool(events.unreplicated, max_bytes=events.spool_max_bytes),
         intents=RedisIntents(broker, channel=events.channel, source=events.source),
         count_not_published=NOT_PUBLISHED.inc,
-        before_resolving=window.look if window else lambda: None,
+        before_resolving=window.check_history if window else lambda: None,
     )
 
 

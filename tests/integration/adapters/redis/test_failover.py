@@ -58,11 +58,11 @@ def test_a_producer_and_the_queue_go_on_with_the_first_try(moving: tuple[Pair, P
 def test_what_looks_at_the_server_sees_a_replica_once(moving: tuple[Pair, Proxy, str]) -> None:
     servers, name, url = moving
     check, server = RedisServerCheck(url, AclUser.API, **NAMES, writes=True), RedisServerInfo(url)
-    assert (check.state().failing, server.look().primary) == ("", True)
+    assert (check.state().failing, server.read().primary) == ("", True)
     move(servers, name)
     assert check.state().failing == "Redis is a replica, and takes no writes"
-    assert not server.look().primary
-    assert (check.state().failing, server.look().primary) == ("", True)
+    assert not server.read().primary
+    assert (check.state().failing, server.read().primary) == ("", True)
 
 
 @pytest.mark.anyio

@@ -31,7 +31,7 @@ def test_a_real_server_says_its_memory_its_policy_and_what_it_keeps_on_disk(valk
         client.config_set("maxmemory-policy", "allkeys-lru")
         client.config_set("maxmemory", 500_000_000)
         try:
-            view = RedisServerInfo(valkey_url).look()
+            view = RedisServerInfo(valkey_url).read()
         finally:
             client.config_set("maxmemory-policy", "noeviction")
             client.config_set("maxmemory", 0)
@@ -73,6 +73,6 @@ def test_a_server_that_is_away_is_an_error_that_says_where_and_has_no_password()
     with pytest.raises(
         ServerInfoError, match=f"^127.0.0.1:{port} refused or did not answer: ConnectionError"
     ) as raised:
-        RedisServerInfo(f"redis://:hush@127.0.0.1:{port}/0").look()
+        RedisServerInfo(f"redis://:hush@127.0.0.1:{port}/0").read()
     assert time.monotonic() - began < 2.5
     assert "hush" not in str(raised.value)

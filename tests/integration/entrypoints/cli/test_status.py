@@ -135,11 +135,11 @@ def test_a_redis_that_hangs_is_told_within_three_seconds(server: ValkeyServer, t
         needed=(),
         abandoned_seconds=9,
     )
-    assert not isinstance(looks.look().server, Unanswered)
+    assert not isinstance(looks.read_facts().server, Unanswered)
     with RedisBroker(url) as broker:
         broker.command("CLIENT", "PAUSE", 6000)
     began = time.monotonic()
-    facts = looks.look()
+    facts = looks.read_facts()
     assert time.monotonic() - began < SECONDS + 0.5
     assert isinstance(facts.server, Unanswered)
     assert isinstance(facts.processes, Unanswered)

@@ -64,7 +64,7 @@ def test_hostile_values_in_every_key_stop_neither_the_process_nor_a_subscription
         until(lambda: pending(valkey_url, "shared") == pending(valkey_url, "ordered") == 0)
         until(lambda: one.ready()[0] == 200)
         assert one.process.poll() is None
-        aside = [line["key"] for line in one.lines("key is not what it should be; it is set aside")]
+        aside = [line["key"] for line in one.lines("key has the wrong type; it is set aside")]
         assert sorted(aside) == sorted([*OURS] * len(broken))
         assert len(one.lines()) < 600
         assert all(len(json.dumps(line)) < 20_000 for line in one.lines())
@@ -92,7 +92,7 @@ def test_a_lease_without_an_end_is_taken_over_by_whoever_stands_by(site: Site, v
     publish(valkey_url, happened("first"))
     with site.subscriber(QAPI_SUBSCRIBER__HANDLERS='{"shared": null}') as one:
         until(lambda: site.notes() == ["first 1"])
-        [line] = one.lines("key is not what it should be; it is set aside")
+        [line] = one.lines("key has the wrong type; it is set aside")
         assert (line["key"], line["was"]) == (KEYS.lease("ordered"), "without an end")
         until(lambda: one.ready()[0] == 200)
 

@@ -62,7 +62,7 @@ def test_what_each_part_answers_is_among_the_facts() -> None:
     system = System()
     system.process_registry.show(process())
     system.intents.record("slack-usergroups/acme", DomainEvent(type="a.b"))
-    facts = system.status.look()
+    facts = system.status.read_facts()
     assert facts.server == system.server.view
     assert [seen.process for seen in facts.processes] == [process()]  # type: ignore[union-attr]
     assert facts.subscriptions == []
@@ -73,10 +73,10 @@ def test_what_each_part_answers_is_among_the_facts() -> None:
 
 def test_events_in_the_spool_of_this_machine_are_told_also_while_redis_is_away() -> None:
     system = System()
-    system.server.fail("look", ServerInfoError("redis-1:6379 refused or did not answer"))
+    system.server.fail("read", ServerInfoError("redis-1:6379 refused or did not answer"))
     old = DomainEvent(type="a.b")
     system.spool.append([old.model_copy(update={"time": old.time - timedelta(minutes=12)})])
-    *_, spool = status_of(system.status.look()).findings
+    *_, spool = status_of(system.status.read_facts()).findings
     assert spool.brief == "1 event waits in the spool of ops-1"
 
 
@@ -84,14 +84,14 @@ def test_a_part_that_fails_says_why_and_the_others_answer() -> None:
     system = System()
     system.process_registry.show(process())
     failures: dict[Any, tuple[str, Exception]] = {
-        system.server: ("look", ServerInfoError("no server")),
+        system.server: ("read", ServerInfoError("no server")),
         system.process_registry: ("all", ProcessRegistryError("no process_registry")),
         system.subscriptions: ("all", SubscriptionsError("no subscriptions")),
         system.intents: ("pending", IntentsError("no intents")),
     }
     for part, (method, error) in failures.items():
         part.fail(method, error)
-        facts = system.status.look()
+        facts = system.status.read_facts()
         unanswered = [fact for fact in vars(facts).values() if isinstance(fact, Unanswered)]
         assert unanswered == [Unanswered(str(error))]
 
@@ -100,13 +100,13 @@ def test_a_spool_that_cannot_be_read_is_not_well() -> None:
     system = System()
     system.process_registry.show(process())
     system.spool.fail("waiting", EventSpoolError("the spool /spool.sqlite: disk I/O error"))
-    assert status_of(system.status.look()).sentence == "Not well: the spool of ops-1 cannot be read."
+    assert status_of(system.status.read_facts()).sentence == "Not well: the spool of ops-1 cannot be read."
 
 
 def test_an_error_that_nobody_expects_is_as_no_answer() -> None:
     system = System()
     system.subscriptions.fail("all", ZeroDivisionError())
-    assert system.status.look().subscriptions == Unanswered("ZeroDivisionError")
+    assert system.status.read_facts().subscriptions == Unanswered("ZeroDivisionError")
 
 
 class Hanging(ProcessRegistry):
@@ -133,7 +133,7 @@ def test_a_part_that_hangs_is_not_waited_for_and_the_others_are_told() -> None:
     process_registry = Hanging(end)
     system = System(process_registry, seconds=0.3)
     began = monotonic()
-    facts = system.status.look()
+    facts = system.status.read_facts()
     assert monotonic() - began < 2
     assert facts.processes == Unanswered("no answer within 0.3 s")
     assert facts.server == system.server.view
@@ -145,7 +145,7 @@ def test_a_part_that_takes_a_moment_is_waited_for() -> None:
     end = Event()
     later = Timer(0.1, end.set)
     later.start()
-    assert System(Hanging(end), seconds=20).status.look().processes == ()
+    assert System(Hanging(end), seconds=20).status.read_facts().processes == ()
     later.join()
 
 
@@ -153,19 +153,19 @@ def test_a_spool_that_hangs_is_named_with_its_host_and_path(monkeypatch: pytest.
     end, system = Event(), System(seconds=0.2)
     monkeypatch.setattr(system.spool, "waiting", lambda: end.wait(20))
     error = "no answer within 0.2 s"
-    assert system.status.look().spool == ("ops-1", SpoolView("/spool.sqlite", error=error))
+    assert system.status.read_facts().spool == ("ops-1", SpoolView("/spool.sqlite", error=error))
     end.set()
 
 
 def test_where_no_events_are_published_there_is_no_spool_and_no_intent() -> None:
     system = System()
     system.status._events = None
-    facts = system.status.look()
+    facts = system.status.read_facts()
     assert (facts.spool, facts.intents) == (None, {})
 
 
 def test_what_is_known_of_jobs_is_not_told_where_nothing_can_be_signed() -> None:
-    facts = System(signs=False).status.look()
+    facts = System(signs=False).status.read_facts()
     assert isinstance(facts.jobs, Unanswered)
     assert "QAPI_AUTH__SECRET is not set" in facts.jobs.why
     assert facts.subscriptions == [], "the others answer"

@@ -40,7 +40,7 @@ async def test_who_may_read_events_is_told_the_sentence_the_findings_and_the_pro
 
 async def test_while_redis_is_away_the_answer_says_so() -> None:
     system = System()
-    system.server.fail("look", ServerInfoError("redis-1:6379 refused or did not answer"))
+    system.server.fail("read", ServerInfoError("redis-1:6379 refused or did not answer"))
     async with client_of(system) as client:
         answer = await client.get(PATH, headers=READS)
     assert answer.status_code == 200
