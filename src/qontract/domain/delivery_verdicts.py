@@ -8,7 +8,7 @@ from qontract.domain.delivery_outcomes import DeliveryOutcome, EndedDelivery
 from qontract.domain.delivery_states import PendingEntry, SubscriptionStart
 from qontract.domain.events import type_pattern
 from qontract.domain.explanations import DeliveryFacts, Predecessor, SubscriptionFinding, Verdict
-from qontract.domain.health_findings import counted
+from qontract.domain.health_findings import count_of
 from qontract.domain.subscriptions import ALIVE_SECONDS, State, duration, next_step, why_not_run
 
 _MAX_TYPE_LENGTH = 200
@@ -44,7 +44,7 @@ def _dead_lettered(facts: DeliveryFacts, letter: DeadLetter) -> SubscriptionFind
     return _found(
         facts,
         Verdict.DEAD_LETTERED,
-        f"after {counted(len(letter.failures), 'attempt')}{_at(letter.died)}: {letter.error}",
+        f"after {count_of(len(letter.failures), 'attempt')}{_at(letter.died)}: {letter.error}",
         f"qontract dead-letters redrive {letter.id}",
         letter=letter.id,
         when=_time(letter.died),
@@ -61,7 +61,7 @@ def _handled(facts: DeliveryFacts, ended: EndedDelivery) -> SubscriptionFinding:
     return _found(
         facts,
         Verdict.HANDLED,
-        f"{_at(ended.time).strip()}, with {counted(ended.attempts, 'attempt')}, in {ended.seconds:g} s{again}",
+        f"{_at(ended.time).strip()}, with {count_of(ended.attempts, 'attempt')}, in {ended.seconds:g} s{again}",
         when=_time(ended.time),
         attempts=ended.attempts,
         seconds=ended.seconds,
@@ -77,7 +77,7 @@ def _discarded(facts: DeliveryFacts, done: datetime | None) -> SubscriptionFindi
     return _found(
         facts,
         Verdict.DEAD_LETTERED,
-        f"after {counted(gone.attempts, 'attempt')}{_at(gone.failed)}: {gone.error}; {by} discarded the letter"
+        f"after {count_of(gone.attempts, 'attempt')}{_at(gone.failed)}: {gone.error}; {by} discarded the letter"
         f"{_at(gone.time)}",
         "publish it again, if it has to be handled",
         when=_time(gone.failed or gone.time),
@@ -151,7 +151,7 @@ def _in_progress(facts: DeliveryFacts) -> SubscriptionFinding | None:
     return _found(
         facts,
         Verdict.NOT_READ_YET,
-        f"{counted(number, 'event')} before it {'is' if number == 1 else 'are'} not read yet, at least",
+        f"{count_of(number, 'event')} before it {'is' if number == 1 else 'are'} not read yet, at least",
         f"qontract subscriptions show {facts.view.name}",
         unread_before=number,
     )
@@ -159,7 +159,7 @@ def _in_progress(facts: DeliveryFacts) -> SubscriptionFinding | None:
 
 def _waiting(facts: DeliveryFacts, predecessor: Predecessor) -> SubscriptionFinding:
     pending = predecessor.pending
-    failed = f"; it failed {counted(len(pending.failures), 'time')}" if pending.failures else ""
+    failed = f"; it failed {count_of(len(pending.failures), 'time')}" if pending.failures else ""
     due = f", and is tried again{_at(pending.due)}" if pending.due and pending.due > facts.now else ""
     return _found(
         facts,

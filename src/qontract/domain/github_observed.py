@@ -32,10 +32,10 @@ def observed(action: TeamAction, organisation: GithubOrganisation) -> TeamAction
 def _members(action: UpdateMembers, team: GithubTeam) -> UpdateMembers | None:
     everybody, maintainers, members = team.logins(), by_login(team.maintainers), by_login(team.members)
     done = {
-        "added": _those(action.added, everybody),
-        "removed": _those(action.removed, everybody, there=False),
-        "promoted": _those(action.promoted, maintainers),
-        "demoted": _those(action.demoted, members),
+        "added": _logins_where(action.added, everybody),
+        "removed": _logins_where(action.removed, everybody, there=False),
+        "promoted": _logins_where(action.promoted, maintainers),
+        "demoted": _logins_where(action.demoted, members),
     }
     if not any(done.values()):
         return None
@@ -50,10 +50,10 @@ def _people(action: CreateTeam | UpdateMembers, team: GithubTeam) -> dict[str, t
     return {
         "members": tuple(login for key, login in everybody.items() if key not in maintainers),
         "maintainers": tuple(login for key, login in everybody.items() if key in maintainers),
-        "invited": _those(action.invited, everybody),
+        "invited": _logins_where(action.invited, everybody),
     }
 
 
-def _those(logins: Iterable[str], people: dict[str, str], *, there: bool = True) -> tuple[str, ...]:
+def _logins_where(logins: Iterable[str], people: dict[str, str], *, there: bool = True) -> tuple[str, ...]:
     """Return the logins that are among the people; with `there` false, those that are not."""
     return tuple(login for login in logins if (login.casefold() in people) == there)

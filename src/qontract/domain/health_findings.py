@@ -45,14 +45,14 @@ def not_known(thing: str, unanswered: Unanswered, *, next_step: str = "") -> Fin
     return Finding(thing, unanswered.why, wellness=Wellness.NOT_KNOWN, brief=brief, next_step=next_step)
 
 
-def counted(number: int, noun: str) -> str:
+def count_of(number: int, noun: str) -> str:
     """Return the number with its noun: `1 event`, `2 events`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def events_wait(events: int) -> str:
     """Return a clause: `1 event waits`, `2 events wait`."""
-    return f"{counted(events, 'event')} wait{'s' if events == 1 else ''}"
+    return f"{count_of(events, 'event')} wait{'s' if events == 1 else ''}"
 
 
 def size(number: float) -> str:

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from qontract.domain.explanations import EventExplanation, EventStatus
-from qontract.domain.health_findings import counted
+from qontract.domain.health_findings import count_of
 from qontract.domain.job_views import JobView
 from qontract.domain.jobs import JobStatus
 from qontract.domain.kept_events import KeptEvent
@@ -93,7 +93,7 @@ def _explain_part(view: JobView, name: str, first: str) -> JobExplanation:
         error = next((error for error in result.errors if name in error), first)
         return _explain_ended(view, planned, applied, error, part=True)
     if result.actions_left_out:
-        reason = f"its result leaves out {counted(result.actions_left_out, 'action')}"
+        reason = f"its result leaves out {count_of(result.actions_left_out, 'action')}"
         return JobExplanation(view, EventStatus.UNKNOWN, reason, "look for its events: qontract events list --subject")
     reason = "it planned nothing for it: it was as desired, or not asked for"
     return JobExplanation(view, EventStatus.NEVER_PLANNED, reason, f"qontract jobs show {view.id}")
@@ -103,14 +103,14 @@ def _explain_ended(
     view: JobView, planned: _Actions, applied: _Actions, error: str, *, part: bool = False
 ) -> JobExplanation:
     show = f"qontract jobs show {view.id}"
-    actions = counted(len(planned), "action")
+    actions = count_of(len(planned), "action")
     if view.dry_run:
         return JobExplanation(view, EventStatus.DRY_RUN, f"it planned {actions}, and was to apply none", "--apply")
     if (view.status is JobStatus.FAILED and not part) or len(applied) < len(planned):
         return JobExplanation(view, EventStatus.ACTION_FAILED, f"{len(applied)} of {actions} applied: {error}", show)
     if not planned:
         return JobExplanation(view, EventStatus.NEVER_PLANNED, "it planned nothing: all was as desired", show)
-    return JobExplanation(view, EventStatus.PUBLISHED, f"{counted(len(applied), 'action')} applied; each is an event")
+    return JobExplanation(view, EventStatus.PUBLISHED, f"{count_of(len(applied), 'action')} applied; each is an event")
 
 
 def concerns(action: Mapping[str, Any], name: str) -> bool:

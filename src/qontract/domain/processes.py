@@ -76,9 +76,9 @@ def findings_of_processes(processes: Sequence[ProcessView], needed: Collection[P
     running = [one for one in processes if one.runs]
     for kind in ProcessKind:
         of_kind = sorted((one for one in running if one.process.kind is kind), key=lambda one: one.process.name)
-        yield from map(_one, of_kind)
+        yield from map(_process_finding, of_kind)
         if kind in needed and not of_kind:
-            yield _none(kind, [one for one in processes if one.process.kind is kind])
+            yield _missing_process(kind, [one for one in processes if one.process.kind is kind])
     versions = sorted({one.process.version for one in running})
     if len(versions) > 1:
         of_each = ", ".join(f"{version} ({_kinds(running, version)})" for version in versions)
@@ -98,7 +98,7 @@ def findings_of_spools(processes: Sequence[ProcessView], here: tuple[str, SpoolV
         yield _spool(host, spool)
 
 
-def _one(view: ProcessView) -> Finding:
+def _process_finding(view: ProcessView) -> Finding:
     process = view.process
     about = (
         f"{process.host} pid {process.pid}, version {process.version}, since {process.started:%Y-%m-%d %H:%M:%S},"
@@ -118,7 +118,7 @@ def _one(view: ProcessView) -> Finding:
     )
 
 
-def _none(kind: ProcessKind, known: Sequence[ProcessView]) -> Finding:
+def _missing_process(kind: ProcessKind, known: Sequence[ProcessView]) -> Finding:
     says = f"no {kind} runs"
     last = min(known, key=lambda one: one.seconds, default=None)
     if last is None:

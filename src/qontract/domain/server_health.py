@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from qontract.domain.health_findings import Finding, counted, not_well, size
+from qontract.domain.health_findings import Finding, count_of, not_well, size
 from qontract.domain.subscriptions import duration
 
 OLDEST_VERSION = (7, 0)
@@ -145,7 +145,7 @@ def _replicas(server: ServerView) -> Iterator[Finding]:
     late = [one for one in server.replicas if not one.in_step or one.lag_seconds > LAG_SECONDS]
     if not late:
         lag = max(one.lag_seconds for one in server.replicas)
-        says = f"{counted(len(server.replicas), 'replica')} in step, {duration(lag)} behind at most"
+        says = f"{count_of(len(server.replicas), 'replica')} in step, {duration(lag)} behind at most"
         yield Finding("redis", says, name="replicas")
     for one in late:
         behind = f"has said nothing for {duration(one.lag_seconds)}" if one.in_step else "is not in step"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from shlex import quote
 
-from qontract.domain.health_findings import Finding, Unanswered, Wellness, counted, events_wait, not_known, not_well
+from qontract.domain.health_findings import Finding, Unanswered, Wellness, count_of, events_wait, not_known, not_well
 from qontract.domain.job_views import JobCounts, ScopeView
 from qontract.domain.jobs import JobStatus
 from qontract.domain.processes import ProcessKind, ProcessView, SpoolView, findings_of_processes, findings_of_spools
@@ -129,7 +129,7 @@ def _subscription(view: SubscriptionView, abandoned_seconds: float) -> Finding:
     says = f"{state}: {reason}"
     if waiting:
         age = "" if state is State.BEHIND else f", the oldest {duration(view.oldest_seconds)} old"
-        says += f"; {counted(waiting, 'event')}{age}"
+        says += f"; {count_of(waiting, 'event')}{age}"
     if state is State.RUNNING:
         return Finding("subscription", says, name=view.name)
     brief = f"{view.name} is {state}"
@@ -159,7 +159,7 @@ def _intents(facts: SystemFacts) -> Iterator[Finding]:
 
 
 def _dead_letters(view: SubscriptionView) -> Finding:
-    letters = counted(view.dead_letters, "dead letter")
+    letters = count_of(view.dead_letters, "dead letter")
     step = f"qontract dead-letters groups --subscription {quote(view.name)}"
     return not_well("dead letters", letters, name=view.name, brief=f"{view.name} has {letters}", next_step=step)
 
@@ -172,8 +172,8 @@ def _together(reasons: Sequence[str]) -> str:
 def _all_well(facts: SystemFacts) -> str:
     processes = () if isinstance(facts.processes, Unanswered) else [one for one in facts.processes if one.runs]
     views = () if isinstance(facts.subscriptions, Unanswered) else facts.subscriptions
-    kinds = ", ".join(counted(number, kind) for kind in ProcessKind if (number := _number(kind, processes)))
-    return f"Well: {kinds or 'no process'}; {counted(len(views), 'subscription')}."
+    kinds = ", ".join(count_of(number, kind) for kind in ProcessKind if (number := _number(kind, processes)))
+    return f"Well: {kinds or 'no process'}; {count_of(len(views), 'subscription')}."
 
 
 def _number(kind: ProcessKind, processes: Sequence[ProcessView]) -> int:

@@ -72,7 +72,7 @@ def load_integrations() -> Installed:
         try:
             classes[name] = _checked(name, entry.load())
         except (Exception, SystemExit) as error:
-            plugins.refuse(refused, GROUP, entry, plugins.said(error))
+            plugins.refuse(refused, GROUP, entry, plugins.error_text(error))
             log.debug("integration refused for this error", exc_info=True)
     plugins.REFUSED.labels(GROUP).set(len(refused))
     return Installed(classes, plugins.together(event_types, refused))
@@ -85,9 +85,9 @@ def make_integrations(installed: Installed) -> Made:
     made: dict[str, Current[AnyIntegration]] = {}
     for name, integration in installed.classes.items():
         try:
-            made[name] = _made(integration)
+            made[name] = _make(integration)
         except (Exception, SystemExit) as error:
-            refused[name] = plugins.said(error)
+            refused[name] = plugins.error_text(error)
             if plugins.missing_extra(error):  # as it was installed: nobody has to be woken for it
                 left_out.add(name)
                 log.warning("integration left out", extra={"integration": name, "error": refused[name]})
@@ -122,7 +122,7 @@ def _checked(name: str, integration: Any) -> type[AnyIntegration]:
     return integration
 
 
-def _made(integration: type[AnyIntegration]) -> Current[AnyIntegration]:
+def _make(integration: type[AnyIntegration]) -> Current[AnyIntegration]:
     make: Any = integration
 
     def made(settings: BaseModel | None) -> AnyIntegration:

@@ -44,7 +44,7 @@ def load_event_types() -> dict[str, str]:
         try:
             entry.load()
         except (Exception, SystemExit) as error:
-            refuse(refused, EVENTS, entry, said(error))
+            refuse(refused, EVENTS, entry, error_text(error))
             log.debug("event types refused for this error", exc_info=True)
     REFUSED.labels(EVENTS).set(len(refused))
     return refused
@@ -72,7 +72,7 @@ def package(entry: EntryPoint) -> str:
     return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "unknown package"
 
 
-def said(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """Return the error as one line of a bounded length; what its text raises is somebody else's too."""
     kind = type(error).__name__
     if extra := missing_extra(error):

@@ -45,7 +45,7 @@ def this_process(
 
 
 @contextmanager
-def shown(container: Container, process: Process) -> Iterator[None]:
+def registered(container: Container, process: Process) -> Iterator[None]:
     """Show while the body runs that the process runs, and then that it has ended.
 
     It is done on a thread of its own; that Redis is away, full or hostile is logged, and holds up nothing.
@@ -60,7 +60,7 @@ def shown(container: Container, process: Process) -> Iterator[None]:
         thread.join(_END_SECONDS)
 
 
-def show_end(container: Container, process: Process) -> None:
+def deregister(container: Container, process: Process) -> None:
     """Show that the process has ended, if that can be done."""
     try:
         container.process_registry().withdraw(process)
@@ -83,4 +83,4 @@ def _show(container: Container, process: Process, ended: Event) -> None:
                 log.warning("process cannot show that it runs; it is tried again", extra=extra, exc_info=unexpected)
             failing = True
         ended.wait(_EVERY_SECONDS)
-    show_end(container, process)
+    deregister(container, process)

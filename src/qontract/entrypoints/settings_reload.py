@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from prometheus_client import Counter
 
-from qontract.entrypoints.plugins import said
+from qontract.entrypoints.plugins import error_text
 from qontract.entrypoints.settings import Settings
 from qontract.entrypoints.settings.reading import read, secrets_stamp
 
@@ -68,7 +68,7 @@ class Renewal(Generic[S, T]):
             changed = bool(settings != self._settings)
             made = self._make(settings) if changed else self.made
         except (Exception, SystemExit) as error:  # noqa: BLE001 - of somebody else's model, or constructor: any
-            self._refuse(said(error))
+            self._refuse(error_text(error))
             return False
         self.made, self._settings, self._stamp = made, settings, stamp
         if changed or self.error:

@@ -21,8 +21,8 @@ from pydantic import BaseModel
 
 from qontract.application.delivery.subscription import Subscription, wrong_with_name
 from qontract.domain.events import catalogue, type_pattern
+from qontract.entrypoints.plugins import error_text, package
 from qontract.entrypoints.plugins import installed as installed_in
-from qontract.entrypoints.plugins import package, said
 from qontract.entrypoints.settings import load_settings_of
 from qontract.entrypoints.settings.groups import SubscriberSettings
 from qontract.entrypoints.settings_reload import Renewal
@@ -61,14 +61,14 @@ def load_subscriptions(settings: SubscriberSettings) -> Loaded:
             _refuse(refused, _not_installed(handler, installed), subscription=name)
             continue
         try:
-            made = _made(name, entry)
+            made = _make(name, entry)
             subscription = made.made if isinstance(made, Renewal) else made
             if subscription:
                 loaded.append((subscription, package(entry)))
             if subscription and isinstance(made, Renewal):
                 renewals[name] = made
         except (Exception, SystemExit) as error:
-            _refuse(refused, said(error), subscription=name, package=package(entry), entry_point=entry.value)
+            _refuse(refused, error_text(error), subscription=name, package=package(entry), entry_point=entry.value)
             log.debug("handler refused for this error", exc_info=True)
     _log_switched_off(handlers, installed)
     _log_loaded(loaded)
@@ -108,7 +108,7 @@ def unknown_types(types: Collection[str], known: Collection[str]) -> dict[str, s
     }
 
 
-def _made(name: str, entry: EntryPoint) -> Subscription | AnyRenewal:
+def _make(name: str, entry: EntryPoint) -> Subscription | AnyRenewal:
     """Make the subscription, or what makes it anew; None in that if its settings switch it off.
 
     Raises whatever the package raises.

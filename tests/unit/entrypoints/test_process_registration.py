@@ -14,7 +14,7 @@ from qontract.domain.events import DomainEvent
 from qontract.domain.processes import Process, ProcessKind
 from qontract.entrypoints import process_registration
 from qontract.entrypoints.container import Container
-from qontract.entrypoints.process_registration import shown, this_process
+from qontract.entrypoints.process_registration import registered, this_process
 from qontract.entrypoints.settings import Settings
 from tests.support.waiting import until
 
@@ -46,7 +46,7 @@ def worker(container: Container) -> Process:
 def test_while_it_runs_it_is_seen_with_its_spool_and_at_its_end_as_ended(
     container: Container, shows: InMemoryProcessRegistry, spool: InMemoryEventSpool
 ) -> None:
-    with shown(container, worker(container)):
+    with registered(container, worker(container)):
         until(shows.all)
         spool.append([DomainEvent(type="a.b")])
         until(lambda: [seen.process.spool.spooled.events for seen in shows.all() if seen.process.spool] == [1])
@@ -62,7 +62,7 @@ def test_while_redis_is_away_one_line_says_so_and_it_goes_on_as_soon_as_it_is_th
     container: Container, shows: InMemoryProcessRegistry, caplog: pytest.LogCaptureFixture
 ) -> None:
     shows.fail("show", ProcessRegistryError("Redis refused or did not answer"), times=3)
-    with shown(container, worker(container)):
+    with registered(container, worker(container)):
         until(shows.all)
     lines = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert [line.message for line in lines] == ["process cannot show that it runs; it is tried again"]
@@ -72,7 +72,7 @@ def test_while_redis_is_away_one_line_says_so_and_it_goes_on_as_soon_as_it_is_th
 def test_an_error_that_nobody_expects_ends_nothing(container: Container, shows: InMemoryProcessRegistry) -> None:
     shows.fail("show", ZeroDivisionError(), times=2)
     shows.fail("withdraw", ZeroDivisionError())
-    with shown(container, worker(container)):
+    with registered(container, worker(container)):
         until(shows.all)
 
 
@@ -82,6 +82,6 @@ def test_a_redis_that_hangs_holds_up_the_end_of_the_process_only_for_a_moment(
     monkeypatch.setattr(process_registration, "_END_SECONDS", 0.05)
     monkeypatch.setattr(shows, "show", lambda _: sleep(1))
     began = monotonic()
-    with shown(container, worker(container)):
+    with registered(container, worker(container)):
         pass
     assert monotonic() - began < 0.9

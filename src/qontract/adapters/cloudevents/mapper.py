@@ -50,20 +50,20 @@ def from_cloudevent(event: Event) -> DomainEvent:
     if event.time is None:
         values["time"] = datetime.now(UTC)
     event_type = catalogue().get(event.type)
-    return _plain(values) if event_type is None else _fitting(event_type, values)
+    return _plain_event(values) if event_type is None else _fitting(event_type, values)
 
 
 def _fitting(event_type: type[DomainEvent], values: dict[str, Any]) -> DomainEvent:
     try:
         event: DomainEvent = event_type.__pydantic_validator__.validate_python(values)  # model_validate, 0.3 µs less
     except Exception:  # noqa: BLE001 - the class is somebody else's code
-        event = _plain(values)
+        event = _plain_event(values)
         with suppress(Exception):  # a strict class takes more from JSON
             return as_class(event, event_type)
     return event
 
 
-def _plain(values: Mapping[str, Any]) -> DomainEvent:
+def _plain_event(values: Mapping[str, Any]) -> DomainEvent:
     """Return a DomainEvent without validating again what an Event has: that is 4 µs for 24 values, and this is 1.5."""
     return _BLANK.model_copy(update=values)
 

@@ -89,18 +89,18 @@ class GithubCalls:
         """Return the data that a GraphQL query gives."""
         name = re.findall(r"\w+", query)[1]
         span = partial(tracing.calling, "POST", "/graphql", name)
-        return self._tried(f"the query {name}", span, lambda _: self._github.graphql.request(query, variables))
+        return self._with_retries(f"the query {name}", span, lambda _: self._github.graphql.request(query, variables))
 
     def get(self, path: str, **parameters: Any) -> Any:
         """Return what is there."""
-        return self._tried(
+        return self._with_retries(
             f"GET {path}", _span("GET", path), lambda _: self._github.request("GET", path, params=parameters).json()
         )
 
     def post(self, path: str, **body: Any) -> Any:
         """Make something, and return it. It is tried once: twice would make two."""
         span = _span("POST", path)
-        answer = self._tried(
+        answer = self._with_retries(
             f"POST {path}", span, lambda _: self._github.request("POST", path, json=body).json(), once=True
         )
         self._changed = True
@@ -109,7 +109,7 @@ class GithubCalls:
     def change(self, verb: str, path: str, **body: Any) -> None:
         """PUT or PATCH."""
         span = _span(verb, path)
-        self._tried(f"{verb} {path}", span, lambda _: self._github.request(verb, path, json=body), writes=True)
+        self._with_retries(f"{verb} {path}", span, lambda _: self._github.request(verb, path, json=body), writes=True)
         self._changed = True
 
     def delete(self, path: str) -> None:
@@ -122,10 +122,10 @@ class GithubCalls:
                 if not (again and error.response.status_code == HTTPStatus.NOT_FOUND):
                     raise
 
-        self._tried(f"DELETE {path}", _span("DELETE", path), call, writes=True)
+        self._with_retries(f"DELETE {path}", _span("DELETE", path), call, writes=True)
         self._changed = True
 
-    def _tried(
+    def _with_retries(
         self,
         what: str,
         span: Callable[[], tracing.Span],

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from redis.asyncio import Redis
 
 from qontract.adapters.redis.broker import publication
-from qontract.adapters.redis.event_publisher import counted, encode
+from qontract.adapters.redis.event_publisher import count_published, encode
 from qontract.adapters.redis.lua_scripts import run
 from qontract.application.ports.async_event_publisher import AsyncEventPublisher
 from qontract.application.ports.event_sender import EncodedEvent
@@ -36,7 +36,7 @@ class RedisAsyncEventPublisher(AsyncEventPublisher):
         if not events:
             return
         outgoing = encode(events, self._source)
-        with counted(outgoing, self._stream or self._channel):
+        with count_published(outgoing, self._stream or self._channel):
             keys, arguments = publication(outgoing, self._channel, self._stream, history=self._remember is not None)
             history = await run(self._redis, "publish", keys, *arguments)
         if self._remember:

@@ -155,7 +155,7 @@ class RedisBroker:
             return read(_not_an_error(self.command(*command, then=then)[1]))
         connection: Any = self._connect().make_connection()
         try:
-            found = read(_not_an_error(_asked(connection, command, then)[1]))
+            found = read(_not_an_error(_exchange(connection, command, then)[1]))
         except BaseException:
             connection.disconnect()
             raise
@@ -170,7 +170,7 @@ class RedisBroker:
             with self._in_use:
                 if self._connection is None:  # a bare one: a client takes as long as all that is done here
                     self._connection = self._connect().make_connection()
-                return _asked(self._connection, command, then)
+                return _exchange(self._connection, command, then)
         except redis.RedisError:
             raise
         except (ValueError, TypeError) as error:  # of the URL: a host or an option that cannot be one
@@ -180,19 +180,19 @@ class RedisBroker:
             raise
 
 
-def _asked(connection: Any, command: _Command, then: _Command) -> Any:
+def _exchange(connection: Any, command: _Command, then: _Command) -> Any:
     return connection.retry.call_with_retry(
-        lambda: _both(connection, command, then) if then else _answer(connection, command),
+        lambda: _exchange_two(connection, command, then) if then else _exchange_one(connection, command),
         lambda _: connection.disconnect(),
     )
 
 
-def _answer(connection: Any, command: _Command) -> Any:
+def _exchange_one(connection: Any, command: _Command) -> Any:
     connection.send_command(*command)
     return connection.read_response()
 
 
-def _both(connection: Any, command: _Command, then: _Command) -> tuple[Any, Any]:
+def _exchange_two(connection: Any, command: _Command, then: _Command) -> tuple[Any, Any]:
     connection.send_packed_command(connection.pack_commands([command, then]))
     answers: list[Any] = []
     for _ in range(2):

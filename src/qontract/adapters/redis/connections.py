@@ -94,7 +94,7 @@ class _FailoverAware:
             if not _is_elsewhere(self, error):
                 raise
             self.disconnect()  # type: ignore[attr-defined] # as above
-            raise NotPrimaryError(_said(error)) from None
+            raise NotPrimaryError(_text_of(error)) from None
 
 
 class _AsyncFailoverAware:
@@ -106,7 +106,7 @@ class _AsyncFailoverAware:
             if not _is_elsewhere(self, error):
                 raise
             await self.disconnect(nowait=True)  # type: ignore[attr-defined] # as above
-            raise NotPrimaryError(_said(error)) from None
+            raise NotPrimaryError(_text_of(error)) from None
 
 
 class _ThroughSentinels:
@@ -209,7 +209,7 @@ def _refused(error: Exception) -> bool:
     return text.startswith(_REFUSALS) or _IN_A_TRANSACTION in text
 
 
-def _said(error: Exception) -> str:
+def _text_of(error: Exception) -> str:
     return f"the server is not the primary, or not yet: {excerpt(error)}"
 
 

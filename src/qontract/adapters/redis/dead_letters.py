@@ -12,12 +12,12 @@ from qontract.adapters.redis.lua_scripts import run_now
 from qontract.adapters.redis.records.dead_letter_entries import change_from, change_to_json, letter_from
 from qontract.adapters.redis.records.entries import is_entry_id
 from qontract.adapters.redis.records.redrive_marks import (
+    actor_and_run,
     discard_from,
     discard_member,
     discards_of,
     mark_from,
     member_of,
-    who,
 )
 from qontract.adapters.unreadable_values import Unreadable, excerpt
 from qontract.application.ports.dead_letters import (
@@ -82,7 +82,7 @@ class RedisDeadLetters(DeadLetters):
             return False
         keys, name = self._keys, letter.subscription
         places = [keys.dead, keys.redriven(name), keys.dead_counts, keys.stream or keys.alive, keys.alive]
-        first = letter.entry, member_of(letter.entry, name), who(by.who, by.run)
+        first = letter.entry, member_of(letter.entry, name), actor_and_run(by.who, by.run)
         change = change_to_json("redriven", letter, by)
         with _translated_errors():
             answer = self._run(

@@ -48,7 +48,7 @@ class RedisDeliveryStates(DeliveryStates):
         if not is_entry_id(entry) or not subscription.isascii():
             return DeliveryState(is_kept=False)
         with translate_stream_errors(DeliveryStatesError, self._keys.stream):
-            return _Look(self._redis, self._keys, subscription, entry).state()
+            return _StateReader(self._redis, self._keys, subscription, entry).state()
 
     def entry_of(self, event_id: str, source: str | None = None) -> str | None:
         """Look at the mark that it was published."""
@@ -61,7 +61,7 @@ class RedisDeliveryStates(DeliveryStates):
         return text if is_entry_id(text) else None
 
 
-class _Look:
+class _StateReader:
     """One look at an event for one subscription. Raises redis.RedisError and OSError."""
 
     def __init__(self, client: redis.Redis, keys: Keys, name: str, entry: str) -> None:
@@ -73,8 +73,8 @@ class _Look:
 
     def state(self) -> DeliveryState:
         keys, name, entry = self._keys, self._name, self._entry
-        interest = filter_from(self._tried("interest", self._redis.hget, keys.interests, name), self._missing)
-        later = start_from(self._tried("place", self._redis.hget, keys.places, name), entry, self._missing)
+        interest = filter_from(self._try("interest", self._redis.hget, keys.interests, name), self._missing)
+        later = start_from(self._try("place", self._redis.hget, keys.places, name), entry, self._missing)
         group = self._group(keys.stream)
         last = group["last-delivered-id"].decode() if group else "0-0"
         redriven = self._redriven()
@@ -85,7 +85,7 @@ class _Look:
         ahead, more = self._ahead() if ordered else ((), False)
         return DeliveryState(
             interest=interest,
-            is_kept=bool(self._tried("stream", self._redis.xrange, keys.stream, entry, entry)),
+            is_kept=bool(self._try("stream", self._redis.xrange, keys.stream, entry, entry)),
             is_read=group is not None and is_read,
             unread_before=0 if is_read or redriven else self._unread(last),
             later=later,
@@ -97,7 +97,7 @@ class _Look:
             missing=tuple(self._missing),
         )
 
-    def _tried(self, what: str, ask: Any, *args: Any, **kwargs: Any) -> Any:
+    def _try(self, what: str, ask: Any, *args: Any, **kwargs: Any) -> Any:
         """Return the answer; None, and that it is missing, where Redis refuses: a key may be another's."""
         try:
             return ask(*args, **kwargs)
@@ -107,23 +107,23 @@ class _Look:
             return None
 
     def _group(self, stream: str) -> Mapping[str, Any] | None:
-        groups = self._tried("group", self._redis.xinfo_groups, stream) or ()
+        groups = self._try("group", self._redis.xinfo_groups, stream) or ()
         return next((group for group in groups if group["name"] == self._name.encode()), None)
 
     def _redriven(self) -> str | None:
         """Return where the event is among what was redriven, if it is there."""
         stream = self._keys.redriven(self._name)
-        found = self._tried("redriven", self._redis.xrevrange, stream, count=_MAX_REDRIVEN) or ()
+        found = self._try("redriven", self._redis.xrevrange, stream, count=_MAX_REDRIVEN) or ()
         if len(found) == _MAX_REDRIVEN:
             self._missing.append(f"redriven: only the newest {_MAX_REDRIVEN} were looked at")
         return next((id_.decode() for id_, of in found if of.get(b"entry") == self._entry.encode()), None)
 
     def _pending(self, stream: str, first: str, last: str, count: int) -> list[PendingEntry]:
-        found = self._tried("pending", self._redis.xpending_range, stream, self._name, first, last, count) or []
+        found = self._try("pending", self._redis.xpending_range, stream, self._name, first, last, count) or []
         prefix = REDRIVEN if stream != self._keys.stream else ""
         ids = [one["message_id"].decode() for one in found]
         names = [f"{prefix}{id_}" for id_ in ids]
-        records = self._tried("records", self._redis.hmget, self._keys.records(self._name), names) if names else ()
+        records = self._try("records", self._redis.hmget, self._keys.records(self._name), names) if names else ()
         return [
             self._pending_entry(name, one, record)
             for name, one, record in zip(names, found, records or [None] * len(names), strict=True)
@@ -146,7 +146,7 @@ class _Look:
         first = self._pending(self._keys.stream, "-", before, _MAX_AHEAD)
         if len(first) < _MAX_AHEAD:
             return tuple(first), False
-        names = self._tried("records", self._redis.hscan, self._keys.records(self._name), 0, None, _MAX_RECORDS)
+        names = self._try("records", self._redis.hscan, self._keys.records(self._name), 0, None, _MAX_RECORDS)
         recorded = sorted((name.decode() for name in (names or (0, {}))[1]), key=number_of)
         between = [
             name
@@ -157,7 +157,7 @@ class _Look:
         return (*first, *rest), True
 
     def _unread(self, last: str) -> int:
-        counted = self._tried(
+        counted = self._try(
             "lag", run_now, self._redis.execute_command, "count_entries", [self._keys.stream], last, self._entry
         )
         return max(0, int(counted[0]) - (len(counted) == 1)) if counted else 0
@@ -174,7 +174,7 @@ class _Look:
 
     def _outcomes(self, after: str) -> Iterator[tuple[str, EndedDelivery]]:
         key, looked = self._keys.outcomes(self._name), 0
-        while page := self._tried("outcomes", self._redis.xrange, key, after, "+", _PAGE):
+        while page := self._try("outcomes", self._redis.xrange, key, after, "+", _PAGE):
             for id_, fields in page:
                 after = f"({id_.decode()}"
                 mine = {self._entry} | {
@@ -195,7 +195,7 @@ class _Look:
         """Yield from where to look: when it was last redriven, and when it was kept."""
         member = member_of(self._entry, self._name).encode()
         bounds = (b"[" + member, b"(" + member + b"\xff")
-        found = self._tried("redrives", self._redis.zrange, self._keys.redrives, *bounds, bylex=True, offset=0, num=1)
+        found = self._try("redrives", self._redis.zrange, self._keys.redrives, *bounds, bylex=True, offset=0, num=1)
         if found and (mark := mark_from(found[0].removeprefix(member))):
             yield str(max(0, milliseconds(mark.time) - _EARLIER_MS))
         yield str(max(0, int(self._entry.partition("-")[0]) - _EARLIER_MS))

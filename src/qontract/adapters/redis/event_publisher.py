@@ -42,7 +42,7 @@ class RedisEventPublisher(EventPublisher, EventSender):
         """Publish all the events in one atomic round trip."""
         if not events:
             return
-        with counted(events, self._stream or self._channel):
+        with count_published(events, self._stream or self._channel):
             self._broker.send(events, channel=self._channel, stream=self._stream)
 
 
@@ -55,7 +55,7 @@ def encode(events: Sequence[DomainEvent], source: str) -> Sequence[EncodedEvent]
 
 
 @contextmanager
-def counted(events: Sequence[EncodedEvent], destination: str) -> Iterator[None]:
+def count_published(events: Sequence[EncodedEvent], destination: str) -> Iterator[None]:
     """Count the events as published, if they are. EventPublisherError is raised for whatever goes wrong."""
     causes = (event.traceparent for event in events)
     try:

@@ -16,7 +16,7 @@ from qontract.adapters.unreadable_values import excerpt
 from qontract.application.ports.server_check import ServerCheck, ServerState
 
 _PROBED_MILLISECONDS = 10_000
-_SAID = 3
+_DESCRIPTIONS = 3
 """How many commands a line names."""
 _UNWRITTEN = {"READONLY": "is a replica", "OOM": "is full"}
 
@@ -92,20 +92,20 @@ class RedisServerCheck(ServerCheck):
             return ServerState(refused=f"Redis is too old: it has to be {OLDEST} or later")
         missing, refused, unwritten = answer
         if missing:
-            commands = {_said(self._grants[number - 1]._replace(key="")) for number in missing}
-            return ServerState(refused=f"Redis has no {_some(sorted(commands))}: it has to be {OLDEST} or later")
+            commands = {_described(self._grants[number - 1]._replace(key="")) for number in missing}
+            return ServerState(refused=f"Redis has no {_listed(sorted(commands))}: it has to be {OLDEST} or later")
         if refused:
-            rights = [_said(self._grants[number - 1]) for number in refused]
-            return ServerState(refused=f"the user of Redis may not {_some(rights)}{self._hint()}")
-        return ServerState(failing=_why(unwritten.decode(errors="replace")))
+            rights = [_described(self._grants[number - 1]) for number in refused]
+            return ServerState(refused=f"the user of Redis may not {_listed(rights)}{self._hint()}")
+        return ServerState(failing=_reason(unwritten.decode(errors="replace")))
 
     def _hint(self) -> str:
         return f"; `qontract acl {self._process}` prints what it needs"
 
 
-def _some(names: Sequence[str]) -> str:
-    more = f", and {len(names) - _SAID} more" if len(names) > _SAID else ""
-    return ", ".join(names[:_SAID]) + more
+def _listed(names: Sequence[str]) -> str:
+    more = f", and {len(names) - _DESCRIPTIONS} more" if len(names) > _DESCRIPTIONS else ""
+    return ", ".join(names[:_DESCRIPTIONS]) + more
 
 
 def _why_not_asked(error: Exception) -> str:
@@ -120,7 +120,7 @@ def _why_not_asked(error: Exception) -> str:
     return f"Redis does not answer: {tls[0].strip()}" if tls else "Redis does not answer"
 
 
-def _why(error: str) -> str:
+def _reason(error: str) -> str:
     """Return what a write was refused for, or ""."""
     code = error.partition(" ")[0].lstrip("-")
     if code in _UNWRITTEN:
@@ -128,7 +128,7 @@ def _why(error: str) -> str:
     return f"Redis takes no writes: {excerpt(error)}" if error else ""
 
 
-def _said(grant: Grant) -> str:
+def _described(grant: Grant) -> str:
     name = grant.command.upper().replace("|", " ")
     return f"{name} on {_name(grant)}" if grant.key else name
 

@@ -91,7 +91,7 @@ class RedisSubscriptions(Subscriptions):
         keys = self._keys
         places = [keys.stream, keys.records(name), keys.lease(name), keys.paused, keys.alive, keys.places]
         with translate_stream_errors(SubscriptionsError, self._keys.stream):
-            return self._did(name, "seek_subscription", places, self._position(target), self._alive_seconds)
+            return self._run(name, "seek_subscription", places, self._position(target), self._alive_seconds)
 
     def remove(self, name: str) -> bool:
         """Destroy the groups and the keys, in a script."""
@@ -99,9 +99,9 @@ class RedisSubscriptions(Subscriptions):
         more = (keys.outcomes(name), keys.interests, keys.places)
         of_it = [keys.redriven(name), keys.stream, keys.records(name), keys.lease(name)]
         with translate_stream_errors(SubscriptionsError, self._keys.stream):
-            return self._did(name, "remove_subscription", [*of_it, keys.paused, keys.alive, *more], self._alive_seconds)
+            return self._run(name, "remove_subscription", [*of_it, keys.paused, keys.alive, *more], self._alive_seconds)
 
-    def _did(self, name: str, script: str, keys: list[str], *args: Any) -> bool:
+    def _run(self, name: str, script: str, keys: list[str], *args: Any) -> bool:
         if not _bytes(name):
             return False
         answer: Any = run_now(self._redis.execute_command, script, keys, name, *args)

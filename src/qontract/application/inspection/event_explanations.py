@@ -24,7 +24,7 @@ from qontract.domain.explanations import (
     SubscriptionFinding,
     Verdict,
 )
-from qontract.domain.health_findings import counted
+from qontract.domain.health_findings import count_of
 from qontract.domain.kept_events import KeptEvent
 from qontract.domain.subscriptions import SubscriptionView
 
@@ -78,7 +78,7 @@ class EventExplanations:
         found = next(iter(search), None)
         if found:
             return self.of(found)
-        more = [f"only the newest {counted(search.scanned, 'event')} were looked at"] if search.next else []
+        more = [f"only the newest {count_of(search.scanned, 'event')} were looked at"] if search.next else []
         return self.outside_log(name, source, more)
 
     def without_search(self, name: str, source: str | None = None) -> EventExplanation | None:

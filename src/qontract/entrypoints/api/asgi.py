@@ -27,7 +27,7 @@ from qontract.entrypoints.api.problems import add_problems
 from qontract.entrypoints.api.token_health import token_health
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.integrations import Installed, usable_name
-from qontract.entrypoints.process_registration import shown, this_process
+from qontract.entrypoints.process_registration import registered, this_process
 from qontract.entrypoints.serving.secure_headers import SecureHeaders
 
 
@@ -43,7 +43,7 @@ def application(container: Container) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        with shown(container, this_process(container, ProcessKind.API, installed.classes, installed.refused)):
+        with registered(container, this_process(container, ProcessKind.API, installed.classes, installed.refused)):
             yield
         await anyio.to_thread.run_sync(tracing.close)
 

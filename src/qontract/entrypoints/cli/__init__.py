@@ -267,7 +267,7 @@ def _ended_by_signals() -> Iterator[None]:
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
         signal.signal(signal.SIGHUP, end)
     try:
-        from qontract.entrypoints.plugins import missing_extra, said
+        from qontract.entrypoints.plugins import error_text, missing_extra
 
         try:
             from qontract.entrypoints.dev.processes import StackError
@@ -276,7 +276,7 @@ def _ended_by_signals() -> Iterator[None]:
             yield
         except ModuleNotFoundError as error:
             if missing_extra(error):
-                raise SystemExit(f"qontract: {said(error)}") from None
+                raise SystemExit(f"qontract: {error_text(error)}") from None
             raise
         except (StackError, SandboxError) as error:
             raise SystemExit(f"qontract: {error}") from None

@@ -199,7 +199,7 @@ def discard(
 def _change(done: str, letter_id: str | None, filters: _Filters, *, every: bool, yes: bool, dry_run: bool) -> None:
     """Make this change to a letter, to those that match, or to all, and show each; ask first, unless `yes`."""
     from qontract.application.control.dead_letters import find
-    from qontract.domain.health_findings import counted
+    from qontract.domain.health_findings import count_of
     from qontract.entrypoints.container import get_container
 
     _check_one_way(letter_id, filters, every)
@@ -212,7 +212,7 @@ def _change(done: str, letter_id: str | None, filters: _Filters, *, every: bool,
 
         if not (yes or dry_run) and (count := sum(1 for _ in chosen())):
             more = ", for good" if done == "discarded" else ""
-            is_certain(f"{counted(count, 'dead letter')} would be {done}{more}", yes=yes, dry_run=dry_run, quiet=True)
+            is_certain(f"{count_of(count, 'dead letter')} would be {done}{more}", yes=yes, dry_run=dry_run, quiet=True)
         letters = chosen()
         if dry_run:
             changed, kept = _each(done, letters, lambda _: True)

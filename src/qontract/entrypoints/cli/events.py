@@ -65,7 +65,7 @@ def list_(
     """
     from qontract.application.inspection.event_search import EventFilter, Search
     from qontract.application.ports.kept_events import Span
-    from qontract.domain.health_findings import counted
+    from qontract.domain.health_findings import count_of
     from qontract.entrypoints.container import get_container
     from qontract.entrypoints.presenters.event_lines import Lines
 
@@ -81,10 +81,10 @@ def list_(
         chosen = any((types, source, subject, who, since, until, after))
         typer.echo("no events match" if chosen else "no events", err=True)
     if search.next and search.is_full:
-        typer.echo(f"{counted(limit, 'event')}; for more, --after {search.next}", err=True)
+        typer.echo(f"{count_of(limit, 'event')}; for more, --after {search.next}", err=True)
     elif search.next:
         typer.echo(
-            f"qontract: stopped after looking at {counted(search.scanned, 'event')}; go on with --after {search.next}",
+            f"qontract: stopped after looking at {count_of(search.scanned, 'event')}; go on with --after {search.next}",
             err=True,
         )
         raise typer.Exit(_STOPPED)
@@ -221,7 +221,7 @@ def flush() -> None:
     """Send the events that wait in this machine's spool. Exits with 1 if some still wait."""
     from qontract.application.ports.event_publisher import EventPublisherError
     from qontract.application.ports.event_spool import EventSpoolError
-    from qontract.domain.health_findings import counted
+    from qontract.domain.health_findings import count_of
     from qontract.entrypoints.container import get_event_manager
     from qontract.entrypoints.logs import configure_logs
 
@@ -230,7 +230,7 @@ def flush() -> None:
     if manager is None:
         raise SystemExit("qontract: QAPI_EVENTS__ENABLED: events are disabled")
     try:
-        typer.echo(f"{counted(manager.flush(), 'event')} sent")
+        typer.echo(f"{count_of(manager.flush(), 'event')} sent")
     except (EventPublisherError, EventSpoolError) as error:
         raise SystemExit(f"qontract: events still wait: {error}") from None
 

@@ -20,7 +20,7 @@ from qontract.application.ports.dead_letters import SubscriptionGoneError
 from qontract.application.ports.subscriptions import SubscriptionsError
 from qontract.domain.dead_letters import Group
 from qontract.domain.failure_causes import UNREADABLE
-from qontract.domain.health_findings import counted
+from qontract.domain.health_findings import count_of
 from qontract.entrypoints.cli.operating_user import operating_user
 from qontract.entrypoints.cli.terminal import is_certain, no_answer
 from qontract.entrypoints.container import get_container
@@ -48,7 +48,7 @@ def redrive_group(group_id: str, rate: float, *, yes: bool, dry_run: bool, as_js
         raise SystemExit(f"qontract: {group_id}: they cannot be read; qontract dead-letters discard --group {group_id}")
     _check_read(control, group)
     preview = (
-        f"{counted(group.count, 'dead letter')} of {group.subscription}: {group.cause}; at most {rate:g} in a second"
+        f"{count_of(group.count, 'dead letter')} of {group.subscription}: {group.cause}; at most {rate:g} in a second"
     )
     if not is_certain(safe(preview), yes=yes, dry_run=dry_run, quiet=as_json):
         if as_json:

@@ -137,7 +137,7 @@ def cancel(
     """
     from qontract.entrypoints import client
     from qontract.entrypoints.cli.operating_user import operating_user
-    from qontract.entrypoints.presenters.jobs import said
+    from qontract.entrypoints.presenters.jobs import progress_text
     from qontract.entrypoints.terminal_text import as_json as to_json
     from qontract.entrypoints.terminal_text import safe
 
@@ -145,7 +145,7 @@ def cancel(
     effect = "what it has applied stays" if found["began_at"] else "it never begins"
     already = found["cancelled_by"]
     if not already:
-        is_certain(safe(f"job {job_id}: {said(found)}; {effect}"), yes=yes, quiet=as_json)
+        is_certain(safe(f"job {job_id}: {progress_text(found)}; {effect}"), yes=yes, quiet=as_json)
     with _jobs(token, logs=True) as jobs:
         if jobs:
             outcome = jobs.cancel(job_id, by=operating_user()).value

@@ -179,11 +179,11 @@ def _result(client: httpx.Client, url: str, left: float, progress: Progress | No
         _pause(min(_PAUSE_SECONDS, left))
     if progress is not None:
         result = _answer(client, "GET", url)
-        progress(_said(result))
+        progress(_progress_text(result))
     return result
 
 
-def _said(result: Mapping[str, Any]) -> str:
+def _progress_text(result: Mapping[str, Any]) -> str:
     if result.get("status") == "pending":
         return "waiting for a worker"
     if not result.get("of"):

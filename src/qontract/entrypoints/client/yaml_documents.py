@@ -84,7 +84,7 @@ def read(file: Path) -> list[Document]:
     except RecursionError:
         raise FileError(f"{file}: it is nested too deeply") from None
     except yaml.YAMLError as error:
-        raise FileError(_said(file, error)) from None
+        raise FileError(_yaml_error_text(file, error)) from None
     except json.JSONDecodeError as error:
         raise FileError(f"{file}:{error.lineno}: not JSON: {error.msg}: column {error.colno}") from None
     except ValueError as error:
@@ -189,7 +189,7 @@ def _inside(node: yaml.Node, part: str) -> tuple[int, yaml.Node] | None:
     return None
 
 
-def _said(file: Path, error: yaml.YAMLError) -> str:
+def _yaml_error_text(file: Path, error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     where = f"{file}:{mark.line + 1}" if mark else str(file)
     problem = getattr(error, "problem", None) or str(error)

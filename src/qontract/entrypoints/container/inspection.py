@@ -18,7 +18,7 @@ from qontract.application.server_checks import ServerChecks
 from qontract.application.token_keys import TokenKeys
 from qontract.domain.processes import ProcessKind
 from qontract.entrypoints.metrics import JWKS_FAILED
-from qontract.entrypoints.plugins import said
+from qontract.entrypoints.plugins import error_text
 from qontract.entrypoints.settings import Settings
 
 _QUICK = 2.0
@@ -145,6 +145,6 @@ def token_keys(settings: Settings) -> TokenKeys | None:
 
         key_set = key_set_at(source)
     except (ImportError, ValueError) as error:
-        raise SystemExit(f"qontract: QAPI_AUTH__JWKS: {said(error)}") from None
+        raise SystemExit(f"qontract: QAPI_AUTH__JWKS: {error_text(error)}") from None
     fresh, pause = (2, 1) if isinstance(key_set, FileKeySet) else (300, 10)
     return TokenKeys(key_set, fresh=fresh, pause=pause, count_failure=JWKS_FAILED.inc)

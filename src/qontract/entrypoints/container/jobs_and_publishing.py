@@ -17,7 +17,7 @@ from qontract.application.recovery import recover_all
 from qontract.application.republish_window import RepublishWindow
 from qontract.domain.jobs import Job, JobProgress
 from qontract.entrypoints.integrations import Made
-from qontract.entrypoints.plugins import said
+from qontract.entrypoints.plugins import error_text
 from qontract.entrypoints.settings import Settings
 from qontract.entrypoints.settings.groups import SECRET_BYTES
 from qontract.entrypoints.settings.traces import wanted
@@ -93,7 +93,7 @@ def tracer(service: str) -> Tracer | None:
 
         return OpenTelemetryTracer(service, everyones=True)
     except Exception as error:  # noqa: BLE001 - whatever the SDK raises: without traces, all else works
-        log.warning("tracing left out", extra={"error": said(error)})
+        log.warning("tracing left out", extra={"error": error_text(error)})
         return None
 
 

@@ -19,7 +19,7 @@ import httpx
 from rich.console import Console
 from rich.text import Text
 
-from qontract.domain.health_findings import counted
+from qontract.domain.health_findings import count_of
 from qontract.entrypoints.client import ClientError, reconcile
 from qontract.entrypoints.client.desired_files import read_desired
 from qontract.entrypoints.client.report import indented, show
@@ -119,19 +119,19 @@ class _Demo:
         _say(self.console, "The changes: the plan, applied")
         _list(
             self.console,
-            [f"{review(applied, apply=True).summary or 'nothing'}; {counted(len(applied['errors']), 'error')}"],
+            [f"{review(applied, apply=True).summary or 'nothing'}; {count_of(len(applied['errors']), 'error')}"],
         )
         _list(self.console, applied["errors"])
 
         events = self._events(Counter(_key(action) for action in done))
-        _say(self.console, f"{counted(len(events), 'event')}: what the subscriber got")
+        _say(self.console, f"{count_of(len(events), 'event')}: what the subscriber got")
         _list(self.console, map(_event_line, events[:_MAX_EVENTS]))
         if len(events) > _MAX_EVENTS:
             _list(self.console, [f"… and {len(events) - _MAX_EVENTS} more"])
 
         again = self._reconcile(request, apply=True)
         calls.append(self._calls())
-        _say(self.console, f"A second run plans {counted(len(again['actions']), 'action')}")
+        _say(self.console, f"A second run plans {count_of(len(again['actions']), 'action')}")
         _list(self.console, again["errors"])
         to_plan, to_apply, to_plan_again = (after - before for before, after in pairwise(calls))
         parts = f"{to_plan} to plan, {to_apply} to plan and apply, {to_plan_again} to plan again"

@@ -13,7 +13,7 @@ from rich.console import Console
 from qontract.entrypoints.dev.output import shower
 from qontract.entrypoints.dev.processes import ChildProcess, StackError, free_port, how_ended, ready, running
 from qontract.entrypoints.dev.valkey import running_valkey
-from qontract.entrypoints.plugins import said
+from qontract.entrypoints.plugins import error_text
 from qontract.entrypoints.sandboxes import Sandbox
 
 _READY_SECONDS = 30
@@ -120,7 +120,7 @@ def _sandboxes(
         try:
             settings |= {variable: str(value) for variable, value in sandbox.environment(url, file).items()}
         except Exception as error:  # noqa: BLE001 - somebody else's
-            stack.lost(f"the sandbox of {name} cannot begin with {file}: {said(error)}")
+            stack.lost(f"the sandbox of {name} cannot begin with {file}: {error_text(error)}")
             continue
         commands[name] = (sandbox.module, "--state", str(file), "--port", url.rpartition(":")[2])
     return commands, settings

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from qontract.domain.health_findings import counted
+from qontract.domain.health_findings import count_of
 from qontract.domain.job_views import JobView
 from qontract.domain.subscriptions import duration
 from qontract.entrypoints.terminal_text import cut, line, safe
@@ -103,13 +103,13 @@ def _row(found: Mapping[str, Any]) -> tuple[object, ...]:
     return (
         found["id"],
         f"{submitted:%m-%d %H:%M}" if submitted else "-",
-        said(found),
+        progress_text(found),
         _work(found),
         found["submitted_by"] or "-",
     )
 
 
-def said(found: Mapping[str, Any]) -> str:
+def progress_text(found: Mapping[str, Any]) -> str:
     """Return how far a job is, in a word or three: `running 23/700`."""
     status, result = found["status"], found["result"]
     progress = f" {result['done']}/{result['of']}" if result["of"] and not found["dry_run"] else ""
@@ -137,7 +137,7 @@ def _about(found: Mapping[str, Any]) -> dict[str, str | None]:
         "began": _ago(found["began_at"]),
         "ended": _ago(found["ended_at"]),
         "worker": _worker(found),
-        "applied": f"{result['done']} of {counted(result['of'], 'action')}" if result["of"] else "-",
+        "applied": f"{result['done']} of {count_of(result['of'], 'action')}" if result["of"] else "-",
         "cancelled": found["cancelled_by"] and f"by {found['cancelled_by']}",
         "digest": digest if found["status"] == "blocked" else None,
         "request": found["correlation_id"] or "-",

@@ -47,12 +47,12 @@ def answer(body: Mapping[str, Any]) -> JSONResponse:
 
 async def ready_if(server: ServerCheck) -> Mapping[str, Any]:
     """Say whether the server does what the process needs, or what is wrong."""
-    state = await asked(server)
+    state = await check_server(server)
     problem = state.refused or state.failing
     return {"status": "failed", "redis": problem} if problem else OK
 
 
-async def asked(server: ServerCheck) -> ServerState:
+async def check_server(server: ServerCheck) -> ServerState:
     """Return the state of the server. One that hangs does not answer; its thread is left behind."""
     try:
         with anyio.fail_after(READY_SECONDS):

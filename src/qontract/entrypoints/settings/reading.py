@@ -82,7 +82,7 @@ def read(settings: type[S], *, theirs: bool = False) -> S:
         message = f"QAPI_SECRETS_DIR: a file cannot be read: {type(error).__name__}"
         raise SettingsProblemsError([message]) from None
     except ValidationError as error:
-        said = _without_values if theirs else _said
+        said = _without_values if theirs else _problem_text
         problems = error.errors(include_url=False, include_context=False)
         lines = [_line(problem, said(problem)) for problem in problems if problem["type"] not in _FOLLOWS]
         raise SettingsProblemsError(lines) from None
@@ -102,14 +102,14 @@ def _line(problem: ErrorDetails, said: str) -> str:
     return f"{name}: {inside}{said}"
 
 
-def _said(problem: ErrorDetails) -> str:
+def _problem_text(problem: ErrorDetails) -> str:
     return problem["msg"].removeprefix("Value error, ")
 
 
 def _without_values(problem: ErrorDetails) -> str:
     """Return what somebody else's model says, in one line; should it repeat a value, without that."""
     texts = sorted(_texts(problem["input"]), key=len, reverse=True)
-    return " ".join(reduce(lambda said, text: said.replace(text, "…"), texts, _said(problem)).split())
+    return " ".join(reduce(lambda said, text: said.replace(text, "…"), texts, _problem_text(problem)).split())
 
 
 _SHORTEST_SECRET = 4

@@ -56,11 +56,11 @@ def _app() -> "AsgiFastStream":
     settings = get_container().settings()
     configure_logs(settings.log_level)
     _import_modules(settings.subscriber.modules)  # before `_made`: one that imports `app` gets the one that is served
-    return _made()
+    return _make_app()
 
 
 @cache
-def _made() -> "AsgiFastStream":
+def _make_app() -> "AsgiFastStream":
     from qontract.entrypoints.subscriber.deliveries import quiet_collector
 
     app = create_app()

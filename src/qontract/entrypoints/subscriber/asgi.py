@@ -20,7 +20,7 @@ from qontract.application.ports.server_check import ServerCheck
 from qontract.domain.processes import ProcessKind
 from qontract.entrypoints import metrics, plugins
 from qontract.entrypoints.container import Container
-from qontract.entrypoints.process_registration import shown, this_process
+from qontract.entrypoints.process_registration import registered, this_process
 from qontract.entrypoints.serving import health
 from qontract.entrypoints.serving.api_docs_pages import asyncapi_page
 from qontract.entrypoints.subscriber.background_tasks import kept_going
@@ -47,7 +47,7 @@ def application(container: Container) -> AsgiFastStream:
 
     async def start() -> None:
         names = [subscription.name for subscription in loaded.subscriptions]
-        stack.enter_context(shown(container, this_process(container, ProcessKind.SUBSCRIBER, names, refused)))
+        stack.enter_context(registered(container, this_process(container, ProcessKind.SUBSCRIBER, names, refused)))
         if not keeping:
             log.warning("subscriptions not run; QAPI_EVENTS__STREAM is empty, and no event is kept")
             return
@@ -131,7 +131,7 @@ def _ready(
     keeping: bool,
 ) -> health.Health:
     async def ready() -> Mapping[str, Any]:
-        state = await health.asked(server)
+        state = await health.check_server(server)
         blocked = deliveries.blocked
         unattended = (
             stream_maintenance.unattended & deliveries.standing_by()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from qontract.domain.processes import Process, ProcessKind
 from qontract.entrypoints.logs import configure_logs
-from qontract.entrypoints.process_registration import show_end, shown, this_process
+from qontract.entrypoints.process_registration import deregister, registered, this_process
 
 if TYPE_CHECKING:
     from qontract.entrypoints.container import Container
@@ -57,12 +57,12 @@ def _watch(container: "Container", process: Process) -> None:
         if go_on := _pause(worker, _EVERY_SECONDS):
             code = os.waitstatus_to_exitcode(status)
             log.error("recovery process ended; it is started again", extra={"exit_code": code})
-    show_end(container, process)  # it opens a connection, and forks no more
+    deregister(container, process)  # it opens a connection, and forks no more
 
 
 def _recover(container: "Container", process: Process, watcher: int) -> None:
     recover = container.recovery()
-    with shown(container, process):
+    with registered(container, process):
         while os.getppid() == watcher:
             failure = None
             try:

@@ -52,7 +52,7 @@ def _moment(milliseconds: Any) -> datetime:
     return datetime.fromtimestamp(int(milliseconds) / 1000, UTC)
 
 
-def who(by: str, run: str) -> str:
+def actor_and_run(by: str, run: str) -> str:
     """Return the second part of a mark."""
     return json.dumps([by, run])
 
