@@ -113,7 +113,9 @@ class Outcome:
     @property
     def sound(self) -> bool:
         """Say whether the promises were kept."""
-        may_be_told_again = "spool unwritable", "killed with the primary"  # its intent was out of sight, or came back
+        may_be_told_again = ["spool unwritable", "killed with the primary"]  # its intent was out of sight, or came back
+        if self.kind in _FAILING_OVER:  # its intent came back, and who had published its event stood still meanwhile
+            may_be_told_again.append("stopped")
         told = [] if any(self.faults[name] for name in may_be_told_again) else ["told again"]
         order = [] if self.kind in {"shared", *_FAILING_OVER} else ["out of order"]
         broken = {*_BROKEN, *told, *order} - ({"overwritten"} if self.kind in _FAILING_OVER else set())

@@ -165,7 +165,12 @@ def test_a_run_is_not_sound_if_something_is_lost_or_wrongly_dead_or_in_order_onl
 
 
 @pytest.mark.parametrize(
-    ("kind", "fault"), [("publishing", "spool unwritable"), ("failover-one-replica", "killed with the primary")]
+    ("kind", "fault"),
+    [
+        ("publishing", "spool unwritable"),
+        ("failover-one-replica", "killed with the primary"),
+        ("failover-fsync", "stopped"),
+    ],
 )
 def test_a_change_may_be_told_again_if_its_intent_was_out_of_sight_or_came_back_with_another_primary(
     kind: str, fault: str
@@ -173,6 +178,7 @@ def test_a_change_may_be_told_again_if_its_intent_was_out_of_sight_or_came_back_
     told_again = Counter({"told again": 1})
     assert Outcome(kind, "1", told_again, Counter(), Counter({fault: 1})).sound
     assert not Outcome(kind, "1", told_again, Counter(), Counter()).sound
+    assert not Outcome("publishing", "1", told_again, Counter(), Counter({"stopped": 1})).sound
 
 
 def test_a_handler_misbehaves_twice_at_most_with_an_event_that_is_no_poison() -> None:
