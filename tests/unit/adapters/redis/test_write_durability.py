@@ -20,7 +20,7 @@ def replicas(clock: Clock) -> WriteDurability:
 @pytest.mark.parametrize("answer", [2, 3])
 def test_as_many_replicas_or_more_are_enough(replicas: WriteDurability, answer: int) -> None:
     replicas.judge(answer)
-    assert replicas.command() == ("WAIT", 2, 500)
+    assert replicas.commands() == [("WAIT", 2, 500)]
 
 
 @pytest.mark.parametrize("answer", [1, 0])
@@ -41,7 +41,13 @@ def test_with_fsync_the_primary_and_as_many_replicas_have_to_have_it_on_their_di
 ) -> None:
     on_disk = WriteDurability(count, 3, fsync=True)
     on_disk.judge(answer)
-    assert on_disk.command() == ("WAITAOF", 1, count, 3000)
+    assert on_disk.commands()[-1][:3] == ("WAITAOF", 1, count)
+
+
+def test_a_replica_is_asked_for_its_disk_when_it_has_the_write_and_all_of_it_takes_no_longer_than_it_may() -> None:
+    assert WriteDurability(2, 3, fsync=True).commands() == [("WAIT", 2, 100), ("WAITAOF", 1, 2, 2900)]
+    assert WriteDurability(2, 0.05, fsync=True).commands() == [("WAIT", 2, 25), ("WAITAOF", 1, 2, 25)]
+    assert WriteDurability(0, 3, fsync=True).commands() == [("WAITAOF", 1, 0, 3000)]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +73,7 @@ def test_with_fsync_what_is_not_on_enough_disks_is_an_error_that_says_where_it_i
     on_disk = WriteDurability(2, 0.5, fsync=True)
     with pytest.raises(NotDurableError, match=f"written, but .*{reason}"):
         on_disk.judge(answer)
-    assert on_disk.command() == ("WAITAOF", 1, 2, 1)
+    assert on_disk.commands() == [("WAITAOF", 1, 2, 1)]
 
 
 def test_while_replicas_are_missing_one_write_in_a_quarter_of_a_minute_waits_for_them(
@@ -75,7 +81,7 @@ def test_while_replicas_are_missing_one_write_in_a_quarter_of_a_minute_waits_for
 ) -> None:
     waited = []
     for _ in range(60):
-        waited.append(replicas.command()[2])
+        waited.append(replicas.commands()[0][2])
         with pytest.raises(NotDurableError):
             replicas.judge(0)
         clock.now += IMPATIENT_SECONDS / 20
@@ -86,6 +92,6 @@ def test_while_replicas_are_missing_one_write_in_a_quarter_of_a_minute_waits_for
 def test_once_they_are_back_it_waits_for_them_again(replicas: WriteDurability) -> None:
     with pytest.raises(NotDurableError):
         replicas.judge(1)
-    assert replicas.command() == ("WAIT", 2, 1)
+    assert replicas.commands() == [("WAIT", 2, 1)]
     replicas.judge(2)
-    assert replicas.command() == ("WAIT", 2, 500)
+    assert replicas.commands() == [("WAIT", 2, 500)]
