@@ -16,7 +16,7 @@ from tests.chaos.valkey import new_valkey
 Steps = Iterator[float]
 """A fault from its beginning to its end: each step says for how many seconds nothing more happens."""
 
-DEADLINE = 60.0
+DEADLINE = 40.0
 
 
 class Deployment(ABC):

@@ -32,8 +32,8 @@ STOPPED_SHARE = 0.3
 STEPS = 250
 """About as many as a worker without faults takes."""
 OF_DISK = ("disk full", "spool unwritable")
-JOBS, JOBS_OVER, JOBS_BESIDE, JOBS_ON_DISKS = 5, 10, 30, 2
-"""How many a run has; where Redis fails over, for seconds; if they do not wait for that; if each write takes one."""
+JOBS, JOBS_OVER, JOBS_BESIDE = 5, 10, 30
+"""How many a run has; how many where Redis fails over, which takes seconds; and if they do not wait for that."""
 
 
 class Kind(NamedTuple):
@@ -94,14 +94,6 @@ def _deployment(kind: Kind, seed: int, directory: Path) -> Deployment:
     return possible[seed // 2 % len(possible)](directory)
 
 
-def _jobs(kind: Kind) -> int:
-    if not kind.fails_over:
-        return JOBS
-    if kind.fsync and kind.replicas:
-        return JOBS_ON_DISKS
-    return JOBS_BESIDE if kind.cluster else JOBS_OVER
-
-
 class _Run:
     def __init__(self, kind: str, seed: int, stop: Flag, directory: Path) -> None:
         self._kind, self._seed, self._stop, self._directory = kind, seed, stop, directory
@@ -112,7 +104,8 @@ class _Run:
         self._deployment = _deployment(self._of, seed, directory)
         self._name = ("github-teams", "slack-usergroups")[seed % 2]
         self._system = SYSTEMS[self._name]
-        self._desired = [self._system.desired(self._random, number) for number in range(_jobs(self._of))]
+        jobs = JOBS_BESIDE if self._of.cluster else JOBS_OVER if self._of.fails_over else JOBS
+        self._desired = [self._system.desired(self._random, number) for number in range(jobs)]
         self._spool_is_writable_at = float("inf")
         self._waiting: list[str] = []
         self._faults: Counter[str] = Counter()

@@ -104,8 +104,7 @@ class Worker:
         for name in system.methods:
             setattr(system.calls, name, steps.wrap(getattr(system.calls, name), stops=False))
         waits = place.replicas or place.fsync
-        seconds = 2 if place.replicas and place.fsync else 0.3  # a replica says once a second what is on its disk
-        durability = WriteDurability(place.replicas, seconds, fsync=place.fsync) if waits else None
+        durability = WriteDurability(place.replicas, seconds=0.3, fsync=place.fsync) if waits else None
         broker = RedisBroker(place.redis_url, timeout=0.3, pause=0.3, durability=durability)
         publisher = steps.at(RedisEventPublisher(broker, channel="main", stream=STREAM, source="chaos"))
         spool = steps.at(SqliteEventSpool(place.directory / "spool" / "events", max_bytes=10_000_000))
