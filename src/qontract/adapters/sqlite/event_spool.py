@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import local
 from time import time
-from typing import Any, NamedTuple
+from typing import Any
 
 from prometheus_client import Counter, Gauge
 
@@ -46,10 +46,19 @@ _INTENTS = "SELECT CAST(scope AS BLOB), CAST(id AS BLOB), CAST(event AS BLOB) FR
 _HOW_MUCH = "SELECT count(*), coalesce(? - min(since), 0) FROM spool WHERE scope IS NULL"
 
 
-class _Opened(NamedTuple):
-    pid: int
-    file: tuple[int, int]
-    connection: sqlite3.Connection
+class _Connection(sqlite3.Connection):
+    """Closes itself when nobody has it any more; but not after a fork (SQLite, "How To Corrupt", 2.6)."""
+
+    pid = 0
+    file = (0, 0)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.pid = os.getpid()
+
+    def __del__(self) -> None:
+        if self.pid == os.getpid():
+            self.close()
 
 
 class SqliteEventSpool(EventSpool):
@@ -156,24 +165,31 @@ class SqliteEventSpool(EventSpool):
             ) from error
 
     def _connection(self) -> sqlite3.Connection:
-        opened: _Opened | None = getattr(self._thread, "opened", None)
-        if opened and opened.pid != os.getpid():
-            self._inherited.append(opened.connection)  # SQLite, "How To Corrupt", 2.6: not even closed after a fork
-        elif opened:
+        known: _Connection | None = getattr(self._thread, "connection", None)
+        if known and known.pid != os.getpid():
+            self._inherited.append(known)
+        elif known:
             with suppress(FileNotFoundError):
-                if _identity(self._path) == opened.file:
-                    return opened.connection
-            opened.connection.close()
+                if _identity(self._path) == known.file:
+                    return known
+            known.close()
         private_files.prepare(self._path)
         for journal in _JOURNALS:  # SQLite would take what another user put there for the rest of a write of ours
             private_files.refuse_foreign(self._path.with_name(self._path.name + journal))
-        connection = sqlite3.connect(self._path, timeout=self._busy_seconds, isolation_level="IMMEDIATE")
+        connection = sqlite3.connect(
+            self._path,
+            timeout=self._busy_seconds,
+            isolation_level="IMMEDIATE",
+            check_same_thread=False,  # each thread has its own, and any may be the last to have it
+            factory=_Connection,
+        )
         try:
             self._prepare(connection)
         except BaseException:
             connection.close()
             raise
-        self._thread.opened = _Opened(os.getpid(), _identity(self._path), connection)
+        connection.file = _identity(self._path)
+        self._thread.connection = connection
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
