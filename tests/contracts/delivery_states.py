@@ -72,9 +72,9 @@ class DeliveryStatesContract:
 
     async def test_what_a_subscription_asked_for_is_known_once_it_was_run(self, store: Store) -> None:
         entry = store.keep(b"1")
-        assert store.state(entry).interest is None
+        assert store.state(entry).wanted is None
         await store.opened()
-        assert store.state(entry).interest == ASKED
+        assert store.state(entry).wanted == ASKED
 
     async def test_what_is_not_read_yet_has_a_number_of_events_before_it(self, store: Store) -> None:
         entries = [store.keep(b"%d" % number) for number in range(4)]

@@ -177,9 +177,9 @@ async def replica(
     """Run a replica while the body runs."""
     running, subscription = asyncio.get_running_loop(), Subscription(NAME, handler)
     shared = handler.policy.shared
-    interest = SubscriptionFilter(tuple(handler.types), handler.policy.max_attempts, shared)
+    wanted = SubscriptionFilter(tuple(handler.types), handler.policy.max_attempts, shared)
     claim_seconds = limits.claim_seconds
-    log = InMemoryEventLog(events, NAME, name, shared=shared, claim_seconds=claim_seconds, interest=interest)
+    log = InMemoryEventLog(events, NAME, name, shared=shared, claim_seconds=claim_seconds, wanted=wanted)
     counts: Counter[DeliveryCount] = Counter()
 
     async def nowhere(_: Delivery, event: DomainEvent) -> None:

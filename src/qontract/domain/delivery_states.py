@@ -57,7 +57,7 @@ class DeliveryState:
     - `missing` says what could not be read, or not to the end.
     """
 
-    interest: SubscriptionFilter | None = None
+    wanted: SubscriptionFilter | None = None
     is_kept: bool = True
     is_read: bool = False
     unread_before: int = 0

@@ -91,8 +91,8 @@ def _discarded(facts: DeliveryFacts, done: datetime | None) -> SubscriptionFindi
 def _without_delivery(facts: DeliveryFacts) -> SubscriptionFinding | None:
     """Say that the subscription does not want it, or begins after it."""
     state = facts.state
-    if state.interest and facts.event_type is not None and not state.pending and not state.is_redriven:
-        types = state.interest.types
+    if state.wanted and facts.event_type is not None and not state.pending and not state.is_redriven:
+        types = state.wanted.types
         if not any(type_pattern(one).fullmatch(facts.event_type) for one in types):
             return _not_wanted(facts, facts.event_type, types)
     if state.later and not state.is_to_come:
@@ -176,7 +176,7 @@ def _waiting(facts: DeliveryFacts, predecessor: Predecessor) -> SubscriptionFind
 
 
 def _retrying(facts: DeliveryFacts, pending: PendingEntry) -> SubscriptionFinding:
-    of = facts.state.interest.max_attempts if facts.state.interest else None
+    of = facts.state.wanted.max_attempts if facts.state.wanted else None
     number = len(pending.failures) + 1
     error = pending.failures[-1].error if pending.failures else "the handler asked for it to be retried later"
     if pending.begun:
@@ -197,8 +197,8 @@ def _retrying(facts: DeliveryFacts, pending: PendingEntry) -> SubscriptionFindin
 
 
 def _in_flight(facts: DeliveryFacts, pending: PendingEntry) -> SubscriptionFinding:
-    interest = facts.state.interest
-    if interest and interest.shared:
+    wanted = facts.state.wanted
+    if wanted and wanted.shared:
         reason = f"{pending.replica} has it, showed so {duration(pending.seconds)} ago,"
         return _held_by(facts, pending, reason, pending.seconds, is_silent=pending.seconds > ALIVE_SECONDS)
     view, since = facts.view, facts.now - timedelta(seconds=pending.seconds)

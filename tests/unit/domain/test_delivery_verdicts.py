@@ -58,7 +58,7 @@ def test_an_attempt_comes_or_is_due_or_runs(more: dict[str, Any], says: str) -> 
 
 
 def test_one_that_asks_for_no_type_at_all_does_not_want_it() -> None:
-    unwanted = found(interest=SubscriptionFilter((), 3))
+    unwanted = found(wanted=SubscriptionFilter((), 3))
     assert (unwanted.verdict, unwanted.details["pattern"]) == (Verdict.NOT_WANTED, None)
     assert unwanted.reason.endswith("and it asks for none")
 

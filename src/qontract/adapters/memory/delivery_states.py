@@ -33,11 +33,11 @@ class InMemoryDeliveryStates(DeliveryStates):
     def _state(self, one: SubscriptionState, place: Place, number: int) -> DeliveryState:
         redriven = next((new for new, kept in reversed(one.redriven.items()) if kept.entry == str(number)), None)
         pending = self._entry(one, place, redriven or number)
-        is_shared = bool(one.interest and one.interest.shared)
+        is_shared = bool(one.wanted and one.wanted.shared)
         before = [self._entry(one, place, other) for other in sorted(place.pending) if other < number]
         begins, made, moved = one.begins or (0, 0.0, False)
         return DeliveryState(
-            interest=one.interest,
+            wanted=one.wanted,
             is_kept=number in self._events.kept,
             is_read=number <= place.last,
             unread_before=0 if redriven else sum(place.last < other < number for other in self._events.kept),

@@ -43,13 +43,13 @@ class InMemoryEventLog(EventLog):
         wants: Callable[[str], bool] | None = None,
         type_of: Callable[[bytes], str] | None = None,
         claim_seconds: float = 30.0,
-        interest: SubscriptionFilter | None = None,
+        wanted: SubscriptionFilter | None = None,
     ) -> None:
         self._events = events
         self._name = subscription
         self._replica = replica
         self._shared = shared
-        self._interest = interest
+        self._wanted = wanted
         self._known = events.of(subscription)
         self._now = events.now
         self._reader = Reader(events, self._known, replica, wants, type_of, claim_seconds if shared else None)
@@ -60,7 +60,7 @@ class InMemoryEventLog(EventLog):
         await asyncio.sleep(0)
         with self._events.lock:
             self._known.begins = self._known.begins or (self._events.oldest, self._now(), False)
-            return self._known.open(self._replica, self._interest)
+            return self._known.open(self._replica, self._wanted)
 
     async def lead(self, seconds: float) -> bool:
         """Lead for so long from now, unless another replica leads; return whether this replica leads."""

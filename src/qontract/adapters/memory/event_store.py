@@ -79,12 +79,12 @@ class SubscriptionState:
     remembered: dict[str, float] = field(default_factory=dict)
     leader: tuple[str, float] = ("", 0)
     releases: int = 0
-    interest: SubscriptionFilter | None = None
+    wanted: SubscriptionFilter | None = None
     begins: tuple[int, float, bool] | None = None
     outcomes: dict[str, EndedDelivery] = field(default_factory=dict)
     paused: Pause | None = None
 
-    def open(self, replica: str, interest: SubscriptionFilter | None) -> bool:
+    def open(self, replica: str, wanted: SubscriptionFilter | None) -> bool:
         """Make its place if it is missing, and return whether it was. The caller holds the lock."""
         made = self.place is None
         place = self.place = self.place or Place()
@@ -92,7 +92,7 @@ class SubscriptionState:
         for pending in place.pending.values():
             pending.again |= pending.owner == replica
         self.releases += 1
-        self.interest = interest or self.interest
+        self.wanted = wanted or self.wanted
         return made
 
     def keep_ending(self, entry: Entry, number: int) -> None:

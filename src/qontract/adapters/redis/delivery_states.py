@@ -15,7 +15,7 @@ from qontract.adapters.redis.records.attempt_records import restore_attempts
 from qontract.adapters.redis.records.delivery_outcomes import decode_outcomes
 from qontract.adapters.redis.records.entries import REDRIVEN, is_entry_id
 from qontract.adapters.redis.records.redrive_marks import mark_from, member_of
-from qontract.adapters.redis.records.subscription_records import filter_from, number_of, start_from
+from qontract.adapters.redis.records.subscription_records import filter_from, position_of, start_from
 from qontract.adapters.unreadable_values import excerpt
 from qontract.application.ports.delivery_states import DeliveryStates, DeliveryStatesError
 from qontract.application.ports.event_log import Entry
@@ -73,18 +73,18 @@ class _StateReader:
 
     def state(self) -> DeliveryState:
         keys, name, entry = self._keys, self._name, self._entry
-        interest = filter_from(self._try("interest", self._redis.hget, keys.interests, name), self._missing)
+        wanted = filter_from(self._try("interest", self._redis.hget, keys.interests, name), self._missing)
         later = start_from(self._try("place", self._redis.hget, keys.places, name), entry, self._missing)
         group = self._group(keys.stream)
         last = group["last-delivered-id"].decode() if group else "0-0"
         redriven = self._redriven()
         stream, place = (keys.redriven(name), redriven) if redriven else (keys.stream, entry)
         pending = self._pending(stream, place, place, 1)
-        is_read = number_of(entry) <= number_of(last)
-        ordered = pending and not redriven and not (interest and interest.shared)
+        is_read = position_of(entry) <= position_of(last)
+        ordered = pending and not redriven and not (wanted and wanted.shared)
         ahead, more = self._ahead() if ordered else ((), False)
         return DeliveryState(
-            interest=interest,
+            wanted=wanted,
             is_kept=bool(self._try("stream", self._redis.xrange, keys.stream, entry, entry)),
             is_read=group is not None and is_read,
             unread_before=0 if is_read or redriven else self._unread(last),
@@ -147,11 +147,11 @@ class _StateReader:
         if len(first) < _MAX_AHEAD:
             return tuple(first), False
         names = self._try("records", self._redis.hscan, self._keys.records(self._name), 0, None, _MAX_RECORDS)
-        recorded = sorted((name.decode() for name in (names or (0, {}))[1]), key=number_of)
+        recorded = sorted((name.decode() for name in (names or (0, {}))[1]), key=position_of)
         between = [
             name
             for name in recorded
-            if is_entry_id(name) and number_of(first[-1].entry) < number_of(name) < number_of(self._entry)
+            if is_entry_id(name) and position_of(first[-1].entry) < position_of(name) < position_of(self._entry)
         ]
         rest = [pending for name in between for pending in self._pending(self._keys.stream, name, name, 1)]
         return (*first, *rest), True

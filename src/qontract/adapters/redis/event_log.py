@@ -67,7 +67,7 @@ class RedisEventLog(EventLog):
         self._shared_waits = shared_waits
         self._read_ahead = read_ahead
         self._streams = (keys.redriven(subscription), keys.stream)
-        self._interest = json.dumps({"types": [*types], "max_attempts": max_attempts, "shared": shared})
+        self._wanted = json.dumps({"types": [*types], "max_attempts": max_attempts, "shared": shared})
         self._lease = keys.lease(subscription)
         self._records = keys.records(subscription)
         self._outcomes = keys.outcomes(subscription)
@@ -85,7 +85,7 @@ class RedisEventLog(EventLog):
         """Make the groups, and forget replicas that have been away for long."""
         with translate_event_log_errors():
             keys = [*self._streams, self._records, self._keys.interests, self._keys.places]
-            made, history = await run(self._redis, "open_subscription", keys, self._name, self._interest)
+            made, history = await run(self._redis, "open_subscription", keys, self._name, self._wanted)
             self._reader.restart(history)
             if made:
                 self._read_ahead.clear()

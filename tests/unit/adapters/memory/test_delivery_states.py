@@ -21,8 +21,8 @@ class TestInMemoryDeliveryStates(DeliveryStatesContract):
             return str(events.newest)
 
         def log(replica: str, shared: bool) -> EventLog:
-            interest = SubscriptionFilter(ASKED.types, ASKED.max_attempts, shared)
-            return InMemoryEventLog(events, NAME, replica, shared=shared, interest=interest)
+            wanted = SubscriptionFilter(ASKED.types, ASKED.max_attempts, shared)
+            return InMemoryEventLog(events, NAME, replica, shared=shared, wanted=wanted)
 
         states = InMemoryDeliveryStates(events)
         letters = InMemoryDeadLetters(events=events)

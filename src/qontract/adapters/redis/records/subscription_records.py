@@ -17,7 +17,7 @@ def filter_from(found: bytes | None, missing: list[str]) -> SubscriptionFilter |
         missing.append("interest: it is not known what it asks for; nobody has run it with this version")
         return None
     try:
-        return _interest(read_json(found))
+        return _filter(read_json(found))
     except (ValueError, KeyError, TypeError) as error:
         missing.append(f"interest: {excerpt(f'{type(error).__name__}: {error}')}")
         return None
@@ -28,18 +28,18 @@ def start_from(found: bytes | None, entry: str, missing: list[str]) -> Subscript
     if found is None:
         return None
     try:
-        return _beginning(read_json(found), entry)
+        return _start(read_json(found), entry)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError) as error:
         missing.append(f"place: {excerpt(f'{type(error).__name__}: {error}')}")
         return None
 
 
-def number_of(entry_id: str) -> tuple[int, ...]:
+def position_of(entry_id: str) -> tuple[int, ...]:
     """Return by what ids are in order; of what is none, nothing."""
     return tuple(map(int, entry_id.split("-"))) if is_entry_id(entry_id) else ()
 
 
-def _interest(known: Any) -> SubscriptionFilter:
+def _filter(known: Any) -> SubscriptionFilter:
     types, attempts = known["types"][:_MAX_TYPES], known["max_attempts"]
     if not all(isinstance(one, str) and len(one) <= _MAX_TYPE_LENGTH for one in types):
         raise ValueError("a type is no text, or too long")
@@ -48,13 +48,13 @@ def _interest(known: Any) -> SubscriptionFilter:
     return SubscriptionFilter(tuple(types), attempts, bool(known["shared"]))
 
 
-def _beginning(known: Any, entry: str) -> SubscriptionStart | None:
+def _start(known: Any, entry: str) -> SubscriptionStart | None:
     time, moved = datetime.fromtimestamp(known["at"] / 1000, UTC), bool(known["moved"])
     bound = known["after"] if moved else known.get("first")
     if bound is None:  # made on an empty stream: what had been there before, was gone
-        is_before = number_of(entry)[0] < int(known["at"])
+        is_before = position_of(entry)[0] < int(known["at"])
     elif is_entry_id(bound):
-        is_before = number_of(entry) < number_of(bound) or (moved and number_of(entry) == number_of(bound))
+        is_before = position_of(entry) < position_of(bound) or (moved and position_of(entry) == position_of(bound))
     else:
         raise ValueError("no id of an entry")
     return SubscriptionStart(time, moved) if is_before else None
