@@ -86,11 +86,11 @@ def test_the_subscriber_module_has_app_and_broker_when_asked(monkeypatch: pytest
     from qontract.entrypoints import subscriber
 
     monkeypatch.setattr("qontract.entrypoints.logs.configure_logs", lambda _: None)  # the logs here are pytest's
-    subscriber._made.cache_clear()
+    subscriber._make_app.cache_clear()
     assert isinstance(subscriber.app, AsgiFastStream)
     assert isinstance(subscriber.broker, FastStreamBroker)
     assert subscriber.app.broker is subscriber.broker
-    subscriber._made.cache_clear()
+    subscriber._make_app.cache_clear()
 
 
 def test_the_package_says_that_it_is_typed() -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
+from urllib.error import URLError
 
 from slack_sdk.errors import SlackApiError
 
@@ -122,7 +123,8 @@ def _refused(method: str, error: SlackApiError, *, done: str | None, wait: bool)
 
 
 def _unanswered(method: str, error: Exception) -> IntegrationError:
-    return IntegrationError(f"Slack did not answer {method}: {one_line(f'{type(error).__name__}: {error}')}")
+    reason = error.reason if isinstance(error, URLError) and isinstance(error.reason, Exception) else error
+    return IntegrationError(f"Slack did not answer {method}: {one_line(f'{type(reason).__name__}: {reason}')}")
 
 
 def _unreadable(method: str, error: Exception) -> IntegrationError:
