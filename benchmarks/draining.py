@@ -109,8 +109,8 @@ async def delivering(handlers: Mapping[str, EventHandler[Any]]) -> AsyncIterator
     subscriptions = [Subscription(name, handler) for name, handler in handlers.items()]
     deliveries = deliveries_of(container, Loaded(subscriptions, {}, {}))
     quiet_collector()
-    async with container.event_log_connection() as event_log_connection:
-        await deliveries.start(event_log_connection)
+    async with container.event_log_connection() as connection:
+        await deliveries.start(connection)
         try:
             yield
         finally:

@@ -23,7 +23,7 @@ from qontract.entrypoints.container import Container
 from qontract.entrypoints.process_registration import registered, this_process
 from qontract.entrypoints.serving import health
 from qontract.entrypoints.serving.api_docs_pages import asyncapi_page
-from qontract.entrypoints.subscriber.background_tasks import kept_going
+from qontract.entrypoints.subscriber.background_tasks import keep_running
 from qontract.entrypoints.subscriber.deliveries import Deliveries, deliveries_of
 from qontract.entrypoints.subscriber.stream_maintenance import StreamMaintenance
 from qontract.entrypoints.subscriptions import load_subscriptions
@@ -39,9 +39,9 @@ def application(container: Container) -> AsgiFastStream:
     loaded = load_subscriptions(settings.subscriber)
     refused = plugins.together(event_types, loaded.refused)
     metrics.REFUSED.set(len(loaded.refused))
-    event_log_connection: EventLogConnection = container.event_log_connection()
+    connection: EventLogConnection = container.event_log_connection()
     deliveries = deliveries_of(container, loaded)
-    stream_maintenance = StreamMaintenance(event_log_connection, loaded.subscriptions, settings.subscriber)
+    maintenance = StreamMaintenance(connection, loaded.subscriptions, settings.subscriber)
     keeping = bool(settings.events.stream)
     stack = AsyncExitStack()
 
@@ -51,10 +51,10 @@ def application(container: Container) -> AsgiFastStream:
         if not keeping:
             log.warning("subscriptions not run; QAPI_EVENTS__STREAM is empty, and no event is kept")
             return
-        await stack.enter_async_context(event_log_connection)
-        await _check_eviction(event_log_connection, refuse=settings.subscriber.refuse_eviction)
-        await deliveries.start(event_log_connection)
-        keeping_up = asyncio.create_task(kept_going("stream_maintenance", stream_maintenance.run))
+        await stack.enter_async_context(connection)
+        await _check_eviction(connection, refuse=settings.subscriber.refuse_eviction)
+        await deliveries.start(connection)
+        keeping_up = asyncio.create_task(keep_running("stream maintenance", maintenance.run))
         stack.callback(keeping_up.cancel)
         stack.push_async_callback(deliveries.stop)
 
@@ -67,9 +67,9 @@ def application(container: Container) -> AsgiFastStream:
     pages = health.application(
         live=_live(deliveries),
         ready=_ready(
-            deliveries, stream_maintenance, refused, container.server_check("subscriber", writes=False), keeping=keeping
+            deliveries, maintenance, refused, container.server_check("subscriber", writes=False), keeping=keeping
         ),
-        metrics=_metrics(deliveries, event_log_connection, keeping=keeping),
+        metrics=_metrics(deliveries, connection, keeping=keeping),
     )
     app = AsgiFastStream(
         broker,
@@ -101,10 +101,10 @@ def _document_routes(document: Callable[[], dict[str, Any]]) -> list[tuple[str, 
     ]
 
 
-async def _check_eviction(event_log_connection: EventLogConnection, *, refuse: bool) -> None:
+async def _check_eviction(connection: EventLogConnection, *, refuse: bool) -> None:
     """Warn of a server that may evict the stream itself. Raises SystemExit if that is to be refused."""
     try:
-        policy = await event_log_connection.evicting_policy()
+        policy = await connection.evicting_policy()
     except EventLogError as error:
         log.info("maxmemory-policy of the server is not known", extra={"error": str(error)})
         return
@@ -124,7 +124,7 @@ def _live(deliveries: Deliveries) -> health.Health:
 
 def _ready(
     deliveries: Deliveries,
-    stream_maintenance: StreamMaintenance,
+    maintenance: StreamMaintenance,
     refused: dict[str, str],
     server: ServerCheck,
     *,
@@ -133,14 +133,12 @@ def _ready(
     async def ready() -> Mapping[str, Any]:
         state = await health.check_server(server)
         blocked = deliveries.blocked
-        unattended = (
-            stream_maintenance.unattended & deliveries.standing_by()
-        )  # one that is read here says by itself whether it is
+        unattended = maintenance.unattended & deliveries.standing_by()  # one that is read here says so by itself
         body = {
             "stalled": deliveries.stalled() if keeping else [],
             "blocked": [asdict(blocked)] if blocked else [],
             "unattended": sorted(unattended),
-            "behind": sorted(stream_maintenance.behind),
+            "behind": sorted(maintenance.behind),
             "stuck": deliveries.stuck(),
             "refused": sorted(refused),
             "stale": deliveries.stale(),
@@ -152,12 +150,12 @@ def _ready(
 
 
 def _metrics(
-    deliveries: Deliveries, event_log_connection: EventLogConnection, *, keeping: bool
+    deliveries: Deliveries, connection: EventLogConnection, *, keeping: bool
 ) -> Callable[[], Awaitable[bytes]]:
     async def page() -> bytes:
         for name, number in deliveries.in_flight().items():
             metrics.IN_FLIGHT.labels(name).set(number)
-        return await metrics.exposition(event_log_connection.measures if keeping else None)
+        return await metrics.exposition(connection.measures if keeping else None)
 
     return page
 

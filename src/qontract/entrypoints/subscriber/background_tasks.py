@@ -13,7 +13,7 @@ _WELL_SECONDS = 120.0
 """After so long at work, what breaks off is started again as soon as if it was the first time."""
 
 
-async def kept_going(name: str, work: Callable[[], Awaitable[object]]) -> None:
+async def keep_running(name: str, work: Callable[[], Awaitable[object]]) -> None:
     """Do the work until it returns. If it breaks off, say so and begin again, after a pause that grows to a minute.
 
     A cancellation that nobody asked for is such a break too.

@@ -28,7 +28,7 @@ from qontract.application.ports.event_spool import EventSpoolError
 from qontract.entrypoints import metrics
 from qontract.entrypoints.container import Container
 from qontract.entrypoints.settings_reload import LOOK_SECONDS
-from qontract.entrypoints.subscriber.background_tasks import kept_going
+from qontract.entrypoints.subscriber.background_tasks import keep_running
 from qontract.entrypoints.subscriber.watchdog import Blocked, Watchdog
 from qontract.entrypoints.subscriptions import AnyRenewal, Loaded
 
@@ -132,7 +132,7 @@ class Deliveries:
             guard.cancel()
 
     def _guard(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        task = asyncio.create_task(kept_going(name, work))
+        task = asyncio.create_task(keep_running(name, work))
         self._guards.add(task)
         task.add_done_callback(self._guards.discard)
 
@@ -161,17 +161,17 @@ class Deliveries:
             self._ended = True
 
     async def _deliver(self) -> None:
-        ticking = asyncio.create_task(kept_going("watchdog's tick", self._watchdog.tick))
+        ticking = asyncio.create_task(keep_running("watchdog's tick", self._watchdog.tick))
         async with self._connect() as event_log:
             follow_ups = FollowUps(event_log.publisher, self._events, source=self._source)
             works = [
                 asyncio.create_task(
-                    kept_going(f"delivery to {each.name}", partial(self._work_on, each, event_log, follow_ups))
+                    keep_running(f"delivery to {each.name}", partial(self._work_on, each, event_log, follow_ups))
                 )
                 for each in self._subscriptions
             ]
             renewing = [
-                asyncio.create_task(kept_going(f"renewal of {name}", partial(self._renew, name, renewal)))
+                asyncio.create_task(keep_running(f"renewal of {name}", partial(self._renew, name, renewal)))
                 for name, renewal in self._renewals.items()
                 if renewal.made
             ]

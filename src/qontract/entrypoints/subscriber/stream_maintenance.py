@@ -33,11 +33,11 @@ class StreamMaintenance:
 
     def __init__(
         self,
-        event_log_connection: EventLogConnection,
+        connection: EventLogConnection,
         subscriptions: Sequence[Subscription],
         settings: SubscriberSettings,
     ) -> None:
-        self._event_logs = event_log_connection
+        self._connection = connection
         self._subscriptions = subscriptions
         self._names = tuple(subscription.name for subscription in subscriptions)
         self._settings = settings
@@ -50,10 +50,10 @@ class StreamMaintenance:
 
     async def run(self) -> None:
         """Work until it is cancelled. What the event log refuses is said once, and tried again at the next step."""
-        views = {each.name: self._event_logs.of(each.name, each.handler) for each in self._subscriptions}
+        views = {each.name: self._connection.of(each.name, each.handler) for each in self._subscriptions}
         while True:
             for _ in range(2):
-                show = partial(self._event_logs.show_alive, self._names)
+                show = partial(self._connection.show_alive, self._names)
                 await self._ask("subscriptions cannot be shown as running; it is tried again", show)
                 await self._look(views)
                 await asyncio.sleep(min(_STEP_SECONDS, self._settings.retention_seconds / 2))
@@ -90,7 +90,7 @@ class StreamMaintenance:
         self._unread, self._old, self.unattended, self.behind = unread, old, unattended, behind
 
     async def _trim(self) -> Trimmed:
-        return await self._event_logs.trim(self._settings.retention_seconds, self._settings.abandoned_seconds)
+        return await self._connection.trim(self._settings.retention_seconds, self._settings.abandoned_seconds)
 
     def _trimmed(self, trimmed: Trimmed) -> None:
         if trimmed.events:

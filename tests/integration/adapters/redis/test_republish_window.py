@@ -123,8 +123,8 @@ async def test_a_follow_up_event_that_a_promoted_replica_lacks_is_published_agai
     with behind_a_name() as (servers, name):
         monkeypatch.setenv("QAPI_CACHE_BROKER_URL", f"redis://127.0.0.1:{name.port}/0")
         container, before = Container(), again()
-        async with container.delivery_event_log_connection() as event_log_connection:
-            follow_ups = FollowUps(event_log_connection.publisher, container.event_manager(), source="qontract-api")
+        async with container.delivery_event_log_connection() as connection:
+            follow_ups = FollowUps(connection.publisher, container.event_manager(), source="qontract-api")
 
             async def follow_up(*numbers: int) -> None:
                 for number in numbers:

@@ -208,7 +208,9 @@ def closed_port() -> Iterator[int]:
 
 def test_a_refused_connection_is_an_error_without_the_token(closed_port: int) -> None:
     workspaces = through(f"http://127.0.0.1:{closed_port}/api/", timeout=1)
-    with pytest.raises(IntegrationError, match=r"^Slack did not answer usergroups\.create: ConnectionRefusedError") as caught:
+    with pytest.raises(
+        IntegrationError, match=r"^Slack did not answer usergroups\.create: ConnectionRefusedError"
+    ) as caught:
         workspaces.apply(create())
     assert "xoxb" not in str(caught.value)
 
