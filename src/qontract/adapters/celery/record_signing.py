@@ -1,4 +1,4 @@
-"""RecordSigner of what is kept in Redis: who can write there cannot make a job that a worker runs."""
+"""Signatures of what is kept in Redis: who can write there cannot make a job that a worker runs."""
 
 import hashlib
 import hmac
