@@ -16,7 +16,7 @@ from qontract.application.control.group_redrive import GroupRedrive, RedriveProg
 from qontract.application.control.subscriptions import SubscriptionControl
 from qontract.application.event_manager import EventManager
 from qontract.application.ports.event_handler import Delivery, EventHandler, Policy
-from qontract.domain.dead_letters import Group
+from qontract.domain.dead_letters import LetterGroup
 from qontract.domain.events import DomainEvent
 from qontract.testing import InMemorySubscriber
 from tests.support.delivering import an_event, number_of
@@ -65,14 +65,14 @@ class Site:
     def changes(self, by: str = "alice") -> LetterChanges:
         return LetterChanges(self.dead_letters, EventManager(self.publisher), by=by)
 
-    def group(self, *, of: int = 0) -> Group:
+    def group(self, *, of: int = 0) -> LetterGroup:
         """Return the group of the letter of this number."""
         [wanted] = [letter for letter in self.dead_letters.iterate() if letter.subject == f"person-{of}"]
         group = group_of(self.dead_letters.iterate(), wanted.group)
         assert group
         return group
 
-    def redrive(self, group: Group, by: str = "alice") -> GroupRedrive:
+    def redrive(self, group: LetterGroup, by: str = "alice") -> GroupRedrive:
         return GroupRedrive(self.dead_letters, self.runs, self.changes(by), group)
 
     def sleep(self, seconds: float) -> None:

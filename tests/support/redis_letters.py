@@ -6,7 +6,7 @@ from typing import Any
 
 import redis
 
-from qontract.adapters.redis.lua_scripts import run_now
+from qontract.adapters.redis.lua_scripts import run_script_sync
 from qontract.adapters.redis.records.attempt_records import failures_to_json
 from qontract.testing.contracts.dead_letters import Failures, Store
 from tests.support.commands import end_of
@@ -32,7 +32,7 @@ def store_at(url: str, server: redis.Redis) -> Store:
 
     def trim(entry: str) -> None:
         server.xadd(KEYS.stream, {"__data__": b"later"}, f"{int(entry.split('-', maxsplit=1)[0]) + 1}-0")
-        run_now(server.execute_command, "trim_stream", [KEYS.stream, KEYS.alive, KEYS.redrives], 0, 0)
+        run_script_sync(server.execute_command, "trim_stream", [KEYS.stream, KEYS.alive, KEYS.redrives], 0, 0)
 
     def redriven() -> dict[str, list[bytes]]:
         found: dict[str, list[bytes]] = {}

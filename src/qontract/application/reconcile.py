@@ -14,7 +14,7 @@ from qontract.application.pending_intents import resolve
 from qontract.application.ports.integration import AnyIntegration, IntegrationError, RateLimitedError
 from qontract.application.ports.intents import IntentsError
 from qontract.domain.events import DomainEvent, EventData
-from qontract.domain.integration import Action, BlockedPlan, DesiredState, Failure, Plan, event_of
+from qontract.domain.integration import Action, BlockedPlan, DesiredState, Failure, Plan, event_of_action
 from qontract.domain.jobs import Job, JobProgress
 
 log = logging.getLogger(__name__)
@@ -242,7 +242,7 @@ class _Reconciliation:
         log.error("action failed" if failure.action_type else "scope failed", extra=failure.model_dump())
 
     def _event(self, data: EventData, subject: str) -> DomainEvent:
-        event = event_of(
+        event = event_of_action(
             self.integration.events,
             data,
             subject=subject,

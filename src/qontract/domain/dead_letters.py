@@ -137,7 +137,7 @@ class ChangedLetter:
 
 
 @dataclass
-class Group:
+class LetterGroup:
     """The dead letters of one subscription and cause: how many there are, and when the first and the last died.
 
     `example` is the id of the first letter; `error` and `type` are those of that letter.
@@ -173,9 +173,9 @@ def group_id(subscription: str, cause: Cause) -> str:
     return sha256(parts.encode(errors="backslashreplace")).hexdigest()[:10]
 
 
-def groups_of(letters: Iterable[DeadLetter]) -> list[Group]:
+def groups_of(letters: Iterable[DeadLetter]) -> list[LetterGroup]:
     """Return the groups of the letters, the largest first. It holds no letter in memory."""
-    groups: dict[str, Group] = {}
+    groups: dict[str, LetterGroup] = {}
     for letter in letters:
-        groups.setdefault(letter.group, Group.of(letter)).add(letter)
+        groups.setdefault(letter.group, LetterGroup.of(letter)).add(letter)
     return sorted(groups.values(), key=lambda group: -group.count)

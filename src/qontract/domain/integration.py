@@ -139,7 +139,7 @@ def refuse_repeated(what: str, names: Iterable[tuple[str, str]]) -> None:
         seen[key] = name
 
 
-def event_of(events: Sequence[type[DomainEvent]], data: EventData, **attributes: Any) -> DomainEvent:
+def event_of_action(events: Sequence[type[DomainEvent]], data: EventData, **attributes: Any) -> DomainEvent:
     """Return an event with this data, of the class among `events` whose `data` has this type.
 
     Raises LookupError if there is no such class.

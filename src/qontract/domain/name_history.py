@@ -41,7 +41,7 @@ class JobExplanation:
 
 
 @dataclass(frozen=True)
-class History:
+class NameHistory:
     """What is known of a name, the newest first.
 
     `scanned` is how many events the search looked at; with `more`, there are older ones. `missing` says what could not

@@ -6,7 +6,7 @@ import sys
 import structlog
 
 from qontract.application import tracing
-from qontract.application.delivery.attempts import about, current_delivery
+from qontract.application.delivery.attempts import current_delivery, log_fields
 
 _CHATTY = ("httpx", "celery.worker.strategy", "celery.app.trace", "uvicorn.error")
 """Loggers that log each step of what one line of ours says; their warnings stay."""
@@ -66,7 +66,7 @@ def _with_delivery(
 ) -> structlog.typing.EventDict:
     """Add which event the running handler was given."""
     if delivery := current_delivery.get():
-        for name, value in about(delivery.subscription, delivery.event).items():
+        for name, value in log_fields(delivery.subscription, delivery.event).items():
             entry.setdefault(name, value)
     return entry
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from qontract.domain.github_teams import TeamDeleted
-from qontract.domain.integration import Plan, event_of
+from qontract.domain.integration import Plan, event_of_action
 from qontract.domain.slack_desired_state import DesiredUsergroups
 from qontract.domain.slack_usergroups import UsergroupFailed, UsergroupFailure, UsergroupsBlocked
 
@@ -15,14 +15,14 @@ FAILURE = UsergroupFailure(workspace="coreos", error="no")
 
 
 def test_an_action_becomes_the_event_that_has_its_type_as_data() -> None:
-    event = event_of(EVENTS, FAILURE, subject="coreos")
+    event = event_of_action(EVENTS, FAILURE, subject="coreos")
     assert isinstance(event, UsergroupFailed)
     assert (event.data, event.subject) == (FAILURE, "coreos")
 
 
 def test_an_action_that_no_event_has_as_data_is_named_with_what_to_do() -> None:
     with pytest.raises(LookupError, match="no event type has UsergroupFailure as its data; name it in `events`"):
-        event_of((TeamDeleted,), FAILURE)
+        event_of_action((TeamDeleted,), FAILURE)
 
 
 @pytest.mark.parametrize("dry_run", ["false", "no", 0, None])

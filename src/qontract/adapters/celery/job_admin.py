@@ -97,7 +97,9 @@ class CeleryJobAdmin(JobAdmin):
         """Return the state of the job as the script says, and who has cancelled it."""
         signed, forged = self._signer.sign(by, "cancel", job_id), b""
         while True:
-            state, *found = lua_scripts.run(self._redis, "cancel_job", [self._ledger.key(job_id)], signed, forged)
+            state, *found = lua_scripts.run_script(
+                self._redis, "cancel_job", [self._ledger.key(job_id)], signed, forged
+            )
             who = self._ledger.who_cancelled(job_id, found[0]) if found else by
             if who is not None:
                 return state, who

@@ -12,9 +12,9 @@ import redis
 from pydantic import BaseModel
 
 from qontract.adapters.celery import lua_scripts
-from qontract.adapters.celery.ledger_connection import connected
+from qontract.adapters.celery.ledger_connection import connect_ledger
 from qontract.adapters.celery.ledger_records import Run, ScopeEnd, Wait, sizes
-from qontract.adapters.celery.lock_keepalive import called
+from qontract.adapters.celery.lock_keepalive import call_repeatedly
 from qontract.adapters.celery.record_signing import FORGED, ForgedError, RecordSigner
 from qontract.adapters.redis.keys import Keys
 from qontract.adapters.redis.wrong_type_keys import set_wrong_keys_aside_now
@@ -55,7 +55,7 @@ class JobLedger:
         self.prefix = prefix
         self.lock_seconds = lock_seconds
         self._signer = signer
-        self.redis = connected(url, retries=1)
+        self.redis = connect_ledger(url, retries=1)
         self.index = f"{prefix}jobs"
         """A sorted set: the jobs that are kept, by number."""
         self.kept_until = f"{prefix}jobs-kept-until"
@@ -76,8 +76,8 @@ class JobLedger:
         """A hash: how many memberships each scope had at the end of the last job."""
         self.number = f"{prefix}job-number"
         """The highest number of a job."""
-        self._patient_redis = connected(url, retries=16)
-        self._hasty_redis = connected(url, retries=1, timeout=0.5)
+        self._patient_redis = connect_ledger(url, retries=16)
+        self._hasty_redis = connect_ledger(url, retries=1, timeout=0.5)
 
     def record(self, job: Job) -> int:
         """Enter a job that is submitted, with a higher number than any before; return the turn for its message."""
@@ -167,7 +167,7 @@ class JobLedger:
         keys = [self.key(run.job.id), self.signs, self.waiting, *self._locks(run.locks)]
         pauses = int(seconds * 1000), self._delivery_milliseconds
         arguments = run.id, run.job.id, *self._texts(run.job.id, progress), *pauses
-        answer = lua_scripts.run(self._patient_redis, "put_back_job", keys, *arguments)
+        answer = lua_scripts.run_script(self._patient_redis, "put_back_job", keys, *arguments)
         return Wait(answer[0], answer[1] / 1000) if answer else None
 
     def finish(self, run: Run, progress: JobProgress) -> bool:
@@ -202,7 +202,7 @@ class JobLedger:
                 self.lock_seconds / 20,
                 partial(self._run, "extend_lock", [lock], holder, self._lock_milliseconds),
             )
-            with called(extend, every=every, seconds=seconds):
+            with call_repeatedly(extend, every=every, seconds=seconds):
                 yield True
         finally:
             self._run("free_lock", [lock], holder)
@@ -252,7 +252,7 @@ class JobLedger:
         texts = self._texts(job_id, JobProgress(result=progress.result))
         bounds = KEPT_SECONDS, SCOPE_DAYS * KEPT_SECONDS, MAX_SCOPES
         arguments = run, job_id, *texts, *bounds, *of_each
-        return bool(lua_scripts.run(self._patient_redis, "finish_job", [*keys, *self._locks(locks)], *arguments))
+        return bool(lua_scripts.run_script(self._patient_redis, "finish_job", [*keys, *self._locks(locks)], *arguments))
 
     def who_cancelled(self, job_id: str, raw: bytes | None) -> str | None:
         """Return who cancelled a job, of what Redis has of that; None also if that was not written by us."""
@@ -284,7 +284,7 @@ class JobLedger:
             return JobProgress(), _reason(error)
 
     def _run(self, script: str, keys: Sequence[str], *args: str | float) -> Any:
-        return lua_scripts.run(self.redis, script, keys, *args)
+        return lua_scripts.run_script(self.redis, script, keys, *args)
 
 
 def _reason(error: ValueError) -> str:

@@ -21,7 +21,7 @@ from qontract.adapters.celery.job_admin import CeleryJobAdmin
 from qontract.adapters.celery.job_ledger import BUSY_SECONDS, JobLedger
 from qontract.adapters.celery.job_slice import CeleryJobSlice, clock
 from qontract.adapters.celery.ledger_records import Run, Wait
-from qontract.adapters.celery.lock_keepalive import called
+from qontract.adapters.celery.lock_keepalive import call_repeatedly
 from qontract.adapters.celery.lost_jobs import resubmit_lost, set_wrong_keys_aside
 from qontract.adapters.celery.messages import MAX_COUNTDOWN, QUEUE, TASK
 from qontract.adapters.celery.record_signing import RecordSigner
@@ -146,7 +146,9 @@ class CeleryJobQueue(JobQueue):
         known = job.model_dump(include={"integration", "correlation_id", "requested_by", "reason"})
         with bound_contextvars(job_id=job_id, **known), tracing.job_slice(job, begun.attempt):
             mine = CeleryJobSlice(self._ledger, begun, asked=asked, slice_seconds=self._slice_seconds)
-            with called(mine.renew, every=self._ledger.lock_seconds / 20, seconds=self._time_limit + GRACE_SECONDS):
+            with call_repeatedly(
+                mine.renew, every=self._ledger.lock_seconds / 20, seconds=self._time_limit + GRACE_SECONDS
+            ):
                 return True, self._run(begun, mine)
 
     def _run(self, begun: Run, job_slice: CeleryJobSlice) -> Wait | None:

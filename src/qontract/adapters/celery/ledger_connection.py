@@ -8,7 +8,7 @@ from redis.retry import Retry
 from qontract.adapters.redis.connections import pool
 
 
-def connected(url: str, *, retries: int, timeout: float = 5) -> redis.Redis:
+def connect_ledger(url: str, *, retries: int, timeout: float = 5) -> redis.Redis:
     """Return a client that tries so often again, with pauses; `timeout`, in seconds, is of each answer."""
     connections = pool(
         url,

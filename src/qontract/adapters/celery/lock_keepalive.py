@@ -9,7 +9,7 @@ import redis
 
 
 @contextmanager
-def called(call: Callable[[], object], *, every: float, seconds: float) -> Iterator[None]:
+def call_repeatedly(call: Callable[[], object], *, every: float, seconds: float) -> Iterator[None]:
     """Call it each so many seconds in a thread while the body runs, for `seconds` at most, whatever Redis answers."""
     ended, until = Event(), monotonic() + seconds
 

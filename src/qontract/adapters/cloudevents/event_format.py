@@ -4,7 +4,7 @@ from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from qontract.adapters.cloudevents.event import Event, Text, json_object, reason, shortened
-from qontract.adapters.cloudevents.fast_decoding import read_directly
+from qontract.adapters.cloudevents.fast_decoding import decode_fast
 from qontract.adapters.cloudevents.mapper import as_class, from_cloudevent, to_cloudevent
 from qontract.application.ports.event_format import EventFormat
 from qontract.domain.events import DomainEvent
@@ -35,7 +35,7 @@ class CloudEventsEventFormat(EventFormat):
     def decode(self, content: bytes) -> DomainEvent:
         """Return the event."""
         try:
-            return read_directly(content)
+            return decode_fast(content)
         except Exception:  # noqa: BLE001 - a class is somebody else's code; and the other way says what is wrong
             return from_cloudevent(Event.from_json(content))
 

@@ -39,7 +39,7 @@ class _Ruled(BaseModel):
     extensions: dict[ExtensionName, Extension]
 
 
-def read_directly(content: bytes) -> DomainEvent:
+def decode_fast(content: bytes) -> DomainEvent:
     """Return what `from_cloudevent(Event.from_json(content))` does, 3 µs sooner.
 
     Raises some exception where only that way has the answer: for what is no event, or does not fit its class, or whose

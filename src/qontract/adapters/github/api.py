@@ -7,7 +7,7 @@ from githubkit.auth import AppAuthStrategy, BaseAuthStrategy, TokenAuthStrategy
 from githubkit.cache import MemCacheStrategy
 
 from qontract.adapters.call_bounds import Bounds
-from qontract.adapters.github.applying import apply
+from qontract.adapters.github.applying import apply_action
 from qontract.adapters.github.client import GithubCalls
 from qontract.adapters.github.organisation_reading import read_organisation
 from qontract.adapters.github.settings import GithubSettings
@@ -34,7 +34,7 @@ class GithubApi:
     def apply(self, action: TeamAction) -> None:
         """Do what the action says. Raises IntegrationError."""
         with self._calls(action.organisation) as calls:
-            apply(calls, action)
+            apply_action(calls, action)
 
     def _calls(self, organisation: str, seconds: float = inf) -> GithubCalls:
         settings = self._settings

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from qontract.adapters.github.client import GithubCalls, RefusedError
-from qontract.adapters.github.response_text import text
+from qontract.adapters.github.response_text import response_text
 from qontract.adapters.one_line_text import one_line
 from qontract.application.ports.integration import IntegrationError, RateLimitedError
 from qontract.domain.github_organisation import by_login, plain_login
@@ -17,7 +17,7 @@ _OTHER_SHAPE = (LookupError, TypeError, ValueError, AttributeError, RecursionErr
 _ABOUT_ONE_PERSON = {HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY}
 
 
-def apply(calls: GithubCalls, action: TeamAction) -> None:
+def apply_action(calls: GithubCalls, action: TeamAction) -> None:
     """Make the calls of the action. Raises IntegrationError."""
     try:
         _apply(calls, action)
@@ -37,7 +37,7 @@ def _apply(calls: GithubCalls, action: TeamAction) -> None:
             _set_people(calls, team, (*action.added, *action.promoted, *action.demoted), action.removed, roles)
         case DeleteTeam():
             if children := calls.get(f"{team}/teams"):
-                names = one_line(", ".join(text(child["name"]) for child in children))
+                names = one_line(", ".join(response_text(child["name"]) for child in children))
                 raise IntegrationError(f"{action.team!r} has children, which GitHub would delete with it: {names}")
             calls.delete(team)
 
@@ -49,7 +49,7 @@ def _create(calls: GithubCalls, action: CreateTeam) -> None:
         settings["parent_team_id"] = _id(calls, action.organisation, action.parent_slug)
     made = calls.post(f"/orgs/{quote(action.organisation)}/teams", name=action.team, **settings)
     try:
-        team = _path(action.organisation, text(made["slug"]))
+        team = _path(action.organisation, response_text(made["slug"]))
         people = (*action.members, *action.maintainers)
         roles = {plain_login(login): "maintainer" for login in action.maintainers}
         _set_people(calls, team, people, _uninvited(calls, team, people), roles)
@@ -61,7 +61,7 @@ def _create(calls: GithubCalls, action: CreateTeam) -> None:
 
 def _uninvited(calls: GithubCalls, team: str, people: Iterable[str]) -> list[str]:
     """Return who is in a new team without being asked for: who makes one with a user's token is its maintainer."""
-    there = [text(person["login"]) for person in calls.get(f"{team}/members")]
+    there = [response_text(person["login"]) for person in calls.get(f"{team}/members")]
     wanted = by_login(people)
     return [login for login in there if plain_login(login) not in wanted]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from qontract.adapters.github.client import GithubCalls
-from qontract.adapters.github.response_text import text
+from qontract.adapters.github.response_text import response_text
 from qontract.adapters.one_line_text import one_line
 from qontract.application.ports.integration import IntegrationError
 from qontract.domain.github_organisation import GithubOrganisation, GithubTeam, Privacy, plain_login
@@ -100,7 +100,7 @@ def _read(calls: GithubCalls, name: str) -> GithubOrganisation:
             met = first.keys() & last.keys() or not _next(found["first"])
             after |= {"morePeople": not met, "first": _next(found["first"]), "last": _previous(found["last"])}
         if after["moreInvited"]:
-            invited += [text(person["login"]) for person in found["pendingMembers"]["nodes"]]
+            invited += [response_text(person["login"]) for person in found["pendingMembers"]["nodes"]]
             after |= {"invited": _next(found["pendingMembers"]), "moreInvited": bool(_next(found["pendingMembers"]))}
         if after["moreTeams"]:
             teams += [_team(calls, name, team) for team in found["teams"]["nodes"]]
@@ -131,11 +131,11 @@ def _team(calls: GithubCalls, organisation: str, team: _Json) -> GithubTeam:
             invited += _invitees(found["invitations"])
             after["invited"] = _next(found["invitations"])
     return GithubTeam(
-        name=text(team["name"]),
-        slug=text(team["slug"]),
-        description=text(team["description"] or ""),
+        name=response_text(team["name"]),
+        slug=response_text(team["slug"]),
+        description=response_text(team["description"] or ""),
         privacy=_PRIVACY[team["privacy"]],
-        parent=team["parentTeam"] and text(team["parentTeam"]["slug"]),
+        parent=team["parentTeam"] and response_text(team["parentTeam"]["slug"]),
         members=_in_order(login for login, role in people.items() if role != "MAINTAINER"),
         maintainers=_in_order(login for login, role in people.items() if role == "MAINTAINER"),
         invited=_in_order(invited),
@@ -143,12 +143,12 @@ def _team(calls: GithubCalls, organisation: str, team: _Json) -> GithubTeam:
 
 
 def _roles(page: _Json) -> dict[str, str]:
-    return {text(edge["node"]["login"]): edge["role"] for edge in page["edges"]}
+    return {response_text(edge["node"]["login"]): edge["role"] for edge in page["edges"]}
 
 
 def _invitees(page: _Json) -> list[str]:
     """Return who is invited by login; an invitation to an e-mail address has nobody yet."""
-    return [text(invitation["invitee"]["login"]) for invitation in page["nodes"] if invitation["invitee"]]
+    return [response_text(invitation["invitee"]["login"]) for invitation in page["nodes"] if invitation["invitee"]]
 
 
 class _Asked:

@@ -8,7 +8,7 @@ import httpx
 
 from qontract.adapters.bounded_transport import BoundedTransport
 from qontract.adapters.call_bounds import Bounds, OutOfBoundsError
-from qontract.adapters.jwks.keys import keys_in
+from qontract.adapters.jwks.keys import parse_keys
 from qontract.adapters.one_line_text import one_line
 from qontract.adapters.safe_urls import safe_source
 from qontract.application import tracing
@@ -33,7 +33,7 @@ class FileKeySet(KeySet):
             raise KeySetError(f"the file cannot be read: {error.strerror}") from None
         if len(document) > DOCUMENT_BYTES:
             raise KeySetError(f"the file is longer than {DOCUMENT_BYTES} bytes")
-        return keys_in(document)
+        return parse_keys(document)
 
 
 class HttpKeySet(KeySet):
@@ -61,7 +61,7 @@ class HttpKeySet(KeySet):
             raise KeySetError(one_line(f"no answer: {type(error).__name__}: {error}")) from None
         if answer.status_code != HTTPStatus.OK:
             raise KeySetError(f"the answer is HTTP {answer.status_code}")
-        return keys_in(answer.content)
+        return parse_keys(answer.content)
 
 
 def key_set_at(source: str) -> FileKeySet | HttpKeySet:

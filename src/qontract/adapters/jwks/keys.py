@@ -28,7 +28,7 @@ _MAX_ID_LENGTH = 255
 log = logging.getLogger(__name__)
 
 
-def keys_in(document: bytes) -> Sequence[PublicKey]:
+def parse_keys(document: bytes) -> Sequence[PublicKey]:
     """Return the keys that can be used; of each other one a line says why not. Raises KeySetError: it is no key set."""
     try:
         content = json.loads(document)

@@ -15,7 +15,7 @@ SENT = Counter("qontract_spans_sent_total", "Spans that were sent: a collector t
 _SAID_AGAIN_SECONDS = 60
 
 
-class Seldom(logging.Filter):
+class OncePerPeriod(logging.Filter):
     """Lets each message pass once a minute: the SDK repeats its own with each batch that a collector does not take."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from qontract.adapters.opentelemetry.span_export import CountedBatches, CountedExporter, Seldom
+from qontract.adapters.opentelemetry.span_export import CountedBatches, CountedExporter, OncePerPeriod
 from qontract.application.ports.tracer import Attributes, Kind, Tracer
 
 CLOSE_SECONDS = 3.0
@@ -23,7 +23,7 @@ CLOSE_SECONDS = 3.0
 
 _KINDS = {kind: trace.SpanKind[kind.name] for kind in Kind}
 _W3C = TraceContextTextMapPropagator()
-_SELDOM = Seldom()
+_SELDOM = OncePerPeriod()
 
 
 def _batches() -> SpanProcessor:

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 from redis.asyncio import Redis
 
-from qontract.adapters.redis.broker import publication
+from qontract.adapters.redis.broker import publish_arguments
 from qontract.adapters.redis.event_publisher import count_published, encode
-from qontract.adapters.redis.lua_scripts import run
+from qontract.adapters.redis.lua_scripts import run_script
 from qontract.application.ports.async_event_publisher import AsyncEventPublisher
 from qontract.application.ports.event_sender import EncodedEvent
 from qontract.domain.events import DomainEvent
@@ -37,7 +37,9 @@ class RedisAsyncEventPublisher(AsyncEventPublisher):
             return
         outgoing = encode(events, self._source)
         with count_published(outgoing, self._stream or self._channel):
-            keys, arguments = publication(outgoing, self._channel, self._stream, history=self._remember is not None)
-            history = await run(self._redis, "publish", keys, *arguments)
+            keys, arguments = publish_arguments(
+                outgoing, self._channel, self._stream, history=self._remember is not None
+            )
+            history = await run_script(self._redis, "publish", keys, *arguments)
         if self._remember:
             self._remember(outgoing, history.decode())

@@ -24,7 +24,7 @@ from redis.retry import Retry
 from qontract.adapters.cloudevents import Event
 from qontract.adapters.redis.connections import NotPrimaryError, pool
 from qontract.adapters.redis.keys import intent_name, keys_of
-from qontract.adapters.redis.lua_scripts import run_now
+from qontract.adapters.redis.lua_scripts import run_script_sync
 from qontract.adapters.redis.write_durability import WriteDurability
 from qontract.application.ports.event_sender import EncodedEvent
 from qontract.application.ports.intents import INTENT_ID
@@ -111,12 +111,12 @@ class RedisBroker:
         NotDurableError if all was, and not on as many replicas, or disks, as it has to be.
         """
         ours = [event if isinstance(event, Event) else Event.from_sdk(event) for event in events]
-        self.send(list(map(encoded, ours)), channel=channel, stream=stream)
+        self.send(list(map(encode_event, ours)), channel=channel, stream=stream)
 
     def send(self, events: Sequence[EncodedEvent], *, channel: str = "", stream: str = "") -> None:
         """Publish events that are encoded, as `publish_all` does."""
-        keys, arguments = publication(events, channel, stream)
-        run_now(self.write, "publish", keys, *arguments)
+        keys, arguments = publish_arguments(events, channel, stream)
+        run_script_sync(self.write, "publish", keys, *arguments)
 
     def write(self, *command: str | bytes | int) -> Any:
         """Return Redis' answer to a command that writes, when what it wrote is on as many replicas as it has to be.
@@ -211,7 +211,7 @@ def _not_an_error(answer: Any) -> Any:
     return answer
 
 
-def encoded(event: Event) -> EncodedEvent:
+def encode_event(event: Event) -> EncodedEvent:
     """Return the event as it goes out."""
     extensions = event.model_extra or {}
     trace, intent_id = (_text(extensions.get(name)) for name in (TRACEPARENT, INTENT_ID))
@@ -222,7 +222,7 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def publication(
+def publish_arguments(
     events: Sequence[EncodedEvent], channel: str, stream: str, *, history: bool = False
 ) -> tuple[list[str], list[str | bytes | int]]:
     """Return the keys and the arguments of the script that publishes the events, and says which `history` has them.

@@ -8,7 +8,7 @@ import redis
 
 from qontract.adapters.redis.connections import client
 from qontract.adapters.redis.keys import keys_of
-from qontract.adapters.redis.lua_scripts import run_now
+from qontract.adapters.redis.lua_scripts import run_script_sync
 from qontract.adapters.redis.records.dead_letter_entries import change_from, change_to_json, letter_from
 from qontract.adapters.redis.records.entries import is_entry_id
 from qontract.adapters.redis.records.redrive_marks import (
@@ -142,7 +142,7 @@ class RedisDeadLetters(DeadLetters):
         return bytes(found[0].removeprefix(member)) if found else b""
 
     def _run(self, script: str, keys: list[str], *args: Any) -> Any:
-        return run_now(self._redis.execute_command, script, keys, *args)
+        return run_script_sync(self._redis.execute_command, script, keys, *args)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from qontract.adapters.redis.connections import client
 from qontract.adapters.redis.errors import translate_stream_errors
 from qontract.adapters.redis.kept_events import milliseconds
 from qontract.adapters.redis.keys import Keys, intent_name, keys_of
-from qontract.adapters.redis.lua_scripts import run_now
+from qontract.adapters.redis.lua_scripts import run_script_sync
 from qontract.adapters.redis.records.attempt_records import restore_attempts
 from qontract.adapters.redis.records.delivery_outcomes import decode_outcomes
 from qontract.adapters.redis.records.entries import REDRIVEN, is_entry_id
@@ -158,7 +158,7 @@ class _StateReader:
 
     def _unread(self, last: str) -> int:
         counted = self._try(
-            "lag", run_now, self._redis.execute_command, "count_entries", [self._keys.stream], last, self._entry
+            "lag", run_script_sync, self._redis.execute_command, "count_entries", [self._keys.stream], last, self._entry
         )
         return max(0, int(counted[0]) - (len(counted) == 1)) if counted else 0
 

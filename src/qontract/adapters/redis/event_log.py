@@ -14,13 +14,13 @@ from redis.asyncio import Redis
 
 from qontract.adapters.redis.errors import translate_event_log_errors
 from qontract.adapters.redis.keys import Keys
-from qontract.adapters.redis.lua_scripts import run
+from qontract.adapters.redis.lua_scripts import run_script
 from qontract.adapters.redis.records.attempt_records import failures_to_json, record_to_json
 from qontract.adapters.redis.records.delivery_outcomes import encode_outcomes
 from qontract.adapters.redis.records.entries import KEY_PREFIXES, content_of_fields, ids_by_stream, place_of
 from qontract.adapters.redis.stream.measures import measures_of
 from qontract.adapters.redis.stream.read_ahead import ReadAheadCache, ReadAheadCursor
-from qontract.adapters.redis.stream.reader import Reader
+from qontract.adapters.redis.stream.reader import ReplicaReader
 from qontract.adapters.redis.stream.shared_waits import SharedWaits
 from qontract.adapters.redis.stream.type_patterns import lua_patterns
 from qontract.application.ports.event_handler import Policy
@@ -71,7 +71,7 @@ class RedisEventLog(EventLog):
         self._lease = keys.lease(subscription)
         self._records = keys.records(subscription)
         self._outcomes = keys.outcomes(subscription)
-        self._reader = Reader(
+        self._reader = ReplicaReader(
             redis,
             keys,
             subscription=subscription,
@@ -85,7 +85,7 @@ class RedisEventLog(EventLog):
         """Make the groups, and forget replicas that have been away for long."""
         with translate_event_log_errors():
             keys = [*self._streams, self._records, self._keys.interests, self._keys.places]
-            made, history = await run(self._redis, "open_subscription", keys, self._name, self._wanted)
+            made, history = await run_script(self._redis, "open_subscription", keys, self._name, self._wanted)
             self._reader.restart(history)
             if made:
                 self._read_ahead.clear()
@@ -95,12 +95,14 @@ class RedisEventLog(EventLog):
     async def lead(self, seconds: float) -> bool:
         """Take or renew the lease."""
         with translate_event_log_errors():
-            return bool(await run(self._redis, "acquire_lease", [self._lease], self._replica, int(seconds * 1000)))
+            return bool(
+                await run_script(self._redis, "acquire_lease", [self._lease], self._replica, int(seconds * 1000))
+            )
 
     async def abdicate(self) -> None:
         """Delete the lease, if it is this replica's."""
         with translate_event_log_errors():
-            await run(self._redis, "release_lease", [self._lease], self._replica)
+            await run_script(self._redis, "release_lease", [self._lease], self._replica)
 
     async def paused(self) -> bool:
         """Look for the flag."""
@@ -140,7 +142,7 @@ class RedisEventLog(EventLog):
             names = [json.dumps(some) for some in (*ids_by_stream(entries), records)]
             keys = [*self._streams, self._records, self._outcomes]
             with translate_event_log_errors():
-                await run(self._redis, "acknowledge", keys, self._name, *names, encode_outcomes(entries))
+                await run_script(self._redis, "acknowledge", keys, self._name, *names, encode_outcomes(entries))
 
     async def record(self, entries: Collection[Entry]) -> None:
         """Keep the attempts in the hash of records, of entries that are still this replica's."""
@@ -150,7 +152,7 @@ class RedisEventLog(EventLog):
                 for some in _batches(here):
                     pairs = [part for entry_id, entry in some for part in (entry_id, record_to_json(entry))]
                     keys = [self._streams[stream], self._records]
-                    await run(self._redis, "record_attempts", keys, self._name, self._replica, prefix, *pairs)
+                    await run_script(self._redis, "record_attempts", keys, self._name, self._replica, prefix, *pairs)
                     for _, entry in some:
                         entry.recorded = True
 
@@ -161,7 +163,7 @@ class RedisEventLog(EventLog):
         keys = [self._streams[stream], self._keys.dead, self._records, self._keys.dead_counts]
         letter = (str(entry.key), content or b"", failures_to_json(entry.failures))
         with translate_event_log_errors():
-            await run(self._redis, "dead_letter", keys, self._name, entry_id, *letter, int(stream == 0))
+            await run_script(self._redis, "dead_letter", keys, self._name, entry_id, *letter, int(stream == 0))
 
     async def heartbeat(self, entries: Collection[Entry]) -> None:
         """Show life, if replicas compete; a leader shows it by its lease."""
@@ -177,13 +179,15 @@ class RedisEventLog(EventLog):
         with translate_event_log_errors():
             for stream, ids in zip(self._streams, ids_by_stream(entries), strict=True):
                 for some in _batches(ids):
-                    await run(self._redis, "set_idle", [stream], self._name, self._replica, int(seconds * 1000), *some)
+                    await run_script(
+                        self._redis, "set_idle", [stream], self._name, self._replica, int(seconds * 1000), *some
+                    )
 
     async def remember(self, ids: Collection[str], seconds: float) -> None:
         """Keep a mark for each id."""
         with translate_event_log_errors():
             for some in _batches([self._keys.handled(self._name, event_id) for event_id in ids]):
-                await run(self._redis, "remember_handled", some, max(1, int(seconds * 1000)))
+                await run_script(self._redis, "remember_handled", some, max(1, int(seconds * 1000)))
 
     async def known(self, event_id: str) -> bool:
         """Look for the mark."""
@@ -201,7 +205,7 @@ class RedisEventLog(EventLog):
 
     async def _forget(self, leaving: str) -> None:
         idle = int(10_000 * self._claim_seconds)
-        await run(self._redis, "forget_replicas", self._streams, self._name, idle, leaving)
+        await run_script(self._redis, "forget_replicas", self._streams, self._name, idle, leaving)
 
 
 def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -7,7 +7,7 @@ import redis
 from prometheus_client import Counter
 
 from qontract.adapters.cloudevents import to_cloudevent
-from qontract.adapters.redis.broker import RedisBroker, encoded
+from qontract.adapters.redis.broker import RedisBroker, encode_event
 from qontract.adapters.redis.write_durability import NotDurableError
 from qontract.application import tracing
 from qontract.application.ports.event_publisher import EventPublisher, EventPublisherError
@@ -49,7 +49,7 @@ class RedisEventPublisher(EventPublisher, EventSender):
 def encode(events: Sequence[DomainEvent], source: str) -> Sequence[EncodedEvent]:
     """Return the events as they go out. Raises EventPublisherError for one that is no CloudEvent."""
     try:
-        return [encoded(to_cloudevent(event, source)) for event in events]
+        return [encode_event(to_cloudevent(event, source)) for event in events]
     except ValueError as error:
         raise EventPublisherError(f"{type(error).__name__}: {error}", refused=True) from error
 

@@ -34,7 +34,7 @@ def _text(name: str) -> str:
     return files(__package__).joinpath("scripts", f"{name}.lua").read_text(encoding="utf-8")
 
 
-async def run(client: Redis, name: str, keys: Sequence[str], *args: Any) -> Any:
+async def run_script(client: Redis, name: str, keys: Sequence[str], *args: Any) -> Any:
     """Run a script, and send its text where the server does not know it. Raises redis.RedisError."""
     text, sha = script(name)
     try:
@@ -43,7 +43,7 @@ async def run(client: Redis, name: str, keys: Sequence[str], *args: Any) -> Any:
         return await client.eval(text, len(keys), *keys, *args)
 
 
-def run_now(execute: Callable[..., Any], name: str, keys: Sequence[str], *args: Any) -> Any:
+def run_script_sync(execute: Callable[..., Any], name: str, keys: Sequence[str], *args: Any) -> Any:
     """Run a script, as `run` does, without an event loop: `execute` sends one command."""
     text, sha = script(name)
     try:

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from qontract.adapters.redis.connections import client
 from qontract.adapters.redis.errors import translate_errors
 from qontract.adapters.redis.keys import keys_of
-from qontract.adapters.redis.lua_scripts import run_now
+from qontract.adapters.redis.lua_scripts import run_script_sync
 from qontract.adapters.redis.wrong_type_keys import set_wrong_keys_aside_now
 from qontract.adapters.unreadable_values import Unreadable, excerpt, read_json
 from qontract.application.ports.process_registry import ProcessRegistry, ProcessRegistryError
@@ -76,4 +76,4 @@ class RedisProcessRegistry(ProcessRegistry):
     def _run(self, script: str, *arguments: Any) -> Any:
         keys = [self._keys.processes, self._keys.processes_seen]
         with translate_errors(ProcessRegistryError):
-            return run_now(self._redis.execute_command, script, keys, *arguments)
+            return run_script_sync(self._redis.execute_command, script, keys, *arguments)

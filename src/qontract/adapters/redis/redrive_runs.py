@@ -7,7 +7,7 @@ from uuid import uuid4
 from qontract.adapters.redis.connections import client
 from qontract.adapters.redis.errors import translate_stream_errors
 from qontract.adapters.redis.keys import keys_of
-from qontract.adapters.redis.lua_scripts import run_now
+from qontract.adapters.redis.lua_scripts import run_script_sync
 from qontract.adapters.redis.records.attempt_records import restore_attempts
 from qontract.adapters.redis.records.entries import is_entry_id
 from qontract.adapters.redis.records.redrive_marks import mark_from
@@ -57,7 +57,7 @@ class RedisRedriveRuns(RedriveRuns):
         keys = [self._keys.redriven(run.subscription), self._keys.records(run.subscription)]
         while after:
             with translate_stream_errors(DeadLettersError, self._keys.stream):
-                flat: Any = run_now(self._redis.execute_command, "list_redriven", keys, after, _PAGE)
+                flat: Any = run_script_sync(self._redis.execute_command, "list_redriven", keys, after, _PAGE)
             for mark, record in zip(flat[1::3], flat[2::3], strict=True):
                 redriven = mark_from(mark)
                 if redriven and redriven.run == run.id:

@@ -29,12 +29,12 @@ class RedisReplicationHistory(ReplicationHistory):
     def read(self) -> ReplicationPosition:
         """Ask on a new connection of the broker, which uses it from then on."""
         try:
-            return self._broker.renew(("TYPE", self._key), ("INFO", "server", "replication"), history_of)
+            return self._broker.renew(("TYPE", self._key), ("INFO", "server", "replication"), position_from_info)
         except (redis.RedisError, OSError, ValueError) as error:
             raise ReplicationHistoryError(f"Redis: {excerpt(f'{type(error).__name__}: {error}')}") from error
 
 
-def history_of(info: Any) -> ReplicationPosition:
+def position_from_info(info: Any) -> ReplicationPosition:
     """Return what INFO says. Raises ValueError if that is not all there, and ReadOnlyError for a replica."""
     text = info.decode(errors="replace") if isinstance(info, bytes) else str(info)
     found = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)

@@ -10,7 +10,7 @@ import redis
 from qontract.adapters.redis.acl import OLDEST, AclUser, Grant, grants
 from qontract.adapters.redis.connections import NoSentinelError, NotPrimaryError, client
 from qontract.adapters.redis.keys import keys_of
-from qontract.adapters.redis.lua_scripts import run_now
+from qontract.adapters.redis.lua_scripts import run_script_sync
 from qontract.adapters.redis.write_durability import why_no_fsync
 from qontract.adapters.unreadable_values import excerpt
 from qontract.application.ports.server_check import ServerCheck, ServerState
@@ -53,7 +53,7 @@ class RedisServerCheck(ServerCheck):
         After a replica has answered, the next time asks on a new connection.
         """
         try:
-            answer = run_now(
+            answer = run_script_sync(
                 self._redis.execute_command, "check_commands", [self._ready], self._milliseconds, self._commands
             )
         except (redis.RedisError, OSError) as error:

@@ -12,7 +12,7 @@ from qontract.adapters.redis.connections import client
 from qontract.adapters.redis.errors import translate_stream_errors
 from qontract.adapters.redis.kept_events import milliseconds
 from qontract.adapters.redis.keys import keys_of
-from qontract.adapters.redis.lua_scripts import run_now
+from qontract.adapters.redis.lua_scripts import run_script_sync
 from qontract.adapters.redis.records.subscription_views import subscription_view
 from qontract.adapters.unreadable_values import excerpt
 from qontract.application.ports.subscriptions import BusyError, Subscriptions, SubscriptionsError, Target
@@ -104,7 +104,7 @@ class RedisSubscriptions(Subscriptions):
     def _run(self, name: str, script: str, keys: list[str], *args: Any) -> bool:
         if not _bytes(name):
             return False
-        answer: Any = run_now(self._redis.execute_command, script, keys, name, *args)
+        answer: Any = run_script_sync(self._redis.execute_command, script, keys, name, *args)
         if not isinstance(answer, list):
             return bool(answer)
         if answer[0] == b"led":
@@ -138,7 +138,9 @@ class RedisSubscriptions(Subscriptions):
         for _ in range(_MAX_STEPS):
             if _number(after) >= _number(last):
                 return count, False
-            step, *rest = run_now(self._redis.execute_command, "count_entries", [self._keys.stream], after, last)
+            step, *rest = run_script_sync(
+                self._redis.execute_command, "count_entries", [self._keys.stream], after, last
+            )
             count += step
             if not rest:
                 return count, False

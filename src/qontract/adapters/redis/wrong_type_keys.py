@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from qontract.adapters.redis.errors import translate_event_log_errors
 from qontract.adapters.redis.keys import Keys
-from qontract.adapters.redis.lua_scripts import run, run_now
+from qontract.adapters.redis.lua_scripts import run_script, run_script_sync
 from qontract.adapters.unreadable_values import UNREADABLE
 
 log = logging.getLogger(__name__)
@@ -26,13 +26,13 @@ async def set_wrong_keys_aside(redis: Redis, keys: Keys, subscriptions: tuple[st
     """
     types = _types(keys, subscriptions)
     with translate_event_log_errors():
-        found = await run(redis, "set_aside", *_arguments(keys, types, max_lease))
+        found = await run_script(redis, "set_aside", *_arguments(keys, types, max_lease))
     _report(keys, list(types), found)
 
 
 def set_wrong_keys_aside_now(execute: Callable[..., Any], keys: Keys, types: Mapping[str, str]) -> None:
     """Set aside those of these keys that are of another type, without an event loop. Raises redis.RedisError."""
-    _report(keys, list(types), run_now(execute, "set_aside", *_arguments(keys, types, MAX_LEASE)))
+    _report(keys, list(types), run_script_sync(execute, "set_aside", *_arguments(keys, types, MAX_LEASE)))
 
 
 def _types(keys: Keys, subscriptions: tuple[str, ...]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from qontract.application.control.dead_letter_changes import LetterChanges
 from qontract.application.control.subscriptions import SubscriptionControl, UnknownSubscriptionError
 from qontract.application.ports.dead_letters import DeadLetters, SubscriptionGoneError
 from qontract.application.ports.redrive_runs import RedriveRuns
-from qontract.domain.dead_letters import DeadLetter, Group
+from qontract.domain.dead_letters import DeadLetter, LetterGroup
 
 MAX_AT_ONCE = 64
 """The largest batch. After each batch the result is checked."""
@@ -48,12 +48,12 @@ class RedriveProgress:
     error: str = ""
 
 
-def group_of(letters: Iterable[DeadLetter], group_id: str) -> Group | None:
+def group_of(letters: Iterable[DeadLetter], group_id: str) -> LetterGroup | None:
     """Return the group with the number of its letters; None if it has none."""
-    found: Group | None = None
+    found: LetterGroup | None = None
     for letter in letters:
         if letter.group == group_id:
-            found = found or Group.of(letter)
+            found = found or LetterGroup.of(letter)
             found.add(letter)
     return found
 
@@ -76,7 +76,9 @@ class GroupRedrive:
     Until it ends, everybody who redrives the group continues the same run.
     """
 
-    def __init__(self, dead_letters: DeadLetters, runs: RedriveRuns, changes: LetterChanges, group: Group) -> None:
+    def __init__(
+        self, dead_letters: DeadLetters, runs: RedriveRuns, changes: LetterChanges, group: LetterGroup
+    ) -> None:
         self._dead_letters = dead_letters
         self._runs = runs
         self._changes = changes

@@ -13,7 +13,7 @@ from qontract.application import tracing
 from qontract.application.delivery.counts import CountDelivery, DeliveryCount, report_expired
 from qontract.application.delivery.deadline import Deadline
 from qontract.application.delivery.lease import Lease
-from qontract.application.delivery.retries import GiveUp, cause_of, decide, describe
+from qontract.application.delivery.retries import GiveUp, cause_of, decide_retry, describe_error
 from qontract.application.delivery.subscription import Subscription
 from qontract.application.ports.event_format import EventFormat
 from qontract.application.ports.event_handler import Delivery
@@ -133,7 +133,7 @@ class Attempts:
         try:
             event = entry.event or await self._decode_again(entry)
         except ValueError as error:
-            return f"cannot be read: {describe(error)}", None
+            return f"cannot be read: {describe_error(error)}", None
         if event and self._classes and not isinstance(event, self._classes):
             wanted = next((one for one in self._classes if wire_name(one) == event.type), self._classes[0])
             return f"does not fit {wanted.__name__}: {self._format.misfit(event, wanted)}", None
@@ -165,14 +165,14 @@ class Attempts:
     async def _failed(self, entry: Entry, event: DomainEvent, error: BaseException) -> float | None:
         number = len(entry.failures) + 1
         cause = cause_of(error, self._home)
-        decision = decide(error, number - 1, self._policy, random.random())  # noqa: S311 - a backoff is no secret
+        decision = decide_retry(error, number - 1, self._policy, random.random())  # noqa: S311 - a backoff is no secret
         entry.begun = 0
         if isinstance(decision, GiveUp) or decision.failure is not None:
             self._count(DeliveryCount.FAILED, 1)
             tracing.fail(type(error).__name__)
             log.warning(
                 "attempt failed",
-                extra={**about(self._name, event), "attempt": number, "max_attempts": self._policy.max_attempts},
+                extra={**log_fields(self._name, event), "attempt": number, "max_attempts": self._policy.max_attempts},
                 exc_info=error,
             )
         if isinstance(decision, GiveUp):
@@ -194,7 +194,7 @@ class Attempts:
         await self._ask(partial(self._log.dead_letter, entry))
         self._dead_lettered(entry)
         self._count(DeliveryCount.DEAD_LETTERED, 1)
-        known = about(self._name, event) if event else {"subscription": self._name}
+        known = log_fields(self._name, event) if event else {"subscription": self._name}
         log.error("event dead-lettered", extra={**known, "entry": str(entry.key), "error": entry.failures[-1].error})
 
     async def _decode_again(self, entry: Entry) -> DomainEvent | None:
@@ -211,11 +211,11 @@ class Attempts:
 
     def _is_stuck(self, delivery: Delivery, where: str) -> None:
         self._count(DeliveryCount.STUCK, 1)
-        extra = about(delivery.subscription, delivery.event)
+        extra = log_fields(delivery.subscription, delivery.event)
         log.error("handler is stuck; it goes on after its time-out", extra={**extra, "where": where})
 
 
-def about(subscription: str, event: DomainEvent) -> dict[str, object]:
+def log_fields(subscription: str, event: DomainEvent) -> dict[str, object]:
     """Return the fields of a log line about an event."""
     return {
         "subscription": subscription,

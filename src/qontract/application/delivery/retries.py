@@ -28,7 +28,7 @@ class GiveUp:
     failure: str
 
 
-def decide(error: BaseException, failures: int, policy: Policy, chance: float) -> Retry | GiveUp:
+def decide_retry(error: BaseException, failures: int, policy: Policy, chance: float) -> Retry | GiveUp:
     """Decide what follows, from the error and from how many attempts had failed before.
 
     `chance`, from 0 to 1, shortens the backoff by up to half.
@@ -38,12 +38,12 @@ def decide(error: BaseException, failures: int, policy: Policy, chance: float) -
     if isinstance(error, Reject):
         return GiveUp(f"rejected by the handler: {_text(error)}")
     if failures + 1 >= policy.max_attempts:
-        return GiveUp(describe(error))
+        return GiveUp(describe_error(error))
     doubled = policy.backoff * 2.0 ** min(failures, 100)
-    return Retry(min(policy.max_backoff, doubled) * (1 - chance / 2), describe(error))
+    return Retry(min(policy.max_backoff, doubled) * (1 - chance / 2), describe_error(error))
 
 
-def describe(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Return one line about an exception, even if its `__str__` raises."""
     return " ".join(f"{type(error).__name__}: {_text(error)}".split())[:_MAX_LINE_LENGTH]
 

@@ -11,7 +11,7 @@ from qontract.application.ports.kept_events import Span
 from qontract.domain.explanations import EventExplanation
 from qontract.domain.job_views import JobView
 from qontract.domain.kept_events import KeptEvent
-from qontract.domain.name_history import History, JobExplanation, Mention, concerned, concerns, explain_job
+from qontract.domain.name_history import JobExplanation, Mention, NameHistory, concerned, concerns, explain_job
 
 _MAX_JOBS, _MAX_EXPLAINED_JOBS = 100, 5
 
@@ -31,7 +31,7 @@ class Explanations:
         self._most = most
         self._limit = limit
 
-    def about(self, name: str, source: str | None = None) -> EventExplanation | History | None:
+    def about(self, name: str, source: str | None = None) -> EventExplanation | NameHistory | None:
         """Return the explanation of the event with this entry or id; or the history of a job, a subject or a person.
 
         None if nothing is known of the name. With a `source`, only an event can be meant.
@@ -52,7 +52,7 @@ class Explanations:
         if not found and not jobs:
             return self._with_job(self._events.outside_log(name))
         mentions = tuple(self._mention(event, _request(name, job)) for event in found)
-        return History(name, tuple(jobs), mentions, search.scanned, bool(search.next), tuple(missing))
+        return NameHistory(name, tuple(jobs), mentions, search.scanned, bool(search.next), tuple(missing))
 
     def _search(self, name: str, job: JobView | None) -> Search:
         """Return the search for the newest events that concern the name."""

@@ -18,7 +18,7 @@ from qontract.application.control.group_redrive import group_of as find_group
 from qontract.application.control.subscriptions import SubscriptionControl
 from qontract.application.ports.dead_letters import SubscriptionGoneError
 from qontract.application.ports.subscriptions import SubscriptionsError
-from qontract.domain.dead_letters import Group
+from qontract.domain.dead_letters import LetterGroup
 from qontract.domain.failure_causes import UNREADABLE
 from qontract.domain.health_findings import count_of
 from qontract.entrypoints.cli.operating_user import operating_user
@@ -74,7 +74,7 @@ def redrive_group(group_id: str, rate: float, *, yes: bool, dry_run: bool, as_js
     _explain(end, progress, group)
 
 
-def _explain(end: RedriveEnd, progress: RedriveProgress, group: Group) -> None:
+def _explain(end: RedriveEnd, progress: RedriveProgress, group: LetterGroup) -> None:
     """Say what to do next, and exit as it ended."""
     if end is RedriveEnd.CAME_BACK:
         typer.echo(
@@ -90,7 +90,7 @@ def _explain(end: RedriveEnd, progress: RedriveProgress, group: Group) -> None:
         typer.echo(f"not all is handled yet; see qontract subscriptions show {group.subscription}", err=True)
 
 
-def _check_read(control: SubscriptionControl, group: Group) -> None:
+def _check_read(control: SubscriptionControl, group: LetterGroup) -> None:
     try:
         check_read(control, group.subscription)
     except SubscriptionGoneError as error:
@@ -105,7 +105,7 @@ def _check_read(control: SubscriptionControl, group: Group) -> None:
 class _Read:
     """Says whether somebody reads the subscription, and asks each second."""
 
-    def __init__(self, control: SubscriptionControl, group: Group) -> None:
+    def __init__(self, control: SubscriptionControl, group: LetterGroup) -> None:
         self._control = control
         self._group = group
         self._asked = time.monotonic()

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from qontract.application.control.group_redrive import RedriveProgress
-from qontract.domain.dead_letters import DeadLetter, Group
+from qontract.domain.dead_letters import DeadLetter, LetterGroup
 from qontract.entrypoints.terminal_text import cut, safe
 
 _WIDTH = 200
@@ -65,14 +65,14 @@ def lines(letter: DeadLetter) -> Iterator[str]:
     yield safe(event_text(letter))
 
 
-def group_record(group: Group) -> dict[str, Any]:
+def group_record(group: LetterGroup) -> dict[str, Any]:
     """Return what JSON says of a group."""
     about = asdict(group)
     times = {name: about[name] and about[name].isoformat() for name in ("first", "last")}
     return about | times | {"cause": str(group.cause), "kind": group.cause.kind, "where": group.cause.where}
 
 
-def group_lines(groups: Iterable[Group], columns: int | None) -> Iterator[str]:
+def group_lines(groups: Iterable[LetterGroup], columns: int | None) -> Iterator[str]:
     """Yield three lines for each group: what it is, its cause, and an example."""
     known = list(groups)
     widest = max([len("SUBSCRIPTION"), *(len(group.subscription) for group in known)])

@@ -3,18 +3,18 @@
 from collections.abc import Iterator
 from typing import Any
 
-from qontract.domain.name_history import History, JobExplanation, Mention
+from qontract.domain.name_history import JobExplanation, Mention, NameHistory
 from qontract.entrypoints.presenters.explanations import code_of, exit_code, record, worst
 from qontract.entrypoints.terminal_text import safe
 
 
-def exit_code_of_history(history: History) -> int:
+def exit_code_of_history(history: NameHistory) -> int:
     """Return the exit code: what is worst of all that it has."""
     codes = {code_of(note.status) for note in history.jobs}
     return worst(codes | {exit_code(mention.explanation) for mention in history.events})
 
 
-def record_of_history(history: History) -> dict[str, Any]:
+def record_of_history(history: NameHistory) -> dict[str, Any]:
     """Return all of it, for JSON."""
     return {
         "name": history.name,
@@ -26,7 +26,7 @@ def record_of_history(history: History) -> dict[str, Any]:
     }
 
 
-def lines_of_history(history: History) -> Iterator[str]:
+def lines_of_history(history: NameHistory) -> Iterator[str]:
     """Yield all of it, the newest first, in lines that a terminal only shows; of each event, what `why` is for it."""
     for note in history.jobs:
         view = note.view

@@ -12,7 +12,7 @@ from typing import Any
 
 import uvicorn
 
-from qontract.entrypoints.serving.connections import ACCEPTED_AT_ONCE, BoundedConnection, Seldom, bounded
+from qontract.entrypoints.serving.connections import ACCEPTED_AT_ONCE, BoundedConnection, OncePerPeriod, bounded
 from qontract.entrypoints.serving.secure_headers import SecureHeaders
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ def serve_in_thread(app: Any, listening: socket.socket) -> None:
 
 
 def _config(app: Any, limits: type[BoundedConnection], **where: Any) -> uvicorn.Config:
-    logging.getLogger("asyncio").addFilter(Seldom())
+    logging.getLogger("asyncio").addFilter(OncePerPeriod())
     return uvicorn.Config(
         SecureHeaders(app),
         http=limits,

@@ -121,7 +121,7 @@ def bounded(*, most: int, head_seconds: float, body_seconds: float) -> type[Boun
     return type("BoundedConnection", (BoundedConnection,), limits)
 
 
-class Seldom(logging.Filter):
+class OncePerPeriod(logging.Filter):
     """Lets a message pass once in ten seconds: asyncio repeats its own as long as there are no descriptors."""
 
     def __init__(self) -> None:
@@ -140,7 +140,7 @@ class Seldom(logging.Filter):
 
 
 _often = logging.getLogger(f"{__name__}.often")
-_often.addFilter(Seldom())
+_often.addFilter(OncePerPeriod())
 
 
 def _seldom(message: str, **about: object) -> None:

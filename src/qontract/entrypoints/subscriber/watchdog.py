@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from threading import Thread
 
-from qontract.application.delivery.attempts import about
+from qontract.application.delivery.attempts import log_fields
 from qontract.application.delivery.deadline import frames_of_thread, stack_summary
 from qontract.application.delivery.delivery_loop import DeliveryLoop
 from qontract.application.ports.event_handler import Delivery
@@ -63,7 +63,7 @@ class Watchdog:
         self.blocked = Blocked(delivery.subscription, name, delivery.event.id, round(seconds, 1), timeout, where)
         if first:
             metrics.BLOCKED.labels(delivery.subscription).inc()
-            extra = about(delivery.subscription, delivery.event) | asdict(self.blocked)
+            extra = log_fields(delivery.subscription, delivery.event) | asdict(self.blocked)
             log.error("handler blocks the event loop; all handlers of this process wait for it", extra=extra)
 
     def _is_over(self) -> None:

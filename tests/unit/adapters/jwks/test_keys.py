@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from qontract.adapters.jwks.keys import keys_in
+from qontract.adapters.jwks.keys import parse_keys
 from qontract.application.ports.key_set import KeySetError
 from tests.support.signing import CLAIMS, document, private_key, public_part
 
@@ -16,7 +16,7 @@ ALGORITHMS = ["RS256", "RS512", "PS256", "ES256", "EdDSA"]
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_key_checks_what_its_private_part_signed(algorithm: str) -> None:
-    [key] = keys_in(document(public_part("a", algorithm)))
+    [key] = parse_keys(document(public_part("a", algorithm)))
     assert (key.key_id, key.algorithm) == ("a", algorithm)
     token = jwt.encode(CLAIMS, private_key("a", algorithm), algorithm=algorithm)
     assert jwt.decode(token, key.value, algorithms=[algorithm], audience="qontract-api")["sub"] == "ci"
@@ -24,7 +24,7 @@ def test_a_key_checks_what_its_private_part_signed(algorithm: str) -> None:
 
 @pytest.mark.parametrize(("kind", "algorithm"), [("RS512", "RS256"), ("ES256", "ES256"), ("EdDSA", "EdDSA")])
 def test_a_key_that_names_no_algorithm_is_for_the_usual_one_of_its_kind(kind: str, algorithm: str) -> None:
-    [key] = keys_in(document(public_part("a", kind, alg=None, use=None)))
+    [key] = parse_keys(document(public_part("a", kind, alg=None, use=None)))
     assert key.algorithm == algorithm
 
 
@@ -72,7 +72,7 @@ UNUSABLE = {
 
 @pytest.mark.parametrize("make", UNUSABLE.values(), ids=UNUSABLE.keys())
 def test_a_key_that_cannot_be_used_is_left_out_and_the_others_are_used(make: Any) -> None:
-    assert [key.key_id for key in keys_in(document(make(), "b"))] == ["b"]
+    assert [key.key_id for key in parse_keys(document(make(), "b"))] == ["b"]
 
 
 NO_KEY_SETS = {
@@ -90,4 +90,4 @@ NO_KEY_SETS = {
 @pytest.mark.parametrize("content", NO_KEY_SETS.values(), ids=NO_KEY_SETS.keys())
 def test_what_is_no_key_set_is_refused(content: bytes) -> None:
     with pytest.raises(KeySetError):
-        keys_in(content)
+        parse_keys(content)

@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client import Counter
 
 from qontract.adapters.opentelemetry import OpenTelemetryTracer, tracer
-from qontract.adapters.opentelemetry.span_export import LOST, SENT, CountedBatches, CountedExporter, Seldom
+from qontract.adapters.opentelemetry.span_export import LOST, SENT, CountedBatches, CountedExporter, OncePerPeriod
 from qontract.application.ports.tracer import Kind, Tracer
 from tests.contracts.tracer import Recorded, TracerContract
 from tests.support.waiting import until
@@ -193,7 +193,7 @@ def test_a_collector_that_is_away_is_in_the_log_once_and_its_password_is_not(
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://user:s3cret@127.0.0.1:1")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.1")
-    monkeypatch.setattr(tracer, "_SELDOM", Seldom())
+    monkeypatch.setattr(tracer, "_SELDOM", OncePerPeriod())
     monkeypatch.setattr(logging.getLogger(OTLPSpanExporter.__module__), "filters", [])
     lost = value(LOST)
     ours = OpenTelemetryTracer("a")

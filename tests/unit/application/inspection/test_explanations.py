@@ -24,7 +24,7 @@ from qontract.domain.events import DomainEvent
 from qontract.domain.explanations import EventExplanation, EventStatus
 from qontract.domain.job_views import JobView
 from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
-from qontract.domain.name_history import History
+from qontract.domain.name_history import NameHistory
 from tests.support.delivering import FORMAT, publish
 
 JOINS = {"subject": "acme/team-a", "users_to_add": ["alice@example.com"]}
@@ -70,9 +70,9 @@ class Deployment:
         self.queue.submit(job)
         return job
 
-    def about(self, name: str) -> History:
+    def about(self, name: str) -> NameHistory:
         found = self.explanations.about(name)
-        assert isinstance(found, History)
+        assert isinstance(found, NameHistory)
         return found
 
 

@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 from qontract.adapters.redis.connections import async_client
 from qontract.adapters.redis.errors import RefusedError, translate_event_log_errors
 from qontract.adapters.redis.keys import Keys, keys_of
-from qontract.adapters.redis.lua_scripts import run
+from qontract.adapters.redis.lua_scripts import run_script
 from qontract.adapters.unreadable_values import Unreadable
 from qontract.application.ports.event_log import Measures, PlaceLostError
 
@@ -50,7 +50,9 @@ async def measures_of_all(redis: Redis, keys: Keys, active_seconds: float = 60.0
 async def _measure(redis: Redis, keys: Keys, group: bytes, active_seconds: float) -> Measures:
     all_keys = [keys.redriven(_text(group)), keys.stream, keys.dead, keys.dead_counts]
     with translate_event_log_errors():
-        lag, pending, age, dead, replicas = await run(redis, "measure", all_keys, group, int(active_seconds * 1000))
+        lag, pending, age, dead, replicas = await run_script(
+            redis, "measure", all_keys, group, int(active_seconds * 1000)
+        )
     return Measures(lag, pending, age / 1000, dead, replicas)
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from redis.asyncio import Redis
 
-from qontract.adapters.redis.lua_scripts import run
+from qontract.adapters.redis.lua_scripts import run_script
 from qontract.adapters.redis.records.entries import content_from, id_order, type_from
 from qontract.adapters.redis.stream.type_patterns import lua_patterns
 from qontract.domain.events import type_pattern
@@ -106,7 +106,7 @@ class ReadAheadCache:
         wanted = (asked, *self.behind.values())
         patterns = frozenset(chain.from_iterable(wanted)) if all(wanted) else frozenset[str]()
         bounds = (position, self._next_boundary(position))
-        end, size, ever, flat, history = await run(self._redis, "peek", [self._stream], *bounds, *patterns)
+        end, size, ever, flat, history = await run_script(self._redis, "peek", [self._stream], *bounds, *patterns)
         parts = iter(flat)
         kept = [
             SegmentEntry(number, entry_id.decode(), content_from(found), type_from(kind))

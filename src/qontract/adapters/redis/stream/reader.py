@@ -8,7 +8,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from qontract.adapters.redis.keys import Keys
-from qontract.adapters.redis.lua_scripts import run
+from qontract.adapters.redis.lua_scripts import run_script
 from qontract.adapters.redis.records.attempt_records import restore_attempts
 from qontract.adapters.redis.records.entries import (
     KEY_PREFIXES,
@@ -26,7 +26,7 @@ from qontract.application.ports.event_log import Entry, LeaseLostError, LogWentB
 _START = b"0-0"
 
 
-class Reader:
+class ReplicaReader:
     """Reads the redriven stream and the stream, in this order; pairs and lists are of both.
 
     `claim_seconds`: shared, what was idle for 0.8 of it is claimed; None: ordered, and read by who leads. `ahead`: what
@@ -76,7 +76,7 @@ class Reader:
         for stream, prefix in zip(self._streams, KEY_PREFIXES, strict=True):
             keys, cursor = [stream, self._lease, self._records], _START
             while True:
-                cursor, *gone = await run(self._redis, "claim_all", keys, *self._who, cursor, prefix)
+                cursor, *gone = await run_script(self._redis, "claim_all", keys, *self._who, cursor, prefix)
                 if cursor == b"lease":
                     raise LeaseLostError("another replica leads")
                 self._expired += vanished_entries(prefix, gone[0])
@@ -101,7 +101,9 @@ class Reader:
         batch = await self._cached_batch(count, max_bytes)
         keys = [*self._streams, self._lease, self._records]
         bounds = (int(not self._claim_seconds), count, max_bytes, *self._last, self._history)
-        kind, *answer = await run(self._redis, "read", keys, *self._who, *bounds, *_described(batch), *self._patterns)
+        kind, *answer = await run_script(
+            self._redis, "read", keys, *self._who, *bounds, *_described(batch), *self._patterns
+        )
         if kind == b"lease":
             self.restart()
             raise LeaseLostError("another replica leads")
@@ -182,7 +184,7 @@ class Reader:
             keys = [self._streams[stream], self._records]
             bounds = (int(800 * seconds), self._cursors[stream], count, max_bytes, KEY_PREFIXES[stream])
             self._has_all = False
-            self._cursors[stream], flat, gone = await run(self._redis, "claim_idle", keys, *self._who, *bounds)
+            self._cursors[stream], flat, gone = await run_script(self._redis, "claim_idle", keys, *self._who, *bounds)
             self._has_all = True
             if self._cursors[stream] == _START:
                 del self._to_claim[0]

@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from qontract.adapters.redis.errors import translate_event_log_errors
 from qontract.adapters.redis.keys import Keys
-from qontract.adapters.redis.lua_scripts import run
+from qontract.adapters.redis.lua_scripts import run_script
 from qontract.adapters.unreadable_values import excerpt
 from qontract.application.ports.event_log import PlaceLostError
 from qontract.application.ports.event_log_connection import Trimmed
@@ -22,7 +22,7 @@ async def trim(redis: Redis, keys: Keys, *, retention_seconds: float, abandoned_
     EventLogError.
     """
     with translate_event_log_errors():
-        answer: Any = await run(
+        answer: Any = await run_script(
             redis, "trim_stream", [keys.stream, keys.alive, keys.redrives], retention_seconds, abandoned_seconds
         )
     trimmed, edge, *abandoned = answer
@@ -45,7 +45,7 @@ async def _trim_outcomes(redis: Redis, keys: Keys, edge: bytes, seconds: int) ->
 async def show_alive(redis: Redis, keys: Keys, *groups: str) -> None:
     """Show that the groups are alive. Raises EventLogError."""
     with translate_event_log_errors():
-        await run(redis, "show_alive", [keys.alive], *groups)
+        await run_script(redis, "show_alive", [keys.alive], *groups)
 
 
 async def evicting_policy(redis: Redis) -> str:
