@@ -19,9 +19,9 @@ from benchmarks.events import an_event_manager, domain_events
 from benchmarks.measuring import AtMost, Result
 from qontract.adapters.memory import InMemoryReplicationHistory
 from qontract.adapters.redis.event_publisher import encode
+from qontract.application.failover_replay import MAX_EVENTS, FailoverReplay
 from qontract.application.ports.event_handler import Delivery
 from qontract.application.ports.event_sender import EncodedEvent, EventSender
-from qontract.application.republish_window import MAX_EVENTS, RepublishWindow
 from qontract.domain.events import DomainEvent
 
 LARGE = ((120, 5_000_000, 320), (1500, 200_000, 320))
@@ -116,8 +116,8 @@ class _Nowhere(EventSender):
         """Do nothing."""
 
 
-def _remember(events: int, growth: Growth) -> RepublishWindow:
-    remembering = RepublishWindow(_Nowhere(), InMemoryReplicationHistory(), watch=lambda _: None)
+def _remember(events: int, growth: Growth) -> FailoverReplay:
+    remembering = FailoverReplay(_Nowhere(), InMemoryReplicationHistory(), watch=lambda _: None)
     for first in range(0, events, 100):
         remembering.publish(domain_events(100))
         growth.measure(first)

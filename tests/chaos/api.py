@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from qontract.adapters.memory import InMemoryGithubTeams, InMemoryJobQueue, InMemorySlackUsergroups
-from qontract.entrypoints.integrations import Installed
+from qontract.entrypoints.integrations import InstalledIntegrations
 from qontract.entrypoints.tokens import issue_token
 from tests.chaos.report import Outcome, table
 from tests.support.api_in_memory import SECRET, api_in_memory
@@ -21,7 +21,7 @@ from tests.support.schema_cases import Statuses, fuzz
 EXAMPLES = 42
 """Of each kind, of each operation, with each token: more than 3,000 requests."""
 _ROOM = {"requests_at_once": 10**9, "open_jobs": 10**9}
-_INSTALLED = Installed({"slack-usergroups": InMemorySlackUsergroups, "github-teams": InMemoryGithubTeams})
+_INSTALLED = InstalledIntegrations({"slack-usergroups": InMemorySlackUsergroups, "github-teams": InMemoryGithubTeams})
 _TOKENS: tuple[list[str], ...] = (
     ["reconcile:apply"],
     ["slack-usergroups:plan:coreos"],

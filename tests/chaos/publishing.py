@@ -16,8 +16,8 @@ from time import monotonic, sleep
 from typing import Any, NamedTuple
 
 from qontract.adapters.celery import CeleryJobQueue
+from qontract.application.failover_replay import MAX_EVENTS
 from qontract.application.reconcile import job
-from qontract.application.republish_window import MAX_EVENTS
 from tests.chaos.changes import compare, late, overwritten
 from tests.chaos.deployments import DEADLINE, Alone, Deployment
 from tests.chaos.failing_over import Forgetful, Named, Watched

@@ -19,12 +19,12 @@ from qontract.adapters.redis import RedisBroker, RedisEventPublisher, RedisInten
 from qontract.adapters.redis.write_durability import WriteDurability
 from qontract.adapters.sqlite import SqliteEventSpool
 from qontract.application.event_manager import EventManager
+from qontract.application.failover_replay import FailoverReplay
 from qontract.application.guards import Guards
 from qontract.application.jobs import JobSlice, Unfinished
 from qontract.application.ports.job_queue import JobQueueError
 from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
-from qontract.application.republish_window import RepublishWindow
 from qontract.domain.jobs import Job, JobProgress
 from tests.chaos.handlers import append
 from tests.chaos.systems import SYSTEMS
@@ -110,7 +110,7 @@ class Worker:
         spool = steps.at(SqliteEventSpool(place.directory / "spool" / "events", max_bytes=10_000_000))
         intents = steps.at(RedisIntents(broker, channel="main", source="chaos"))
         server = RedisReplicationHistory(broker, channel="main")
-        self.window = RepublishWindow(publisher, server, max_events=place.remembers, watch=_watch)
+        self.window = FailoverReplay(publisher, server, max_events=place.remembers, watch=_watch)
         unreplicated = SqliteEventSpool(place.directory / "spool" / "unreplicated", max_bytes=10_000_000)
         kept: Any = {"spool": spool, "unreplicated": unreplicated, "intents": intents}
         remembering = EventManager(self.window, before_resolving=self.window.check_history, **kept)
@@ -172,7 +172,7 @@ class Worker:
             sleep(SOON)
 
 
-def _watch(window: RepublishWindow) -> None:
+def _watch(window: FailoverReplay) -> None:
     """Look into the window as a process does, but more often."""
 
     def look() -> None:

@@ -5,7 +5,7 @@ from abc import abstractmethod
 import pytest
 
 from qontract.application.ports.server_info import ServerInfo
-from qontract.domain.health_findings import Wellness
+from qontract.domain.health_findings import HealthStatus
 from qontract.domain.server_health import findings_of_server
 
 
@@ -23,4 +23,4 @@ class ServerInfoContract:
         assert view.version[0].isdigit()
         assert view.address
         assert view.primary
-        assert {finding.wellness for finding in findings_of_server(view)} == {Wellness.WELL}
+        assert {finding.wellness for finding in findings_of_server(view)} == {HealthStatus.WELL}

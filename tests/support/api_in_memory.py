@@ -12,7 +12,7 @@ from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.server_check import ServerCheck
 from qontract.entrypoints.api import create_app
 from qontract.entrypoints.container import Container
-from qontract.entrypoints.integrations import Installed
+from qontract.entrypoints.integrations import InstalledIntegrations
 from qontract.entrypoints.settings import Settings
 from qontract.entrypoints.settings.groups import ApiSettings, AuthSettings
 
@@ -21,7 +21,7 @@ SECRET = "a-secret-of-at-least-thirty-two-bytes"
 
 def api_in_memory(
     queue: JobQueue,
-    installed: Installed,
+    installed: InstalledIntegrations,
     api: Mapping[str, Any],
     auth: Mapping[str, Any],
     server: ServerCheck | None = None,

@@ -1,7 +1,7 @@
 """A window of published events, with a server and a clock that a test changes."""
 
 from qontract.adapters.memory import InMemoryEventPublisher, InMemoryReplicationHistory
-from qontract.application.republish_window import RepublishWindow
+from qontract.application.failover_replay import FailoverReplay
 from qontract.domain.events import DomainEvent
 from qontract.domain.replication_position import ReplicationPosition
 
@@ -16,7 +16,7 @@ class Site:
         self.begun = 0
         self.again: list[int] = []
         self.forgotten: list[int] = []
-        self.window = RepublishWindow(
+        self.window = FailoverReplay(
             self.publisher,
             self.server,
             max_events=max_events,
@@ -27,7 +27,7 @@ class Site:
             count_forgotten=self.forgotten.append,
         )
 
-    def _watch(self, _: RepublishWindow) -> None:
+    def _watch(self, _: FailoverReplay) -> None:
         self.begun += 1
 
     def publish(self, *numbers: int) -> None:

@@ -104,6 +104,6 @@ def _ended(progress: JobProgress, status: JobStatus, errors: tuple[str, ...]) ->
     return progress.model_copy(update={"result": ended})
 
 
-def failed(progress: JobProgress, error: str) -> JobProgress:
+def failed_progress(progress: JobProgress, error: str) -> JobProgress:
     """Return the progress of a job that ends here, for this reason."""
     return _ended(progress, JobStatus.FAILED, (error,))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Wellness(StrEnum):
+class HealthStatus(StrEnum):
     """How well a part is. `NOT_KNOWN`: it did not answer."""
 
     WELL = "well"
@@ -22,13 +22,13 @@ class Finding:
     thing: str
     says: str
     name: str = ""
-    wellness: Wellness = Wellness.WELL
+    wellness: HealthStatus = HealthStatus.WELL
     brief: str = ""
     next_step: str = ""
 
 
 @dataclass(frozen=True)
-class Unanswered:
+class ProbeFailure:
     """The reason why a part did not answer."""
 
     why: str
@@ -36,13 +36,13 @@ class Unanswered:
 
 def not_well(thing: str, says: str, *, next_step: str, name: str = "", brief: str = "") -> Finding:
     """Return the finding that a thing is not well. The brief reason is `says` if none is given."""
-    return Finding(thing, says, name, Wellness.NOT_WELL, brief or says, next_step)
+    return Finding(thing, says, name, HealthStatus.NOT_WELL, brief or says, next_step)
 
 
-def not_known(thing: str, unanswered: Unanswered, *, next_step: str = "") -> Finding:
+def not_known(thing: str, unanswered: ProbeFailure, *, next_step: str = "") -> Finding:
     """Return the finding that it is not known how well a thing is."""
     brief = f"{thing}: {unanswered.why}"
-    return Finding(thing, unanswered.why, wellness=Wellness.NOT_KNOWN, brief=brief, next_step=next_step)
+    return Finding(thing, unanswered.why, wellness=HealthStatus.NOT_KNOWN, brief=brief, next_step=next_step)
 
 
 def count_of(number: int, noun: str) -> str:

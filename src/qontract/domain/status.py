@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from shlex import quote
 
-from qontract.domain.health_findings import Finding, Unanswered, Wellness, count_of, events_wait, not_known, not_well
+from qontract.domain.health_findings import (
+    Finding,
+    HealthStatus,
+    ProbeFailure,
+    count_of,
+    events_wait,
+    not_known,
+    not_well,
+)
 from qontract.domain.job_views import JobCounts, ScopeView
 from qontract.domain.jobs import JobStatus
 from qontract.domain.processes import ProcessKind, ProcessView, SpoolView, findings_of_processes, findings_of_spools
@@ -29,12 +37,12 @@ class SystemFacts:
 
     now: datetime
     needed: Collection[ProcessKind]
-    server: ServerView | Unanswered
-    processes: Sequence[ProcessView] | Unanswered
-    jobs: JobCounts | Unanswered
-    scopes: Sequence[ScopeView] | Unanswered
-    subscriptions: Sequence[SubscriptionView] | Unanswered
-    intents: Mapping[str, Sequence[datetime]] | Unanswered
+    server: ServerView | ProbeFailure
+    processes: Sequence[ProcessView] | ProbeFailure
+    jobs: JobCounts | ProbeFailure
+    scopes: Sequence[ScopeView] | ProbeFailure
+    subscriptions: Sequence[SubscriptionView] | ProbeFailure
+    intents: Mapping[str, Sequence[datetime]] | ProbeFailure
     spool: tuple[str, SpoolView] | None = None
     abandoned_seconds: float = float("inf")
 
@@ -43,7 +51,7 @@ class SystemFacts:
 class Status:
     """How well the system is, in one sentence; and the findings from which it follows."""
 
-    wellness: Wellness
+    wellness: HealthStatus
     sentence: str
     findings: tuple[Finding, ...]
 
@@ -54,36 +62,38 @@ def status_of(facts: SystemFacts) -> Status:
     If the server does not answer, it is not known. If another part does not answer, it is not known either, unless some
     part is not well.
     """
-    if isinstance(facts.server, Unanswered):
+    if isinstance(facts.server, ProbeFailure):
         step = "start it, or set QAPI_CACHE_BROKER_URL, or QAPI_EVENTS__URL if it is set, to where it is"
         spools = findings_of_spools((), facts.spool)
         findings = (not_known("redis", facts.server, next_step=step), *spools)
-        return Status(Wellness.NOT_KNOWN, "Not known: Redis does not answer, and all else is asked there.", findings)
+        return Status(
+            HealthStatus.NOT_KNOWN, "Not known: Redis does not answer, and all else is asked there.", findings
+        )
     findings = (*findings_of_server(facts.server), *_findings(facts))
-    for wellness, begins in ((Wellness.NOT_WELL, "Not well"), (Wellness.NOT_KNOWN, "Not known")):
+    for wellness, begins in ((HealthStatus.NOT_WELL, "Not well"), (HealthStatus.NOT_KNOWN, "Not known")):
         if wrong := [finding.brief for finding in findings if finding.wellness is wellness]:
             return Status(wellness, f"{begins}: {_together(wrong)}.", findings)
-    return Status(Wellness.WELL, _all_well(facts), findings)
+    return Status(HealthStatus.WELL, _all_well(facts), findings)
 
 
 def _findings(facts: SystemFacts) -> Iterator[Finding]:
-    processes = () if isinstance(facts.processes, Unanswered) else facts.processes
-    if isinstance(facts.processes, Unanswered):
+    processes = () if isinstance(facts.processes, ProbeFailure) else facts.processes
+    if isinstance(facts.processes, ProbeFailure):
         yield not_known("processes", facts.processes)
     else:
         yield from findings_of_processes(processes, facts.needed)
-    if isinstance(facts.scopes, Unanswered):
+    if isinstance(facts.scopes, ProbeFailure):
         yield not_known("scopes", facts.scopes)
     else:
         yield from (_scope(view, facts.now) for view in facts.scopes)
     yield _jobs(facts.jobs)
-    if isinstance(facts.subscriptions, Unanswered):
+    if isinstance(facts.subscriptions, ProbeFailure):
         yield not_known("subscriptions", facts.subscriptions)
     else:
         yield from (_subscription(view, facts.abandoned_seconds) for view in facts.subscriptions)
     yield from findings_of_spools(processes, facts.spool)
     yield from _intents(facts)
-    if not isinstance(facts.subscriptions, Unanswered):
+    if not isinstance(facts.subscriptions, ProbeFailure):
         yield from (_dead_letters(view) for view in facts.subscriptions if view.dead_letters)
 
 
@@ -109,8 +119,8 @@ def _scope(view: ScopeView, now: datetime) -> Finding:
     return Finding("scope", f"last success: {success}", name=name)
 
 
-def _jobs(jobs: JobCounts | Unanswered) -> Finding:
-    if isinstance(jobs, Unanswered):
+def _jobs(jobs: JobCounts | ProbeFailure) -> Finding:
+    if isinstance(jobs, ProbeFailure):
         return not_known("jobs", jobs)
     says = f"{jobs.waiting} waiting, {jobs.running} running"
     if not jobs.waiting:
@@ -141,7 +151,7 @@ def _subscription(view: SubscriptionView, abandoned_seconds: float) -> Finding:
 
 
 def _intents(facts: SystemFacts) -> Iterator[Finding]:
-    if isinstance(facts.intents, Unanswered):
+    if isinstance(facts.intents, ProbeFailure):
         yield not_known("intents", facts.intents)
         return
     pending = sum(map(len, facts.intents.values()))
@@ -170,8 +180,8 @@ def _together(reasons: Sequence[str]) -> str:
 
 
 def _all_well(facts: SystemFacts) -> str:
-    processes = () if isinstance(facts.processes, Unanswered) else [one for one in facts.processes if one.runs]
-    views = () if isinstance(facts.subscriptions, Unanswered) else facts.subscriptions
+    processes = () if isinstance(facts.processes, ProbeFailure) else [one for one in facts.processes if one.runs]
+    views = () if isinstance(facts.subscriptions, ProbeFailure) else facts.subscriptions
     kinds = ", ".join(count_of(number, kind) for kind in ProcessKind if (number := _number(kind, processes)))
     return f"Well: {kinds or 'no process'}; {count_of(len(views), 'subscription')}."
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from qontract.domain.events import DomainEvent, catalogue
-from qontract.entrypoints.plugins import EVENTS, installed, load_event_types, package
+from qontract.entrypoints.plugins import EVENTS, installed, load_event_types, package_of
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class EventType:
 def event_types() -> list[EventType]:
     """Return every type that an installed package brings, by name. What cannot be imported is logged, and left out."""
     load_event_types()
-    packages = {_root(entry.value): package(entry) for entry in installed(EVENTS, {}).values()}
+    packages = {_root(entry.value): package_of(entry) for entry in installed(EVENTS, {}).values()}
     return [_described(name, kind, packages) for name, kind in sorted(catalogue().items())]
 
 

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Installed:
+class InstalledIntegrations:
     """The classes of the integrations, by name; and what cannot be used, with the reason: a line with the package."""
 
     classes: Mapping[str, type[AnyIntegration]]
@@ -40,7 +40,7 @@ class Installed:
 
 
 @dataclass(frozen=True)
-class Made:
+class IntegrationInstances:
     """The integrations themselves, by name; and what could not be made or used, with the reason.
 
     Of these, `left_out` are those whose extra is not installed: as it was meant. Each is made anew when the files of
@@ -63,7 +63,7 @@ def stale(classes: Mapping[str, type[AnyIntegration]], made: Collection[str]) ->
     return [name for name in sorted(made) if changing and not _readable(classes[name])]
 
 
-def load_integrations() -> Installed:
+def load_integrations() -> InstalledIntegrations:
     """Load the class of every integration that is installed. A wrong one is logged, and stops no other."""
     event_types = plugins.load_event_types()
     refused: dict[str, str] = {}
@@ -75,10 +75,10 @@ def load_integrations() -> Installed:
             plugins.refuse(refused, GROUP, entry, plugins.error_text(error))
             log.debug("integration refused for this error", exc_info=True)
     plugins.REFUSED.labels(GROUP).set(len(refused))
-    return Installed(classes, plugins.together(event_types, refused))
+    return InstalledIntegrations(classes, plugins.merged(event_types, refused))
 
 
-def make_integrations(installed: Installed) -> Made:
+def make_integrations(installed: InstalledIntegrations) -> IntegrationInstances:
     """Make each integration with its own settings. One that cannot be made is logged, and stops no other."""
     refused: dict[str, str] = {}
     left_out: set[str] = set()
@@ -96,7 +96,9 @@ def make_integrations(installed: Installed) -> Made:
             log.error("integration refused", extra={"integration": name, "error": refused[name]})  # noqa: TRY400
             log.debug("integration refused for this error", exc_info=True)
     log.info("integrations loaded", extra={"integrations": sorted(made)})
-    return Made(made, plugins.together(installed.refused, refused), frozenset(left_out - installed.refused.keys()))
+    return IntegrationInstances(
+        made, plugins.merged(installed.refused, refused), frozenset(left_out - installed.refused.keys())
+    )
 
 
 def usable_name(name: str) -> bool:

@@ -73,7 +73,7 @@ def count_for(subscription: str) -> Callable[[DeliveryCount, int], None]:
 
 
 def _without_banner() -> CollectorRegistry:
-    """Return the registry of the process without Python's version, which only who looks for its holes wants to know."""
+    """Return the registry of the process without Python's version: it helps only attackers."""
     with suppress(KeyError):
         REGISTRY.unregister(PLATFORM_COLLECTOR)
     return REGISTRY

@@ -23,16 +23,16 @@ _MAX_LENGTH = 500
 def installed(group: str, refused: dict[str, str]) -> dict[str, EntryPoint]:
     """Return the entry points by name: of several with one name ours, or else that of the first package by name."""
     found: dict[str, EntryPoint] = {}
-    by_package = sorted(entry_points(group=group), key=package)
-    for entry in sorted(by_package, key=lambda entry: not package(entry).startswith("qontract ")):
+    by_package = sorted(entry_points(group=group), key=package_of)
+    for entry in sorted(by_package, key=lambda entry: not package_of(entry).startswith("qontract ")):
         first = found.setdefault(entry.name, entry)
         if first is not entry:
-            error = f"{package(first)} has an entry of this name too, which is taken; one has to be renamed"
+            error = f"{package_of(first)} has an entry of this name too, which is taken; one has to be renamed"
             refuse(refused, group, entry, error)
     return found
 
 
-def names(group: str) -> set[str]:
+def installed_names(group: str) -> set[str]:
     """Return the names of the entry points, without loading any."""
     return {entry.name for entry in entry_points(group=group)}
 
@@ -50,7 +50,7 @@ def load_event_types() -> dict[str, str]:
     return refused
 
 
-def together(*refused: Mapping[str, str]) -> dict[str, str]:
+def merged(*refused: Mapping[str, str]) -> dict[str, str]:
     """Return what was refused in several groups: with all the reasons, if two have one name."""
     lines: dict[str, str] = {}
     for each in refused:
@@ -61,13 +61,13 @@ def together(*refused: Mapping[str, str]) -> dict[str, str]:
 
 def refuse(refused: dict[str, str], group: str, entry: EntryPoint, error: str) -> None:
     """Log what is wrong with an entry point, and add it to what was refused under its name."""
-    where = {"package": package(entry), "entry_point": entry.value}
+    where = {"package": package_of(entry), "entry_point": entry.value}
     log.error("package refused", extra={"group": group, "name_in_group": entry.name, **where, "error": error})
     line = ": ".join([*where.values(), error])
     refused[entry.name] = f"{refused[entry.name]}; {line}" if entry.name in refused else line
 
 
-def package(entry: EntryPoint) -> str:
+def package_of(entry: EntryPoint) -> str:
     """Return the name and version of the package that has the entry point."""
     return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "unknown package"
 

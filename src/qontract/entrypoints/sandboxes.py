@@ -60,7 +60,7 @@ def load_sandboxes() -> Installed:
         try:
             found[name] = _checked(entry.load())
         except (Exception, SystemExit) as error:
-            refused[name] = f"{plugins.package(entry)}: {entry.value}: {plugins.error_text(error)}"
+            refused[name] = f"{plugins.package_of(entry)}: {entry.value}: {plugins.error_text(error)}"
             log.debug("sandbox refused for this error", exc_info=True)
     return Installed(found, refused)
 

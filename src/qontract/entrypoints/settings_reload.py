@@ -92,7 +92,10 @@ class _InUse(Generic[T]):
 
 
 class Current(Generic[T]):
-    """Of what is renewed, the one to use now: on any thread, and in a process that was forked. `close` closes one."""
+    """Holds the object to use now, made with the latest settings, on any thread and after a fork.
+
+    `close` closes an object that was replaced.
+    """
 
     def __init__(self, renewal: Renewal[Any, T], close: Callable[[T], None]) -> None:
         self._renewal = renewal

@@ -21,7 +21,7 @@ from pydantic import BaseModel
 
 from qontract.application.delivery.subscription import Subscription, wrong_with_name
 from qontract.domain.events import catalogue, type_pattern
-from qontract.entrypoints.plugins import error_text, package
+from qontract.entrypoints.plugins import error_text, package_of
 from qontract.entrypoints.plugins import installed as installed_in
 from qontract.entrypoints.settings import load_settings_of
 from qontract.entrypoints.settings.groups import SubscriberSettings
@@ -64,11 +64,11 @@ def load_subscriptions(settings: SubscriberSettings) -> Loaded:
             made = _make(name, entry)
             subscription = made.made if isinstance(made, Renewal) else made
             if subscription:
-                loaded.append((subscription, package(entry)))
+                loaded.append((subscription, package_of(entry)))
             if subscription and isinstance(made, Renewal):
                 renewals[name] = made
         except (Exception, SystemExit) as error:
-            _refuse(refused, error_text(error), subscription=name, package=package(entry), entry_point=entry.value)
+            _refuse(refused, error_text(error), subscription=name, package=package_of(entry), entry_point=entry.value)
             log.debug("handler refused for this error", exc_info=True)
     _log_switched_off(handlers, installed)
     _log_loaded(loaded)
@@ -126,7 +126,7 @@ def _make(name: str, entry: EntryPoint) -> Subscription | AnyRenewal:
         if first:
             return _successor(made, first[0])
         if made is None:
-            log.info("handler is not enabled", extra={"subscription": name, "package": package(entry)})
+            log.info("handler is not enabled", extra={"subscription": name, "package": package_of(entry)})
         else:
             first.append(made)
         return made

@@ -178,6 +178,6 @@ def test_a_module_that_no_extra_has_is_an_error_like_any_other(monkeypatch: pyte
             raise ModuleNotFoundError("No module named 'acme'", name="acme")
 
     plugins.REFUSED.labels(integrations.GROUP).set(0)
-    made = integrations.make_integrations(integrations.Installed({"github-teams": Broken}))
+    made = integrations.make_integrations(integrations.InstalledIntegrations({"github-teams": Broken}))
     assert made.refused == {"github-teams": "ModuleNotFoundError: No module named 'acme'"}
     assert plugins.REFUSED.labels(integrations.GROUP)._value.get() == 1

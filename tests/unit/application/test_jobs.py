@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 import pytest
 
 from qontract.application import tracing
-from qontract.application.jobs import JobSlice, Unfinished, failed, run
+from qontract.application.jobs import JobSlice, Unfinished, failed_progress, run
 from qontract.domain.jobs import Job, JobProgress, JobResult, JobStatus
 from tests.contracts.job_queue_runner import SUCCESS, Runner, a_job, running
 from tests.support.traces import recording
@@ -101,8 +101,10 @@ def test_an_integration_that_is_not_installed_is_named() -> None:
 
 
 def test_a_job_that_ends_here_has_failed_for_the_reason_beside_its_other_errors() -> None:
-    assert failed(HALF, "lost").result == JobResult(status=JobStatus.FAILED, done=1, of=2, errors=("lost", "é"))
-    assert failed(HALF, "lost").finished == HALF.finished
+    assert failed_progress(HALF, "lost").result == JobResult(
+        status=JobStatus.FAILED, done=1, of=2, errors=("lost", "é")
+    )
+    assert failed_progress(HALF, "lost").finished == HALF.finished
 
 
 def test_the_span_of_a_slice_has_the_status_of_its_job_and_has_failed_if_the_job_has() -> None:

@@ -10,7 +10,7 @@ from qontract.adapters.memory import InMemoryEventPublisher, InMemorySlackUsergr
 from qontract.application import job_record
 from qontract.application.event_manager import EventManager
 from qontract.application.job_record import JobRecord
-from qontract.application.jobs import failed
+from qontract.application.jobs import failed_progress
 from qontract.application.ports.integration import IntegrationError
 from qontract.domain.integration import Plan
 from qontract.domain.jobs import MAX_BYTES, MAX_ERROR_LENGTH, MAX_ERRORS, JobProgress, JobResult, JobStatus
@@ -53,7 +53,7 @@ def test_an_error_that_is_too_long_is_cut() -> None:
     [error] = record.final().result.errors
     assert len(error) == MAX_ERROR_LENGTH
     assert error.endswith("x…")
-    assert len(failed(JobProgress(), "x" * 10 * MAX_ERROR_LENGTH).result.errors[0]) == MAX_ERROR_LENGTH
+    assert len(failed_progress(JobProgress(), "x" * 10 * MAX_ERROR_LENGTH).result.errors[0]) == MAX_ERROR_LENGTH
 
 
 def test_a_thousand_actions_that_fail_are_all_tried_and_the_first_errors_are_told() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from qontract.domain.health_findings import Finding, Wellness
+from qontract.domain.health_findings import Finding, HealthStatus
 from qontract.domain.processes import (
     Process,
     ProcessKind,
@@ -39,7 +39,7 @@ def with_spool(events: int, oldest: float, *, seconds: float = 1, host: str = "o
 def test_a_process_that_runs_has_host_pid_version_start_and_last_sign_of_life() -> None:
     [finding] = found(ProcessView(process(), 3.4))
     assert finding.says == "ops-1 pid 42, version 0.1.0, since 2026-01-31 09:00:00, seen 3 s ago"
-    assert finding.wellness is Wellness.WELL
+    assert finding.wellness is HealthStatus.WELL
 
 
 def test_a_process_says_which_integrations_it_has() -> None:
@@ -54,7 +54,7 @@ def test_a_kind_of_which_none_runs_is_not_well_and_the_last_that_did_is_named() 
     assert worker.says == "no worker runs; the last, ops-2 pid 42, was seen 1 min ago"
     assert worker.next_step == "qontract worker"
     assert subscriber.says == "no subscriber runs; none was seen in the last day"
-    assert {worker.wellness, subscriber.wellness} == {Wellness.NOT_WELL}
+    assert {worker.wellness, subscriber.wellness} == {HealthStatus.NOT_WELL}
     [worker] = found(ended, needed={ProcessKind.WORKER})
     assert worker.says == "no worker runs; the last, ops-1 pid 42, ended 2 h ago"
 
@@ -65,7 +65,7 @@ def test_one_that_has_ended_or_fallen_silent_is_not_among_those_that_run() -> No
 
 def test_what_a_process_refuses_makes_it_not_well() -> None:
     [finding] = found(ProcessView(process(refused={"tickets": "acme 1.0: no such module", "crm": "no entry"}), 1))
-    assert finding.wellness is Wellness.NOT_WELL
+    assert finding.wellness is HealthStatus.NOT_WELL
     assert finding.says.endswith("; refused: crm: no entry; tickets: acme 1.0: no such module")
     assert finding.brief == "a worker refuses crm, tickets"
 
@@ -75,7 +75,7 @@ def test_versions_that_differ_are_said_and_are_well_as_in_an_upgrade() -> None:
     *_, versions = found(ProcessView(process(), 1), ProcessView(newer, 1))
     assert versions.thing == "versions"
     assert versions.says == "they differ: 0.1.0 (worker), 0.2.0 (api)"
-    assert versions.wellness is Wellness.WELL
+    assert versions.wellness is HealthStatus.WELL
     assert len(found(ProcessView(process(), 1), ProcessView(process(ProcessKind.API), 1))) == 2
 
 
@@ -84,11 +84,11 @@ def test_events_that_wait_in_the_spool_of_a_machine_are_not_well_with_the_comman
     assert finding.says == "3 events wait in the spool, the oldest for 12 min; 12.3 kB: /spool.sqlite"
     assert finding.next_step == "on ops-1: qontract events flush"
     assert (finding.thing, finding.brief) == ("spool", "3 events wait in the spool of ops-1")
-    assert finding.wellness is Wellness.NOT_WELL
+    assert finding.wellness is HealthStatus.NOT_WELL
 
 
 def test_what_has_just_been_spooled_or_an_empty_spool_is_well() -> None:
-    assert [(one.thing, one.wellness) for one in spools(with_spool(3, 5))] == [("spool", Wellness.WELL)]
+    assert [(one.thing, one.wellness) for one in spools(with_spool(3, 5))] == [("spool", HealthStatus.WELL)]
     assert [finding.says for finding in spools(with_spool(0, 0))] == ["no event waits: /spool.sqlite"]
 
 
@@ -106,7 +106,7 @@ def test_the_spool_of_this_machine_is_looked_at_itself() -> None:
 
 def test_a_spool_that_cannot_be_read_says_why() -> None:
     [finding] = spools(with_spool(0, 0, error="the spool /spool.sqlite: disk I/O error. It is not touched: …"))
-    assert finding.wellness is Wellness.NOT_WELL
+    assert finding.wellness is HealthStatus.NOT_WELL
     assert finding.says.startswith("the spool /spool.sqlite: disk I/O error")
     assert (finding.thing, finding.brief) == ("spool", "the spool of ops-1 cannot be read")
     assert finding.next_step.startswith("make it readable, or stop the workers of that machine")

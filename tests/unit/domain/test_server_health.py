@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from qontract.domain.health_findings import Wellness
+from qontract.domain.health_findings import HealthStatus
 from qontract.domain.server_health import ServerReplica, ServerView, findings_of_server
 
 
@@ -16,7 +16,7 @@ def view(**what: Any) -> ServerView:
 def wrong(**what: Any) -> list[tuple[str, str]]:
     """Return the brief reasons for which such a server is not well, and what to do."""
     findings = findings_of_server(view(**what))
-    return [(finding.brief, finding.next_step) for finding in findings if finding.wellness is Wellness.NOT_WELL]
+    return [(finding.brief, finding.next_step) for finding in findings if finding.wellness is HealthStatus.NOT_WELL]
 
 
 def says(**what: Any) -> dict[str, str]:
@@ -115,12 +115,12 @@ def test_what_the_server_does_not_say_is_not_held_against_it() -> None:
 def test_what_is_wrong_is_told_of_redis_and_of_a_part_of_it(what: dict[str, Any], name: str) -> None:
     findings = list(findings_of_server(view(**what)))
     assert {finding.thing for finding in findings} == {"redis"}
-    assert [finding.name for finding in findings if finding.wellness is Wellness.NOT_WELL] == [name]
+    assert [finding.name for finding in findings if finding.wellness is HealthStatus.NOT_WELL] == [name]
 
 
 def test_a_replica_that_was_silent_for_a_minute_is_still_in_step() -> None:
     findings = list(findings_of_server(view(replicas=(ServerReplica("10.0.0.2:6379", in_step=True, lag_seconds=60),))))
-    assert {(finding.thing, finding.wellness) for finding in findings} == {("redis", Wellness.WELL)}
+    assert {(finding.thing, finding.wellness) for finding in findings} == {("redis", HealthStatus.WELL)}
 
 
 def test_a_server_without_a_limit_says_so() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from qontract.domain.health_findings import Finding, Unanswered, Wellness
+from qontract.domain.health_findings import Finding, HealthStatus, ProbeFailure
 from qontract.domain.job_views import JobCounts, ScopeView
 from qontract.domain.jobs import JobStatus
 from qontract.domain.processes import ProcessKind, ProcessView, Spooled, SpoolView
@@ -29,13 +29,13 @@ WELL = SystemFacts(
     {},
     abandoned_seconds=1000,
 )
-AWAY = Unanswered("redis-1:6379 refused or did not answer: ConnectionError")
+AWAY = ProbeFailure("redis-1:6379 refused or did not answer: ConnectionError")
 
 
 def wrong(**facts: Any) -> list[Finding]:
     """Return what is not well with these facts in place of those with which all is."""
     found = status_of(replace(WELL, **facts)).findings
-    return [finding for finding in found if finding.wellness is not Wellness.WELL]
+    return [finding for finding in found if finding.wellness is not HealthStatus.WELL]
 
 
 def sentence(**facts: Any) -> str:
@@ -50,7 +50,7 @@ def test_each_finding_is_named_after_its_part_of_the_system() -> None:
 
 def test_where_all_is_well_the_sentence_counts_what_runs() -> None:
     assert wrong() == []
-    assert status_of(WELL).wellness is Wellness.WELL
+    assert status_of(WELL).wellness is HealthStatus.WELL
     assert sentence() == "Well: 1 api, 1 worker, 1 subscriber; 1 subscription."
 
 
@@ -68,7 +68,7 @@ def test_no_subscriber_and_30000_events_that_wait_are_not_well() -> None:
 def test_a_server_that_does_not_answer_is_not_known_whatever_else_is_and_the_spool_here_is_told() -> None:
     spool = ("ops-1", SpoolView("/spool.sqlite", Spooled(3, 720, 12_300)))
     status = status_of(replace(WELL, server=AWAY, processes=AWAY, subscriptions=AWAY, intents=AWAY, spool=spool))
-    assert status.wellness is Wellness.NOT_KNOWN
+    assert status.wellness is HealthStatus.NOT_KNOWN
     assert status.sentence == "Not known: Redis does not answer, and all else is asked there."
     redis, waits = status.findings
     assert redis.says == AWAY.why
@@ -78,10 +78,10 @@ def test_a_server_that_does_not_answer_is_not_known_whatever_else_is_and_the_spo
 
 @pytest.mark.parametrize("part", ["processes", "jobs", "scopes", "subscriptions", "intents"])
 def test_a_part_that_does_not_answer_leaves_it_open(part: str) -> None:
-    status = status_of(replace(WELL, **{part: Unanswered("no answer within 2.5 s")}))  # type: ignore[arg-type]
-    assert status.wellness is Wellness.NOT_KNOWN
+    status = status_of(replace(WELL, **{part: ProbeFailure("no answer within 2.5 s")}))  # type: ignore[arg-type]
+    assert status.wellness is HealthStatus.NOT_KNOWN
     assert status.sentence == f"Not known: {part}: no answer within 2.5 s."
-    assert [finding.thing for finding in status.findings if finding.wellness is Wellness.NOT_KNOWN] == [part]
+    assert [finding.thing for finding in status.findings if finding.wellness is HealthStatus.NOT_KNOWN] == [part]
 
 
 def test_what_is_known_to_be_not_well_counts_more_than_what_is_not_known() -> None:
@@ -121,7 +121,7 @@ ACME = ScopeView(
 def test_a_scope_says_when_it_was_last_brought_to_its_desired_state() -> None:
     [finding] = [one for one in status_of(replace(WELL, scopes=[ACME])).findings if one.thing == "scope"]
     assert (finding.name, finding.says) == ("slack-usergroups/acme", "last success: 3 min ago")
-    assert finding.wellness is Wellness.WELL
+    assert finding.wellness is HealthStatus.WELL
 
 
 def test_a_scope_that_ended_by_a_clock_that_is_ahead_ended_just_now() -> None:
@@ -181,7 +181,7 @@ def test_intents_that_stay_pending_are_not_well(
 ) -> None:
     [finding] = [one for one in status_of(replace(WELL, intents=intents)).findings if one.thing == "intents"]
     assert finding.says.startswith(says)
-    assert (finding.wellness is Wellness.WELL) is is_well
+    assert (finding.wellness is HealthStatus.WELL) is is_well
     assert is_well or "`intents stay pending` in the worker's log" in finding.next_step
 
 

@@ -73,7 +73,7 @@ def test_an_integration_that_cannot_be_made_is_counted_too() -> None:
         def __init__(self) -> None:
             raise ValueError("no token")
 
-    made = integrations.make_integrations(integrations.Installed({"slack-usergroups": Unmakeable}))
+    made = integrations.make_integrations(integrations.InstalledIntegrations({"slack-usergroups": Unmakeable}))
     assert made.refused == {"slack-usergroups": "no token"}
     assert refused(integrations.GROUP) == 1
 
@@ -91,4 +91,4 @@ def test_an_integration_whose_name_cannot_be_in_urls_scopes_and_variables_is_ref
 
 def test_the_names_in_a_group_are_known_without_loading_anything(install: Install) -> None:
     install(integrations.GROUP, "acme", error="no such module")
-    assert plugins.names(integrations.GROUP) == {"acme"}
+    assert plugins.installed_names(integrations.GROUP) == {"acme"}

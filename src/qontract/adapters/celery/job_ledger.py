@@ -18,7 +18,7 @@ from qontract.adapters.celery.lock_keepalive import call_repeatedly
 from qontract.adapters.celery.record_signing import FORGED, ForgedError, RecordSigner
 from qontract.adapters.redis.keys import Keys
 from qontract.adapters.redis.wrong_type_keys import set_wrong_keys_aside_now
-from qontract.application.jobs import failed
+from qontract.application.jobs import failed_progress
 from qontract.domain.job_views import SCOPE_DAYS, status_of_scope
 from qontract.domain.jobs import Job, JobMetadata, JobProgress, JobResult, JobStatus
 
@@ -101,7 +101,7 @@ class JobLedger:
         try:
             result = JobProgress.model_validate_json(self._verified("progress", job_id, progress)).result
         except ValueError as error:
-            return failed(JobProgress(), _reason(error)).result
+            return failed_progress(JobProgress(), _reason(error)).result
         return result.model_copy(update={"status": JobStatus.RUNNING}) if run and not result.status.final else result
 
     def about(self, job_id: str) -> JobMetadata | None:
@@ -187,7 +187,7 @@ class JobLedger:
         if raw is None:
             return False
         progress, unreadable = self._progress(job_id, raw)
-        return self._finish("", job_id, failed(progress, unreadable) if unreadable else end(progress), ())
+        return self._finish("", job_id, failed_progress(progress, unreadable) if unreadable else end(progress), ())
 
     @contextmanager
     def locked(self, name: str, *, seconds: float) -> Iterator[bool]:
@@ -244,7 +244,7 @@ class JobLedger:
     def _give_up(self, job_id: str, error: ValueError) -> None:
         log.error("job cannot be read; it has failed", extra={"job_id": job_id, "error": str(error)})
         self.set_wrong_keys_aside({self.key(job_id): "hash"})
-        self._finish("", job_id, failed(JobProgress(), _reason(error)), ())
+        self._finish("", job_id, failed_progress(JobProgress(), _reason(error)), ())
 
     def _finish(self, run: str, job_id: str, progress: JobProgress, locks: Sequence[str], *of_each: str | int) -> bool:
         of_scopes = self.scopes, self.scope_ends, self.scope_successes

@@ -26,7 +26,7 @@ from qontract.adapters.celery.lost_jobs import resubmit_lost, set_wrong_keys_asi
 from qontract.adapters.celery.messages import MAX_COUNTDOWN, QUEUE, TASK
 from qontract.adapters.celery.record_signing import RecordSigner
 from qontract.application import tracing
-from qontract.application.jobs import Runners, Unfinished, failed, run
+from qontract.application.jobs import Runners, Unfinished, failed_progress, run
 from qontract.application.ports.job_queue import JobQueue, JobQueueError
 from qontract.domain.jobs import Job, JobMetadata, JobProgress, JobResult, JobStatus
 
@@ -155,10 +155,10 @@ class CeleryJobQueue(JobQueue):
         job, started = begun.job, perf_counter()
         log.info("slice begun", extra={"attempt": begun.attempt})
         if begun.unreadable:
-            progress: JobProgress | Unfinished = failed(job_slice.progress, begun.unreadable)
+            progress: JobProgress | Unfinished = failed_progress(job_slice.progress, begun.unreadable)
         elif begun.attempt > _MAX_ATTEMPTS:
             error = f"it was begun {_MAX_ATTEMPTS} times, and each time its worker was lost; it is not tried again"
-            progress = failed(job_slice.progress, error)
+            progress = failed_progress(job_slice.progress, error)
         else:
             progress = run(job, self._runners, job_slice)
         JOB_SECONDS.labels(job.integration).observe(perf_counter() - started)

@@ -11,7 +11,7 @@ from qontract.adapters.unreadable_values import Unreadable, read_json
 
 _AT_ONCE = 1000
 _MAX_QUEUE_LENGTH = 1000
-"""Messages that are read to find one. Where there are more, it is taken to be among them until there are fewer."""
+"""How many queued messages are searched for that of a job. In a longer queue it is assumed to be there."""
 _MAX_WAIT = 24 * 3600 * 1000
 """Milliseconds: a job that is to be looked at later than that is looked at now, for somebody else wrote it."""
 

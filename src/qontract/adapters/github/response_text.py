@@ -7,6 +7,6 @@ _MAX_LENGTH = 10_000
 def response_text(value: object) -> str:
     """Return the text. Raises ValueError if it is none, goes on and on, or could not be written down as UTF-8."""
     if not isinstance(value, str) or len(value) > _MAX_LENGTH:
-        raise ValueError("a name or a description is no response_text, or too long")
+        raise ValueError("a name or a description is no text, or too long")
     value.encode()
     return value

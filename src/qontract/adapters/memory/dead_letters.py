@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from qontract.adapters.memory import faults
-from qontract.adapters.memory.event_store import InMemoryEventStore, Place
+from qontract.adapters.memory.event_store import InMemoryEventStore, SubscriptionCursor
 from qontract.application.ports.dead_letters import NOBODY, ChangedBy, DeadLetters
 from qontract.domain.dead_letters import ChangedLetter, DeadLetter, Discarded, Redriven
 
@@ -19,7 +19,7 @@ class InMemoryDeadLetters(DeadLetters):
         for letter in letters:
             self._events.keep_letter(letter)
             known = self._events.of(letter.subscription)
-            known.place = known.place or Place()
+            known.place = known.place or SubscriptionCursor()
 
     @property
     def waiting(self) -> Mapping[str, Sequence[bytes]]:

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from qontract.adapters.memory import faults
-from qontract.adapters.memory.event_store import InMemoryEventStore, Place, SubscriptionState
+from qontract.adapters.memory.event_store import InMemoryEventStore, SubscriptionCursor, SubscriptionState
 from qontract.application.ports.delivery_states import DeliveryStates
 from qontract.domain.delivery_states import DeliveryState, PendingEntry, SubscriptionStart
 
@@ -30,7 +30,7 @@ class InMemoryDeliveryStates(DeliveryStates):
             is_kept = int(entry) in self._events.kept
             return self._state(one, one.place, int(entry)) if one and one.place else DeliveryState(is_kept=is_kept)
 
-    def _state(self, one: SubscriptionState, place: Place, number: int) -> DeliveryState:
+    def _state(self, one: SubscriptionState, place: SubscriptionCursor, number: int) -> DeliveryState:
         redriven = next((new for new, kept in reversed(one.redriven.items()) if kept.entry == str(number)), None)
         pending = self._entry(one, place, redriven or number)
         is_shared = bool(one.wanted and one.wanted.shared)
@@ -63,7 +63,7 @@ class InMemoryDeliveryStates(DeliveryStates):
                     return str(number)
         return None
 
-    def _entry(self, one: SubscriptionState, place: Place, number: int) -> PendingEntry | None:
+    def _entry(self, one: SubscriptionState, place: SubscriptionCursor, number: int) -> PendingEntry | None:
         pending, record = place.pending.get(number), one.records.get(number)
         if pending is None:
             return None

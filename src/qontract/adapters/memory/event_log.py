@@ -5,8 +5,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 
 from qontract.adapters.memory import faults
-from qontract.adapters.memory.event_store import AttemptRecord, InMemoryEventStore, Pending, Place
-from qontract.adapters.memory.reader import Reader
+from qontract.adapters.memory.event_store import AttemptRecord, InMemoryEventStore, Pending, SubscriptionCursor
+from qontract.adapters.memory.reader import ReplicaReader
 from qontract.application.ports.event_log import (
     Entry,
     EventLog,
@@ -52,7 +52,7 @@ class InMemoryEventLog(EventLog):
         self._wanted = wanted
         self._known = events.of(subscription)
         self._now = events.now
-        self._reader = Reader(events, self._known, replica, wants, type_of, claim_seconds if shared else None)
+        self._reader = ReplicaReader(events, self._known, replica, wants, type_of, claim_seconds if shared else None)
         self._history, self._newest_read = events.history, 0
 
     async def open(self) -> bool:
@@ -195,12 +195,12 @@ class InMemoryEventLog(EventLog):
             if place and all(pending.owner != self._replica for pending in place.pending.values()):
                 place.replicas.discard(self._replica)
 
-    def _place(self) -> Place:
+    def _place(self) -> SubscriptionCursor:
         if self._known.place is None:
             raise PlaceLostError(f"the place of the subscription {self._name} is lost")
         return self._known.place
 
-    def _place_of_a_leader(self) -> Place:
+    def _place_of_a_leader(self) -> SubscriptionCursor:
         if not self._shared and self._another_leads():
             raise LeaseLostError(f"another replica leads the subscription {self._name}: {self._known.leader[0]}")
         return self._place()
@@ -216,13 +216,13 @@ class InMemoryEventLog(EventLog):
         leader, until = self._known.leader
         return leader != self._replica and until > self._now()
 
-    def _mine(self, place: Place, entries: Collection[Entry]) -> Iterator[Pending]:
+    def _mine(self, place: SubscriptionCursor, entries: Collection[Entry]) -> Iterator[Pending]:
         for entry in entries:
             pending = place.pending.get(_number(entry))
             if pending and pending.owner == self._replica:
                 yield pending
 
-    def _end(self, place: Place, number: int) -> None:
+    def _end(self, place: SubscriptionCursor, number: int) -> None:
         if place.pending.pop(number, None):
             self._known.redriven.pop(number, None)
             self._known.records.pop(number, None)

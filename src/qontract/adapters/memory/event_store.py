@@ -53,7 +53,7 @@ class AttemptRecord:
 
 
 @dataclass(slots=True)
-class Place:
+class SubscriptionCursor:
     """How far a subscription has come: it has read kept events up to `last`, and redriven ones to `last_redriven`."""
 
     last: int = 0
@@ -73,7 +73,7 @@ class SubscriptionState:
     - `outcomes` has how events ended, by their first entries.
     """
 
-    place: Place | None = None
+    place: SubscriptionCursor | None = None
     redriven: dict[int, Kept] = field(default_factory=dict)
     records: dict[int, AttemptRecord] = field(default_factory=dict)
     remembered: dict[str, float] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class SubscriptionState:
     def open(self, replica: str, wanted: SubscriptionFilter | None) -> bool:
         """Make its place if it is missing, and return whether it was. The caller holds the lock."""
         made = self.place is None
-        place = self.place = self.place or Place()
+        place = self.place = self.place or SubscriptionCursor()
         place.replicas.add(replica)
         for pending in place.pending.values():
             pending.again |= pending.owner == replica

@@ -3,14 +3,20 @@
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from qontract.adapters.memory.event_store import InMemoryEventStore, Kept, Pending, Place, SubscriptionState
+from qontract.adapters.memory.event_store import (
+    InMemoryEventStore,
+    Kept,
+    Pending,
+    SubscriptionCursor,
+    SubscriptionState,
+)
 from qontract.application.ports.event_log import Entry
 
 _Candidate = tuple[int, Kept | None, str | None]
 """The number of an event, the event if it is there, and its type if that is known."""
 
 
-class Reader:
+class ReplicaReader:
     """Reads entries for `replica`: first those to deliver again, then redriven ones, then new ones.
 
     `claim_seconds` is None if the subscription is ordered: then nothing is claimed. No entry can be claimed before
@@ -40,7 +46,7 @@ class Reader:
         """Return the kept or redriven event with this number."""
         return self._events.kept.get(number) or self._known.redriven.get(number)
 
-    def take(self, place: Place, count: int, max_bytes: int) -> list[Entry]:
+    def take(self, place: SubscriptionCursor, count: int, max_bytes: int) -> list[Entry]:
         """Read the next entries: up to `count`, and about `max_bytes`, but one at least. The caller holds the lock."""
         entries: list[Entry] = []
         size = 0
@@ -51,7 +57,7 @@ class Reader:
             entries.append(self._deliver(place, number, kept, type_))
         return entries
 
-    def _candidates(self, place: Place) -> Iterator[_Candidate]:
+    def _candidates(self, place: SubscriptionCursor) -> Iterator[_Candidate]:
         """Yield the entries to read, in order, and skip unwanted ones."""
         for number in self._claimable(place):
             kept = self.kept(number)
@@ -64,7 +70,7 @@ class Reader:
                 self._pass(place, number)
                 self._known.redriven.pop(number, None)
 
-    def unread(self, place: Place) -> Iterator[tuple[int, Kept]]:
+    def unread(self, place: SubscriptionCursor) -> Iterator[tuple[int, Kept]]:
         """Yield the events that are not read yet, by number: redriven ones, then new ones."""
         for number, kept in list(self._known.redriven.items()):
             if number > place.last_redriven:
@@ -73,13 +79,13 @@ class Reader:
             if new := self._events.kept.get(number):
                 yield number, new
 
-    def _pass(self, place: Place, number: int) -> None:
+    def _pass(self, place: SubscriptionCursor, number: int) -> None:
         if number in self._known.redriven:
             place.last_redriven = number
         else:
             place.last = number
 
-    def _claimable(self, place: Place) -> list[int]:
+    def _claimable(self, place: SubscriptionCursor) -> list[int]:
         """Return the pending entries that this replica may read. It is fast while there can be none."""
         now = self._now()
         if self._releases == self._known.releases and now < self.next_claim:
@@ -96,7 +102,7 @@ class Reader:
             return 0
         return pending.shown + self._claim_seconds
 
-    def _deliver(self, place: Place, number: int, kept: Kept | None, type_: str | None) -> Entry:
+    def _deliver(self, place: SubscriptionCursor, number: int, kept: Kept | None, type_: str | None) -> Entry:
         before = place.pending.get(number)
         if not before:
             self._pass(place, number)

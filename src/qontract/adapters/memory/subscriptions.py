@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from qontract.adapters.memory import faults
-from qontract.adapters.memory.event_store import InMemoryEventStore, Kept, Place, SubscriptionState
+from qontract.adapters.memory.event_store import InMemoryEventStore, Kept, SubscriptionCursor, SubscriptionState
 from qontract.application.ports.subscriptions import BusyError, Subscriptions, Target
 from qontract.domain.subscriptions import Move, Pause, Replica, SubscriptionView
 
@@ -95,7 +95,7 @@ class InMemorySubscriptions(Subscriptions):
             one.outcomes.clear()
             return True
 
-    def _place(self, name: str) -> Place | None:
+    def _place(self, name: str) -> SubscriptionCursor | None:
         one = self._events.subscriptions.get(name)
         return one.place if one else None
 
@@ -118,7 +118,7 @@ class InMemorySubscriptions(Subscriptions):
     def _time(self, kept: Kept) -> datetime:
         return datetime.fromtimestamp(self._began.timestamp() + kept.since, UTC)
 
-    def _view(self, name: str, one: SubscriptionState, place: Place | None) -> SubscriptionView:
+    def _view(self, name: str, one: SubscriptionState, place: SubscriptionCursor | None) -> SubscriptionView:
         letters = sum(letter.subscription == name for letter in self._events.letters.values())
         if place is None:
             return SubscriptionView(name, made=False, dead_letters=letters, paused=one.paused)

@@ -12,7 +12,7 @@ from qontract.application.ports.event_sender import EncodedEvent
 from qontract.domain.events import DomainEvent
 
 Remember = Callable[[Sequence[EncodedEvent], str], None]
-"""Remembers published events, and the history of the server's data that has them; see `RepublishWindow.remember`."""
+"""Remembers published events, and the history of the server's data that has them; see `FailoverReplay.remember`."""
 
 
 class RedisAsyncEventPublisher(AsyncEventPublisher):

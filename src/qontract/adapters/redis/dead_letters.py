@@ -17,7 +17,7 @@ from qontract.adapters.redis.records.redrive_marks import (
     discard_member,
     discards_of,
     mark_from,
-    member_of,
+    mark_prefix,
 )
 from qontract.adapters.unreadable_values import Unreadable, excerpt
 from qontract.application.ports.dead_letters import (
@@ -82,7 +82,7 @@ class RedisDeadLetters(DeadLetters):
             return False
         keys, name = self._keys, letter.subscription
         places = [keys.dead, keys.redriven(name), keys.dead_counts, keys.stream or keys.alive, keys.alive]
-        first = letter.entry, member_of(letter.entry, name), actor_and_run(by.who, by.run)
+        first = letter.entry, mark_prefix(letter.entry, name), actor_and_run(by.who, by.run)
         change = change_to_json("redriven", letter, by)
         with _translated_errors():
             answer = self._run(
@@ -104,7 +104,7 @@ class RedisDeadLetters(DeadLetters):
 
     def redriven(self, subscription: str, entry: str) -> Redriven | None:
         """Look for the mark."""
-        return mark_from(self._mark(member_of(entry, subscription)))
+        return mark_from(self._mark(mark_prefix(entry, subscription)))
 
     def discarded(self, subscription: str, entry: str) -> Discarded | None:
         """Look for the mark."""

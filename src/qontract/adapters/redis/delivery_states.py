@@ -14,7 +14,7 @@ from qontract.adapters.redis.lua_scripts import run_script_sync
 from qontract.adapters.redis.records.attempt_records import restore_attempts
 from qontract.adapters.redis.records.delivery_outcomes import decode_outcomes
 from qontract.adapters.redis.records.entries import REDRIVEN, is_entry_id
-from qontract.adapters.redis.records.redrive_marks import mark_from, member_of
+from qontract.adapters.redis.records.redrive_marks import mark_from, mark_prefix
 from qontract.adapters.redis.records.subscription_records import filter_from, position_of, start_from
 from qontract.adapters.unreadable_values import excerpt
 from qontract.application.ports.delivery_states import DeliveryStates, DeliveryStatesError
@@ -193,7 +193,7 @@ class _StateReader:
 
     def _starts(self) -> Iterator[str]:
         """Yield from where to look: when it was last redriven, and when it was kept."""
-        member = member_of(self._entry, self._name).encode()
+        member = mark_prefix(self._entry, self._name).encode()
         bounds = (b"[" + member, b"(" + member + b"\xff")
         found = self._try("redrives", self._redis.zrange, self._keys.redrives, *bounds, bylex=True, offset=0, num=1)
         if found and (mark := mark_from(found[0].removeprefix(member))):

@@ -180,7 +180,7 @@ class RedisEventLog(EventLog):
             for stream, ids in zip(self._streams, ids_by_stream(entries), strict=True):
                 for some in _batches(ids):
                     await run_script(
-                        self._redis, "set_idle", [stream], self._name, self._replica, int(seconds * 1000), *some
+                        self._redis, "set_claim_idle", [stream], self._name, self._replica, int(seconds * 1000), *some
                     )
 
     async def remember(self, ids: Collection[str], seconds: float) -> None:

@@ -44,7 +44,7 @@ async def run_script(client: Redis, name: str, keys: Sequence[str], *args: Any) 
 
 
 def run_script_sync(execute: Callable[..., Any], name: str, keys: Sequence[str], *args: Any) -> Any:
-    """Run a script, as `run` does, without an event loop: `execute` sends one command."""
+    """Run a script, as `run_script` does, without an event loop: `execute` sends one command."""
     text, sha = script(name)
     try:
         return execute("EVALSHA", sha, len(keys), *keys, *args)

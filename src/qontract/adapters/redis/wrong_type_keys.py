@@ -14,7 +14,7 @@ from qontract.adapters.unreadable_values import UNREADABLE
 log = logging.getLogger(__name__)
 
 MAX_LEASE = 600.0
-"""Seconds: what a replica may have is much shorter, unless `claim_seconds` is much longer than it has to be."""
+"""The longest lease that is believed, in seconds: one that lasts longer is set aside. Usual ones are far shorter."""
 _KEPT_SECONDS = 7 * 24 * 3600
 """How long what was set aside can be looked at."""
 

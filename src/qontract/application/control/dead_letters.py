@@ -47,7 +47,7 @@ def _age(letter: DeadLetter, now: datetime) -> float:
     return (now - letter.died).total_seconds() if letter.died else 0
 
 
-def apply(
+def apply_to_each(
     change: Callable[[str], bool], letters: Iterable[DeadLetter], *, dry_run: bool = False
 ) -> Iterator[DeadLetter]:
     """Redrive or discard (`change`) one letter after the other, and yield those that were still there.

@@ -12,7 +12,7 @@ from qontract.application.ports.job_admin import JobAdmin, JobAdminError
 from qontract.application.ports.process_registry import ProcessRegistry
 from qontract.application.ports.server_info import ServerInfo
 from qontract.application.ports.subscriptions import Subscriptions
-from qontract.domain.health_findings import Unanswered
+from qontract.domain.health_findings import ProbeFailure
 from qontract.domain.processes import ProcessKind, SpoolView
 from qontract.domain.status import SystemFacts
 
@@ -74,7 +74,9 @@ class SystemStatus:
             scopes=scopes.answer(until),
             subscriptions=subscriptions.answer(until),
             intents=intents.answer(until),
-            spool=(self._spool[0], SpoolView(self._spool[1], error=here.why)) if isinstance(here, Unanswered) else here,
+            spool=(self._spool[0], SpoolView(self._spool[1], error=here.why))
+            if isinstance(here, ProbeFailure)
+            else here,
             abandoned_seconds=self._abandoned_seconds,
         )
 
@@ -107,20 +109,20 @@ class _Question(Generic[T]):
     """Asks on its own thread: a part that hangs holds up no other part, and not the end of the process."""
 
     def __init__(self, ask: Callable[[], T]) -> None:
-        self._answer: T | Unanswered | None = None
+        self._answer: T | ProbeFailure | None = None
         self._thread = Thread(target=self._run, args=(ask,), daemon=True)
         self._asked = monotonic()
         self._thread.start()
 
-    def answer(self, until: float) -> T | Unanswered:
+    def answer(self, until: float) -> T | ProbeFailure:
         """Wait for the answer, and return it; or return that there was none in time."""
         self._thread.join(max(0.0, until - monotonic()))
         if self._thread.is_alive():
-            return Unanswered(f"no answer within {until - self._asked:.1f} s")
+            return ProbeFailure(f"no answer within {until - self._asked:.1f} s")
         return self._answer  # type: ignore[return-value] # the thread has ended, and so has set it
 
     def _run(self, ask: Callable[[], T]) -> None:
         try:
             self._answer = ask()
         except Exception as error:  # noqa: BLE001 - any error of one part leaves the others
-            self._answer = Unanswered(str(error) or type(error).__name__)
+            self._answer = ProbeFailure(str(error) or type(error).__name__)

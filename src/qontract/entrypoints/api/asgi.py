@@ -26,7 +26,7 @@ from qontract.entrypoints.api.openapi import add_desired_states
 from qontract.entrypoints.api.problems import add_problems
 from qontract.entrypoints.api.token_health import token_health
 from qontract.entrypoints.container import Container
-from qontract.entrypoints.integrations import Installed, usable_name
+from qontract.entrypoints.integrations import InstalledIntegrations, usable_name
 from qontract.entrypoints.process_registration import registered, this_process
 from qontract.entrypoints.serving.secure_headers import SecureHeaders
 
@@ -61,18 +61,18 @@ def application(container: Container) -> FastAPI:
     app.add_middleware(LimitedBody, limit=settings.api.max_body_bytes)
     app.add_middleware(RequestLog)
     app.add_middleware(SecureHeaders)  # the last is the outermost
-    desk = reconcile.Desk(container.job_queue(), claims_of, settings.api, app.state.stopping)
+    desk = reconcile.ReconcileDependencies(container.job_queue(), claims_of, settings.api, app.state.stopping)
     _add_integrations(app, installed, desk)
     server = container.server_check("api", writes=True)
     tokens = token_health(keys, revoked, accept_secret=settings.auth.accept_secret)
     app.include_router(
         operational_routes.router(server, container.job_admin(), container.measure(), installed.refused, tokens)
     )
-    _add_what_can_be_asked(app, container, claims_of, desk)
+    _add_inspection(app, container, claims_of, desk)
     return app
 
 
-def _add_integrations(app: FastAPI, installed: Installed, desk: reconcile.Desk) -> None:
+def _add_integrations(app: FastAPI, installed: InstalledIntegrations, desk: reconcile.ReconcileDependencies) -> None:
     for integration in installed.classes.values():
         app.include_router(reconcile.router(integration, desk))
     for name in sorted(installed.refused.keys() - installed.classes.keys()):
@@ -82,13 +82,15 @@ def _add_integrations(app: FastAPI, installed: Installed, desk: reconcile.Desk) 
     add_desired_states(app, list(installed.classes.values()))
 
 
-def _add_what_can_be_asked(app: FastAPI, container: Container, claims_of: ClaimsOf, desk: reconcile.Desk) -> None:
+def _add_inspection(
+    app: FastAPI, container: Container, claims_of: ClaimsOf, desk: reconcile.ReconcileDependencies
+) -> None:
     app.include_router(
         events.router(container.kept_events(), container.event_manager(), container.event_format(), claims_of)
     )
     app.include_router(jobs.router(container.job_control(), claims_of, desk.limits))
     app.include_router(subscriptions.router(container.subscription_control(), claims_of))
-    letters_desk = dead_letters.Desk(
+    letters_desk = dead_letters.DeadLetterDependencies(
         container.dead_letters(),
         container.redrive_runs(),
         container.subscription_control(),

@@ -24,7 +24,7 @@ from qontract.entrypoints.api.auth import ClaimsOf
 from qontract.entrypoints.api.json_body import json_body, validated
 from qontract.entrypoints.api.middleware import correlation_id
 from qontract.entrypoints.api.problems import documented
-from qontract.entrypoints.api.scopes import holder
+from qontract.entrypoints.api.scopes import require_scope
 from qontract.entrypoints.presenters.dead_letters import group_record, progress_record, record
 from qontract.entrypoints.tokens import Claims
 
@@ -45,7 +45,7 @@ class Step(BaseModel):
 
 
 @dataclass(frozen=True)
-class Desk:
+class DeadLetterDependencies:
     """What the routes need. `events` is None if events are disabled."""
 
     dead_letters: DeadLetters
@@ -55,11 +55,11 @@ class Desk:
     claims_of: ClaimsOf
 
 
-def router(desk: Desk) -> APIRouter:
+def router(desk: DeadLetterDependencies) -> APIRouter:
     """Return the routes."""
     routes = APIRouter(prefix=PREFIX, tags=["dead letters"], responses=documented(401, 403, 422, 503))
-    reads = Depends(holder("events:read", desk.claims_of))
-    administers = Depends(holder("events:admin", desk.claims_of))
+    reads = Depends(require_scope("events:read", desk.claims_of))
+    administers = Depends(require_scope("events:admin", desk.claims_of))
 
     def changes_of(
         claims: Annotated[Claims, administers], correlation: Annotated[str, Depends(correlation_id)]
@@ -111,7 +111,7 @@ def _add_looking(routes: APIRouter, dead_letters: DeadLetters, reads: Any) -> No
             return _json(record(_required(dead_letters, letter_id), event=True))
 
 
-def _add_group(routes: APIRouter, desk: Desk, changes_of: Any) -> None:
+def _add_group(routes: APIRouter, desk: DeadLetterDependencies, changes_of: Any) -> None:
     @routes.post("/groups/{group_id}/redrive", responses=documented(400, 404, 409, 415), openapi_extra=_body(Step))
     def redrive_group(
         group_id: str, body: Annotated[bytes, Depends(json_body)], changes: Annotated[LetterChanges, changes_of]

@@ -12,7 +12,7 @@ from qontract.application.ports.kept_events import KeptEventsError, Span
 from qontract.entrypoints.points_in_time import point_in_time
 
 
-def wanted_of(
+def filter_from_query(
     event_type: Annotated[list[str] | None, Query(alias="type", description="`*` is any text")] = None,
     source: str | None = None,
     subject: str | None = None,
@@ -23,7 +23,7 @@ def wanted_of(
     return EventFilter(tuple(event_type or ()), source, subject, who, event_id)
 
 
-def span_of(
+def span_from_query(
     since: Annotated[str | None, Query(description="When it was kept: `10m`, or RFC 3339")] = None,
     until: str | None = None,
     after: Annotated[str, Query(description="Go on after this entry")] = "",
@@ -41,7 +41,7 @@ def _moment(name: str, text: str | None) -> datetime | None:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def errors_as_problems() -> Iterator[None]:
     """Answer 503 if the events cannot be reached, and 422 where nobody can go on."""
     try:
         yield

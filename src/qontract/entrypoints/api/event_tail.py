@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from qontract.application.inspection.event_search import EventFilter
 from qontract.application.ports.kept_events import KeptEvents, KeptEventsError, Span
 from qontract.domain.kept_events import KeptEvent
-from qontract.entrypoints.api.event_queries import span_of, translated, wanted_of
+from qontract.entrypoints.api.event_queries import errors_as_problems, filter_from_query, span_from_query
 from qontract.entrypoints.presenters.event_lines import record
 
 _PAGE = 20
@@ -29,14 +29,16 @@ def add_tail(routes: APIRouter, kept: KeptEvents, reads: Any) -> None:
 
     @routes.get("/tail", dependencies=[reads], response_class=StreamingResponse)
     async def tail(
-        request: Request, wanted: Annotated[EventFilter, Depends(wanted_of)], span: Annotated[Span, Depends(span_of)]
+        request: Request,
+        wanted: Annotated[EventFilter, Depends(filter_from_query)],
+        span: Annotated[Span, Depends(span_from_query)],
     ) -> StreamingResponse:
         """Send events as they come, as server-sent events: the id of each is its entry.
 
         A client that sends `Last-Event-ID` gets all that came after it, each once.
         """
         last = request.headers.get("last-event-id") or span.after
-        with translated():
+        with errors_as_problems():
             if not last and span.since is None:
                 last = await anyio.to_thread.run_sync(kept.newest)
             span = replace(span, after=last, newest_first=False)

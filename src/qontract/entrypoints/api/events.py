@@ -13,10 +13,10 @@ from qontract.application.inspection.event_search import EventFilter, Search, fi
 from qontract.application.ports.event_format import EventFormat
 from qontract.application.ports.kept_events import KeptEvents, Span
 from qontract.entrypoints.api.auth import ClaimsOf
-from qontract.entrypoints.api.event_queries import span_of, translated, wanted_of
+from qontract.entrypoints.api.event_queries import errors_as_problems, filter_from_query, span_from_query
 from qontract.entrypoints.api.event_tail import add_tail
 from qontract.entrypoints.api.problems import documented
-from qontract.entrypoints.api.scopes import holder
+from qontract.entrypoints.api.scopes import require_scope
 from qontract.entrypoints.event_types import event_types
 from qontract.entrypoints.presenters.event_lines import record
 from qontract.entrypoints.tokens import Claims
@@ -28,14 +28,17 @@ _MAX_BYTES = 16 * 2**20
 _MEDIA_TYPES = ("application/cloudevents+json", "application/json")
 
 
-_Wanted = Annotated[EventFilter, Depends(wanted_of)]
-_Span = Annotated[Span, Depends(span_of)]
+_Wanted = Annotated[EventFilter, Depends(filter_from_query)]
+_Span = Annotated[Span, Depends(span_from_query)]
 
 
 def router(kept: KeptEvents, events: EventManager | None, event_format: EventFormat, claims_of: ClaimsOf) -> APIRouter:
     """Return the routes. `events` publishes; None: events are disabled."""
     routes = APIRouter(prefix=PREFIX, tags=["events"], responses=documented(401, 403, 422, 503))
-    reads, administers = Depends(holder("events:read", claims_of)), Depends(holder("events:admin", claims_of))
+    reads, administers = (
+        Depends(require_scope("events:read", claims_of)),
+        Depends(require_scope("events:admin", claims_of)),
+    )
     _add_search(routes, kept, reads)
     add_tail(routes, kept, reads)
     _add_one(routes, kept, reads)
@@ -48,7 +51,7 @@ def _add_search(routes: APIRouter, kept: KeptEvents, reads: Any) -> None:
     def found(wanted: _Wanted, span: _Span, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:
         """Find kept events. `next`, if it is not null, is after which entry to go on: there may be more."""
         search = Search(kept, wanted, span, limit=limit, most=_LOOKED_AT, max_bytes=_MAX_BYTES)
-        with translated():
+        with errors_as_problems():
             records = [record(event) for event in search]
         return _json({"events": records, "scanned": search.scanned, "next": search.next or None})
 
@@ -62,7 +65,7 @@ def _add_one(routes: APIRouter, kept: KeptEvents, reads: Any) -> None:
     @routes.get("/{event_id:path}", dependencies=[reads], responses=documented(404))
     def one(event_id: str, source: str | None = None) -> Response:
         """Return one event, by its entry or its own id."""
-        with translated():
+        with errors_as_problems():
             event, search = find_one(kept, event_id, source)
         if event is None:
             where = f"the newest {search.scanned}" if search.next else "those that are kept"

@@ -32,7 +32,7 @@ class _Watch:
     task: asyncio.Task[None] | None = None
 
 
-class Waiting:
+class LongPoller:
     """Lets at most `most` requests wait. `stopping` ends all of them."""
 
     def __init__(self, look_up: LookUp, *, most: int, stopping: Flag) -> None:

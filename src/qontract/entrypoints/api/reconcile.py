@@ -22,7 +22,7 @@ from qontract.domain.jobs import Job, JobResult, JobStatus
 from qontract.entrypoints.api.auth import ClaimsOf, Right, may, require, require_any
 from qontract.entrypoints.api.json_body import json_body, validated
 from qontract.entrypoints.api.limits import Limits
-from qontract.entrypoints.api.long_polling import NO_SUCH_JOB, Waiting
+from qontract.entrypoints.api.long_polling import NO_SUCH_JOB, LongPoller
 from qontract.entrypoints.api.middleware import correlation_id
 from qontract.entrypoints.api.problems import documented
 from qontract.entrypoints.settings.groups import ApiSettings
@@ -52,7 +52,7 @@ class Accepted(BaseModel):
     status_url: str
 
 
-class Desk:
+class ReconcileDependencies:
     """What the routes of all integrations share: the queue, who asks, and how much may be asked for."""
 
     def __init__(self, queue: JobQueue, claims_of: ClaimsOf, settings: ApiSettings, stopping: Event) -> None:
@@ -63,7 +63,7 @@ class Desk:
             at_once=settings.requests_at_once,
             open_jobs=settings.open_jobs,
         )
-        self.waiting = Waiting(self.result, most=settings.waiting_requests, stopping=stopping)
+        self.waiting = LongPoller(self.result, most=settings.waiting_requests, stopping=stopping)
         self._bodies = anyio.CapacityLimiter(_BODIES_AT_ONCE)
         self._large = anyio.CapacityLimiter(1)
 
@@ -121,7 +121,7 @@ def path(integration: str) -> str:
     return f"{PREFIX}/{integration}/reconcile"
 
 
-def router(integration: type[AnyIntegration], desk: Desk) -> APIRouter:
+def router(integration: type[AnyIntegration], desk: ReconcileDependencies) -> APIRouter:
     """Return the routes of an integration. All want a valid token, before anything is read."""
     name = integration.name
     routes = _routes(name, desk)
@@ -149,7 +149,7 @@ def router(integration: type[AnyIntegration], desk: Desk) -> APIRouter:
     return routes
 
 
-def refused_router(name: str, reason: str, desk: Desk) -> APIRouter:
+def refused_router(name: str, reason: str, desk: ReconcileDependencies) -> APIRouter:
     """Return the routes of an integration that cannot be used: it takes nothing, and says why.
 
     The results of what it took before can be asked for.
@@ -163,7 +163,7 @@ def refused_router(name: str, reason: str, desk: Desk) -> APIRouter:
     return routes
 
 
-def _routes(name: str, desk: Desk) -> APIRouter:
+def _routes(name: str, desk: ReconcileDependencies) -> APIRouter:
     """Return a router with the route for results."""
     errors = documented(400, 401, 403, 408, 413, 422, 429, 503)
     routes = APIRouter(prefix=f"{PREFIX}/{name}", tags=[name], responses=errors)

@@ -15,7 +15,7 @@ _GIVEN_BY: dict[EventsScope, frozenset[str]] = {
 }
 
 
-def holder(scope: EventsScope, claims_of: ClaimsOf) -> ClaimsOf:
+def require_scope(scope: EventsScope, claims_of: ClaimsOf) -> ClaimsOf:
     """Return a dependency: the claims of a token that has this scope; it answers 403 if it has not."""
 
     async def claims(claims: Annotated[Claims, Depends(claims_of)]) -> Claims:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Response
 from qontract.application.inspection.status import SystemStatus
 from qontract.entrypoints.api.auth import ClaimsOf
 from qontract.entrypoints.api.problems import documented
-from qontract.entrypoints.api.scopes import holder
+from qontract.entrypoints.api.scopes import require_scope
 from qontract.entrypoints.presenters.status import record
 
 
@@ -15,7 +15,7 @@ def router(status: SystemStatus, claims_of: ClaimsOf) -> APIRouter:
     """Return the route."""
     routes = APIRouter(prefix="/api/v1", tags=["status"], responses=documented(401, 403))
 
-    @routes.get("/status", dependencies=[Depends(holder("events:read", claims_of))])
+    @routes.get("/status", dependencies=[Depends(require_scope("events:read", claims_of))])
     def _status() -> Response:
         """Say whether all is well, and of each thing that is not why, and what to do next.
 

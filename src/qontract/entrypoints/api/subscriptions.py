@@ -14,7 +14,7 @@ from qontract.application.ports.subscriptions import BusyError, SubscriptionsErr
 from qontract.entrypoints.api.auth import ClaimsOf
 from qontract.entrypoints.api.json_body import json_body, validated
 from qontract.entrypoints.api.problems import documented
-from qontract.entrypoints.api.scopes import holder
+from qontract.entrypoints.api.scopes import require_scope
 from qontract.entrypoints.points_in_time import point_in_time
 from qontract.entrypoints.presenters.subscriptions import record
 from qontract.entrypoints.tokens import Claims
@@ -41,8 +41,8 @@ class Seek(_Body):
 def router(control: SubscriptionControl, claims_of: ClaimsOf) -> APIRouter:
     """Return the routes."""
     routes = APIRouter(prefix=PREFIX, tags=["subscriptions"], responses=documented(401, 403, 422, 503))
-    reads = Depends(holder("events:read", claims_of))
-    caller = Depends(holder("events:admin", claims_of))
+    reads = Depends(require_scope("events:read", claims_of))
+    caller = Depends(require_scope("events:admin", claims_of))
 
     @routes.get("", dependencies=[reads])
     def all_() -> Response:

@@ -10,7 +10,7 @@ from qontract.application.ports.subscriptions import SubscriptionsError
 from qontract.domain.explanations import EventExplanation
 from qontract.entrypoints.api.auth import ClaimsOf
 from qontract.entrypoints.api.problems import documented
-from qontract.entrypoints.api.scopes import holder
+from qontract.entrypoints.api.scopes import require_scope
 from qontract.entrypoints.presenters.explanations import record
 from qontract.entrypoints.presenters.name_history import record_of_history
 
@@ -20,7 +20,7 @@ PREFIX = "/api/v1/why"
 def router(explanations: Explanations, claims_of: ClaimsOf) -> APIRouter:
     """Return the route."""
     routes = APIRouter(prefix=PREFIX, tags=["events"], responses=documented(401, 403, 404, 422, 503))
-    reads = Depends(holder("events:read", claims_of))
+    reads = Depends(require_scope("events:read", claims_of))
 
     @routes.get("/{name:path}", dependencies=[reads])
     def one(name: str, source: str | None = None) -> Response:

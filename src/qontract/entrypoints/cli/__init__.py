@@ -242,7 +242,7 @@ def _refuse_unknown(scopes: Iterable[str]) -> None:
     """Raise SystemExit if there is no such scope for what is installed here."""
     from qontract.entrypoints import integrations, plugins
 
-    names = plugins.names(integrations.GROUP)
+    names = plugins.installed_names(integrations.GROUP)
     ours = [f"{name}:{right}" for name in sorted(names) for right in ("plan", "apply")]
     known = [*_SCOPES, *ours]
     for scope in scopes:

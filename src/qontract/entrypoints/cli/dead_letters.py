@@ -8,7 +8,7 @@ import typer
 
 from qontract.application.ports.dead_letters import DeadLetters, DeadLettersError
 from qontract.domain.dead_letters import DeadLetter
-from qontract.entrypoints.cli.terminal import examples, is_certain, no_answer
+from qontract.entrypoints.cli.terminal import confirmed, examples, no_answer_message
 from qontract.entrypoints.terminal_text import safe
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def _change(done: str, letter_id: str | None, filters: _Filters, *, every: bool,
 
         if not (yes or dry_run) and (count := sum(1 for _ in chosen())):
             more = ", for good" if done == "discarded" else ""
-            is_certain(f"{count_of(count, 'dead letter')} would be {done}{more}", yes=yes, dry_run=dry_run, quiet=True)
+            confirmed(f"{count_of(count, 'dead letter')} would be {done}{more}", yes=yes, dry_run=dry_run, quiet=True)
         letters = chosen()
         if dry_run:
             changed, kept = _each(done, letters, lambda _: True)
@@ -276,7 +276,7 @@ def _opened() -> Iterator[DeadLetters]:
         yield get_container().dead_letters()
     except DeadLettersError as error:
         if not error.of_letter:
-            raise no_answer(error) from None
+            raise no_answer_message(error) from None
         raise SystemExit(f"qontract: {safe(error)}") from None
 
 

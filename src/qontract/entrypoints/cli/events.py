@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from qontract.application.ports.kept_events import KeptEventsError
-from qontract.entrypoints.cli.terminal import examples, no_answer
+from qontract.entrypoints.cli.terminal import examples, no_answer_message
 from qontract.entrypoints.points_in_time import point_in_time
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
@@ -140,7 +140,7 @@ def show(
     """Show one event, whole. Exits with 1 if there is none, and with 3 if not all could be looked at."""
     from qontract.application.inspection.event_search import find_one
     from qontract.entrypoints.container import get_container
-    from qontract.entrypoints.presenters.event_lines import whole
+    from qontract.entrypoints.presenters.event_lines import format_event
     from qontract.entrypoints.terminal_text import safe
 
     with _one_line():
@@ -149,7 +149,7 @@ def show(
         where = f"among the newest {search.scanned}" if search.next else "among those that are kept"
         typer.echo(f"qontract: {safe(name)}: no such event {where}", err=True)
         raise typer.Exit(_STOPPED if search.next else 1)
-    typer.echo(whole(event, as_json=as_json))
+    typer.echo(format_event(event, as_json=as_json))
 
 
 @app.command(
@@ -251,6 +251,6 @@ def _one_line() -> Iterator[None]:
     try:
         yield
     except KeptEventsError as error:
-        raise no_answer(error) from None
+        raise no_answer_message(error) from None
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None

@@ -22,7 +22,7 @@ from qontract.domain.dead_letters import LetterGroup
 from qontract.domain.failure_causes import UNREADABLE
 from qontract.domain.health_findings import count_of
 from qontract.entrypoints.cli.operating_user import operating_user
-from qontract.entrypoints.cli.terminal import is_certain, no_answer
+from qontract.entrypoints.cli.terminal import confirmed, no_answer_message
 from qontract.entrypoints.container import get_container
 from qontract.entrypoints.logs import configure_logs
 from qontract.entrypoints.presenters.dead_letters import progress_line, progress_record
@@ -50,7 +50,7 @@ def redrive_group(group_id: str, rate: float, *, yes: bool, dry_run: bool, as_js
     preview = (
         f"{count_of(group.count, 'dead letter')} of {group.subscription}: {group.cause}; at most {rate:g} in a second"
     )
-    if not is_certain(safe(preview), yes=yes, dry_run=dry_run, quiet=as_json):
+    if not confirmed(safe(preview), yes=yes, dry_run=dry_run, quiet=as_json):
         if as_json:
             typer.echo(to_json({"group": group_id, "end": None, "count": group.count}))
         return
@@ -99,7 +99,7 @@ def _check_read(control: SubscriptionControl, group: LetterGroup) -> None:
         hint = f"see qontract subscriptions show {group.subscription}"
         raise SystemExit(f"qontract: {group.id}: not redriven: {safe(error)}; {hint}") from None
     except SubscriptionsError as error:
-        raise no_answer(error) from None
+        raise no_answer_message(error) from None
 
 
 class _Read:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import typer
 
-from qontract.entrypoints.cli.terminal import API_URL, examples, is_certain, no_answer
+from qontract.entrypoints.cli.terminal import API_URL, confirmed, examples, no_answer_message
 from qontract.entrypoints.points_in_time import point_in_time
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def cancel(
     effect = "what it has applied stays" if found["began_at"] else "it never begins"
     already = found["cancelled_by"]
     if not already:
-        is_certain(safe(f"job {job_id}: {progress_text(found)}; {effect}"), yes=yes, quiet=as_json)
+        confirmed(safe(f"job {job_id}: {progress_text(found)}; {effect}"), yes=yes, quiet=as_json)
     with _jobs(token, logs=True) as jobs:
         if jobs:
             outcome = jobs.cancel(job_id, by=operating_user()).value
@@ -172,7 +172,7 @@ def _refuse_unknown(integration: str | None) -> None:
     from qontract.entrypoints import integrations, plugins
     from qontract.entrypoints.terminal_text import safe
 
-    names = plugins.names(integrations.GROUP)
+    names = plugins.installed_names(integrations.GROUP)
     if integration is not None and integration not in names:
         installed = f"there are {', '.join(sorted(names))}"
         raise SystemExit(f"qontract: {safe(integration)}: no such integration is installed here; {installed}")
@@ -208,7 +208,7 @@ def _jobs(token: str | None, *, logs: bool = False) -> "Iterator[JobControl | No
     except EndedJobError as error:
         raise SystemExit(f"qontract: not cancelled: {safe(error)}") from None
     except JobAdminError as error:
-        raise no_answer(error, setting="QAPI_CACHE_BROKER_URL") from None
+        raise no_answer_message(error, setting="QAPI_CACHE_BROKER_URL") from None
     except ClientError as error:
         raise SystemExit(f"qontract: {error}") from None
 

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from qontract.domain.health_findings import Wellness
+from qontract.domain.health_findings import HealthStatus
 
-_CODES = {Wellness.WELL: 0, Wellness.NOT_WELL: 1, Wellness.NOT_KNOWN: 3}
+_CODES = {HealthStatus.WELL: 0, HealthStatus.NOT_WELL: 1, HealthStatus.NOT_KNOWN: 3}
 EXAMPLES = ["qontract status", "qontract status --json | jq -r .sentence", "qontract status >/dev/null || page-someone"]
 
 
@@ -29,12 +29,12 @@ def status(*, as_json: Annotated[bool, typer.Option("--json", help="As JSON")] =
         facts = get_container().status().read_facts()
     except SystemExit as error:  # of a wrong setting
         typer.echo(error, err=True)
-        raise typer.Exit(_CODES[Wellness.NOT_KNOWN]) from None
+        raise typer.Exit(_CODES[HealthStatus.NOT_KNOWN]) from None
     found = status_of(facts)
     if as_json:
         typer.echo(to_json(record(facts), indent=2))
     else:
         for line, wellness in lines(found, width()):
-            is_plain = wellness is Wellness.WELL or os.environ.get("NO_COLOR")
+            is_plain = wellness is HealthStatus.WELL or os.environ.get("NO_COLOR")
             typer.echo(line if is_plain else typer.style(line, fg=typer.colors.RED))
     raise typer.Exit(_CODES[found.wellness])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qontract.application.ports.subscriptions import SubscriptionsError, Target
-from qontract.entrypoints.cli.terminal import examples, is_certain, no_answer
+from qontract.entrypoints.cli.terminal import confirmed, examples, no_answer_message
 from qontract.entrypoints.points_in_time import point_in_time
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def seek(
         more = " at least" if move.more else ""
         preview = f"events that come again: {move.again}{more}; events that are skipped: {move.skipped}{more}"
         refused = _refused(control.refusal_of_seek(name), dry_run=dry_run, quiet=as_json)
-        if is_certain(preview, yes=yes, dry_run=dry_run, quiet=as_json):
+        if confirmed(preview, yes=yes, dry_run=dry_run, quiet=as_json):
             control.seek(name, target, by=operating_user())
         if as_json:
             typer.echo(to_json({"name": name, "moved": not dry_run} | asdict(move) | refused))
@@ -143,7 +143,7 @@ def remove(name: _Name, *, yes: _Yes = False, dry_run: _DryRun = False, as_json:
             f"events that nobody will handle: {view.lag + view.pending}; dead letters that stay: {view.dead_letters}"
         )
         refused = _refused(control.refusal_of_removal(name), dry_run=dry_run, quiet=as_json)
-        if is_certain(preview, yes=yes, dry_run=dry_run, quiet=as_json):
+        if confirmed(preview, yes=yes, dry_run=dry_run, quiet=as_json):
             control.remove(name, by=operating_user())
         if as_json:
             typer.echo(to_json({"name": name, "removed": not dry_run, "was": record(known)} | refused))
@@ -190,4 +190,4 @@ def _control(*, logs: bool = False) -> "Iterator[SubscriptionControl]":
     except BusyError as error:
         raise SystemExit(f"qontract: refused: {safe(error)}") from None
     except SubscriptionsError as error:
-        raise no_answer(error) from None
+        raise no_answer_message(error) from None

@@ -17,7 +17,7 @@ NO_ANSWER = 5
 """The exit code of a command that could not look."""
 
 
-def no_answer(error: Exception, *, setting: str = "") -> SystemExit:
+def no_answer_message(error: Exception, *, setting: str = "") -> SystemExit:
     """Say in one line that Redis does not answer, and return what ends the command.
 
     `setting` says where that Redis is; if it is empty, it is the Redis of the events.
@@ -29,7 +29,7 @@ def no_answer(error: Exception, *, setting: str = "") -> SystemExit:
     return SystemExit(NO_ANSWER)
 
 
-def is_certain(preview: str, *, yes: bool, dry_run: bool | None = None, quiet: bool) -> bool:
+def confirmed(preview: str, *, yes: bool, dry_run: bool | None = None, quiet: bool) -> bool:
     """Say what a change means, and ask whether to make it; with `quiet`, say nothing where nobody is asked.
 
     `dry_run`: it is only to be said; None: the command cannot do that.

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from qontract.entrypoints.cli.terminal import no_answer
+from qontract.entrypoints.cli.terminal import no_answer_message
 
 _EXAMPLES = (
     "qontract why 1769851800123-0",
@@ -51,7 +51,7 @@ def why(
     try:
         found = explanations.about(name, source)
     except (KeptEventsError, SubscriptionsError) as error:
-        raise no_answer(error) from None
+        raise no_answer_message(error) from None
     hint = "" if knows_jobs else "; jobs were not looked at: QAPI_AUTH__SECRET is not set"
     if found is None:
         typer.echo(f"qontract: {_nothing_known(name)}{hint}", err=True)
@@ -81,6 +81,6 @@ def _jobs_of_scope(name: str) -> str | None:
     from qontract.entrypoints import integrations, plugins
 
     integration, _, scope = name.partition("/")
-    if not scope or integration not in plugins.names(integrations.GROUP):
+    if not scope or integration not in plugins.installed_names(integrations.GROUP):
         return None
     return f"qontract jobs list --integration {integration} --scope {quote(scope)}"

@@ -19,8 +19,8 @@ class Container(containers.DeclarativeContainer):
     settings = providers.Singleton(load_settings)
     tracer = providers.Factory(jobs_and_publishing.tracer)
     event_broker = providers.Singleton(jobs_and_publishing.event_broker, settings)
-    republish_window = providers.Singleton(jobs_and_publishing.republish_window, settings, event_broker)
-    event_manager = providers.Singleton(jobs_and_publishing.event_manager, settings, event_broker, republish_window)
+    failover_replay = providers.Singleton(jobs_and_publishing.failover_replay, settings, event_broker)
+    event_manager = providers.Singleton(jobs_and_publishing.event_manager, settings, event_broker, failover_replay)
     installed_integrations = providers.Singleton(load_integrations)
     integrations = providers.Singleton(make_integrations, installed_integrations)
     guards = providers.Singleton(jobs_and_publishing.guards, settings)
@@ -38,7 +38,7 @@ class Container(containers.DeclarativeContainer):
         settings,
         replica,
         providers.Factory(delivery.faststream_broker, settings),
-        republish_window,
+        failover_replay,
     )
     measure = providers.Singleton(delivery.measure, settings)
     event_format = providers.Singleton(delivery.event_format, settings)

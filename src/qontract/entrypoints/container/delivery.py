@@ -7,10 +7,10 @@ from secrets import token_hex
 from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
+from qontract.application.failover_replay import FailoverReplay
 from qontract.application.ports.event_format import EventFormat
 from qontract.application.ports.event_log import Measures
 from qontract.application.ports.event_log_connection import EventLogConnection
-from qontract.application.republish_window import RepublishWindow
 from qontract.entrypoints.settings import Settings
 
 if TYPE_CHECKING:  # a process imports only the adapters that it makes: it starts the sooner
@@ -29,7 +29,7 @@ def replica() -> str:
 
 
 def event_log_connection(
-    settings: Settings, replica: str, broker: "FastStreamBroker", window: RepublishWindow | None = None
+    settings: Settings, replica: str, broker: "FastStreamBroker", window: FailoverReplay | None = None
 ) -> EventLogConnection:
     """Return a view of the kept events on the connection of this broker, for the event loop that uses it.
 

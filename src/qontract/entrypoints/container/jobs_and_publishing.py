@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from qontract.application.event_manager import EventManager
+from qontract.application.failover_replay import FailoverReplay
 from qontract.application.guards import Guards
 from qontract.application.jobs import JobSlice, Runners, Unfinished
 from qontract.application.ports.job_admin import JobAdmin
@@ -14,9 +15,8 @@ from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.tracer import Tracer
 from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
-from qontract.application.republish_window import RepublishWindow
 from qontract.domain.jobs import Job, JobProgress
-from qontract.entrypoints.integrations import Made
+from qontract.entrypoints.integrations import IntegrationInstances
 from qontract.entrypoints.plugins import error_text
 from qontract.entrypoints.settings import Settings
 from qontract.entrypoints.settings.groups import SECRET_BYTES
@@ -43,7 +43,7 @@ def event_broker(settings: Settings) -> "RedisBroker":
     return RedisBroker(settings.events_url, timeout=0.5, pause=15, durability=durability)
 
 
-def republish_window(settings: Settings, broker: "RedisBroker") -> RepublishWindow | None:
+def failover_replay(settings: Settings, broker: "RedisBroker") -> FailoverReplay | None:
     """Return what publishes again what a failover may have lost; None if nothing is published, or nothing kept."""
     from qontract.adapters.redis import RedisReplicationHistory
     from qontract.adapters.redis.replication_history import FORGOTTEN, PUBLISHED_AGAIN
@@ -53,10 +53,10 @@ def republish_window(settings: Settings, broker: "RedisBroker") -> RepublishWind
         return None
     server = RedisReplicationHistory(broker, channel=events.channel)
     sender = _event_publisher(settings, broker)
-    return RepublishWindow(sender, server, count_again=PUBLISHED_AGAIN.inc, count_forgotten=FORGOTTEN.inc)
+    return FailoverReplay(sender, server, count_again=PUBLISHED_AGAIN.inc, count_forgotten=FORGOTTEN.inc)
 
 
-def event_manager(settings: Settings, broker: "RedisBroker", window: RepublishWindow | None) -> EventManager | None:
+def event_manager(settings: Settings, broker: "RedisBroker", window: FailoverReplay | None) -> EventManager | None:
     from qontract.adapters.redis import RedisIntents
     from qontract.adapters.redis.event_publisher import NOT_PUBLISHED
     from qontract.adapters.sqlite import SqliteEventSpool
@@ -102,7 +102,7 @@ def guards(settings: Settings) -> Guards:
     return Guards(guards.max_removal_share, guards.min_removals, guards.protected)
 
 
-def runners(made: Made, events: EventManager | None, guards: Guards) -> Runners:
+def runners(made: IntegrationInstances, events: EventManager | None, guards: Guards) -> Runners:
     """Return what runs the jobs of each integration; of one that was refused, what says why."""
 
     def refused(job: Job, _: JobSlice) -> JobProgress:
@@ -115,7 +115,7 @@ def runners(made: Made, events: EventManager | None, guards: Guards) -> Runners:
     return dict.fromkeys(made.refused, refused) | dict.fromkeys(made.current, run)
 
 
-def recovery(made: Made, events: EventManager | None, jobs: JobQueue) -> Recovery:
+def recovery(made: IntegrationInstances, events: EventManager | None, jobs: JobQueue) -> Recovery:
     later: dict[str, datetime] = {}
 
     def recover() -> None:

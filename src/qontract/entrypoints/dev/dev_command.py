@@ -83,7 +83,7 @@ def _how_to_use(stack: Stack, sandboxes: Mapping[str, Sandbox], environment: Pat
         f"  . {shlex.quote(dot + str(environment))}    # QAPI_TOKEN, QAPI_AUTH__SECRET, and where all is",
         f"  {qontract} token --subject ME --scope reconcile:plan",
     ]
-    for name in sorted(plugins.names(integrations.GROUP) | set(stack.sandboxes)):
+    for name in sorted(plugins.installed_names(integrations.GROUP) | set(stack.sandboxes)):
         if name in stack.sandboxes:
             lines.append(f"  {qontract} reconcile {name} {_short(sandboxes[name].desired)} [--apply]")
         else:

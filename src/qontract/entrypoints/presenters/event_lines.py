@@ -49,7 +49,7 @@ def record(event: KeptEvent) -> dict[str, Any]:
     return about | {"content": event.content.decode(errors="backslashreplace")}
 
 
-def whole(event: KeptEvent, *, as_json: bool) -> str:
+def format_event(event: KeptEvent, *, as_json: bool) -> str:
     """Return all that is known of an event, in lines; or only the event, as JSON."""
     content = event.content.decode(errors="backslashreplace")
     event_text = to_json(dict(event.attributes), indent=2) if event.attributes else safe(content)

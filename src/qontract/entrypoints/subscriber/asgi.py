@@ -37,7 +37,7 @@ def application(container: Container) -> AsgiFastStream:
     broker: RedisBroker = container.faststream_broker()
     event_types = plugins.load_event_types()  # before the handlers: what these want is compared with what is known
     loaded = load_subscriptions(settings.subscriber)
-    refused = plugins.together(event_types, loaded.refused)
+    refused = plugins.merged(event_types, loaded.refused)
     metrics.REFUSED.set(len(loaded.refused))
     connection: EventLogConnection = container.event_log_connection()
     deliveries = deliveries_of(container, loaded)

@@ -12,7 +12,7 @@ from qontract.adapters import call_bounds
 from qontract.adapters.github import GithubApiTeams, api, organisation_reading
 from qontract.adapters.github.settings import GithubSettings
 from qontract.application.ports.integration import IntegrationError, RateLimitedError
-from qontract.entrypoints.integrations import Installed, make_integrations
+from qontract.entrypoints.integrations import InstalledIntegrations, make_integrations
 from qontract.testing.reconciling import reconcile
 from tests.contracts.github_teams import create, delete, update_members
 from tests.support.hostile_github import checked, closing, github_at, organisation, refusal
@@ -56,7 +56,7 @@ def test_the_integration_is_refused_at_start_for_http_except_on_loopback(
     monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.setenv("QAPI_GITHUB__API_URL", url)
-    made = make_integrations(Installed({"github-teams": GithubApiTeams}))
+    made = make_integrations(InstalledIntegrations({"github-teams": GithubApiTeams}))
     assert made.refused["github-teams"].startswith("QAPI_GITHUB__API_URL: ")
     assert not made.integrations
 

@@ -29,7 +29,7 @@ def spool(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _forgotten_with_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nobody publish again what the manager of an ended process remembered."""
-    monkeypatch.setattr("qontract.application.republish_window.CHECK_SECONDS", 1000.0)
+    monkeypatch.setattr("qontract.application.failover_replay.CHECK_SECONDS", 1000.0)
 
 
 def file_of(server: ValkeyServer) -> Path:

@@ -12,7 +12,7 @@ from qontract.adapters.slack import SlackApiUsergroups, SlackEventHandler, clien
 from qontract.adapters.slack.retries import retry_after
 from qontract.adapters.slack.slack_usergroups import SlackSettings
 from qontract.application.ports.integration import IntegrationError, RateLimitedError
-from qontract.entrypoints.integrations import Installed, make_integrations
+from qontract.entrypoints.integrations import InstalledIntegrations, make_integrations
 from qontract.entrypoints.settings import load_settings_of
 from qontract.entrypoints.settings.reading import SettingsProblemsError
 from qontract.testing.reconciling import reconcile
@@ -65,7 +65,7 @@ def test_the_integration_is_refused_at_start_for_http_and_the_line_says_what_to_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("QAPI_SLACK__API_URL", "http://slack.com/api/")
-    made = make_integrations(Installed({"slack-usergroups": SlackApiUsergroups}))
+    made = make_integrations(InstalledIntegrations({"slack-usergroups": SlackApiUsergroups}))
     assert "QAPI_SLACK__API_URL: must begin with https" in made.refused["slack-usergroups"]
     assert not made.integrations
 

@@ -4,11 +4,11 @@ What makes the requests is imported by the tests: it takes as long as pytest its
 """
 
 from qontract.adapters.memory import InMemoryGithubTeams, InMemoryJobQueue, InMemorySlackUsergroups
-from qontract.entrypoints.integrations import Installed
+from qontract.entrypoints.integrations import InstalledIntegrations
 from tests.support.api_in_memory import api_in_memory
 from tests.unit.entrypoints.api.conftest import APPLIES, PLANS, bearer
 
-BOTH = Installed({"slack-usergroups": InMemorySlackUsergroups, "github-teams": InMemoryGithubTeams})
+BOTH = InstalledIntegrations({"slack-usergroups": InMemorySlackUsergroups, "github-teams": InMemoryGithubTeams})
 ROOM = {"requests_at_once": 1_000_000, "open_jobs": 1_000_000, "max_body_bytes": 10_000_000}
 
 

@@ -19,7 +19,7 @@ from qontract.adapters.redis import RedisBroker, RedisProcessRegistry, RedisServ
 from qontract.adapters.sqlite import SqliteEventSpool
 from qontract.application.inspection.status import SECONDS, SystemStatus
 from qontract.domain.events import DomainEvent
-from qontract.domain.health_findings import Unanswered
+from qontract.domain.health_findings import ProbeFailure
 from tests.support import requesting
 from tests.support.api_process import SECRET, running_api, token
 from tests.support.commands import run
@@ -135,14 +135,14 @@ def test_a_redis_that_hangs_is_told_within_three_seconds(server: ValkeyServer, t
         needed=(),
         abandoned_seconds=9,
     )
-    assert not isinstance(looks.read_facts().server, Unanswered)
+    assert not isinstance(looks.read_facts().server, ProbeFailure)
     with RedisBroker(url) as broker:
         broker.command("CLIENT", "PAUSE", 6000)
     began = time.monotonic()
     facts = looks.read_facts()
     assert time.monotonic() - began < SECONDS + 0.5
-    assert isinstance(facts.server, Unanswered)
-    assert isinstance(facts.processes, Unanswered)
+    assert isinstance(facts.server, ProbeFailure)
+    assert isinstance(facts.processes, ProbeFailure)
 
 
 def test_what_waits_in_the_spool_of_this_machine_is_told_while_redis_is_away(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from qontract.adapters.memory import InMemoryDeadLetters, InMemoryEventStore
-from qontract.adapters.memory.event_store import Place
+from qontract.adapters.memory.event_store import SubscriptionCursor
 from qontract.domain.dead_letters import DeadLetter
 from qontract.testing.contracts.dead_letters import DeadLettersContract, Failures, Store
 
@@ -15,7 +15,7 @@ class TestInMemoryDeadLetters(DeadLettersContract):
         dead_letters = InMemoryDeadLetters(events=events)
 
         def dead_letter(subscription: str, data: bytes, failures: Failures, entry: str) -> str:
-            events.of(subscription).place = events.of(subscription).place or Place()
+            events.of(subscription).place = events.of(subscription).place or SubscriptionCursor()
             return events.add_letter(subscription, data, tuple(failures), entry)
 
         def trim(entry: str) -> None:

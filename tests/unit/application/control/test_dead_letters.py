@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from qontract.adapters.memory import InMemoryDeadLetters
-from qontract.application.control.dead_letters import apply, find
+from qontract.application.control.dead_letters import apply_to_each, find
 from qontract.application.ports.dead_letters import DeadLettersError
 from qontract.domain.dead_letters import DeadLetter, FailedAttempt
 
@@ -71,7 +71,7 @@ def test_a_pattern_matches_a_type_with_a_line_break() -> None:
 
 def test_a_dry_run_shows_which_and_changes_nothing() -> None:
     store = InMemoryDeadLetters(*LETTERS)
-    shown = list(apply(store.redrive, find(store, subscription="slack"), dry_run=True))
+    shown = list(apply_to_each(store.redrive, find(store, subscription="slack"), dry_run=True))
     assert [letter.id for letter in shown] == list("2345")
     assert list(store.iterate()) == list(LETTERS)
     assert store.waiting == {}
@@ -79,15 +79,15 @@ def test_a_dry_run_shows_which_and_changes_nothing() -> None:
 
 def test_only_what_was_found_is_redriven_and_the_dry_run_had_said_which() -> None:
     store = InMemoryDeadLetters(*LETTERS)
-    foretold = list(apply(store.redrive, find(store, event_type="a.*"), dry_run=True))
-    assert list(apply(store.redrive, find(store, event_type="a.*"))) == foretold
+    foretold = list(apply_to_each(store.redrive, find(store, event_type="a.*"), dry_run=True))
+    assert list(apply_to_each(store.redrive, find(store, event_type="a.*"))) == foretold
     assert store.waiting == {"audit-log": [LETTERS[0].data], "slack": [LETTERS[1].data, LETTERS[2].data]}
     assert [letter.id for letter in store.iterate()] == list("45")
 
 
 def test_only_what_was_found_is_discarded() -> None:
     store = InMemoryDeadLetters(*LETTERS)
-    assert [letter.id for letter in apply(store.discard, find(store, subject="coreos/team-a"))] == list("13")
+    assert [letter.id for letter in apply_to_each(store.discard, find(store, subject="coreos/team-a"))] == list("13")
     assert [letter.id for letter in store.iterate()] == list("245")
     assert store.waiting == {}
 
@@ -96,7 +96,7 @@ def test_a_letter_that_somebody_else_redrove_meanwhile_is_not_among_those_done()
     store = InMemoryDeadLetters(*LETTERS[:3])
     letters = list(store.iterate())
     store.redrive("2")
-    assert [letter.id for letter in apply(store.redrive, letters)] == ["1", "3"]
+    assert [letter.id for letter in apply_to_each(store.redrive, letters)] == ["1", "3"]
     assert sum(map(len, store.waiting.values())) == 3
 
 
@@ -108,7 +108,7 @@ def test_what_was_yielded_before_an_error_is_done_and_the_rest_is_as_it_was() ->
             raise DeadLettersError("away")
         return store.redrive(letter_id)
 
-    changes = apply(failing_at_the_second, find(store))
+    changes = apply_to_each(failing_at_the_second, find(store))
     assert next(changes).id == "1"
     with pytest.raises(DeadLettersError, match="away"):
         next(changes)

@@ -27,7 +27,7 @@ from qontract.application.ports.process_registry import ProcessRegistry, Process
 from qontract.application.ports.server_info import ServerInfoError
 from qontract.application.ports.subscriptions import SubscriptionsError
 from qontract.domain.events import DomainEvent
-from qontract.domain.health_findings import Unanswered
+from qontract.domain.health_findings import ProbeFailure
 from qontract.domain.processes import Process, ProcessKind, ProcessView, SpoolView
 from qontract.domain.status import status_of
 from tests.unit.domain.test_processes import process
@@ -92,8 +92,8 @@ def test_a_part_that_fails_says_why_and_the_others_answer() -> None:
     for part, (method, error) in failures.items():
         part.fail(method, error)
         facts = system.status.read_facts()
-        unanswered = [fact for fact in vars(facts).values() if isinstance(fact, Unanswered)]
-        assert unanswered == [Unanswered(str(error))]
+        unanswered = [fact for fact in vars(facts).values() if isinstance(fact, ProbeFailure)]
+        assert unanswered == [ProbeFailure(str(error))]
 
 
 def test_a_spool_that_cannot_be_read_is_not_well() -> None:
@@ -106,7 +106,7 @@ def test_a_spool_that_cannot_be_read_is_not_well() -> None:
 def test_an_error_that_nobody_expects_is_as_no_answer() -> None:
     system = System()
     system.subscriptions.fail("all", ZeroDivisionError())
-    assert system.status.read_facts().subscriptions == Unanswered("ZeroDivisionError")
+    assert system.status.read_facts().subscriptions == ProbeFailure("ZeroDivisionError")
 
 
 class Hanging(ProcessRegistry):
@@ -135,7 +135,7 @@ def test_a_part_that_hangs_is_not_waited_for_and_the_others_are_told() -> None:
     began = monotonic()
     facts = system.status.read_facts()
     assert monotonic() - began < 2
-    assert facts.processes == Unanswered("no answer within 0.3 s")
+    assert facts.processes == ProbeFailure("no answer within 0.3 s")
     assert facts.server == system.server.view
     assert not process_registry.holds_up
     end.set()
@@ -166,6 +166,6 @@ def test_where_no_events_are_published_there_is_no_spool_and_no_intent() -> None
 
 def test_what_is_known_of_jobs_is_not_told_where_nothing_can_be_signed() -> None:
     facts = System(signs=False).status.read_facts()
-    assert isinstance(facts.jobs, Unanswered)
+    assert isinstance(facts.jobs, ProbeFailure)
     assert "QAPI_AUTH__SECRET is not set" in facts.jobs.why
     assert facts.subscriptions == [], "the others answer"

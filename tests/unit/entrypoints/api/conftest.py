@@ -14,14 +14,14 @@ from qontract.application.ports.job_queue import JobQueue
 from qontract.application.ports.server_check import ServerCheck
 from qontract.application.reconcile import reconcile
 from qontract.domain.slack_workspace import SlackUser, SlackWorkspace
-from qontract.entrypoints.integrations import Installed
+from qontract.entrypoints.integrations import InstalledIntegrations
 from qontract.entrypoints.tokens import issue_token
 from tests.support.api_in_memory import SECRET, api_in_memory
 
 PATH = "/api/v1/integrations/slack-usergroups/reconcile"
 DESIRED = {"workspaces": [{"name": "coreos", "usergroups": [{"handle": "team-a", "users": ["alice"]}]}]}
 MAX_BODY_BYTES = 20_000
-SLACK = Installed({"slack-usergroups": InMemorySlackUsergroups})
+SLACK = InstalledIntegrations({"slack-usergroups": InMemorySlackUsergroups})
 
 
 def bearer(*scopes: str, subject: str = "ci", secret: str = SECRET, **claims: Any) -> dict[str, str]:
@@ -78,7 +78,7 @@ class QueueOfTheTest:
 def make_app() -> MakeApp:
     def make(
         queue: JobQueue,
-        installed: Installed = SLACK,
+        installed: InstalledIntegrations = SLACK,
         api: Mapping[str, Any] | None = None,
         server: ServerCheck | None = None,
         **auth: Any,
@@ -93,7 +93,7 @@ def app_of(make_app: MakeApp) -> AppOf:
     """The API on a queue, made once for what is installed, and without limits: no test is refused for the others."""
     made: dict[int, tuple[FastAPI, QueueOfTheTest]] = {}
 
-    def app_of(queue: JobQueue, installed: Installed = SLACK) -> FastAPI:
+    def app_of(queue: JobQueue, installed: InstalledIntegrations = SLACK) -> FastAPI:
         if id(installed) not in made:
             passing: Any = QueueOfTheTest()
             app = make_app(passing, installed, api={"requests_at_once": 1_000_000, "open_jobs": 1_000_000})

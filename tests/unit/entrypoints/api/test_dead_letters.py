@@ -14,7 +14,7 @@ from qontract.application.ports.dead_letters import DeadLettersError
 from qontract.domain.dead_letter_events import ChangedLetters
 from qontract.domain.dead_letters import DeadLetter
 from qontract.entrypoints.api.auth import claims_dependency
-from qontract.entrypoints.api.dead_letters import Desk, router
+from qontract.entrypoints.api.dead_letters import DeadLetterDependencies, router
 from qontract.entrypoints.api.middleware import RequestLog
 from qontract.entrypoints.settings.groups import AuthSettings
 from tests.support.api_in_memory import SECRET
@@ -62,7 +62,9 @@ async def served() -> AsyncIterator[Served]:
     app.add_middleware(RequestLog)
     claims_of = claims_dependency(AuthSettings.model_validate({"secret": SECRET}))
     app.include_router(
-        router(Desk(site.dead_letters, site.runs, site.control, EventManager(site.publisher), claims_of))
+        router(
+            DeadLetterDependencies(site.dead_letters, site.runs, site.control, EventManager(site.publisher), claims_of)
+        )
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client:
         yield Served(client, site)

@@ -8,15 +8,15 @@ import pytest
 
 from qontract.adapters.memory import InMemoryJobQueue, InMemorySlackUsergroups
 from qontract.domain.jobs import Job
-from qontract.entrypoints.integrations import Installed
+from qontract.entrypoints.integrations import InstalledIntegrations
 from tests.support.outside import outside_integration
 from tests.unit.entrypoints.api.conftest import DESIRED, PATH, PLANS, SLACK, AppOf, MakeApp, bearer, client_of
 
 pytestmark = pytest.mark.anyio
 
 THINGS = "/api/v1/integrations/acme-things/reconcile"
-BROKEN = Installed(SLACK.classes, {"acme-things": "acme 1.0: acme:Things: ImportError: no httpx"})
-TWO = Installed({**SLACK.classes, "acme-things": outside_integration("acme-things", module="acme")})
+BROKEN = InstalledIntegrations(SLACK.classes, {"acme-things": "acme 1.0: acme:Things: ImportError: no httpx"})
+TWO = InstalledIntegrations({**SLACK.classes, "acme-things": outside_integration("acme-things", module="acme")})
 BODY: Mapping[str, object] = {"things": [{"title": "a"}]}
 
 
@@ -102,7 +102,9 @@ async def test_a_package_that_is_refused_takes_no_other_down_and_readiness_names
     make_app: MakeApp, queue: InMemoryJobQueue
 ) -> None:
     refused = {"acme-things": "acme 1.0: broken", "{x}/y": "odd 1.0: broken", "slack-usergroups": "copy 1.0: taken"}
-    async with client_of(make_app(queue, Installed({"slack-usergroups": InMemorySlackUsergroups}, refused))) as client:
+    async with client_of(
+        make_app(queue, InstalledIntegrations({"slack-usergroups": InMemorySlackUsergroups}, refused))
+    ) as client:
         assert (await client.post(PATH, json=DESIRED, headers=PLANS)).status_code == 202
         ready = await client.get("/health/ready")
         assert (await client.get("/openapi.json")).status_code == 200, "no path is there twice"

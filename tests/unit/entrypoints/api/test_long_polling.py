@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from qontract.adapters.memory import InMemoryJobQueue
 from qontract.application.ports.job_queue import JobQueueError
 from qontract.domain.jobs import JobResult, JobStatus
-from qontract.entrypoints.api.long_polling import Waiting
+from qontract.entrypoints.api.long_polling import LongPoller
 from qontract.testing.clock import VirtualClockLoop
 from tests.unit.entrypoints.api.conftest import DESIRED, PATH, PLANS, client_of
 
@@ -31,11 +31,11 @@ async def here() -> bool:
     return False
 
 
-def waiting_for(look: Callable[[str], JobResult | None], most: int = 10_000) -> Waiting:
+def waiting_for(look: Callable[[str], JobResult | None], most: int = 10_000) -> LongPoller:
     async def looked(job_id: str) -> JobResult | None:
         return look(job_id)
 
-    return Waiting(looked, most=most, stopping=Event())
+    return LongPoller(looked, most=most, stopping=Event())
 
 
 async def test_1500_that_wait_for_a_job_cost_one_look_up_for_each_interval() -> None:

@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from pydantic import BaseModel
 
 from qontract.adapters.memory import InMemoryJobQueue
-from qontract.entrypoints.integrations import Installed
+from qontract.entrypoints.integrations import InstalledIntegrations
 from tests.support.documents import check_schema, references
 from tests.support.outside import outside_data, outside_integration
 from tests.unit.entrypoints.api.conftest import DESIRED, PATH, SLACK
@@ -39,7 +39,9 @@ class Box(BaseModel, Generic[T]):
 @pytest.fixture
 def document(make_app: MakeApp, queue: InMemoryJobQueue) -> Callable[..., dict[str, Any]]:
     def make(*outside: Any) -> dict[str, Any]:
-        installed = Installed({**SLACK.classes} | {integration.name: integration for integration in outside})
+        installed = InstalledIntegrations(
+            {**SLACK.classes} | {integration.name: integration for integration in outside}
+        )
         made: dict[str, Any] = make_app(queue, installed).openapi()
         return made
 
@@ -132,7 +134,7 @@ def test_what_has_no_schema_is_any_object_and_the_document_is_there(document: Ca
 
 def test_two_models_of_qontract_with_one_name_fail_each_time(make_app: MakeApp, queue: InMemoryJobQueue) -> None:
     clash = outside_integration("clash", module="qontract.domain.clash")
-    app = make_app(queue, Installed({**SLACK.classes, "clash": clash}))
+    app = make_app(queue, InstalledIntegrations({**SLACK.classes, "clash": clash}))
     for _ in range(2):
         with pytest.raises(ValueError, match="two schemas are called Desired"):
             app.openapi()

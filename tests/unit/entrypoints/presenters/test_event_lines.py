@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from qontract.domain.kept_events import KeptEvent
 from qontract.entrypoints.presenters import event_lines
-from qontract.entrypoints.presenters.event_lines import Lines, new_event, record, whole
+from qontract.entrypoints.presenters.event_lines import Lines, format_event, new_event, record
 
 NOON = datetime(2026, 1, 31, 12, 0, 0, 123000, tzinfo=UTC)
 EVENT = KeptEvent(
@@ -60,20 +60,20 @@ def test_a_line_of_json_has_the_whole_event() -> None:
 
 @pytest.mark.parametrize("event", [HOSTILE, NO_EVENT])
 def test_json_is_harmless_too(event: KeptEvent) -> None:
-    for text in (Lines(as_json=True).of(event), whole(event, as_json=True), whole(event, as_json=False)):
+    for text in (Lines(as_json=True).of(event), format_event(event, as_json=True), format_event(event, as_json=False)):
         assert all(line.isprintable() for line in text.split("\n"))
 
 
 def test_bytes_that_are_no_event_are_shown_as_text() -> None:
     assert record(NO_EVENT)["content"] == "\\xff\x1b[2J"
-    assert whole(NO_EVENT, as_json=True) == r"\xff\u001b[2J"
+    assert format_event(NO_EVENT, as_json=True) == r"\xff\u001b[2J"
 
 
 def test_an_event_is_shown_whole() -> None:
-    about, _, event = whole(EVENT, as_json=False).partition("\n\n")
+    about, _, event = format_event(EVENT, as_json=False).partition("\n\n")
     assert "who      alice" in about
     assert "source   -" in about
-    assert json.loads(event) == json.loads(whole(EVENT, as_json=True)) == json.loads(EVENT.content)
+    assert json.loads(event) == json.loads(format_event(EVENT, as_json=True)) == json.loads(EVENT.content)
 
 
 def test_a_new_event_has_what_was_given_and_an_id_and_a_time() -> None:

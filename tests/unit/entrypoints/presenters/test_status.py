@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from qontract.domain.health_findings import Wellness
+from qontract.domain.health_findings import HealthStatus
 from qontract.domain.processes import ProcessView
 from qontract.domain.status import status_of
 from qontract.entrypoints.presenters.status import lines
@@ -33,9 +33,9 @@ def test_where_nobody_is_watching_each_thing_has_one_line() -> None:
 
 def test_only_what_is_not_well_is_told_apart_with_its_next_step_below() -> None:
     shown = list(lines(status_of(replace(WELL, processes=[], needed={process().kind})), 80))
-    marked = [line for line, wellness in shown if wellness is not Wellness.WELL]
+    marked = [line for line, wellness in shown if wellness is not HealthStatus.WELL]
     assert marked == [
         "Not well: no worker runs.",
         "NOT WELL   worker: no worker runs; none was seen in the last day",
     ]
-    assert shown[shown.index((marked[1], Wellness.NOT_WELL)) + 1][0] == "           next: qontract worker"
+    assert shown[shown.index((marked[1], HealthStatus.NOT_WELL)) + 1][0] == "           next: qontract worker"

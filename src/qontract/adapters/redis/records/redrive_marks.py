@@ -20,7 +20,7 @@ _ENTRY_ID = re.compile("([0-9]{1,20})-([0-9]{1,20})")
 _MAX_LENGTH = 300
 
 
-def member_of(entry: str, subscription: str) -> str:
+def mark_prefix(entry: str, subscription: str) -> str:
     """Return what the member of an event begins with; "" for what is no entry of the stream."""
     found = _ENTRY_ID.fullmatch(entry)
     return f"{found[1]:0>20}-{found[2]:0>20}|{subscription}|" if found else ""
@@ -28,7 +28,7 @@ def member_of(entry: str, subscription: str) -> str:
 
 def discards_of(entry: str, subscription: str) -> str:
     """Return what the member of a discarded letter begins with; "" for one of no subscription, or of no entry."""
-    return member_of(entry, f"|{subscription}") if subscription else ""
+    return mark_prefix(entry, f"|{subscription}") if subscription else ""
 
 
 def discard_member(by: str, letter: DeadLetter) -> str:

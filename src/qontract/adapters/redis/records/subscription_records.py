@@ -35,7 +35,7 @@ def start_from(found: bytes | None, entry: str, missing: list[str]) -> Subscript
 
 
 def position_of(entry_id: str) -> tuple[int, ...]:
-    """Return by what ids are in order; of what is none, nothing."""
+    """Return the sort key of an id, its two numbers; () if the text is no id."""
     return tuple(map(int, entry_id.split("-"))) if is_entry_id(entry_id) else ()
 
 

@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- Own a page of what is not acknowledged, whoever had it, without its contents. Who does not lead would hide it.
+-- Claim a page of the entries that are not acknowledged, whoever had them, without their contents. Only the leader may:
+-- what another replica claims is hidden from the leader.
 -- KEYS: a stream, the lease, the records. ARGV: group, replica, where the page begins, what keys of records begin with.
 -- Answer: where the next page begins, or '0-0'; and the ids of entries that have vanished from the stream. Or 'lease', if
 --   the replica does not lead.

@@ -1,7 +1,7 @@
 #!lua flags=no-writes
--- Look at what the stream has after an id, for several subscriptions of a process. Nobody owns it by that.
+-- Look at what the stream has after an id, for several subscriptions of a process. It claims nothing.
 -- KEYS: the stream. ARGV: the id, the last id or '+', then the patterns of the types that any of them wants; none: all.
--- Answer: the id up to which it looked, which is before the next large entry: who does not want that shall not get it;
+-- Answer: the last id that it looked at (it stops before a large entry, which not all of the subscriptions may want);
 --   how many entries that were; how many the stream ever had up to there, or -1 where that is not known; and of those
 --   that are wanted a flat list: the how many-th it is, id, content (or all fields, if it has no `__data__`), type or nil;
 --   and the history of the server.

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import pytest
 
 from qontract.adapters.memory import InMemoryEventPublisher
+from qontract.application.failover_replay import BATCH, KEPT_SECONDS, FailoverReplay
 from qontract.application.ports.event_publisher import EventPublisherError
 from qontract.application.ports.event_sender import EncodedEvent
 from qontract.application.ports.replication_history import ReplicationHistoryError
-from qontract.application.republish_window import BATCH, KEPT_SECONDS, RepublishWindow
 from qontract.domain.events import DomainEvent
 from qontract.domain.replication_position import ReplicationPosition
 from qontract.testing.contracts.event_publisher import SOURCE, EventPublisherContract, Published
@@ -22,11 +22,11 @@ def site() -> Site:
     return Site()
 
 
-class TestRepublishWindow(EventPublisherContract):
+class TestFailoverReplay(EventPublisherContract):
     @pytest.fixture
     def published(self, site: Site) -> Published:
         publisher = InMemoryEventPublisher(SOURCE)
-        window = RepublishWindow(publisher, site.server, watch=lambda _: None)
+        window = FailoverReplay(publisher, site.server, watch=lambda _: None)
         return window, lambda: publisher.events
 
 
@@ -114,7 +114,7 @@ def test_the_history_is_read_before_the_first_event_and_not_again_while_publishi
         def send(self, events: Sequence[EncodedEvent]) -> None:
             read.append(site.server.reads)
 
-    window = RepublishWindow(Looking(), site.server, watch=lambda _: None)
+    window = FailoverReplay(Looking(), site.server, watch=lambda _: None)
     window.publish([an_event(0)])
     window.publish([an_event(1)])
     assert read == [1, 1]
@@ -148,7 +148,7 @@ def test_an_event_that_was_on_its_way_when_the_history_changed_is_published_agai
                 self._known.clear()
 
     publisher = Slow()
-    window = RepublishWindow(publisher, site.server, watch=lambda _: None)
+    window = FailoverReplay(publisher, site.server, watch=lambda _: None)
     window.publish([an_event(0)])
     publisher.looked = False
     window.publish([an_event(1)])

@@ -9,7 +9,7 @@ from weakref import ref
 import pytest
 
 from qontract.adapters.memory import InMemoryEventPublisher, InMemoryReplicationHistory
-from qontract.application.republish_window import KEPT_SECONDS, RepublishWindow, _watch, watch
+from qontract.application.failover_replay import KEPT_SECONDS, FailoverReplay, _watch, watch
 from qontract.domain.events import DomainEvent
 from qontract.domain.replication_position import ReplicationPosition
 from tests.support.waiting import until
@@ -29,16 +29,16 @@ class Counting(InMemoryReplicationHistory):
         return super().read()
 
 
-def a_window(server: InMemoryReplicationHistory, max_events: int = 9) -> RepublishWindow:
-    return RepublishWindow(InMemoryEventPublisher(), server, max_events=max_events, max_bytes=10**6, watch=_nobody)
+def a_window(server: InMemoryReplicationHistory, max_events: int = 9) -> FailoverReplay:
+    return FailoverReplay(InMemoryEventPublisher(), server, max_events=max_events, max_bytes=10**6, watch=_nobody)
 
 
-def _nobody(_: RepublishWindow) -> None:
+def _nobody(_: FailoverReplay) -> None:
     """Watch nothing."""
 
 
 def test_the_watch_is_a_thread_that_ends_when_there_is_nothing_to_look_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qontract.application.republish_window.CHECK_SECONDS", 0)
+    monkeypatch.setattr("qontract.application.failover_replay.CHECK_SECONDS", 0)
     before = set(threads())  # other tests of this process may have some
     watch(a_window(InMemoryReplicationHistory()))
     until(lambda: "published-window" not in {thread.name for thread in set(threads()) - before})
@@ -66,12 +66,12 @@ def test_it_is_watched_from_the_first_event_until_it_is_empty_and_again_from_the
 def test_a_thread_that_cannot_be_begun_is_no_error_and_the_next_event_tries_again(site: Site) -> None:
     begun: list[int] = []
 
-    def fail_once(_: RepublishWindow) -> None:
+    def fail_once(_: FailoverReplay) -> None:
         begun.append(1)
         if len(begun) == 1:
             raise RuntimeError("can't start new thread")
 
-    window = RepublishWindow(site.publisher, site.server, watch=fail_once)
+    window = FailoverReplay(site.publisher, site.server, watch=fail_once)
     for number in range(3):
         window.publish([an_event(number)])
     assert (site.numbers, len(begun)) == ([0, 1, 2], 2)
@@ -105,7 +105,7 @@ def test_a_forked_process_remembers_what_others_published_in_a_window_of_its_own
 def test_a_watch_ends_when_the_window_is_empty_and_when_nobody_has_it(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("qontract.application.republish_window.CHECK_SECONDS", 0)
+    monkeypatch.setattr("qontract.application.failover_replay.CHECK_SECONDS", 0)
     site.publish(0)
     site.now += KEPT_SECONDS
     found = ref(site.window)

@@ -23,7 +23,7 @@ STREAM = "qontract:{main}:events"
 
 @pytest.fixture(autouse=True)
 def _looked_at_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qontract.application.republish_window.CHECK_SECONDS", 0.1)
+    monkeypatch.setattr("qontract.application.failover_replay.CHECK_SECONDS", 0.1)
 
 
 def manager(port: int, monkeypatch: pytest.MonkeyPatch, *, replicas: int = 0) -> EventManager:

@@ -48,12 +48,12 @@ class _Published:
     at: float
 
 
-def watch(window: "RepublishWindow") -> None:
+def watch(window: "FailoverReplay") -> None:
     """Check the window every few seconds on a thread, until it is empty, or nobody uses it any more."""
-    Thread(target=_watch, args=(ref(window),), name="published-window", daemon=True).start()
+    Thread(target=_watch, args=(ref(window),), name="failover-replay", daemon=True).start()
 
 
-def _watch(found: "ref[RepublishWindow]") -> None:
+def _watch(found: "ref[FailoverReplay]") -> None:
     going_on = True
     while going_on:
         sleep(CHECK_SECONDS)
@@ -62,15 +62,15 @@ def _watch(found: "ref[RepublishWindow]") -> None:
         del window
 
 
-class RepublishWindow(EventPublisher):
+class FailoverReplay(EventPublisher):
     """Publishes with `sender`, and remembers the events until the `server` has certainly stored them.
 
     An event is forgotten if the server still has the same history a minute after it was published. If the history is
     another one, all events of the old history are published again, in order, until that succeeds. Each process
     remembers at most `max_events` and `max_bytes`: beyond that, the oldest are forgotten.
 
-    `watch` has to call `look` every few seconds until `look` returns False. `count_again` gets how many events were
-    published again because their history was another one, and `count_forgotten` how many were forgotten too early.
+    `watch` has to call `check_history` every few seconds until it returns False. `count_again` gets how many events
+    were published again because their history was another one, and `count_forgotten` how many were forgotten too early.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class RepublishWindow(EventPublisher):
         max_events: int = MAX_EVENTS,
         max_bytes: int = MAX_BYTES,
         clock: Callable[[], float] = monotonic,
-        watch: Callable[["RepublishWindow"], None] = watch,
+        watch: Callable[["FailoverReplay"], None] = watch,
         count_again: Callable[[int], None] = lambda _: None,
         count_forgotten: Callable[[int], None] = lambda _: None,
     ) -> None:
@@ -127,8 +127,8 @@ class RepublishWindow(EventPublisher):
     def remember(self, events: Sequence[EncodedEvent], replication_id: str) -> None:
         """Remember events that others published, on a server whose history of replication is this one.
 
-        Their connection may lead to a server that was replaced: if it is not the known one, `look` publishes the events
-        again. It may be called on an event loop.
+        Their connection may lead to a server that was replaced: if it is not the known one, `check_history` publishes
+        the events again. It may be called on an event loop.
         """
         if self._pid != os.getpid():
             self._begin()
@@ -139,7 +139,7 @@ class RepublishWindow(EventPublisher):
         self._remember(events, history)
 
     def check_history(self) -> bool:
-        """Read the history; forget events, or publish them again. Return whether to look again. It never raises."""
+        """Read the history; forget events, or publish them again. Return whether to check again. It never raises."""
         try:
             self._check()
         except ReplicationHistoryError as error:
@@ -209,7 +209,7 @@ class RepublishWindow(EventPublisher):
             self._bytes = sum(len(one.event.content) for one in self._events)
 
     def _publish_again(self, lacking: Sequence[_Published], number: int) -> None:
-        """Publish the events again, in order. The first failure leaves the rest to the next look."""
+        """Publish the events again, in order. The first failure leaves the rest to the next check."""
         lost = 0
         error: EventPublisherError | None = None
         for first in range(0, len(lacking), BATCH):

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- Say for how long nothing was done to entries, of those that are still this replica's. 0: it works on them now; much:
--- another may claim them at once.
+-- Set how long entries count as idle, of those that are still this replica's. 0 is a heartbeat; with a long time, another
+-- replica may claim them at once.
 -- KEYS: a stream. ARGV: group, replica, milliseconds, then ids.
 -- Answer: nothing.
 for i = 4, #ARGV do
