@@ -24,7 +24,7 @@ from qontract.application.delivery.subscription import Subscription
 from qontract.application.ports.event_handler import Delivery, EventHandler
 from qontract.domain.events import DomainEvent
 from qontract.entrypoints.container import Container
-from qontract.entrypoints.subscriber.deliveries import deliveries_of, quiet_collector
+from qontract.entrypoints.subscriber.deliveries import deliveries_of, tune_garbage_collector
 from qontract.entrypoints.subscriptions import Loaded
 
 GROUP = "bench"
@@ -108,7 +108,7 @@ async def delivering(handlers: Mapping[str, EventHandler[Any]]) -> AsyncIterator
     container = Container()
     subscriptions = [Subscription(name, handler) for name, handler in handlers.items()]
     deliveries = deliveries_of(container, Loaded(subscriptions, {}, {}))
-    quiet_collector()
+    tune_garbage_collector()
     async with container.event_log_connection() as connection:
         await deliveries.start(connection)
         try:

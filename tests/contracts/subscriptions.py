@@ -9,7 +9,7 @@ import pytest
 
 from qontract.application.ports.event_log import Entry, EventLog
 from qontract.application.ports.subscriptions import BusyError, Subscriptions, Target
-from qontract.domain.subscriptions import Move
+from qontract.domain.subscriptions import SeekPreview
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -165,7 +165,7 @@ class SubscriptionsContract:
         await store.at(4, acknowledged=3)
         move = store.subscriptions.preview("s", target)
         assert move
-        assert move == Move(move.position, again, skipped)
+        assert move == SeekPreview(move.position, again, skipped)
         view = store.subscriptions.get("s")
         assert view
         assert (view.pending, view.lag) == (1, 2)  # a preview changes nothing

@@ -16,7 +16,7 @@ from qontract.adapters.redis.event_log_connection import RedisEventLogConnection
 from qontract.adapters.redis.faststream import faststream_broker
 from qontract.application.delivery.counts import DeliveryCount
 from qontract.application.delivery.delivery_loop import DeliveryLoop, keep_alive
-from qontract.application.delivery.follow_ups import FollowUps
+from qontract.application.delivery.follow_ups import FollowUpPublisher
 from qontract.application.delivery.lease import Lease
 from qontract.application.delivery.session import Dependencies, Limits
 from qontract.application.delivery.subscription import Subscription
@@ -110,7 +110,7 @@ def _publisher(broker: RedisBroker) -> RedisEventPublisher:
 
 def _loop(subscription: Subscription, made: Replica, limits: Limits, events: EventManager) -> DeliveryLoop:
     handler, clock = subscription.handler, asyncio.get_running_loop().time
-    follow_ups = FollowUps(made.logs.publisher, events, source="qontract-api")
+    follow_ups = FollowUpPublisher(made.logs.publisher, events, source="qontract-api")
     dependencies = Dependencies(
         _FORMAT, follow_ups.publish, lambda count, number: made.counts.update({count: number}), clock, time.time
     )

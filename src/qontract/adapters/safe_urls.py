@@ -12,7 +12,7 @@ def safe_url(url: str) -> str:
     return url
 
 
-def safe_source(url: str) -> str:
+def check_trusted_url(url: str) -> str:
     """Return the URL of what is read from there and believed. Raises ValueError."""
     if urlsplit(url).scheme not in {"http", "https"}:
         raise ValueError("must begin with https")

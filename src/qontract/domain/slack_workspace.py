@@ -49,23 +49,23 @@ class SlackWorkspace(BaseModel):
     channels: tuple[SlackChannel, ...] = ()
     usergroups: tuple[SlackUsergroup, ...] = ()
 
-    def user_directory(self) -> "Directory":
+    def user_directory(self) -> "NameDirectory":
         """Return the users. Active ones are found by name or e-mail address; all have a name for each of their ids."""
-        directory = Directory("user")
+        directory = NameDirectory("user")
         for user in self.users:
             findable_as = [name for name in (user.name, user.email) if name and user.active]
             directory.add((user.id, *user.other_ids), user.name, findable_as)
         return directory
 
-    def channel_directory(self) -> "Directory":
+    def channel_directory(self) -> "NameDirectory":
         """Return the channels, by name and id."""
-        directory = Directory("channel")
+        directory = NameDirectory("channel")
         for channel in self.channels:
             directory.add((channel.id,), channel.name, (channel.name,))
         return directory
 
 
-class Directory:
+class NameDirectory:
     """Users or channels: it finds their ids by name, and their names by id."""
 
     def __init__(self, kind: str) -> None:

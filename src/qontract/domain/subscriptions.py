@@ -153,7 +153,7 @@ def duration(seconds: float) -> str:
 
 
 @dataclass(frozen=True)
-class Move:
+class SeekPreview:
     """The effect of moving a subscription's place.
 
     `position`: the entry up to which it counts as read. `again`: events that it would read a second time. `skipped`:

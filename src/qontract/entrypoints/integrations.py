@@ -20,7 +20,7 @@ from qontract.domain.integration import BlockedPlan, DesiredState
 from qontract.entrypoints import plugins
 from qontract.entrypoints.settings import load_settings_of
 from qontract.entrypoints.settings.reading import secrets_stamp
-from qontract.entrypoints.settings_reload import Current, Renewal
+from qontract.entrypoints.settings_reload import Reloaded, Reloader
 
 GROUP = "qontract.integrations"
 
@@ -47,7 +47,7 @@ class IntegrationInstances:
     its settings have changed: `current` has those to use now.
     """
 
-    current: Mapping[str, Current[AnyIntegration]]
+    current: Mapping[str, Reloaded[AnyIntegration]]
     refused: Mapping[str, str] = field(default_factory=dict)
     left_out: frozenset[str] = frozenset()
 
@@ -82,7 +82,7 @@ def make_integrations(installed: InstalledIntegrations) -> IntegrationInstances:
     """Make each integration with its own settings. One that cannot be made is logged, and stops no other."""
     refused: dict[str, str] = {}
     left_out: set[str] = set()
-    made: dict[str, Current[AnyIntegration]] = {}
+    made: dict[str, Reloaded[AnyIntegration]] = {}
     for name, integration in installed.classes.items():
         try:
             made[name] = _make(integration)
@@ -124,15 +124,15 @@ def _checked(name: str, integration: Any) -> type[AnyIntegration]:
     return integration
 
 
-def _make(integration: type[AnyIntegration]) -> Current[AnyIntegration]:
+def _make(integration: type[AnyIntegration]) -> Reloaded[AnyIntegration]:
     make: Any = integration
 
     def made(settings: BaseModel | None) -> AnyIntegration:
         it: AnyIntegration = make() if settings is None else make(settings)
         return it
 
-    renewal = Renewal(integration.name, partial(_settings, integration), made)
-    return Current(renewal, lambda old: old.close())
+    reloader = Reloader(integration.name, partial(_settings, integration), made)
+    return Reloaded(reloader, lambda old: old.close())
 
 
 def _settings(integration: type[AnyIntegration]) -> BaseModel | None:

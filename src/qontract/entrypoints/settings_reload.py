@@ -30,7 +30,7 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 
-class Renewal(Generic[S, T]):
+class Reloader(Generic[S, T]):
     """Makes something of this name with the settings that `read` gives, and anew when they have changed.
 
     `stamp` is another value when a file was changed, made or removed. The settings are read then, and only where they
@@ -91,22 +91,22 @@ class _InUse(Generic[T]):
     users: int = 0
 
 
-class Current(Generic[T]):
+class Reloaded(Generic[T]):
     """Holds the object to use now, made with the latest settings, on any thread and after a fork.
 
     `close` closes an object that was replaced.
     """
 
-    def __init__(self, renewal: Renewal[Any, T], close: Callable[[T], None]) -> None:
-        self._renewal = renewal
+    def __init__(self, reloader: Reloader[Any, T], close: Callable[[T], None]) -> None:
+        self._reloader = reloader
         self._close = close
         self._lock = Lock()
-        self._now = _InUse(renewal.made)
+        self._now = _InUse(reloader.made)
 
     @property
     def error(self) -> str:
         """Why changed settings are not used, or ""."""
-        return self._renewal.error
+        return self._reloader.error
 
     @property
     def value(self) -> T:
@@ -118,8 +118,8 @@ class Current(Generic[T]):
         """Give the newest one to the body: it stays the same until its end, and is not closed before."""
         with self._lock:
             before = self._now
-            if self._renewal.renewed():
-                self._now = _InUse(self._renewal.made)
+            if self._reloader.renewed():
+                self._now = _InUse(self._reloader.made)
             now = self._now
             now.users += 1
         if before is not now and not before.users:
@@ -140,7 +140,7 @@ class Current(Generic[T]):
             log.warning("replaced integration did not close", extra={"error": type(error).__name__})
 
 
-def revoked_ids(settings: Settings) -> Renewal[frozenset[str], frozenset[str]]:
+def revoked_ids(settings: Settings) -> Reloader[frozenset[str], frozenset[str]]:
     """Return the ids of tokens that are accepted no more: those of these settings, until a file of them changes."""
     given = [settings.auth.revoked]
-    return Renewal("auth", lambda: given.pop() if given else read(Settings).auth.revoked, frozenset)
+    return Reloader("auth", lambda: given.pop() if given else read(Settings).auth.revoked, frozenset)

@@ -25,7 +25,7 @@ from qontract.entrypoints.plugins import error_text, package_of
 from qontract.entrypoints.plugins import installed as installed_in
 from qontract.entrypoints.settings import load_settings_of
 from qontract.entrypoints.settings.groups import SubscriberSettings
-from qontract.entrypoints.settings_reload import Renewal
+from qontract.entrypoints.settings_reload import Reloader
 
 GROUP = "qontract.event_handlers"
 _VARIABLE = "QAPI_SUBSCRIBER__HANDLERS"
@@ -33,19 +33,19 @@ _VARIABLE = "QAPI_SUBSCRIBER__HANDLERS"
 log = logging.getLogger(__name__)
 
 
-AnyRenewal = Renewal[BaseModel, Subscription | None]
+AnyReloader = Reloader[BaseModel, Subscription | None]
 
 
 @dataclass(frozen=True)
 class Loaded:
     """What can be run; and what not, with the reason: a line that names the package and the entry point.
 
-    `renewals`: of each subscription whose handler has settings, how it is made anew.
+    `reloaders`: of each subscription whose handler has settings, how it is made anew.
     """
 
     subscriptions: list[Subscription]
     refused: dict[str, str]
-    renewals: Mapping[str, AnyRenewal]
+    reloaders: Mapping[str, AnyReloader]
 
 
 def load_subscriptions(settings: SubscriberSettings) -> Loaded:
@@ -54,7 +54,7 @@ def load_subscriptions(settings: SubscriberSettings) -> Loaded:
     installed = installed_in(GROUP, refused)
     handlers = settings.handlers
     loaded: list[tuple[Subscription, str]] = []
-    renewals: dict[str, AnyRenewal] = {}
+    reloaders: dict[str, AnyReloader] = {}
     for name, handler in chosen(installed, handlers).items():
         entry = installed.get(handler)
         if entry is None:
@@ -62,17 +62,17 @@ def load_subscriptions(settings: SubscriberSettings) -> Loaded:
             continue
         try:
             made = _make(name, entry)
-            subscription = made.made if isinstance(made, Renewal) else made
+            subscription = made.made if isinstance(made, Reloader) else made
             if subscription:
                 loaded.append((subscription, package_of(entry)))
-            if subscription and isinstance(made, Renewal):
-                renewals[name] = made
+            if subscription and isinstance(made, Reloader):
+                reloaders[name] = made
         except (Exception, SystemExit) as error:
             _refuse(refused, error_text(error), subscription=name, package=package_of(entry), entry_point=entry.value)
             log.debug("handler refused for this error", exc_info=True)
     _log_switched_off(handlers, installed)
     _log_loaded(loaded)
-    return Loaded([subscription for subscription, _ in loaded], refused, renewals)
+    return Loaded([subscription for subscription, _ in loaded], refused, reloaders)
 
 
 def _not_installed(handler: str, installed: Collection[str]) -> str:
@@ -108,7 +108,7 @@ def unknown_types(types: Collection[str], known: Collection[str]) -> dict[str, s
     }
 
 
-def _make(name: str, entry: EntryPoint) -> Subscription | AnyRenewal:
+def _make(name: str, entry: EntryPoint) -> Subscription | AnyReloader:
     """Make the subscription, or what makes it anew; None in that if its settings switch it off.
 
     Raises whatever the package raises.
@@ -131,7 +131,7 @@ def _make(name: str, entry: EntryPoint) -> Subscription | AnyRenewal:
             first.append(made)
         return made
 
-    return Renewal(name, partial(load_settings_of, model, name), subscription)
+    return Reloader(name, partial(load_settings_of, model, name), subscription)
 
 
 def _successor(made: Subscription | None, first: Subscription) -> Subscription:

@@ -19,7 +19,7 @@ from qontract.adapters.memory import (
 )
 from qontract.application.delivery.counts import DeliveryCount
 from qontract.application.delivery.delivery_loop import DeliveryLoop, keep_alive
-from qontract.application.delivery.follow_ups import FollowUps
+from qontract.application.delivery.follow_ups import FollowUpPublisher
 from qontract.application.delivery.lease import Lease
 from qontract.application.delivery.session import Dependencies, Limits
 from qontract.application.delivery.subscription import Subscription
@@ -165,7 +165,7 @@ class InMemorySubscriber:
             shared=shared,
             claim_seconds=_LIMITS.claim_seconds,
         )
-        follow_ups = FollowUps(
+        follow_ups = FollowUpPublisher(
             InMemoryAsyncEventPublisher(self._publisher), EventManager(self._publisher), source=self._source
         )
         loop = asyncio.get_running_loop()

@@ -13,7 +13,7 @@ from prometheus_client.registry import REGISTRY
 from pydantic import BaseModel, SecretStr
 
 from qontract.entrypoints.settings import load_settings_of
-from qontract.entrypoints.settings_reload import LOOK_SECONDS, Current, Renewal
+from qontract.entrypoints.settings_reload import LOOK_SECONDS, Reloaded, Reloader
 from tests.support.clock import Clock
 
 
@@ -61,20 +61,20 @@ def reads() -> list[Desk]:
 
 
 @pytest.fixture
-def renewal(secrets: Path, clock: Clock, reads: list[Desk]) -> Renewal[Desk, Caller]:
+def renewal(secrets: Path, clock: Clock, reads: list[Desk]) -> Reloader[Desk, Caller]:
     def read() -> Desk:
         reads.append(load_settings_of(Desk, "desk"))
         return reads[-1]
 
-    return Renewal("desk", read, made, clock=clock)
+    return Reloader("desk", read, made, clock=clock)
 
 
 @pytest.fixture
-def current(renewal: Renewal[Desk, Caller]) -> Current[Caller]:
-    return Current(renewal, Caller.close)
+def current(renewal: Reloader[Desk, Caller]) -> Reloaded[Caller]:
+    return Reloaded(renewal, Caller.close)
 
 
-def token_of(current: Current[Caller], clock: Clock) -> str:
+def token_of(current: Reloaded[Caller], clock: Clock) -> str:
     """Return the token that the next job uses, after the time until the next look."""
     clock.now += LOOK_SECONDS
     with current.use() as caller:
@@ -92,20 +92,22 @@ def count(name: str) -> float:
     return REGISTRY.get_sample_value(name, {"name": "desk"}) or 0
 
 
-def test_a_new_token_in_a_file_is_what_the_next_one_uses(current: Current[Caller], secrets: Path, clock: Clock) -> None:
+def test_a_new_token_in_a_file_is_what_the_next_one_uses(
+    current: Reloaded[Caller], secrets: Path, clock: Clock
+) -> None:
     assert token_of(current, clock) == "old"
     replaced(secrets / "token", "new")
     assert token_of(current, clock) == "new"
 
 
 def test_a_token_of_the_same_length_that_is_written_in_place_is_seen(
-    current: Current[Caller], secrets: Path, clock: Clock
+    current: Reloaded[Caller], secrets: Path, clock: Clock
 ) -> None:
     (secrets / "token").write_text("abc")
     assert token_of(current, clock) == "abc"
 
 
-def test_a_file_that_is_added_or_removed_is_seen(current: Current[Caller], secrets: Path, clock: Clock) -> None:
+def test_a_file_that_is_added_or_removed_is_seen(current: Reloaded[Caller], secrets: Path, clock: Clock) -> None:
     (secrets / "retries").write_text("5")
     with current.use() as before:
         assert token_of(current, clock) == "old"
@@ -126,7 +128,7 @@ def test_a_directory_that_kubernetes_swaps_is_seen(
     first = volume("..2026_01", "old")
     (tmp_path / "desk" / "..data").symlink_to(first.name)
     (tmp_path / "desk" / "token").symlink_to("..data/token")
-    current = Current(Renewal("desk", lambda: load_settings_of(Desk, "desk"), made, clock=clock), Caller.close)
+    current = Reloaded(Reloader("desk", lambda: load_settings_of(Desk, "desk"), made, clock=clock), Caller.close)
     assert token_of(current, clock) == "old"
     (tmp_path / "desk" / "..new").symlink_to(volume("..2026_02", "new").name)
     (tmp_path / "desk" / "..new").replace(tmp_path / "desk" / "..data")
@@ -134,7 +136,7 @@ def test_a_directory_that_kubernetes_swaps_is_seen(
 
 
 def test_files_are_looked_at_every_two_seconds_at_most_and_read_only_if_they_changed(
-    current: Current[Caller], secrets: Path, clock: Clock, reads: list[Desk]
+    current: Reloaded[Caller], secrets: Path, clock: Clock, reads: list[Desk]
 ) -> None:
     replaced(secrets / "token", "new")
     clock.now += LOOK_SECONDS - 0.1
@@ -146,7 +148,7 @@ def test_files_are_looked_at_every_two_seconds_at_most_and_read_only_if_they_cha
 
 
 def test_a_file_that_changed_and_says_the_same_makes_nothing_anew(
-    current: Current[Caller], secrets: Path, clock: Clock
+    current: Reloaded[Caller], secrets: Path, clock: Clock
 ) -> None:
     with current.use() as before:
         replaced(secrets / "token", "old")
@@ -167,7 +169,7 @@ BREAK: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("name", BREAK)
 def test_what_cannot_be_used_changes_nothing_and_is_told_once_and_counted(
-    current: Current[Caller], secrets: Path, clock: Clock, caplog: pytest.LogCaptureFixture, name: str
+    current: Reloaded[Caller], secrets: Path, clock: Clock, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     caplog.set_level(logging.INFO)
     before = count("qontract_settings_refused_total")
@@ -178,7 +180,7 @@ def test_what_cannot_be_used_changes_nothing_and_is_told_once_and_counted(
     assert count("qontract_settings_refused_total") == before + 1
 
 
-def test_when_they_can_be_used_again_they_are(current: Current[Caller], secrets: Path, clock: Clock) -> None:
+def test_when_they_can_be_used_again_they_are(current: Reloaded[Caller], secrets: Path, clock: Clock) -> None:
     before = count("qontract_settings_renewed_total")
     (secrets / "retries").write_text("many")
     token_of(current, clock)
@@ -189,7 +191,7 @@ def test_when_they_can_be_used_again_they_are(current: Current[Caller], secrets:
     assert count("qontract_settings_renewed_total") == before + 1
 
 
-def test_no_error_has_the_token(current: Current[Caller], secrets: Path, clock: Clock) -> None:
+def test_no_error_has_the_token(current: Reloaded[Caller], secrets: Path, clock: Clock) -> None:
     replaced(secrets / "token", "xoxb-hush-hush")
     (secrets / "retries").write_text("xoxb-hush-hush")
     token_of(current, clock)
@@ -198,7 +200,7 @@ def test_no_error_has_the_token(current: Current[Caller], secrets: Path, clock: 
 
 
 def test_who_is_at_work_keeps_what_he_has_and_it_is_closed_when_the_last_one_is_done(
-    current: Current[Caller], secrets: Path, clock: Clock
+    current: Reloaded[Caller], secrets: Path, clock: Clock
 ) -> None:
     with current.use() as first, current.use():
         replaced(secrets / "token", "new")
@@ -209,7 +211,7 @@ def test_who_is_at_work_keeps_what_he_has_and_it_is_closed_when_the_last_one_is_
 
 
 def test_what_nobody_uses_is_closed_at_once_and_what_does_not_close_disturbs_nobody(
-    renewal: Renewal[Desk, Caller], secrets: Path, clock: Clock
+    renewal: Reloader[Desk, Caller], secrets: Path, clock: Clock
 ) -> None:
     closed: list[str] = []
 
@@ -217,13 +219,13 @@ def test_what_nobody_uses_is_closed_at_once_and_what_does_not_close_disturbs_nob
         closed.append(caller.token)
         raise OSError("no")
 
-    current = Current(renewal, close)
+    current = Reloaded(renewal, close)
     replaced(secrets / "token", "new")
     assert token_of(current, clock) == "new"
     assert closed == ["old"]
 
 
-def test_threads_use_it_at_once(current: Current[Caller], secrets: Path, clock: Clock) -> None:
+def test_threads_use_it_at_once(current: Reloaded[Caller], secrets: Path, clock: Clock) -> None:
     inside, go = Event(), Event()
 
     def work() -> None:
@@ -244,7 +246,7 @@ def test_threads_use_it_at_once(current: Current[Caller], secrets: Path, clock: 
 
 
 def test_what_goes_wrong_in_the_work_leaves_nothing_in_use(
-    current: Current[Caller], secrets: Path, clock: Clock
+    current: Reloaded[Caller], secrets: Path, clock: Clock
 ) -> None:
     with suppress(ValueError), current.use() as caller:
         raise ValueError
@@ -256,7 +258,7 @@ def test_what_goes_wrong_in_the_work_leaves_nothing_in_use(
 def test_without_a_secrets_directory_nothing_is_read_again(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     monkeypatch.delenv("QAPI_SECRETS_DIR", raising=False)
     reads: list[int] = []
-    renewal = Renewal("desk", lambda: reads.append(1), lambda _: None, clock=clock)
+    renewal = Reloader("desk", lambda: reads.append(1), lambda _: None, clock=clock)
     for _ in range(3):
         clock.now += LOOK_SECONDS
         assert not renewal.renewed()

@@ -10,7 +10,7 @@ import redis
 
 from qontract.adapters.celery import lua_scripts
 from qontract.adapters.celery.job_ledger import JobLedger
-from qontract.adapters.celery.ledger_records import ScopeEnd
+from qontract.adapters.celery.ledger_records import ScopeOutcome
 from qontract.adapters.celery.record_signing import RecordSigner
 from qontract.adapters.unreadable_values import Unreadable, excerpt
 from qontract.application.ports.job_admin import JobAdmin, JobAdminError
@@ -187,14 +187,14 @@ class CeleryJobAdmin(JobAdmin):
     def _scope(self, lock: bytes, ended: bytes | None, success: bytes | None) -> ScopeView | None:
         name = lock.decode(errors="replace")
         try:
-            end = ScopeEnd.model_validate_json(self._signer.verified(ended or b"", "scope", name))
+            end = ScopeOutcome.model_validate_json(self._signer.verified(ended or b"", "scope", name))
         except ValueError as error:
             _unreadable.report(ended or b"", error, scope=name)
             return None
         last_success = None
         with suppress(ValueError):
             text = self._signer.verified(success, "scope", name) if success else ""
-            last_success = ScopeEnd.model_validate_json(text).at
+            last_success = ScopeOutcome.model_validate_json(text).at
         integration, _, scope = name.partition("/")
         return ScopeView(integration, scope, end.at, end.status, last_success, end.job_id, end.blocked_digest)
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from qontract.adapters.celery import lua_scripts
 from qontract.adapters.celery.ledger_connection import connect_ledger
-from qontract.adapters.celery.ledger_records import Run, ScopeEnd, Wait, sizes
+from qontract.adapters.celery.ledger_records import Postponed, Run, ScopeOutcome, membership_counts
 from qontract.adapters.celery.lock_keepalive import call_repeatedly
 from qontract.adapters.celery.record_signing import FORGED, ForgedError, RecordSigner
 from qontract.adapters.redis.keys import Keys
@@ -109,7 +109,7 @@ class JobLedger:
         (about,) = self._read(job_id, "about")
         return None if about is None else JobMetadata.model_validate_json(self._verified("about", job_id, about))
 
-    def begin(self, job_id: str, turn: int | None) -> Run | Wait | None:
+    def begin(self, job_id: str, turn: int | None) -> Run | Postponed | None:
         """Lock what the job changes and no later one has begun for. None: the message is of no use any more.
 
         `turn` is the message's; None is any. It waits if another run has some of it locked, or its time has not come.
@@ -134,14 +134,14 @@ class JobLedger:
         match answer:
             case [2, number, attempt, progress, cancel, memberships, history, *places]:
                 superseded = frozenset(names[place - 1] for place in places)
-                known = sizes(names, memberships)
+                known = membership_counts(names, memberships)
                 held = tuple(name for name in names if name not in superseded)
                 before, unreadable = self._progress(job_id, progress)
                 by = self.who_cancelled(job_id, cancel)
                 state = before, superseded, held, known, history.decode()
                 return Run(run_id, job, number, attempt, *state, unreadable, by)
             case [1, now_turn, milliseconds]:
-                return Wait(now_turn, milliseconds / 1000)
+                return Postponed(now_turn, milliseconds / 1000)
             case [3]:
                 self._give_up(job_id, ValueError("its number is none"))
         return None
@@ -162,13 +162,13 @@ class JobLedger:
         cancel, current = found
         return self.who_cancelled(run.job.id, cancel), current == run.id.encode()
 
-    def put_back(self, run: Run, progress: JobProgress, seconds: float) -> Wait | None:
+    def put_back(self, run: Run, progress: JobProgress, seconds: float) -> Postponed | None:
         """End a slice, free its locks, and say with which message it goes on; None: the job has another run."""
         keys = [self.key(run.job.id), self.signs, self.waiting, *self._locks(run.locks)]
         pauses = int(seconds * 1000), self._delivery_milliseconds
         arguments = run.id, run.job.id, *self._texts(run.job.id, progress), *pauses
         answer = lua_scripts.run_script(self._patient_redis, "put_back_job", keys, *arguments)
-        return Wait(answer[0], answer[1] / 1000) if answer else None
+        return Postponed(answer[0], answer[1] / 1000) if answer else None
 
     def finish(self, run: Run, progress: JobProgress) -> bool:
         """End the job, and free its locks, in one step. False: it has another run, which ends it."""
@@ -176,7 +176,7 @@ class JobLedger:
         now, of_each = datetime.now(UTC), list[str | int]()
         for lock in run.locks:
             status, digest = status_of_scope(lock, progress), progress.blocked.get(lock)
-            end = ScopeEnd(job_id=run.job.id, at=now, status=status, blocked_digest=digest)
+            end = ScopeOutcome(job_id=run.job.id, at=now, status=status, blocked_digest=digest)
             success = int(status is JobStatus.SUCCESS)
             of_each += [lock, known.get(lock, ""), self._signed("scope", lock, end), success]
         return self._finish(run.id, run.job.id, progress, run.locks, *of_each)

@@ -20,7 +20,7 @@ from qontract.adapters.celery.celery_app import GRACE_SECONDS, celery_app
 from qontract.adapters.celery.job_admin import CeleryJobAdmin
 from qontract.adapters.celery.job_ledger import BUSY_SECONDS, JobLedger
 from qontract.adapters.celery.job_slice import CeleryJobSlice, clock
-from qontract.adapters.celery.ledger_records import Run, Wait
+from qontract.adapters.celery.ledger_records import Postponed, Run
 from qontract.adapters.celery.lock_keepalive import call_repeatedly
 from qontract.adapters.celery.lost_jobs import resubmit_lost, set_wrong_keys_aside
 from qontract.adapters.celery.messages import MAX_COUNTDOWN, QUEUE, TASK
@@ -134,7 +134,7 @@ class CeleryJobQueue(JobQueue):
         done, wait = self._slice(job_id, None)
         return done or wait is None
 
-    def _slice(self, job_id: str, turn: int | None) -> tuple[bool, Wait | None]:
+    def _slice(self, job_id: str, turn: int | None) -> tuple[bool, Postponed | None]:
         """Run a slice if it is time; say whether it was run, and when the job is to be tried again."""
         asked = clock()
         begun = self._ledger.begin(job_id, turn)
@@ -151,7 +151,7 @@ class CeleryJobQueue(JobQueue):
             ):
                 return True, self._run(begun, mine)
 
-    def _run(self, begun: Run, job_slice: CeleryJobSlice) -> Wait | None:
+    def _run(self, begun: Run, job_slice: CeleryJobSlice) -> Postponed | None:
         job, started = begun.job, perf_counter()
         log.info("slice begun", extra={"attempt": begun.attempt})
         if begun.unreadable:
@@ -172,7 +172,7 @@ class CeleryJobQueue(JobQueue):
             log.warning("result dropped; the job has a newer run")
         return None
 
-    def _put_back(self, begun: Run, continues: Unfinished) -> Wait | None:
+    def _put_back(self, begun: Run, continues: Unfinished) -> Postponed | None:
         running = continues.progress.result.model_copy(update={"status": JobStatus.RUNNING})
         progress = continues.progress.model_copy(update={"result": running})
         wait = self._ledger.put_back(begun, progress, continues.seconds)
@@ -189,7 +189,7 @@ class CeleryJobQueue(JobQueue):
         except (redis.RedisError, OSError, SoftTimeLimitExceeded) as error:
             extra = {"job_id": job_id, "error": f"{type(error).__name__}: {error}"}
             log.error("result not stored; the job is run again", extra=extra)  # noqa: TRY400
-            wait = Wait(turn or 0, BUSY_SECONDS)
+            wait = Postponed(turn or 0, BUSY_SECONDS)
         if wait:
             raise task.retry(args=(job_id, wait.turn or None), countdown=min(wait.seconds, MAX_COUNTDOWN))
 

@@ -35,14 +35,14 @@ class Run(NamedTuple):
     cancelled_by: str | None = None
 
 
-class Wait(NamedTuple):
+class Postponed(NamedTuple):
     """A job that is to be tried again in so many seconds, by a message that names this turn."""
 
     turn: int
     seconds: float
 
 
-class ScopeEnd(BaseModel):
+class ScopeOutcome(BaseModel):
     """How a job ended in one scope."""
 
     job_id: str
@@ -51,7 +51,7 @@ class ScopeEnd(BaseModel):
     blocked_digest: str | None = None
 
 
-def sizes(names: Sequence[str], counts: Sequence[bytes | None]) -> dict[str, int]:
+def membership_counts(names: Sequence[str], counts: Sequence[bytes | None]) -> dict[str, int]:
     """Return the sizes of the scopes that can be read."""
     known = {}
     for name, count in zip(names, counts, strict=True):

@@ -180,7 +180,7 @@ class Event(BaseModel):
         try:
             event: Self = cls.__pydantic_validator__.validate_python(attributes)  # model_validate, and 0.3 µs less
         except ValidationError as error:
-            raise ValueError(f"not a CloudEvent: {reason(error)}") from error
+            raise ValueError(f"not a CloudEvent: {validation_message(error)}") from error
         return event
 
 
@@ -200,7 +200,7 @@ def json_object(raw: bytes | str) -> dict[str, Any]:
     return value
 
 
-def reason(error: ValidationError) -> str:
+def validation_message(error: ValidationError) -> str:
     """Return what is wrong, in one line of bounded length and without the values that were given."""
     problems = (
         f"{'.'.join(str(part)[:100] for part in problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}"

@@ -3,7 +3,7 @@
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from qontract.adapters.cloudevents.event import Event, Text, json_object, reason, shortened
+from qontract.adapters.cloudevents.event import Event, Text, json_object, shortened, validation_message
 from qontract.adapters.cloudevents.fast_decoding import decode_fast
 from qontract.adapters.cloudevents.mapper import as_class, from_cloudevent, to_cloudevent
 from qontract.application.ports.event_format import EventFormat
@@ -29,7 +29,7 @@ class CloudEventsEventFormat(EventFormat):
             typed: _Typed = _TYPE.validate_json(content)
         except ValidationError as error:
             json_object(content)  # says it better, if it is no JSON object
-            raise ValueError(f"not a CloudEvent: {reason(error)}") from error
+            raise ValueError(f"not a CloudEvent: {validation_message(error)}") from error
         return typed["type"]
 
     def decode(self, content: bytes) -> DomainEvent:
@@ -44,7 +44,7 @@ class CloudEventsEventFormat(EventFormat):
         try:
             as_class(event, wanted)
         except ValidationError as error:
-            return reason(error)
+            return validation_message(error)
         except Exception as error:  # noqa: BLE001 - the class is somebody else's code
             return shortened(f"{type(error).__name__}: {error}")
         return ""

@@ -10,7 +10,7 @@ from qontract.adapters.bounded_transport import BoundedTransport
 from qontract.adapters.call_bounds import Bounds, OutOfBoundsError
 from qontract.adapters.jwks.keys import parse_keys
 from qontract.adapters.one_line_text import one_line
-from qontract.adapters.safe_urls import safe_source
+from qontract.adapters.safe_urls import check_trusted_url
 from qontract.application import tracing
 from qontract.application.ports.key_set import KeySet, KeySetError, PublicKey
 
@@ -44,7 +44,7 @@ class HttpKeySet(KeySet):
     """
 
     def __init__(self, url: str, *, timeout: float = 5) -> None:
-        self._url = safe_source(url)
+        self._url = check_trusted_url(url)
         self._timeout = timeout
 
     def read(self) -> Sequence[PublicKey]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from qontract.adapters.memory import faults
 from qontract.adapters.memory.event_store import InMemoryEventStore, Kept, SubscriptionCursor, SubscriptionState
 from qontract.application.ports.subscriptions import BusyError, Subscriptions, Target
-from qontract.domain.subscriptions import Move, Pause, Replica, SubscriptionView
+from qontract.domain.subscriptions import Pause, Replica, SeekPreview, SubscriptionView
 
 
 class InMemorySubscriptions(Subscriptions):
@@ -49,7 +49,7 @@ class InMemorySubscriptions(Subscriptions):
             was, one.paused = one.paused, None
             return was is not None
 
-    def preview(self, name: str, target: Target) -> Move | None:
+    def preview(self, name: str, target: Target) -> SeekPreview | None:
         """Count what `seek` would do."""
         with self._events.lock:
             place = self._place(name)
@@ -60,7 +60,7 @@ class InMemorySubscriptions(Subscriptions):
             between = sum(low < number <= high for number in self._events.kept)
             pending = sum(number <= position for number in place.pending if number in self._events.kept)
             is_ahead = position >= place.last
-            return Move(str(position), 0 if is_ahead else between, pending + (between if is_ahead else 0))
+            return SeekPreview(str(position), 0 if is_ahead else between, pending + (between if is_ahead else 0))
 
     def seek(self, name: str, target: Target) -> bool:
         """Move its place, and forget its pending entries."""

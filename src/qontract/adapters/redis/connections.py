@@ -59,13 +59,13 @@ def pool(url: str, timeout: float, **options: Any) -> redis.ConnectionPool:
 
 def async_client(url: str, *, timeout: float) -> AsyncRedis:
     """Return a client for one event loop; as `client`."""
-    plain, kind = async_kind(url)
+    plain, kind = async_connection_class(url)
     options: dict[str, Any] = {"socket_timeout": timeout, "socket_connect_timeout": timeout, "retry": retry_once()}
     options |= parse_async_url(plain) | {"connection_class": kind}  # from_url would take the class of the URL
     return AsyncRedis.from_pool(AsyncConnectionPool(**options))
 
 
-def async_kind(url: str) -> tuple[str, type[Any]]:
+def async_connection_class(url: str) -> tuple[str, type[Any]]:
     """Return a URL as redis-py takes it, and the class that its connections have to have, for an event loop."""
     address = server_address(url)
     kind: Any = parse_async_url(address.url).get("connection_class", redis.asyncio.Connection)

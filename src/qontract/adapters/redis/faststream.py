@@ -38,7 +38,7 @@ from faststream.redis.response import RedisPublishCommand
 from pydantic import BeforeValidator
 
 from qontract.adapters.cloudevents import CONTENT_TYPE, Event, from_cloudevent, to_cloudevent
-from qontract.adapters.redis.connections import async_kind, retry_once
+from qontract.adapters.redis.connections import async_connection_class, retry_once
 from qontract.domain.events import DomainEvent
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def faststream_broker(url: str, *, source: str = "qontract-api") -> RedisBroker:
 
     `source` is for a DomainEvent that names none. Publishing anything but an Event or a DomainEvent raises TypeError.
     """
-    plain, kind = async_kind(url)
+    plain, kind = async_connection_class(url)
     how: dict[str, Any] = {"retry": retry_once()}  # which FastStream passes on, and does not name
     return RedisBroker(
         plain,

@@ -16,7 +16,7 @@ from qontract.adapters.redis.lua_scripts import run_script_sync
 from qontract.adapters.redis.records.subscription_views import subscription_view
 from qontract.adapters.unreadable_values import excerpt
 from qontract.application.ports.subscriptions import BusyError, Subscriptions, SubscriptionsError, Target
-from qontract.domain.subscriptions import ALIVE_SECONDS, Move, SubscriptionView
+from qontract.domain.subscriptions import ALIVE_SECONDS, SeekPreview, SubscriptionView
 
 _MAX_SUBSCRIPTIONS = 200
 """How many subscriptions are looked at."""
@@ -71,7 +71,7 @@ class RedisSubscriptions(Subscriptions):
         with translate_stream_errors(SubscriptionsError, self._keys.stream):
             return bool(self._redis.hdel(self._keys.paused, name))
 
-    def preview(self, name: str, target: Target) -> Move | None:
+    def preview(self, name: str, target: Target) -> SeekPreview | None:
         """Count in steps, of which each keeps the server for some milliseconds."""
         key = _bytes(name)
         with translate_stream_errors(SubscriptionsError, self._keys.stream):
@@ -81,10 +81,10 @@ class RedisSubscriptions(Subscriptions):
             old, new = group["last-delivered-id"].decode(), self._position(target)
             if _number(new) >= _number(old):
                 unread, more = self._count(old, new)
-                return Move(new, 0, unread + group["pending"], more)
+                return SeekPreview(new, 0, unread + group["pending"], more)
             again, more = self._count(new, old)
             lost: Any = self._redis.xpending_range(self._keys.stream, key, "-", new, _MAX_PENDING)
-            return Move(new, again, len(lost), more or len(lost) == _MAX_PENDING)
+            return SeekPreview(new, again, len(lost), more or len(lost) == _MAX_PENDING)
 
     def seek(self, name: str, target: Target) -> bool:
         """Make the group again, in a script."""

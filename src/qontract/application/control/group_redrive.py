@@ -58,7 +58,7 @@ def group_of(letters: Iterable[DeadLetter], group_id: str) -> LetterGroup | None
     return found
 
 
-def check_read(control: SubscriptionControl, subscription: str) -> None:
+def require_running(control: SubscriptionControl, subscription: str) -> None:
     """Raise SubscriptionGoneError if the subscription is gone, and NotRunningError if nobody reads it."""
     try:
         known = control.get(subscription)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qontract.application.ports.subscriptions import BusyError, Subscriptions, Target
-from qontract.domain.subscriptions import ALIVE_SECONDS, Move, State, SubscriptionView, state_of
+from qontract.domain.subscriptions import ALIVE_SECONDS, SeekPreview, State, SubscriptionView, state_of
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class SubscriptionControl:
             _log("subscription resumed", name, by)
         return done
 
-    def preview(self, name: str, target: Target) -> Move:
+    def preview(self, name: str, target: Target) -> SeekPreview:
         """Return what `seek` would do."""
         move = self._subscriptions.preview(name, target)
         if move is None:

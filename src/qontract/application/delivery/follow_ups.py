@@ -41,7 +41,7 @@ def follow_up(event: DomainEvent, delivery: Delivery, source: str) -> DomainEven
     return event.model_copy(update=changes)
 
 
-class FollowUps:
+class FollowUpPublisher:
     """Publishes follow-up events, and spools those that cannot be published now.
 
     `events` publishes on a thread after the spooled events, and never fails; None: events are disabled, and nothing is

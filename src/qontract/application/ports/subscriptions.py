@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
-from qontract.domain.subscriptions import Move, SubscriptionView
+from qontract.domain.subscriptions import SeekPreview, SubscriptionView
 
 Target = datetime | Literal["start", "end"]
 """Where a subscription continues: at the first event of this time or later, at the first of all, or at the next one."""
@@ -52,7 +52,7 @@ class Subscriptions(Protocol):
         """Resume it."""
 
     @abstractmethod
-    def preview(self, name: str, target: Target) -> Move | None:
+    def preview(self, name: str, target: Target) -> SeekPreview | None:
         """Return what `seek` would do; None if there is no such subscription."""
 
     @abstractmethod

@@ -15,7 +15,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from qontract.application.ports.key_set import KeySetError, PublicKey
 from qontract.application.token_keys import TokenKeys
 from qontract.entrypoints.settings.groups import SECRET_BYTES, AuthSettings
-from qontract.entrypoints.settings_reload import Renewal
+from qontract.entrypoints.settings_reload import Reloader
 from qontract.entrypoints.tokens import Claims, InvalidTokenError, claims_of, named_key
 
 Right = Literal["plan", "apply"]
@@ -37,7 +37,7 @@ ClaimsOf = Callable[..., Awaitable[Claims]]
 """A dependency: gives the claims of a request's token, and answers 401 if there is none that is valid."""
 
 
-Revoked = Renewal[frozenset[str], frozenset[str]]
+Revoked = Reloader[frozenset[str], frozenset[str]]
 """Ids of tokens that are accepted no more, as their file has them now."""
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from qontract.application.control.dead_letter_changes import LetterChanges
 from qontract.application.control.dead_letters import find
-from qontract.application.control.group_redrive import GroupRedrive, NotRunningError, check_read, group_of
+from qontract.application.control.group_redrive import GroupRedrive, NotRunningError, group_of, require_running
 from qontract.application.control.subscriptions import SubscriptionControl
 from qontract.application.event_manager import EventManager
 from qontract.application.ports.dead_letters import DeadLetters, DeadLettersError
@@ -129,7 +129,7 @@ def _add_group(routes: APIRouter, desk: DeadLetterDependencies, changes_of: Any)
                 raise HTTPException(404, "No dead letter is of this group.")
             if group.cause.kind == UNREADABLE:
                 raise HTTPException(409, "Refused: they cannot be read. Discard them.")
-            check_read(desk.control, group.subscription)
+            require_running(desk.control, group.subscription)
             if asked.dry_run:
                 return _json({"group": group_record(group), "dry_run": True})
             redrive = GroupRedrive(desk.dead_letters, desk.runs, changes, group)

@@ -181,12 +181,12 @@ def reconcile(
 
     Exits with 0 if all is well, with 1 if anything failed or was skipped, with 3 if a guard stopped the plan.
     """
-    from qontract.entrypoints.cli.reconciling import Asked, run
+    from qontract.entrypoints.cli.reconciling import ReconcileOptions, run
 
     command = ["qontract", "reconcile", integration, *map(str, files)]
     command += [] if api_url in {API_URL, os.environ.get("QAPI_API_URL")} else ["--api-url", api_url]
     command += ["--reason", reason] if reason else []
-    asked = Asked(
+    asked = ReconcileOptions(
         integration,
         files,
         api_url,

@@ -11,8 +11,8 @@ from qontract.application.control.group_redrive import (
     NotRunningError,
     RedriveEnd,
     RedriveProgress,
-    check_read,
     redrive_all,
+    require_running,
 )
 from qontract.application.control.group_redrive import group_of as find_group
 from qontract.application.control.subscriptions import SubscriptionControl
@@ -92,7 +92,7 @@ def _explain(end: RedriveEnd, progress: RedriveProgress, group: LetterGroup) -> 
 
 def _check_read(control: SubscriptionControl, group: LetterGroup) -> None:
     try:
-        check_read(control, group.subscription)
+        require_running(control, group.subscription)
     except SubscriptionGoneError as error:
         raise SystemExit(f"qontract: {group.id}: not redriven: {safe(error)}") from None
     except NotRunningError as error:
@@ -115,7 +115,7 @@ class _Read:
             return True
         self._asked = time.monotonic()
         try:
-            check_read(self._control, self._group.subscription)
+            require_running(self._control, self._group.subscription)
         except (SubscriptionGoneError, NotRunningError, SubscriptionsError):
             return False
         return True

@@ -31,7 +31,7 @@ _CHANGES, _BLOCKED, _INTERRUPTED = 2, 3, 130
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReconcileOptions:
     """What the command line asks for. `command` is what to type for the same again, without what it is to do."""
 
     integration: str
@@ -49,7 +49,7 @@ class Asked:
     out: Path | None = None
 
 
-def run(asked: Asked) -> int:
+def run(asked: ReconcileOptions) -> int:
     """Do it, and return the exit code. Raises SystemExit, with a line, if it cannot be done."""
     notes = _console(stderr=True)
     screen = notes if asked.as_json else _console(stderr=False)
@@ -66,7 +66,7 @@ def run(asked: Asked) -> int:
     return _ended(asked, _done(asked, desired, notes, apply=asked.apply), screen, apply=asked.apply)
 
 
-def _after_asking(asked: Asked, desired: Desired, notes: Console, screen: Console) -> int:
+def _after_asking(asked: ReconcileOptions, desired: Desired, notes: Console, screen: Console) -> int:
     """Plan, show the plan, and apply it if the person at the terminal agrees."""
     planned = _done(asked, desired, notes, apply=False)
     if planned["status"] == "blocked" or not count_of_planned(planned):
@@ -83,7 +83,7 @@ def _after_asking(asked: Asked, desired: Desired, notes: Console, screen: Consol
     return _ended(asked, result, screen, apply=True)
 
 
-def _without_waiting(asked: Asked, desired: Desired, notes: Console) -> int:
+def _without_waiting(asked: ReconcileOptions, desired: Desired, notes: Console) -> int:
     job = _submitted(asked, desired, notes, apply=asked.apply)
     typer.echo(json.dumps({"id": job.id, "url": job.url}) if asked.as_json else job.url)
     return 0
@@ -104,7 +104,7 @@ def _refuse(problem: str, code: int = 1) -> NoReturn:
     raise SystemExit(code)
 
 
-def _desired(asked: Asked) -> Desired:
+def _desired(asked: ReconcileOptions) -> Desired:
     try:
         desired = read_desired(asked.files, _fields(asked.integration))
     except FileError as error:
@@ -124,7 +124,7 @@ def _fields(integration: str) -> Collection[str]:
     return ()
 
 
-def _submitted(asked: Asked, desired: Desired, notes: Console, *, apply: bool) -> client.Accepted:
+def _submitted(asked: ReconcileOptions, desired: Desired, notes: Console, *, apply: bool) -> client.Accepted:
     try:
         where = asked.api_url, asked.token, asked.integration
         job = client.submit(*where, desired.value, apply=apply, progress=notes.print)
@@ -145,7 +145,7 @@ def _problem(problem: Any, desired: Desired) -> str:
     return one_line(f"  {where or pointer or problem.get('parameter', '')}: {problem.get('msg', '')} ({pointer})")
 
 
-def _done(asked: Asked, desired: Desired, notes: Console, *, apply: bool) -> dict[str, Any]:
+def _done(asked: ReconcileOptions, desired: Desired, notes: Console, *, apply: bool) -> dict[str, Any]:
     """Return the result of the request. The job is submitted again if Redis lost it before it had ended."""
     for _ in range(_MAX_SUBMISSIONS):
         try:
@@ -155,7 +155,7 @@ def _done(asked: Asked, desired: Desired, notes: Console, *, apply: bool) -> dic
     _refuse(f"the job was lost {_MAX_SUBMISSIONS} times. Ask `qontract status` whether Redis is well")
 
 
-def _result(asked: Asked, job: client.Accepted, notes: Console, *, apply: bool) -> dict[str, Any]:
+def _result(asked: ReconcileOptions, job: client.Accepted, notes: Console, *, apply: bool) -> dict[str, Any]:
     """Wait for the end of the job. Whoever interrupts reads that the job goes on. Raises ForgottenError."""
     try:
         with _progress(notes) as progress:
@@ -173,7 +173,7 @@ def _result(asked: Asked, job: client.Accepted, notes: Console, *, apply: bool) 
         )
 
 
-def _jobs(asked: Asked, what: str, job: client.Accepted) -> str:
+def _jobs(asked: ReconcileOptions, what: str, job: client.Accepted) -> str:
     """Return the command that shows the job, or cancels it."""
     where = ("--api-url", asked.api_url) if "--api-url" in asked.command else ()
     return shlex.join(["qontract", "jobs", what, one_line(job.id), *where])
@@ -198,7 +198,7 @@ def _progress(notes: Console) -> Iterator[client.Progress]:
     yield say
 
 
-def _ended(asked: Asked, result: dict[str, Any], screen: Console, *, apply: bool) -> int:
+def _ended(asked: ReconcileOptions, result: dict[str, Any], screen: Console, *, apply: bool) -> int:
     """Write and show the result, and return the exit code."""
     if asked.out:
         try:
@@ -215,7 +215,7 @@ def _ended(asked: Asked, result: dict[str, Any], screen: Console, *, apply: bool
     return _BLOCKED if result["status"] == "blocked" else 1
 
 
-def _show_how_to_apply(asked: Asked, result: dict[str, Any], screen: Console) -> None:
+def _show_how_to_apply(asked: ReconcileOptions, result: dict[str, Any], screen: Console) -> None:
     if asked.apply or result["status"] not in {"success", "failed"} or not count_of_planned(result):
         return
     without = ", without what is in error" if result["errors"] else ""
@@ -223,6 +223,6 @@ def _show_how_to_apply(asked: Asked, result: dict[str, Any], screen: Console) ->
     screen.print(f"  {shlex.join([*asked.command, '--apply'])}", soft_wrap=True)
 
 
-def _show(asked: Asked, result: dict[str, Any], screen: Console, *, apply: bool) -> None:
+def _show(asked: ReconcileOptions, result: dict[str, Any], screen: Console, *, apply: bool) -> None:
     accept = shlex.join([*asked.command, "--apply", "--accept-plan", result["plan_digest"] or ""])
     report.show(result, screen, apply=apply, accept=accept)

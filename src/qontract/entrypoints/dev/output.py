@@ -20,7 +20,7 @@ _NOT_SHOWN = "To exit, press CTRL+C"  # FastStream says it of one process, and i
 _UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
-def shower(console: Console, width: int) -> Show:
+def line_printer(console: Console, width: int) -> Show:
     """Return what shows lines on the console, after the name of the process in so many columns."""
 
     def show(name: str, lines: IO[str]) -> None:

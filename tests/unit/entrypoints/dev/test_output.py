@@ -6,7 +6,7 @@ import json
 import pytest
 from rich.console import Console
 
-from qontract.entrypoints.dev.output import harmless, readable, shower
+from qontract.entrypoints.dev.output import harmless, line_printer, readable
 
 
 def log_line(event: str, level: str = "info", **more: object) -> str:
@@ -56,5 +56,5 @@ def test_a_control_character_is_shown_and_not_obeyed(text: str, shown: str) -> N
 
 def test_a_line_is_shown_after_the_name_of_its_process_and_is_no_markup() -> None:
     written = io.StringIO()
-    shower(Console(file=written), width=10)("api", io.StringIO("[bold]one[/]\ntwo\n"))
+    line_printer(Console(file=written), width=10)("api", io.StringIO("[bold]one[/]\ntwo\n"))
     assert written.getvalue().splitlines() == ["       api [bold]one[/]", "       api two"]

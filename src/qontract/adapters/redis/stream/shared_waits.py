@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 _GRACE_SECONDS = 1.0
 """How late Redis may end a wait (it looks `hz` times a second). To end it from here costs the connection."""
-_SLACK_SECONDS = 0.05
+_MARGIN_SECONDS = 0.05
 
 
 @dataclass(eq=False)
@@ -45,7 +45,7 @@ class SharedWaits:
         if wait is None:
             wait = self._waits[last] = _Wait(asyncio.create_task(self._read(last, seconds)), now + seconds)
             wait.reading.add_done_callback(lambda reading: self._forget(last, reading))
-        is_in_time = wait.ends_at <= now + seconds + _SLACK_SECONDS
+        is_in_time = wait.ends_at <= now + seconds + _MARGIN_SECONDS
         wait.readers += 1
         try:
             await asyncio.wait({wait.reading}, timeout=wait.ends_at + _GRACE_SECONDS - now if is_in_time else seconds)
