@@ -64,13 +64,10 @@ def application(container: Container) -> AsgiFastStream:
     def document() -> dict[str, Any]:
         return _merged(app.schema.to_specification().to_jsonable(), container.asyncapi())
 
-    pages = health.application(
-        live=_live(deliveries),
-        ready=_ready(
-            deliveries, maintenance, refused, container.server_check("subscriber", writes=False), keeping=keeping
-        ),
-        metrics=_metrics(deliveries, connection, keeping=keeping),
-    )
+    server = container.server_check("subscriber", writes=False)
+    ready = _ready(deliveries, maintenance, refused, server, keeping=keeping)
+    metrics_page = _metrics(deliveries, connection, keeping=keeping)
+    pages = health.application(live=_live(deliveries), ready=ready, metrics=metrics_page)
     app = AsgiFastStream(
         broker,
         logger=log,
