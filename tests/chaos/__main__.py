@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from tests.chaos import api, hostile, publishing
+from tests.chaos.kinds import KINDS
 from tests.chaos.report import Outcome, table
 from tests.chaos.run import run
 
@@ -38,7 +39,7 @@ SEEDS = {
 CONTROLS = {"plain", "unsafe", "failover-unkept"}
 """They lose events in the same runs: who loses none here, sees none."""
 _RUNS: dict[str, Callable[..., Outcome]] = {
-    **dict.fromkeys(publishing.KINDS, publishing.run),
+    **dict.fromkeys(KINDS, publishing.run),
     "hostile": hostile.run,
     "api": api.run,
 }

@@ -13,15 +13,15 @@ from random import Random
 from tempfile import TemporaryDirectory
 from threading import Event as Flag
 from time import monotonic, sleep
-from typing import Any, NamedTuple
+from typing import Any
 
 from qontract.adapters.celery import CeleryJobQueue
-from qontract.application.failover_replay import MAX_EVENTS
 from qontract.application.reconcile import job
 from tests.chaos.changes import compare, late, overwritten
 from tests.chaos.deployments import DEADLINE, Alone, Deployment
 from tests.chaos.failing_over import Forgetful, Named, Watched
 from tests.chaos.in_a_cluster import InACluster
+from tests.chaos.kinds import KINDS, Kind
 from tests.chaos.report import Outcome
 from tests.chaos.servers import Server
 from tests.chaos.systems import SYSTEMS
@@ -34,40 +34,6 @@ STEPS = 250
 OF_DISK = ("disk full", "spool unwritable")
 JOBS, JOBS_OVER, JOBS_BESIDE = 5, 10, 30
 """How many a run has; how many where Redis fails over, which takes seconds; and if they do not wait for that."""
-
-
-class Kind(NamedTuple):
-    """What befalls the workers of a kind, and Redis.
-
-    `safe`: they have a spool and intents. `remembers`: how many events they can publish again. `replicas`: how many of
-    Redis have to have what they publish, which are all that there are, and then workers die together with the primary.
-    One of two would not do: it may still follow a primary that is replaced by the other one. `dies`: they get kill -9,
-    and others follow. `fails_over`: another server becomes the primary, or one forgets what it was told last. Each job
-    is submitted when the one before has ended, and a worker that lives to their end ends when all is well. `cluster`:
-    the events are in one. `fsync`: what they publish has to be on disks, which servers write at once.
-    """
-
-    safe: bool = True
-    remembers: int = MAX_EVENTS
-    replicas: int = 0
-    dies: bool = True
-    fails_over: bool = False
-    cluster: bool = False
-    fsync: bool = False
-
-
-KINDS = {
-    "publishing": Kind(),
-    "unsafe": Kind(safe=False),
-    "failover": Kind(dies=False, fails_over=True),
-    "failover-replicated": Kind(replicas=2, fails_over=True),
-    "failover-one-replica": Kind(replicas=1, fails_over=True),
-    "failover-cluster": Kind(dies=False, fails_over=True, cluster=True),
-    "failover-cluster-replicated": Kind(replicas=1, fails_over=True, cluster=True),
-    "failover-fsync": Kind(dies=False, fails_over=True, fsync=True),
-    "failover-fsync-replicated": Kind(replicas=1, fails_over=True, fsync=True),
-    "failover-unkept": Kind(remembers=0, dies=False, fails_over=True),
-}
 
 
 def run(kind: str, seed: int, *, stop: Flag | None = None, keep: Path | None = None) -> Outcome:
@@ -117,9 +83,8 @@ class _Run:
             sandbox = stack.enter_context(self._system.running())
             recorded = self._system.begin(sandbox, self._desired)
             start = recorded.fields()
-            of = self._of.safe, self._of.remembers, self._of.replicas, self._of.fsync, self._of.fails_over
             url, jobs_url = self._deployment.url, self._deployment.jobs_url
-            place = Place(url, jobs_url, self._name, sandbox.url, self._directory, *of)
+            place = Place(url, jobs_url, self._name, sandbox.url, self._directory, self._of)
             deaths, steps = self._work(place, self._submit())
             self._heal()
             if self._of.safe and self._one(place, [], {}) is None:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from rich.table import Table
 
+from tests.chaos.kinds import KINDS
+
 _SUBSCRIBER = (
     "attempted",
     "accepted",
@@ -51,10 +53,7 @@ _HOSTILE = (
     "seconds",
 )
 _API = ("requests", "2xx", "4xx", "5xx", "not as documented", "seconds")
-_FAILING_OVER = (
-    *("failover", "failover-unkept", "failover-replicated", "failover-one-replica"),
-    *("failover-cluster", "failover-cluster-replicated", "failover-fsync", "failover-fsync-replicated"),
-)
+_FAILING_OVER = [name for name, kind in KINDS.items() if kind.fails_over]
 """In these an event that was lost comes again after later ones, and so does a job whose end was lost."""
 COLUMNS: dict[str, tuple[str, ...]] = (
     dict.fromkeys(("ordered", "shared", "plain"), _SUBSCRIBER)

@@ -27,6 +27,7 @@ from qontract.application.reconcile import reconcile
 from qontract.application.recovery import recover_all
 from qontract.domain.jobs import Job, JobProgress
 from tests.chaos.handlers import append
+from tests.chaos.kinds import Kind
 from tests.chaos.systems import SYSTEMS
 
 log = logging.getLogger(__name__)
@@ -40,22 +41,14 @@ STREAM, PREFIX = "qontract:{main}:events", "qontract:{main}:"
 
 
 class Place(NamedTuple):
-    """Where a worker works.
-
-    Without `safe` it has neither a spool nor intents. `remembers`: how many events it can publish again. `replicas`:
-    how many of Redis have to have what it publishes. `fsync`: on disks. `lives`: it recovers before it ends.
-    """
+    """Where a worker of this kind works. If Redis fails over, one that lives recovers before it ends."""
 
     redis_url: str
     jobs_url: str
     system: str
     system_url: str
     directory: Path
-    safe: bool
-    remembers: int
-    replicas: int
-    fsync: bool
-    lives: bool
+    kind: Kind
 
 
 class Steps:
@@ -103,18 +96,19 @@ class Worker:
         system = SYSTEMS[place.system]
         for name in system.methods:
             setattr(system.calls, name, steps.wrap(getattr(system.calls, name), stops=False))
-        waits = place.replicas or place.fsync
-        durability = WriteDurability(place.replicas, seconds=0.3, fsync=place.fsync) if waits else None
+        kind = place.kind
+        waits = kind.replicas or kind.fsync
+        durability = WriteDurability(kind.replicas, seconds=0.3, fsync=kind.fsync) if waits else None
         broker = RedisBroker(place.redis_url, timeout=0.3, pause=0.3, durability=durability)
         publisher = steps.at(RedisEventPublisher(broker, channel="main", stream=STREAM, source="chaos"))
         spool = steps.at(SqliteEventSpool(place.directory / "spool" / "events", max_bytes=10_000_000))
         intents = steps.at(RedisIntents(broker, channel="main", source="chaos"))
         server = RedisReplicationHistory(broker, channel="main")
-        self.window = FailoverReplay(publisher, server, max_events=place.remembers, watch=_watch)
+        self.window = FailoverReplay(publisher, server, max_events=kind.remembers, watch=_watch)
         unreplicated = SqliteEventSpool(place.directory / "spool" / "unreplicated", max_bytes=10_000_000)
         kept: Any = {"spool": spool, "unreplicated": unreplicated, "intents": intents}
         remembering = EventManager(self.window, before_resolving=self.window.check_history, **kept)
-        self.events = remembering if place.safe else EventManager(publisher)
+        self.events = remembering if kind.safe else EventManager(publisher)
         self._integration = steps.at(system.integration(place.system_url))
         self._integration.in_doubt_seconds = 0.2
         self._directory = place.directory
@@ -207,6 +201,6 @@ def work(place: Place, jobs: list[str], plan: dict[int, str], harness: Connectio
     for number, job_id in enumerate(jobs, 1):
         worker.run(job_id, later=jobs[number:])
     happen("all jobs are done")
-    if not jobs or place.lives:
+    if not jobs or place.kind.fails_over:
         worker.recover()
     harness.send(steps.number)
