@@ -51,7 +51,7 @@ def registered(container: Container, process: Process) -> Iterator[None]:
     It is done on a thread of its own; that Redis is away, full or hostile is logged, and holds up nothing.
     """
     ended = Event()
-    thread = Thread(target=_show, args=(container, process, ended), name="process_registry", daemon=True)
+    thread = Thread(target=_show, args=(container, process, ended), name="process-registry", daemon=True)
     thread.start()
     try:
         yield

@@ -22,6 +22,7 @@ IMPATIENT_SECONDS = 15.0
 """After replicas were not there in time, for so long they get a millisecond."""
 
 _MAX_WAIT_MILLISECONDS = 100
+"""How long a replica may take to have the write before it is asked for its disk all the same."""
 
 
 class NotDurableError(redis.RedisError):

@@ -171,7 +171,7 @@ class Deliveries:
                 for each in self._subscriptions
             ]
             renewing = [
-                asyncio.create_task(keep_running(f"reloader of {name}", partial(self._renew, name, reloader)))
+                asyncio.create_task(keep_running(f"renewal of {name}", partial(self._renew, name, reloader)))
                 for name, reloader in self._reloaders.items()
                 if reloader.made
             ]

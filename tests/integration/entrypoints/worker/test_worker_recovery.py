@@ -28,7 +28,7 @@ from qontract.entrypoints.worker import create_app, main
 container = Container()
 def recover():
     path = pathlib.Path(os.environ["RECOVERED"])
-    threads = [thread.name for thread in threading.enumerate() if thread.name != "process_registry"]
+    threads = [thread.name for thread in threading.enumerate() if thread.name != "process-registry"]
     path.write_text(f"{os.getpid()} {len(threads)} {len(container.guards().protected)}")
     time.sleep(float(os.environ.get("RECOVERS_FOR", "0")))
 container.recovery.override(providers.Object(recover))
